@@ -1,0 +1,101 @@
+"""The vocabulary of domain files: ranges, names, colours, and mistakes that say what would be right."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic_core import PydanticCustomError
+
+
+def mistake(message: str, *at: str | int) -> PydanticCustomError:
+    """Returns an error with `message`, at the path `at` below the model that raises it."""
+    # Pydantic fills {…} in messages from the context, so the text goes in as context.
+    return PydanticCustomError("domain", "{text}", {"text": message, "at": at})
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """Returns "did you mean …? known: …" for an unknown `word`, the closest names first."""
+    names = list(known)
+    close = difflib.get_close_matches(str(word), names, n=2, cutoff=0.6)
+    close = close or [name for name in names if name in str(word) or str(word) in name][:2]
+    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    return f"{hint}known: {', '.join(names)}"
+
+
+class Spec(BaseModel):
+    """Base of every part: frozen, finite numbers, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            for key in data:
+                if key not in cls.model_fields:
+                    raise mistake(f"unknown key; {nearest(key, cls.model_fields)}", key)
+        return data
+
+
+def _widen(value: Any) -> Any:
+    return (value, value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _ordered(value: tuple[Any, Any]) -> tuple[Any, Any]:
+    if value[0] > value[1]:
+        raise mistake(f"the range runs backwards; write [{value[1]:g}, {value[0]:g}]")
+    return value
+
+
+def _not_negative(value: tuple[Any, Any]) -> tuple[Any, Any]:
+    if value[0] < 0:
+        raise mistake(f"{value[0]:g} is negative; this range starts at 0 or above")
+    return value
+
+
+def positive(value: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Refuses ranges that do not start above 0."""
+    if value[0] <= 0:
+        raise mistake(f"{value[0]:g} is not positive; this range starts above 0")
+    return value
+
+
+# Strict: `count: "3"` and `width: yes` are mistakes, not numbers.
+Number = Annotated[float, Strict()]
+Whole = Annotated[int, Strict()]
+Share = Annotated[float, Strict(), Field(ge=0, le=1)]
+Range = Annotated[tuple[Number, Number], BeforeValidator(_widen), AfterValidator(_ordered)]
+Amount = Annotated[Range, AfterValidator(_not_negative)]  # a range of numbers >= 0
+Extent = Annotated[Range, AfterValidator(positive)]  # a range of numbers > 0
+Count = Annotated[
+    tuple[Whole, Whole],
+    BeforeValidator(_widen),
+    AfterValidator(_ordered),
+    AfterValidator(_not_negative),
+]
+Channel = Annotated[int, Strict(), Field(ge=0, le=255)]
+Colour = tuple[Channel, Channel, Channel]
+Metres = Annotated[float, Strict(), Field(gt=0)]
+
+
+def _identifier(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", value):
+        fixed = re.sub(r"[^a-z0-9]+", "_", value.lower()).strip("_")
+        example = fixed if re.fullmatch(r"[a-z][a-z0-9_]*", fixed) else "wine_glass"
+        raise mistake(f"{value!r} is not a name; use lower-case letters, digits and _, e.g. {example}")
+    return value
+
+
+def _singular(value: str) -> str:
+    # Only the plain plural is caught: glass, bus and chassis end in s too.
+    if re.search(r"[a-z]s$", value) and not re.search(r"(ss|us|is|as|os|lens|series)$", value):
+        raise mistake(f"{value!r} looks like a plural; class names are singular: {value[:-1]}")
+    return value
+
+
+Identifier = Annotated[str, AfterValidator(_identifier)]
+ClassName = Annotated[Identifier, AfterValidator(_singular)]

@@ -1,0 +1,201 @@
+"""Reads domains from YAML. Every mistake is named with its file, line and key."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from sim2sg_core.domains.fields import nearest
+from sim2sg_core.domains.spec import Domain
+from sim2sg_core.errors import Sim2SGError
+
+Place = tuple[str | int, ...]  # keys and indices from the top of the file
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's core schema: `on` and `no` are words, `1e-3` is a number."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", "~nN\0"),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+):
+    # The first pattern that matches wins, and only it is tried on plain scalars.
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}",
+        re.compile(f"^(?:{_pattern})$"),
+        ["" if c == "\0" else c for c in _first],
+    )
+
+
+def builtin_domains() -> tuple[str, ...]:
+    """Returns the names of the domains that ship with the package."""
+    folder = resources.files("sim2sg_core.domains")
+    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+
+
+def load_domain(name_or_path: str | Path) -> Domain:
+    """Reads a domain.
+
+    Args:
+        name_or_path: Name of a built-in domain, or path of a YAML file.
+
+    Raises:
+        Sim2SGError: No such domain, or a mistake in it: `file:line: key: what is wrong; what would be
+            right`.
+    """
+    if str(name_or_path) in builtin_domains():
+        source = resources.files("sim2sg_core.domains") / f"{name_or_path}.yaml"
+        return parse_domain(source.read_text(encoding="utf-8"), f"{name_or_path}.yaml")
+    path = Path(name_or_path)
+    if path.is_dir():
+        raise Sim2SGError(f"{path}: is a folder; give the domain's YAML file")
+    try:
+        return parse_domain(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        hint = nearest(name_or_path, builtin_domains())
+        raise Sim2SGError(f"no domain {str(name_or_path)!r}; {hint}, or give the path of a YAML file") from None
+    except UnicodeDecodeError:
+        raise Sim2SGError(f"{path}: not a text file; a domain is YAML in UTF-8") from None
+    except OSError as error:
+        raise Sim2SGError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def parse_domain(text: str, file: str) -> Domain:
+    """Reads a domain from YAML text; `file` names it in errors."""
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise Sim2SGError(f"{file}:{line}: not YAML: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise Sim2SGError(f"{file}:1: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(root, yaml.MappingNode):
+        raise Sim2SGError(f"{file}:1: a domain is a mapping that starts with `name: …`")
+    lines: dict[Place, int] = {(): 1}
+    data = _to_data(root, (), lines, file, ())
+    try:
+        return Domain.model_validate(data)
+    except ValidationError as error:
+        raise Sim2SGError(_first_mistake(error, lines, file)) from None
+
+
+def _to_data(node: yaml.Node, place: Place, lines: dict[Place, int], file: str, parents: tuple[yaml.Node, ...]) -> Any:
+    """Turns a YAML node into plain data and notes the line of every key and item."""
+    lines.setdefault(place, node.start_mark.line + 1)
+    line = node.start_mark.line + 1
+    if node in parents:
+        raise Sim2SGError(f"{file}:{line}: {_dotted(place[:-1])}: an alias holds itself; write the values out")
+    if isinstance(node, yaml.SequenceNode):
+        return [_to_data(n, (*place, i), lines, file, (*parents, node)) for i, n in enumerate(node.value)]
+    if isinstance(node, yaml.MappingNode):
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key, at = str(key_node.value), key_node.start_mark.line + 1
+            if key in data:
+                first = lines[(*place, key)]
+                raise Sim2SGError(f"{file}:{at}: {_dotted((*place, key))}: key given twice (line {first}); delete one")
+            lines[(*place, key)] = at
+            data[key] = _to_data(value_node, (*place, key), lines, file, (*parents, node))
+        return data
+    return _to_scalar(node, place, file)
+
+
+def _to_scalar(node: yaml.Node, place: Place, file: str) -> Any:
+    kind = node.tag.rsplit(":", 1)[-1]
+    if kind == "str":
+        return node.value
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return node.value.lower() == "true"
+    if kind in ("int", "float"):
+        return int(node.value) if kind == "int" else float(node.value)
+    line = node.start_mark.line + 1
+    raise Sim2SGError(f"{file}:{line}: {_dotted(place)}: the tag {node.tag} is not allowed; write a plain value")
+
+
+def _first_mistake(error: ValidationError, lines: dict[Place, int], file: str) -> str:
+    """Returns the mistake that stands first in the file, as one line."""
+    found = []
+    for item in error.errors():
+        loc: Place = tuple(item["loc"])
+        at = item.get("ctx", {}).get("at", ())
+        place = _real_place((*loc, *at), lines)
+        if item["type"] == "missing" and isinstance(place[-1], int):  # An item of a list, not a key.
+            place = place[:-1]
+        known = place
+        while known not in lines:  # A missing key has no line: take that of what should hold it.
+            known = known[:-1]
+        found.append((lines[known], _dotted(place), _describe(item)))
+    line, key, text = min(found, key=lambda f: f[0])
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{file}:{line}: {key}: {text}{more}"
+
+
+def _real_place(loc: Place, lines: dict[Place, int]) -> Place:
+    """Drops the steps that only pydantic knows (the chosen member of a union)."""
+    place: Place = ()
+    for i, step in enumerate(loc):
+        if (*place, step) in lines or i == len(loc) - 1:
+            place = (*place, step)
+    return place
+
+
+def _describe(item: Any) -> str:
+    """Says what is wrong and what would be right, in the words of somebody who writes YAML."""
+    kind, context, given = item["type"], item.get("ctx", {}), item.get("input")
+    shown = repr(given) if len(repr(given)) < 50 else f"this {_yaml_type(given)}"
+    if kind == "domain":
+        return str(context["text"])
+    if kind == "missing":
+        return "a value is missing; lengthen the list" if isinstance(given, list) else "missing key; add it"
+    if kind in ("literal_error", "union_tag_invalid"):
+        expected = context.get("expected") or context.get("expected_tags")
+        if kind == "union_tag_invalid":
+            shown = repr(context.get("tag"))
+        return f"{shown} is not one of {str(expected).replace(' or ', ', ')}"
+    if kind == "union_tag_not_found":
+        return "no type; add `type: scatter` or `type: street`"
+    wanted = {
+        "float_type": "a number",
+        "int_type": "a whole number",
+        "string_type": "a text",
+        "bool_type": "true or false",
+        "bool_parsing": "true or false",
+        "tuple_type": "a list, e.g. [1, 2]",
+        "model_type": "a mapping of keys",
+        "model_attributes_type": "a mapping of keys",
+        "dict_type": "a mapping of keys",
+    }.get(kind)
+    if wanted:
+        return f"{shown} is {_yaml_type(given)}; write {wanted}"
+    if kind == "too_short" or kind == "too_long":
+        least, most = context.get("min_length"), context.get("max_length")
+        bound = f"at least {least}" if least is not None and kind == "too_short" else f"at most {most}"
+        return f"{context.get('actual_length')} values given; write {bound}"
+    text = str(item["msg"])
+    return f"{shown}: {text[0].lower()}{text[1:]}"
+
+
+def _yaml_type(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
+    return names.get(type(value), "a mapping" if isinstance(value, dict) else type(value).__name__)
+
+
+def _dotted(place: Place) -> str:
+    text = ""
+    for step in place:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text or "domain"

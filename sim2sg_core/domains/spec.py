@@ -1,0 +1,458 @@
+"""What a domain is: its classes, predicates, camera, layout and appearance, as checked data.
+
+Lengths are metres, angles degrees, colours 0-255 sRGB. A range is written `[lo, hi]`; a single number
+stands for a range without width. Every model is frozen and refuses unknown keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AfterValidator, Field, Strict, ValidationError, model_validator
+
+from sim2sg_core.domains.fields import (
+    Amount,
+    ClassName,
+    Colour,
+    Count,
+    Extent,
+    Identifier,
+    Metres,
+    Range,
+    Share,
+    Spec,
+    mistake,
+    nearest,
+    positive,
+)
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.scene import Camera, PredicateRule
+from sim2sg_core.scene.relations import RULES
+
+GROUND = "ground"  # the one support that is not a class
+
+
+class SizeSpec(Spec):
+    """Range of each extent of a class, metres: length along the heading, width, height."""
+
+    length: Extent
+    width: Extent
+    height: Extent
+
+
+class ClassSpec(Spec):
+    """One class of objects.
+
+    Attributes:
+        name: Lower-case, singular.
+        size: Ranges of the extents, or
+        sizes: exact [length, width, height] choices, metres; one of both is given.
+        supports: What it may stand on: "ground" or names of classes.
+        assets: Meshes of the class, by the names that the synthesis knows; empty means the class's own.
+        yaw_symmetry: Order of the rotational symmetry about the vertical: 1 none, 2 (a table), 4 (a
+            cube), 0 any angle looks the same (a sphere, a tree).
+        colours: Base colours of its painted parts; empty takes `appearance.paints`.
+        imagenet: ImageNet words of the class, if any.
+    """
+
+    name: ClassName
+    size: SizeSpec | None = None
+    sizes: tuple[tuple[Metres, Metres, Metres], ...] = ()
+    supports: tuple[str, ...] = Field((GROUND,), min_length=1)
+    assets: tuple[Identifier, ...] = ()
+    yaw_symmetry: Literal[0, 1, 2, 4] = 1
+    colours: tuple[Colour, ...] = ()
+    imagenet: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_kind_of_size(self) -> ClassSpec:
+        if (self.size is None) == (not self.sizes):
+            raise mistake(
+                "a class has either size: {length: [lo, hi], width: [lo, hi], height: [lo, hi]}"
+                " or sizes: [[length, width, height], …], metres"
+            )
+        return self
+
+    def mean_size(self) -> np.ndarray:
+        """Returns (3,) mean length, width, height, metres."""
+        if self.size is None:
+            return np.mean(np.array(self.sizes, float), axis=0)
+        return np.array([self.size.length, self.size.width, self.size.height], float).mean(axis=1)
+
+    def sample_size(self, rng: np.random.Generator) -> np.ndarray:
+        """Draws (3,) length, width, height, metres: one of `sizes`, or from the ranges.
+
+        Extents drawn from ranges share half of their variation: long ones tend to be wide and high.
+        """
+        if self.size is None:
+            return np.array(self.sizes[rng.integers(len(self.sizes))], float)
+        low, high = np.array([self.size.length, self.size.width, self.size.height], float).T
+        return low + (high - low) * (0.5 * rng.random() + 0.5 * rng.random(3))
+
+
+class PredicateSpec(Spec):
+    """One predicate.
+
+    Attributes:
+        name: The word for it. Only this forward direction is ever emitted.
+        rule: The built-in rule that decides it, see `scene.relations`.
+        margin: Metres; pairs nearer to the border than this carry no label.
+        inverse: The word for the other direction, for consumers; None when there is none.
+        symmetric: Whether `a p b` means `b p a`; such a fact is stated once.
+    """
+
+    name: Identifier
+    rule: Literal["left_of", "in_front_of", "on", "under", "next_to"]
+    margin: Annotated[float, Strict(), Field(ge=0)] = 0.0
+    inverse: Identifier | None = None
+    symmetric: Annotated[bool, Strict()] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_rule(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("rule"), str) and data["rule"] not in RULES:
+            raise mistake(f"unknown rule {data['rule']!r}; {nearest(data['rule'], RULES)}", "rule")
+        return data
+
+    @model_validator(mode="after")
+    def _fit_symmetry(self) -> PredicateSpec:
+        if self.symmetric and self.inverse:
+            raise mistake("a symmetric predicate is its own inverse; delete this key", "inverse")
+        if self.inverse == self.name:
+            raise mistake("a predicate that is its own inverse is written symmetric: true", "inverse")
+        if self.symmetric != (self.rule == "next_to"):
+            right = "true" if self.rule == "next_to" else "false"
+            raise mistake(f"the rule {self.rule} needs symmetric: {right}", "symmetric")
+        return self
+
+
+class InputSpec(Spec):
+    """Size of the network's input, pixels. The network halves it five times."""
+
+    width: Annotated[int, Strict(), Field(gt=0, le=4096, multiple_of=32)]
+    height: Annotated[int, Strict(), Field(gt=0, le=4096, multiple_of=32)]
+
+
+class CameraPrior(Spec):
+    """Cameras of the domain, for want of a better source (calibration, the log itself).
+
+    Attributes:
+        width: Image width, pixels.
+        height: Image height, pixels.
+        hfov_deg: Horizontal field of view.
+        height_m: Height over the ground.
+        pitch_deg: Positive looks down.
+        roll_deg: Positive turns clockwise.
+    """
+
+    width: Annotated[int, Strict(), Field(gt=0, le=16384)]
+    height: Annotated[int, Strict(), Field(gt=0, le=16384)]
+    hfov_deg: Extent
+    height_m: Extent
+    pitch_deg: Range
+    roll_deg: Range = (0.0, 0.0)
+
+    @model_validator(mode="after")
+    def _possible(self) -> CameraPrior:
+        if self.hfov_deg[1] >= 170:
+            raise mistake("a pinhole camera sees less than 170 degrees", "hfov_deg")
+        if self.pitch_deg[0] < -60 or self.pitch_deg[1] > 89:
+            raise mistake("pitch lies between -60 (up) and 89 (down) degrees", "pitch_deg")
+        return self
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        K: np.ndarray | None = None,
+        width: int | None = None,
+        height: int | None = None,
+    ) -> Camera:
+        """Draws a camera.
+
+        Args:
+            rng: Consumes the same numbers whatever is given.
+            K: (3, 3) known intrinsics, pixels of `width` x `height`; None draws the field of view.
+            width: Image width, pixels; None takes the prior's.
+            height: Image height, pixels; None takes the prior's.
+        """
+        width, height = width or self.width, height or self.height
+        fov, height_m, pitch, roll = (
+            rng.uniform(*r) for r in (self.hfov_deg, self.height_m, self.pitch_deg, self.roll_deg)
+        )
+        if K is None:
+            focal = width / 2 / np.tan(np.radians(fov) / 2)
+            K = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+        return Camera.from_mount(width, height, K, height_m, np.radians(pitch), np.radians(roll))
+
+
+class ScatterLayout(Spec):
+    """Objects strewn over a piece of flat ground.
+
+    Attributes:
+        type: "scatter".
+        count: Objects per scene.
+        distance: Along the ground from the point below the camera, metres.
+        lateral: To the left (positive) and right of the optical axis, metres.
+        min_gap: Least gap between two footprints, metres.
+        min_visible_pixels: Objects of which less is seen are placed anew.
+    """
+
+    type: Literal["scatter"]
+    count: Count
+    distance: Extent
+    lateral: Range
+    min_gap: Annotated[float, Strict(), Field(ge=0)] = 0.1
+    min_visible_pixels: Annotated[int, Strict(), Field(ge=0)] = 0
+
+
+class StreetLayout(Spec):
+    """A street that the camera drives along. Densities are per 100 m of street.
+
+    Attributes:
+        type: "street".
+        lanes: Lanes in all.
+        lane_width: Metres.
+        sidewalk_width: Metres, each side.
+        curve: Curvature of the street, 1/m, either way.
+        length: How far the street is laid out before the camera, metres.
+        parked_cars: Cars parked along the kerbs.
+        moving_cars: Cars in the lanes.
+        vans: Vans, parked and moving.
+        trucks: Trucks, parked and moving.
+        pedestrians: People on the sidewalks and the road.
+        cyclists: Cyclists on the road and the sidewalks.
+        vegetation: Trees, bushes and hedges.
+        buildings: Houses along the street.
+        junctions: Streets that cross.
+        across: Share of the parking strips where cars stand across the street, 0-1.
+        clutter: Unlabelled things: poles, signs, bins, fences.
+    """
+
+    type: Literal["street"]
+    lanes: Annotated[Count, AfterValidator(positive)] = (1, 4)
+    lane_width: Extent = (2.9, 3.6)
+    sidewalk_width: Amount = (1.2, 3.5)
+    curve: Amount = (0.0, 0.004)
+    length: Extent = (60.0, 120.0)
+    parked_cars: Amount = (0.0, 20.0)
+    moving_cars: Amount = (0.0, 8.0)
+    vans: Amount = (0.0, 3.0)
+    trucks: Amount = (0.0, 1.5)
+    pedestrians: Amount = (0.0, 10.0)
+    cyclists: Amount = (0.0, 4.0)
+    vegetation: Amount = (2.0, 30.0)
+    buildings: Amount = (0.0, 10.0)
+    junctions: Amount = (0.0, 2.5)
+    across: Share = 0.2
+    clutter: Amount = (2.0, 25.0)
+
+
+Layout = Annotated[ScatterLayout | StreetLayout, Field(discriminator="type")]
+
+
+class AppearanceSpec(Spec):
+    """How scenes may look; drawn anew for every frame.
+
+    Attributes:
+        lights: Number of lights that cast light, the sun included.
+        light_elevation_deg: Height of the main light over the horizon.
+        ambient: Share of light without direction.
+        exposure: Stops.
+        saturation: Factor; 1 leaves colours alone.
+        noise: Standard deviation of the sensor's noise, grey levels of 255.
+        blur: Standard deviation of the lens's blur, pixels.
+        jpeg: Quality of the compression, 1-100.
+        fog: Extinction, 1/m.
+        floors: Kinds of ground that the synthesis knows; empty means all that fit the layout.
+        skies: Kinds of sky or backdrop; empty means all that fit.
+        floor_colours: Base colours of the ground; empty leaves them to the synthesis.
+        paints: Base colours of painted parts.
+        paint_jitter: Standard deviation about a base colour, grey levels of 255.
+        random_paint: Share of objects painted any colour at all.
+        materials: Finishes of painted parts: rubber, metal, paint, plastic; empty leaves it to the asset.
+    """
+
+    lights: Annotated[Count, AfterValidator(positive)] = (1, 2)
+    light_elevation_deg: Range = (20.0, 80.0)
+    ambient: Amount = (0.25, 0.6)
+    exposure: Range = (-0.4, 0.4)
+    saturation: Amount = (0.7, 1.2)
+    noise: Amount = (0.0, 5.0)
+    blur: Amount = (0.0, 0.8)
+    jpeg: Annotated[Count, AfterValidator(positive)] = (60, 98)
+    fog: Amount = (0.0, 0.0)
+    floors: tuple[Identifier, ...] = ()
+    skies: tuple[Identifier, ...] = ()
+    floor_colours: tuple[Colour, ...] = ()
+    paints: tuple[Colour, ...] = ()
+    paint_jitter: Annotated[float, Strict(), Field(ge=0)] = 12.0
+    random_paint: Share = 0.2
+    materials: tuple[Literal["rubber", "metal", "paint", "plastic"], ...] = ()
+
+    @model_validator(mode="after")
+    def _possible(self) -> AppearanceSpec:
+        if self.jpeg[1] > 100:
+            raise mistake("JPEG quality ends at 100", "jpeg")
+        return self
+
+
+class LabelSpec(Spec):
+    """Which drawn objects count as labels; the others are ignored in training, never negatives.
+
+    Attributes:
+        min_visibility: Least share of the object that is seen.
+        min_pixels: Least height of its box, pixels of the image.
+    """
+
+    min_visibility: Share = 0.1
+    min_pixels: Annotated[float, Strict(), Field(ge=0)] = 6.0
+
+
+class TrainingSpec(Spec):
+    """Defaults of training and adaptation; options of the command line win over them."""
+
+    backbone: Literal["lite0", "small"] = "lite0"
+    batch: Annotated[int, Strict(), Field(gt=0)] = 8
+    learning_rate: Metres = 1e-3
+    source_frames: Annotated[int, Strict(), Field(gt=0)] = 2000
+    source_steps: Annotated[int, Strict(), Field(gt=0)] = 1500
+    rounds: Annotated[int, Strict(), Field(ge=0)] = 3
+    round_frames: Annotated[int, Strict(), Field(gt=0)] = 1000
+    round_steps: Annotated[int, Strict(), Field(gt=0)] = 500
+    prior_share: Share = 0.25
+
+
+class Domain(Spec):
+    """A domain. The order of classes and predicates is that of every index in a model.
+
+    Attributes:
+        name: Name of the domain.
+        box: Which box is *the* box: extent of the visible pixels, or of the whole object clipped to
+            the image.
+        input: Size of the network's input.
+        max_objects: Objects that a graph can hold (K).
+        classes: Classes.
+        predicates: Predicates.
+        relation_classes: Classes between which relations are stated; empty means all.
+        camera: Cameras.
+        layout: How prior scenes are laid out.
+        appearance: How scenes look.
+        labels: Which objects are labels.
+        training: Defaults of training.
+    """
+
+    name: Identifier
+    box: Literal["visible", "amodal"]
+    input: InputSpec
+    max_objects: Annotated[int, Strict(), Field(ge=2, le=256)] = 24
+    classes: tuple[ClassSpec, ...] = Field(min_length=1)
+    predicates: tuple[PredicateSpec, ...] = ()
+    relation_classes: tuple[str, ...] = ()
+    camera: CameraPrior
+    layout: Layout
+    appearance: AppearanceSpec = AppearanceSpec()
+    labels: LabelSpec = LabelSpec()
+    training: TrainingSpec = TrainingSpec()
+
+    @model_validator(mode="after")
+    def _agree(self) -> Domain:
+        names = self.class_names
+        _refuse_duplicates("classes", names)
+        _refuse_duplicates("predicates", self.predicate_names)
+        for i, spec in enumerate(self.classes):
+            for j, support in enumerate(spec.supports):
+                if support != GROUND and support not in names:
+                    known = nearest(support, (GROUND, *names))
+                    raise mistake(f"unknown support {support!r}; {known}", "classes", i, "supports", j)
+        for i, name in enumerate(self.relation_classes):
+            if name not in names:
+                known = nearest(name, names)
+                raise mistake(f"unknown class {name!r}; {known}", "relation_classes", i)
+        self._check_inverses()
+        if isinstance(self.layout, ScatterLayout) and self.layout.count[1] > self.max_objects:
+            raise mistake(
+                f"{self.layout.count[1]} objects do not fit in max_objects: {self.max_objects}; raise it",
+                "layout",
+                "count",
+            )
+        return self
+
+    def _check_inverses(self) -> None:
+        taken = dict.fromkeys(self.predicate_names, "is a predicate itself: it would be learnt twice")
+        for i, spec in enumerate(self.predicates):
+            if spec.inverse is None:
+                continue
+            if spec.inverse in taken:
+                why = taken[spec.inverse]
+                raise mistake(f"{spec.inverse!r} {why}; take another word", "predicates", i, "inverse")
+            taken[spec.inverse] = f"is already the inverse of {spec.name}"
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """Class names, in order."""
+        return tuple(c.name for c in self.classes)
+
+    @cached_property
+    def predicate_names(self) -> tuple[str, ...]:
+        """Forward predicate names, in order."""
+        return tuple(p.name for p in self.predicates)
+
+    @cached_property
+    def related_names(self) -> tuple[str, ...]:
+        """Names of the classes between which relations are stated."""
+        return self.relation_classes or self.class_names
+
+    def class_spec(self, name: str) -> ClassSpec:
+        """Returns the class `name`. Raises Sim2SGError when there is none."""
+        for spec in self.classes:
+            if spec.name == name:
+                return spec
+        raise Sim2SGError(f"domain {self.name} has no class {name!r}; {nearest(name, self.class_names)}")
+
+    def rules(self) -> tuple[PredicateRule, ...]:
+        """Returns the rules that decide the predicates, in their order."""
+        return tuple(PredicateRule(p.name, p.rule, p.margin) for p in self.predicates)
+
+    def inverses(self) -> dict[str, str]:
+        """Returns {predicate: inverse}; a symmetric one is its own."""
+        named = {p.name: p.name if p.symmetric else p.inverse for p in self.predicates}
+        return {name: inverse for name, inverse in named.items() if inverse}
+
+    def class_sizes(self) -> np.ndarray:
+        """Returns (C, 3) float: mean length, width, height of each class, metres."""
+        return np.stack([spec.mean_size() for spec in self.classes])
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the whole domain as JSON-ready data."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any] | str) -> Domain:
+        """Reads what `to_json` wrote, or the text of it.
+
+        Raises:
+            Sim2SGError: Not a domain.
+        """
+        try:
+            return cls.model_validate(json.loads(data) if isinstance(data, str) else data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise Sim2SGError(f"not a domain of this version of sim2sg: {where}: {first['msg']}") from None
+        except ValueError as error:
+            raise Sim2SGError(f"not a domain: {error}") from None
+
+    def hash(self) -> str:
+        """Returns 12 hex digits that change whenever anything in the domain does."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _refuse_duplicates(key: str, names: tuple[str, ...]) -> None:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise mistake(f"{name!r} is there twice; names are unique", key, i, "name")

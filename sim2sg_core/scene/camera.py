@@ -1,0 +1,202 @@
+"""The camera: intrinsics, lens distortion, and the ground it stands over.
+
+Frames: the *camera* frame is optical (x right, y down, z forward). The *world* frame is level and
+lies on the ground under the camera: x forward (the optical axis projected on the ground), y left,
+z up (REP-103). Metres throughout.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from sim2sg_core.errors import Sim2SGError
+
+DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "equidistant")
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """A pinhole or fisheye camera over a flat ground.
+
+    Attributes:
+        width: Image width, pixels.
+        height: Image height, pixels.
+        K: (3, 3) intrinsics, pixels.
+        ground: (4,) plane [nx, ny, nz, d] in the camera frame, n·p + d = 0, n the unit normal that
+            points up, so that d is the camera's height in metres; None when unknown.
+        distortion: Coefficients in the order of ROS CameraInfo.D; empty for none.
+        distortion_model: One of `DISTORTION_MODELS` (names of sensor_msgs/CameraInfo).
+    """
+
+    width: int
+    height: int
+    K: np.ndarray
+    ground: np.ndarray | None = None
+    distortion: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    distortion_model: str = "plumb_bob"
+
+    @classmethod
+    def from_mount(
+        cls,
+        width: int,
+        height: int,
+        K: np.ndarray,
+        height_m: float,
+        pitch: float,
+        roll: float = 0.0,
+        **kwargs: Any,
+    ) -> Camera:
+        """Builds a camera from how it is mounted.
+
+        Args:
+            width: Pixels.
+            height: Pixels.
+            K: (3, 3) intrinsics.
+            height_m: Height over the ground, metres.
+            pitch: Radians, positive looks down.
+            roll: Radians, positive turns the camera clockwise about its optical axis.
+            **kwargs: Passed on (distortion, distortion_model).
+        """
+        up_level = np.array([0.0, -np.cos(pitch), -np.sin(pitch)])
+        c, s = np.cos(roll), np.sin(roll)
+        # Seen from a camera rolled clockwise, the world turns counter-clockwise.
+        normal = np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]]) @ up_level
+        return cls(width, height, np.asarray(K, float), np.append(normal, height_m), **kwargs)
+
+    @cached_property
+    def T_world_camera(self) -> np.ndarray:
+        """(4, 4) camera to world. Raises Sim2SGError when the ground is unknown."""
+        if self.ground is None:
+            raise Sim2SGError("the camera's pose over the ground is unknown: give height and pitch")
+        up = self.ground[:3] / np.linalg.norm(self.ground[:3])
+        forward = np.array([0.0, 0.0, 1.0]) - up[2] * up
+        if np.linalg.norm(forward) < 1e-6:  # Looks straight down: image up is forward.
+            forward = np.array([0.0, -1.0, 0.0]) + up[1] * up
+        forward /= np.linalg.norm(forward)
+        T = np.eye(4)
+        T[:3, :3] = np.stack([forward, np.cross(up, forward), up])
+        T[2, 3] = self.ground[3] / np.linalg.norm(self.ground[:3])
+        return T
+
+    @property
+    def focal(self) -> float:
+        """Focal length, pixels: the mean of both axes."""
+        return float(self.K[0, 0] + self.K[1, 1]) / 2
+
+    def to_world(self, points: np.ndarray) -> np.ndarray:
+        """Maps (..., 3) points from the camera frame to the world frame."""
+        T = self.T_world_camera
+        return np.asarray(points) @ T[:3, :3].T + T[:3, 3]
+
+    def to_camera(self, points: np.ndarray) -> np.ndarray:
+        """Maps (..., 3) points from the world frame to the camera frame."""
+        T = self.T_world_camera
+        return (np.asarray(points) - T[:3, 3]) @ T[:3, :3]
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """Projects (..., 3) camera-frame points, z > 0, to (..., 2) pixels of the (distorted) image."""
+        points = np.asarray(points, float)
+        normalised = distort(points[..., :2] / points[..., 2:3], self.distortion, self.distortion_model)
+        return normalised @ self.K[:2, :2].T + self.K[:2, 2]
+
+    def rays(self, pixels: np.ndarray) -> np.ndarray:
+        """Returns (..., 3) camera-frame rays with z = 1 through (..., 2) pixels."""
+        pixels = np.asarray(pixels, float)
+        normalised = (pixels - self.K[:2, 2]) @ np.linalg.inv(self.K[:2, :2]).T
+        normalised = undistort(normalised, self.distortion, self.distortion_model)
+        return np.concatenate([normalised, np.ones_like(normalised[..., :1])], axis=-1)
+
+    def ground_depth(self, pixels: np.ndarray, height_m: float | np.ndarray = 0.0) -> np.ndarray:
+        """Depth z (metres) at which rays meet the plane `height_m` above the ground.
+
+        Args:
+            pixels: (..., 2) pixels.
+            height_m: Height of the plane over the ground.
+
+        Returns:
+            (...,) depths; inf for rays that never meet it.
+        """
+        if self.ground is None:
+            raise Sim2SGError("the camera's pose over the ground is unknown: give height and pitch")
+        slope = self.rays(pixels) @ self.ground[:3]
+        gap = self.ground[3] - np.asarray(height_m)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            depth = -gap / slope
+        return np.where((depth > 0) & np.isfinite(depth), depth, np.inf)
+
+    def scaled(self, width: int, height: int) -> Camera:
+        """Returns the camera of the image resized to width x height."""
+        sx, sy = width / self.width, height / self.height
+        return dataclasses.replace(self, width=width, height=height, K=np.diag([sx, sy, 1.0]) @ self.K)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns K, ground and, where there is any, distortion."""
+        data: dict[str, Any] = {
+            "K": np.asarray(self.K, float).round(6).tolist(),
+            "ground": None if self.ground is None else np.asarray(self.ground).round(8).tolist(),
+        }
+        if len(self.distortion):
+            data["distortion"] = np.asarray(self.distortion, float).tolist()
+            data["distortion_model"] = self.distortion_model
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any], width: int, height: int) -> Camera:
+        """Reads what `to_json` wrote."""
+        ground = data.get("ground")
+        return cls(
+            width,
+            height,
+            np.array(data["K"], float),
+            None if ground is None else np.array(ground, float),
+            np.array(data.get("distortion", ()), float),
+            data.get("distortion_model", "plumb_bob"),
+        )
+
+
+def distort(points: np.ndarray, coefficients: np.ndarray, model: str) -> np.ndarray:
+    """Applies lens distortion to (..., 2) normalised image points.
+
+    Formulas: Brown–Conrady with OpenCV's rational extension, and the Kannala–Brandt fisheye.
+
+    Raises:
+        Sim2SGError: Unknown model.
+    """
+    d = np.asarray(coefficients, float)
+    if not d.any():
+        return points
+    x, y = points[..., 0], points[..., 1]
+    if model in ("plumb_bob", "rational_polynomial"):
+        k1, k2, p1, p2, k3, k4, k5, k6 = np.pad(d, (0, max(0, 8 - len(d))))[:8]
+        r2 = x * x + y * y
+        radial = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
+        return np.stack(
+            [
+                x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
+                y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
+            ],
+            axis=-1,
+        )
+    if model == "equidistant":
+        k1, k2, k3, k4 = np.pad(d, (0, max(0, 4 - len(d))))[:4]
+        r = np.hypot(x, y)
+        theta = np.arctan(r)
+        t2 = theta * theta
+        bent = theta * (1 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4))))
+        return points * np.where(r > 1e-9, bent / np.maximum(r, 1e-9), 1.0)[..., None]
+    raise Sim2SGError(f"distortion model {model!r} is not known: use one of {DISTORTION_MODELS}")
+
+
+def undistort(points: np.ndarray, coefficients: np.ndarray, model: str) -> np.ndarray:
+    """Inverts `distort` by fixed-point iteration on (..., 2) normalised points."""
+    if not np.asarray(coefficients).any():
+        return points
+    result = np.array(points, float)
+    for _ in range(30):
+        result = result + (points - distort(result, coefficients, model))
+    return result

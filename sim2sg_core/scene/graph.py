@@ -1,0 +1,249 @@
+"""Scene graphs as plain data, and their one JSON form."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.scene.camera import Camera
+
+
+@dataclass(frozen=True, eq=False)
+class Pose3D:
+    """An upright 3D box in a camera's optical frame (x right, y down, z forward; metres).
+
+    Attributes:
+        position: (3,) centre of the box.
+        yaw: Radians, right-handed about gravity-down; zero when the object's length points along
+            the camera's +x projected on the ground (KITTI's rotation_y for a level camera).
+        size: (3,) length (along the heading), width, height.
+    """
+
+    position: np.ndarray
+    yaw: float
+    size: np.ndarray
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the pose as JSON-ready numbers."""
+        return {
+            "position": [round(float(v), 4) for v in self.position],
+            "yaw": round(float(self.yaw), 5),
+            "size": [round(float(v), 4) for v in self.size],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Pose3D:
+        """Reads what `to_json` wrote."""
+        return cls(np.array(data["position"], float), float(data["yaw"]), np.array(data["size"], float))
+
+
+@dataclass(frozen=True, eq=False)
+class SceneObject:
+    """One object in an image.
+
+    Attributes:
+        label: Class name (lower-case, singular).
+        score: Probability that the object is there and of this class; 1 for ground truth.
+        box: (4,) x1, y1, x2, y2 in pixels of the original image.
+        pose: 3D box, or None when unknown.
+        visibility: Share of the object's pixels that is seen, 0–1; None when unknown (predictions).
+        id: Track id; empty when tracking is off.
+    """
+
+    label: str
+    score: float
+    box: np.ndarray
+    pose: Pose3D | None = None
+    visibility: float | None = None
+    id: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the object in the JSON form."""
+        data: dict[str, Any] = {
+            "class": self.label,
+            "score": round(float(self.score), 6),
+            "box": [round(float(v), 3) for v in self.box],
+            "pose": self.pose.to_json() if self.pose else None,
+        }
+        if self.visibility is not None:
+            data["visibility"] = round(float(self.visibility), 4)
+        if self.id:
+            data["id"] = self.id
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> SceneObject:
+        """Reads what `to_json` wrote."""
+        return cls(
+            label=data["class"],
+            score=float(data["score"]),
+            box=np.array(data["box"], float),
+            pose=Pose3D.from_json(data["pose"]) if data.get("pose") else None,
+            visibility=data.get("visibility"),
+            id=data.get("id", ""),
+        )
+
+
+@dataclass(frozen=True)
+class Relation:
+    """`subject predicate object`, by index into the graph's objects.
+
+    Attributes:
+        subject: Index of the subject.
+        predicate: Predicate name; only forward predicates, never a declared inverse.
+        object: Index of the object.
+        score: P(predicate | both objects are there); 1 for ground truth.
+        frame: Frame in which it holds: "viewer", "world", "object" or "none".
+    """
+
+    subject: int
+    predicate: str
+    object: int
+    score: float = 1.0
+    frame: str = "viewer"
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the relation in the JSON form."""
+        return {**dataclasses.asdict(self), "score": round(float(self.score), 6)}
+
+
+@dataclass(frozen=True, eq=False)
+class SceneGraph:
+    """What is in one image and how it stands to one another.
+
+    Attributes:
+        width: Image width, pixels.
+        height: Image height, pixels.
+        objects: Objects, best first for predictions.
+        relations: Relations between them.
+        file: Image name; from a bag `<topic>_<stamp>.jpg`.
+        stamp: Exposure time, nanoseconds; 0 when unknown.
+        camera: The camera that took the image, or None.
+    """
+
+    width: int
+    height: int
+    objects: tuple[SceneObject, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    file: str = ""
+    stamp: int = 0
+    camera: Camera | None = None
+
+    def boxes(self) -> np.ndarray:
+        """Returns (N, 4) xyxy boxes in pixels."""
+        return np.array([o.box for o in self.objects], float).reshape(-1, 4)
+
+    def scores(self) -> np.ndarray:
+        """Returns (N,) object scores."""
+        return np.array([o.score for o in self.objects], float)
+
+    def triplet_score(self, relation: Relation) -> float:
+        """Returns P(predicate | both) times both object scores: what triplets are ranked by."""
+        return relation.score * self.objects[relation.subject].score * self.objects[relation.object].score
+
+    def select(self, keep: Sequence[int]) -> SceneGraph:
+        """Returns the sub-graph of the objects `keep`, in that order, relations re-indexed."""
+        index = {old: new for new, old in enumerate(keep)}
+        relations = tuple(
+            dataclasses.replace(r, subject=index[r.subject], object=index[r.object])
+            for r in self.relations
+            if r.subject in index and r.object in index
+        )
+        return dataclasses.replace(self, objects=tuple(self.objects[i] for i in keep), relations=relations)
+
+    def filtered(self, object_threshold: float, relation_threshold: float) -> SceneGraph:
+        """Returns the graph without objects and relations scored under the thresholds."""
+        graph = self.select([i for i, o in enumerate(self.objects) if o.score >= object_threshold])
+        kept = tuple(r for r in graph.relations if r.score >= relation_threshold)
+        return dataclasses.replace(graph, relations=kept)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the image record of the JSON form."""
+        return {
+            "file": self.file,
+            "width": self.width,
+            "height": self.height,
+            "stamp": self.stamp,
+            "camera": self.camera.to_json() if self.camera else None,
+            "objects": [o.to_json() for o in self.objects],
+            "relations": [r.to_json() for r in self.relations],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> SceneGraph:
+        """Reads an image record of the JSON form."""
+        width, height = int(data["width"]), int(data["height"])
+        camera = data.get("camera")
+        return cls(
+            width=width,
+            height=height,
+            objects=tuple(SceneObject.from_json(o) for o in data["objects"]),
+            relations=tuple(Relation(**r) for r in data["relations"]),
+            file=data.get("file", ""),
+            stamp=int(data.get("stamp", 0)),
+            camera=Camera.from_json(camera, width, height) if camera else None,
+        )
+
+
+@contextlib.contextmanager
+def atomic_text(path: Path | str) -> Iterator[TextIO]:
+    """Opens a text file that replaces `path` only when the block ends well: a crash leaves the old file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            yield file
+        os.chmod(temporary, 0o644)  # mkstemp makes it private
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path | str, data: Any, *, indent: int | None = None) -> None:
+    """Writes JSON so that a crash leaves the old file or the new one, never half of one."""
+    with atomic_text(path) as file:
+        json.dump(data, file, indent=indent)
+
+
+def save_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str) -> None:
+    """Writes graphs in the one JSON form that every verb shares, one image a line.
+
+    `graphs` may be a generator that makes them as it goes: none is kept, and nothing is left of the file when
+    it fails.
+    """
+    with atomic_text(path) as file:
+        file.write(f'{{"model": {json.dumps(model)}, "images": [')
+        for i, graph in enumerate(graphs):
+            file.write(",\n" if i else "\n")
+            file.write(json.dumps(graph.to_json()))  # dumps runs in C, dump to a file does not
+        file.write("\n]}\n")
+
+
+def load_graphs(path: Path | str) -> tuple[str, list[SceneGraph]]:
+    """Reads the one JSON form.
+
+    Returns:
+        The model's id and the graphs.
+
+    Raises:
+        Sim2SGError: No such file, or not this form.
+    """
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        return data["model"], [SceneGraph.from_json(image) for image in data["images"]]
+    except FileNotFoundError:
+        raise Sim2SGError(f"{path}: no such file; `sim2sg infer --out` writes one") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise Sim2SGError(f"{path}: not a graphs file of `sim2sg infer` ({error!r})") from None

@@ -1,0 +1,111 @@
+"""The content of a 3D scene: what stands where. Appearance is not part of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim2sg_core.scene.camera import Camera
+from sim2sg_core.scene.graph import Pose3D
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """One object in the world frame (level, on the ground under the camera; x forward, z up).
+
+    Attributes:
+        label: Class name of the domain.
+        position: (3,) centre of the object's base, metres.
+        yaw: Radians about world +z; zero when the length points along world +x.
+        size: (3,) length, width, height, metres.
+        asset: Name of the mesh; None lets the synthesis choose one of the class.
+    """
+
+    label: str
+    position: np.ndarray
+    yaw: float
+    size: np.ndarray
+    asset: str | None = None
+
+    def footprint(self) -> np.ndarray:
+        """Returns the (4, 2) corners of the base on the ground, counter-clockwise."""
+        half = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * self.size[:2] / 2
+        c, s = np.cos(self.yaw), np.sin(self.yaw)
+        return half @ np.array([[c, s], [-s, c]]) + self.position[:2]
+
+    def corners(self) -> np.ndarray:
+        """Returns the (8, 3) corners of the 3D box in the world frame."""
+        base = np.column_stack([self.footprint(), np.full(4, self.position[2])])
+        return np.concatenate([base, base + [0, 0, self.size[2]]])
+
+    def to_pose(self, camera: Camera) -> Pose3D:
+        """Returns the 3D box in the camera's frame."""
+        centre = self.position + np.array([0, 0, self.size[2] / 2])
+        return Pose3D(camera.to_camera(centre), camera_yaw(self.yaw), np.asarray(self.size))
+
+    @classmethod
+    def from_pose(cls, label: str, pose: Pose3D, camera: Camera, asset: str | None = None) -> Placement:
+        """Returns the placement of a 3D box seen by `camera`."""
+        base = camera.to_world(pose.position) - np.array([0, 0, pose.size[2] / 2])
+        return cls(label, base, world_yaw(pose.yaw), np.asarray(pose.size), asset)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the placement as JSON-ready numbers."""
+        return {
+            "class": self.label,
+            "position": [round(float(v), 4) for v in self.position],
+            "yaw": round(float(self.yaw), 5),
+            "size": [round(float(v), 4) for v in self.size],
+            "asset": self.asset,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Placement:
+        """Reads what `to_json` wrote."""
+        return cls(
+            data["class"],
+            np.array(data["position"], float),
+            float(data["yaw"]),
+            np.array(data["size"], float),
+            data.get("asset"),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A scene's content and the camera that looks at it."""
+
+    camera: Camera
+    placements: tuple[Placement, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the layout as JSON-ready data."""
+        return {
+            "width": self.camera.width,
+            "height": self.camera.height,
+            "camera": self.camera.to_json(),
+            "placements": [p.to_json() for p in self.placements],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Layout:
+        """Reads what `to_json` wrote."""
+        camera = Camera.from_json(data["camera"], int(data["width"]), int(data["height"]))
+        return cls(camera, tuple(Placement.from_json(p) for p in data["placements"]))
+
+
+def world_yaw(yaw_camera: float) -> float:
+    """Turns a yaw about gravity-down from camera +x into one about world +z from world +x."""
+    return wrap_angle(-yaw_camera - np.pi / 2)
+
+
+def camera_yaw(yaw_world: float) -> float:
+    """Inverse of `world_yaw` (the same formula: the map is an involution)."""
+    return wrap_angle(-yaw_world - np.pi / 2)
+
+
+def wrap_angle(angle: float) -> float:
+    """Wraps an angle into [-pi, pi)."""
+    return float((angle + np.pi) % (2 * np.pi) - np.pi)

@@ -1,0 +1,39 @@
+"""What all tests share: isolation from other ROS graphs, thread counts, skips with their reasons."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import tempfile
+
+import pytest
+from hypothesis import settings
+
+# Before anything imports rclpy or starts a process. Domains 1 to 100 have ports on every system; neighbouring
+# process ids, so the workers of one run, get different ones.
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+os.environ.setdefault("ROS_LOG_DIR", os.path.join(tempfile.gettempdir(), "sim2sg-test-ros-log"))
+# One thread per process: tests run side by side.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+settings.register_profile("sim2sg", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("sim2sg")
+
+
+def _why_no_ros() -> str:
+    missing = [name for name in ("rclpy", "sim2sg") if importlib.util.find_spec(name) is None]
+    return f"not installed: {', '.join(missing)}" if missing else ""
+
+
+def _why_no_gpu() -> str:
+    return "" if shutil.which("nvidia-smi") else "no NVIDIA GPU: nvidia-smi is missing"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for mark, reason in (("ros", _why_no_ros()), ("gpu", _why_no_gpu())):
+        if reason:
+            for item in items:
+                if item.get_closest_marker(mark):
+                    item.add_marker(pytest.mark.skip(reason=reason))

@@ -1,0 +1,145 @@
+"""Reading domains: what is accepted, and that every mistake names its line and the remedy."""
+
+import numpy as np
+import pytest
+
+from sim2sg_core.domains import builtin_domains, load_domain
+from sim2sg_core.domains.loading import parse_domain
+from sim2sg_core.errors import Sim2SGError
+
+GOOD = """\
+name: table
+box: visible
+input: {width: 320, height: 224}
+classes:
+  - name: cup
+    size: {length: [0.06, 0.1], width: 0.08, height: [0.08, 0.12]}
+    supports: [ground, table]
+  - name: table
+    sizes: [[1.2, 0.8, 0.7]]
+    yaw_symmetry: 2
+predicates:
+  - {name: on, rule: on, margin: 0.02}
+  - {name: left_of, rule: left_of, margin: 0.05, inverse: right_of}
+  - {name: next_to, rule: next_to, symmetric: true}
+camera: {width: 640, height: 480, hfov_deg: 60, height_m: [1.2, 1.6], pitch_deg: [20, 40]}
+layout:
+  type: scatter
+  count: [2, 8]
+  distance: [1, 3]
+  lateral: [-1, 1]
+appearance:
+  noise: [0, 1e1]
+"""
+
+
+def test_builtin_domains_load() -> None:
+    assert {"clevr", "drive"} <= set(builtin_domains())
+    for name in builtin_domains():
+        assert load_domain(name).name == name
+
+
+def test_path_and_yaml_1_2_scalars(tmp_path) -> None:
+    path = tmp_path / "table.yaml"
+    path.write_text(GOOD)
+    domain = load_domain(path)
+    assert domain.class_names == ("cup", "table")
+    assert domain.predicate_names == ("on", "left_of", "next_to")  # YAML 1.1 reads `on` as true
+    assert domain.appearance.noise == (0, 10)  # YAML 1.1 reads 1e1 as text
+    assert domain.classes[0].size is not None
+    assert domain.classes[0].size.width == (0.08, 0.08)
+    assert domain.inverses() == {"left_of": "right_of", "next_to": "next_to"}
+
+
+# (what is replaced, by what, line, key, words of the message)
+MISTAKES = [
+    ("box: visible", "bix: visible", 2, "bix", "unknown key; did you mean box?"),
+    ("box: visible", "box: modal", 2, "box", "'modal' is not one of 'visible', 'amodal'"),
+    ("box: visible\n", "", 1, "box", "missing key"),
+    ("box: visible", "box: visible\nbox: amodal", 3, "box", "given twice (line 2)"),
+    ("width: 320", "width: '320'", 3, "input.width", "'320' is a text; write a whole number"),
+    ("width: 320", "width: 300", 3, "input.width", "multiple of 32"),
+    ("width: 320", "width: 32.5", 3, "input.width", "write a whole number"),
+    ("[0.06, 0.1]", "[0.1, 0.06]", 6, "classes[0].size.length", "write [0.06, 0.1]"),
+    ("[0.06, 0.1]", "[0.0, 0.1]", 6, "classes[0].size.length", "above 0"),
+    ("[0.06, 0.1]", "[0.1]", 6, "classes[0].size.length", "a value is missing"),
+    ("[0.06, 0.1]", "[1, 2, 3]", 6, "classes[0].size.length", "3 values given; write at most 2"),
+    ("[0.06, 0.1]", "long", 6, "classes[0].size.length", "write a list"),
+    ("[0.06, 0.1]", "[.1, no]", 6, "classes[0].size.length[1]", "'no' is a text; write a number"),
+    ("[ground, table]", "[ground, tabel]", 7, "classes[0].supports[1]", "did you mean table?"),
+    ("name: cup", "name: cups", 5, "classes[0].name", "singular: cup"),
+    ("name: cup", "name: Wine Glass", 5, "classes[0].name", "e.g. wine_glass"),
+    ("name: cup", "name: 3", 5, "classes[0].name", "write a text"),
+    ("name: cup", "name: table", 8, "classes[1].name", "there twice"),
+    ("yaw_symmetry: 2", "yaw_symmetry: 3", 10, "classes[1].yaw_symmetry", "3 is not one of"),
+    ("    sizes: [[1.2, 0.8, 0.7]]\n", "", 8, "classes[1]", "either size:"),
+    ("rule: on", "rule: ontop", 12, "predicates[0].rule", "did you mean on?"),
+    ("name: on", "name: left_of", 13, "predicates[1].name", "there twice"),
+    ("inverse: right_of", "inverse: on", 13, "predicates[1].inverse", "'on' is a predicate itself"),
+    ("inverse: right_of", "inverse: left_of", 13, "predicates[1].inverse", "symmetric: true"),
+    ("margin: 0.02", "inverse: right_of", 13, "predicates[1].inverse", "already the inverse of on"),
+    ("symmetric: true", "symmetric: false", 14, "predicates[2].symmetric", "needs symmetric: true"),
+    ("symmetric: true", "symmetric: yes", 14, "predicates[2].symmetric", "write true or false"),
+    ("hfov_deg: 60", "hfov_deg: 180", 15, "camera.hfov_deg", "less than 170"),
+    ("hfov_deg: 60", "hfov_deg: .inf", 15, "camera.hfov_deg", "write"),
+    ("type: scatter", "type: street", 18, "layout.count", "unknown key"),
+    ("type: scatter", "type: strewn", 16, "layout", "'strewn' is not one of 'scatter', 'street'"),
+    ("  type: scatter\n", "", 16, "layout", "type: scatter"),
+    ("lateral:", "laterall:", 20, "layout.laterall", "did you mean lateral?"),
+    ("count: [2, 8]", "count: [2, 80]", 18, "layout.count", "max_objects: 24"),
+    ("count: [2, 8]", "count: [-2, 8]", 18, "layout.count", "negative"),
+    ("noise: [0, 1e1]", "jpeg: [50, 101]", 22, "appearance.jpeg", "100"),
+    ("noise: [0, 1e1]", "floor_colours: [[0, 0, 300]]", 22, "appearance.floor_colours[0][2]", "255"),
+    ("noise: [0, 1e1]", "", 21, "appearance", "nothing; write a mapping"),
+    ("noise: [0, 1e1]", "noise: !!set {0}", 22, "appearance.noise", "write"),
+    ("noise: [0, 1e1]", "noise: &n [*n]", 22, "appearance.noise", "alias"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "key", "words"), MISTAKES)
+def test_mistakes_name_line_key_and_remedy(old, new, line, key, words) -> None:
+    assert old in GOOD
+    with pytest.raises(Sim2SGError) as caught:
+        parse_domain(GOOD.replace(old, new, 1), "my.yaml")
+    message = str(caught.value)
+    assert message.startswith(f"my.yaml:{line}: "), message
+    assert f" {key}: " in message, message
+    assert words in message, message
+    assert "\n" not in message
+
+
+def test_several_mistakes_report_the_first_line_and_a_count() -> None:
+    text = GOOD.replace("yaw_symmetry: 2", "yaw_symmetry: 9").replace("width: 320", "width: 1")
+    with pytest.raises(Sim2SGError, match=r"^f:3: input.width: .* \(and 1 more\)$"):
+        parse_domain(text, "f")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: [", r"^f:\d+: not YAML: "),
+        ("name: a\n  box: b", r"^f:2: not YAML: "),
+        ("name: *no", r"^f:1: not YAML: "),
+        ("a\0b", r"^f:1: not YAML: "),
+        ("", r"^f:1: a domain is a mapping"),
+        ("- a", r"^f:1: a domain is a mapping"),
+    ],
+)
+def test_broken_yaml(text: str, message: str) -> None:
+    with pytest.raises(Sim2SGError, match=message):
+        parse_domain(text, "f")
+
+
+def test_no_such_domain(tmp_path) -> None:
+    with pytest.raises(Sim2SGError, match=r"no domain 'clever'; did you mean clevr\?"):
+        load_domain("clever")
+    with pytest.raises(Sim2SGError, match="is a folder"):
+        load_domain(tmp_path)
+    (tmp_path / "picture").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(Sim2SGError, match="not a text file"):
+        load_domain(tmp_path / "picture")
+
+
+def test_class_sizes_are_means_in_class_order() -> None:
+    domain = parse_domain(GOOD, "f")
+    np.testing.assert_allclose(domain.class_sizes(), [[0.08, 0.08, 0.1], [1.2, 0.8, 0.7]])

@@ -1,0 +1,119 @@
+"""Depth fusion, the mount estimated from a log, layouts from graphs."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim2sg_core.lifting import MountPrior, estimate_mount, fuse_depth, lift_graph
+from sim2sg_core.lifting.ground import ground_of_mount, mount_of_ground, with_mount
+from sim2sg_core.lifting.lift import clip_polygon, footprint_overlap, polygon_area
+from sim2sg_core.scene import Camera, Placement, SceneGraph, SceneObject
+
+K = np.array([[720.0, 0, 620], [0, 720, 180], [0, 0, 1]])
+MOUNT = np.array([1.65, 0.03, -0.01])
+CAMERA = with_mount(Camera(1242, 375, K), MOUNT)
+
+
+def fit_size(label, size):
+    return np.clip(size, [3.0, 1.4, 1.2], [5.5, 2.1, 2.0])
+
+
+def scene(rng, count=6):
+    placements = [
+        Placement(
+            "car",
+            np.array([rng.uniform(8, 40), rng.uniform(-8, 8), 0.0]),
+            rng.uniform(-3, 3),
+            np.array([rng.uniform(3.5, 4.8), 1.8, rng.uniform(1.4, 1.7)]),
+        )
+        for _ in range(count)
+    ]
+    return placements
+
+
+def graph_of(placements, rng=None, noise=0.0):
+    objects = []
+    for p in placements:
+        pose = p.to_pose(CAMERA)
+        factor = np.exp(rng.normal(0, noise)) if rng is not None else 1.0
+        pose = dataclasses.replace(pose, position=pose.position * factor)
+        objects.append(SceneObject("car", 0.9, np.zeros(4), pose))
+    return SceneGraph(1242, 375, tuple(objects))
+
+
+@given(st.floats(0.3, 8), st.floats(-0.6, 1.0), st.floats(-0.5, 0.5))
+def test_mount_and_ground_are_inverse(height, pitch, roll):
+    mount = np.array([height, pitch, roll])
+    assert np.allclose(mount_of_ground(ground_of_mount(mount)), mount)
+
+
+def test_fusion_takes_the_better_of_both():
+    placements = scene(np.random.default_rng(0), 40)
+    centres_3d = np.array([p.to_pose(CAMERA).position for p in placements])
+    heights = np.array([p.size[2] for p in placements])
+    rng = np.random.default_rng(1)
+    noisy = centres_3d[:, 2] * np.exp(rng.normal(0, 0.15, 40))
+    fused, std = fuse_depth(noisy, np.full(40, 0.15), CAMERA.project(centres_3d), heights, CAMERA)
+    before = np.abs(np.log(noisy / centres_3d[:, 2])).mean()
+    after = np.abs(np.log(fused / centres_3d[:, 2])).mean()
+    assert after < 0.7 * before
+    assert (std <= 0.15 + 1e-9).all(), "knowing more never adds doubt"
+
+
+def test_an_object_off_the_ground_keeps_the_networks_depth():
+    pose = Placement("car", np.array([20.0, 0, 3.0]), 0.0, np.array([4, 1.8, 1.5])).to_pose(CAMERA)
+    pixel = CAMERA.project(pose.position)[None]
+    fused, _ = fuse_depth(pose.position[2:], np.array([0.02]), pixel, np.array([1.5]), CAMERA)
+    assert fused[0] == pytest.approx(pose.position[2])
+
+
+def test_without_ground_nothing_is_fused():
+    fused, std = fuse_depth(np.array([5.0]), np.array([0.1]), np.array([[1.0, 2]]), np.array([1.0]), Camera(9, 9, K))
+    assert fused == [5.0] and std == [0.1]
+
+
+def test_the_mount_is_found_from_noisy_objects():
+    rng = np.random.default_rng(2)
+    graphs = [graph_of(scene(rng), rng, 0.08) for _ in range(60)]
+    prior = MountPrior(np.array([1.5, 0.0, 0.0]), np.array([0.3, 0.05, 0.03]))
+    mount, used = estimate_mount(graphs, prior)
+    assert used == 360
+    assert (np.abs(mount - MOUNT) < [0.06, 0.004, 0.004]).all()
+
+
+def test_no_objects_leave_the_prior():
+    prior = MountPrior(np.array([1.5, 0.0, 0.0]), np.array([0.3, 0.05, 0.03]))
+    mount, used = estimate_mount([SceneGraph(10, 10)], prior)
+    assert used == 0 and (mount == prior.mean).all()
+
+
+def test_a_lifted_graph_is_the_scene_it_came_from():
+    placements = list(scene(np.random.default_rng(3), 1))
+    [again] = lift_graph(graph_of(placements), CAMERA, fit_size).placements
+    assert np.allclose(again.position, placements[0].position) and np.allclose(again.size, placements[0].size)
+
+
+def test_lifting_drops_overlaps_and_clips_sizes():
+    a = Placement("car", np.array([15.0, 0, 0]), 0.0, np.array([4.0, 1.8, 1.5]))
+    b = Placement("car", np.array([15.5, 0.2, 0]), 0.3, np.array([9.0, 1.8, 0.4]))
+    c = Placement("car", np.array([15.0, 4.0, 0.7]), 0.3, np.array([9.0, 1.8, 0.4]))
+    kept = lift_graph(graph_of([a, b, c]), CAMERA, fit_size).placements
+    assert len(kept) == 2
+    assert kept[1].size == pytest.approx([5.5, 1.8, 1.2]) and kept[1].position[2] == 0
+
+
+def test_missing_poses_are_left_out():
+    objects = (SceneObject("car", 0.9, np.zeros(4)),)
+    assert lift_graph(SceneGraph(9, 9, objects), CAMERA, fit_size).placements == ()
+
+
+def test_polygon_overlap_by_hand():
+    square = np.array([[0, 0], [2, 0], [2, 2], [0, 2]], float)
+    assert polygon_area(clip_polygon(square, square + 1)) == pytest.approx(1.0)
+    assert polygon_area(clip_polygon(square, square + 5)) == 0
+    a = Placement("car", np.zeros(3), 0.0, np.array([2.0, 2, 1]))
+    b = Placement("car", np.array([1.0, 0, 0]), np.pi / 2, np.array([2.0, 2, 1]))
+    assert footprint_overlap(a, b) == pytest.approx(0.5)
