@@ -1,0 +1,83 @@
+"""`sim2sg adapt`: from an unlabelled camera log to a model that fits it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+HELP = "adapt a domain to an unlabelled camera log: train, infer, rebuild, render, train again; then export"
+RESUMES = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `sim2sg adapt`."""
+    parser.add_argument("--domain", required=True, help="built-in name (clevr, drive) or YAML file")
+    parser.add_argument(
+        "--log",
+        nargs="+",
+        required=True,
+        help="bags (.mcap, .db3, .bag), folders of bags, or folders of images",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run; the same command continues it")
+    parser.add_argument("--topic", help="image topic (default: the only one)")
+    camera = parser.add_argument_group("camera", "default: what the log says, then what it shows, then the prior")
+    camera.add_argument("--camera", metavar="FILE", help="intrinsics: ROS camera_info YAML or KITTI calib")
+    camera.add_argument("--camera-height", type=float, metavar="M", help="height over the ground, metres")
+    camera.add_argument("--camera-pitch", type=float, metavar="DEG", help="positive looks down")
+    camera.add_argument("--camera-roll", type=float, metavar="DEG", help="positive is clockwise")
+    work = parser.add_argument_group("work", "defaults from the domain's `training`")
+    work.add_argument("--frames", type=int, default=400, help="most frames taken from the log (default: 400)")
+    work.add_argument("--min-interval", type=float, default=0.2, help="seconds between frames (default: 0.2)")
+    work.add_argument(
+        "--min-change",
+        type=float,
+        default=0.0,
+        help="least change between frames, see `sim2sg log` (default: 0)",
+    )
+    work.add_argument("--backbone", help="lite0 or small")
+    work.add_argument("--source-frames", type=int, help="prior scenes to begin with")
+    work.add_argument("--source-steps", type=int, help="optimiser steps on them")
+    work.add_argument("--rounds", type=int, help="rounds of infer, rebuild, render, train; 0 is source only")
+    work.add_argument("--round-frames", type=int, help="scenes per round")
+    work.add_argument("--round-steps", type=int, help="optimiser steps per round")
+    work.add_argument("--prior-share", type=float, help="share of prior scenes in every round")
+    work.add_argument("--batch", type=int, help="images per step")
+    work.add_argument("--learning-rate", type=float)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--workers", type=int, default=0, help="rendering processes (default: one per core)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs or continues an adaptation."""
+    from sim2sg_core.adaptation import AdaptConfig, adapt
+    from sim2sg_core.domains import load_domain
+
+    domain = load_domain(args.domain)
+    config = AdaptConfig(
+        logs=tuple(args.log),
+        topic=args.topic,
+        camera_file=args.camera,
+        camera_height=args.camera_height,
+        camera_pitch=None if args.camera_pitch is None else math.radians(args.camera_pitch),
+        camera_roll=None if args.camera_roll is None else math.radians(args.camera_roll),
+        frames=args.frames,
+        min_interval=args.min_interval,
+        min_change=args.min_change,
+        backbone=args.backbone,
+        source_frames=args.source_frames,
+        source_steps=args.source_steps,
+        rounds=args.rounds,
+        round_frames=args.round_frames,
+        round_steps=args.round_steps,
+        prior_share=args.prior_share,
+        batch=args.batch,
+        learning_rate=args.learning_rate,
+        seed=args.seed,
+        device=args.device,
+        workers=args.workers,
+    ).resolved(domain)
+    model = adapt(config, domain, args.out)
+    print(f"{model}\n{args.out / 'report.html'}")
+    return 0

@@ -1,0 +1,276 @@
+"""`sim2sg eval`: scores a model, or graphs that it wrote, on a labelled data set."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from sim2sg_core.cli.domain import table
+from sim2sg_core.domains import Domain, load_domain
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.evaluation import FORMATS, TargetImage, evaluate, evaluate_predcls, find_doubts, load_targets
+from sim2sg_core.evaluation.datasets import protocol_for
+from sim2sg_core.evaluation.scoring import RECALL_AT
+from sim2sg_core.progress import Progress
+from sim2sg_core.scene.graph import Relation, SceneGraph, load_graphs, write_json
+
+if TYPE_CHECKING:
+    from sim2sg_core.model import SceneGraphNetwork
+
+HELP = "score a model on labelled images: average precision and relation recall"
+
+CHECKPOINT_SUFFIXES = (".pt", ".pth")
+USUAL_DOMAIN = {"kitti": "drive", "clevr": "clevr"}
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What is to be scored.
+
+    Attributes:
+        model: The model's id.
+        domain: Its domain.
+        graphs: One per image.
+        given: PredCls: relations between given boxes by image name; None when not predicted.
+    """
+
+    model: str
+    domain: Domain
+    graphs: list[SceneGraph]
+    given: dict[str, list[Relation]] | None = None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="model.onnx, or a checkpoint (.pt), of which PredCls is scored too",
+    )
+    what.add_argument("--graphs", type=Path, metavar="JSON", help="what `sim2sg infer` wrote for these images")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the labelled data set")
+    parser.add_argument("--format", choices=FORMATS, required=True, help="its format")
+    parser.add_argument("--out", type=Path, required=True, metavar="JSON", help="where the figures go")
+    parser.add_argument(
+        "--domain",
+        metavar="NAME|YAML",
+        help="with --graphs: the domain of their model (kitti: drive, clevr: clevr); models carry their own",
+    )
+    parser.add_argument(
+        "--provider",
+        choices=("auto", "cpu", "cuda", "tensorrt"),
+        default="auto",
+        help="what onnxruntime runs on (auto: the fastest that works)",
+    )
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 takes all (default)")
+    parser.add_argument(
+        "--log-evaluations",
+        type=Path,
+        metavar="JSONL",
+        help="also append date, commit and figures to this file: every look at these labels on record",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predicts, scores, prints a table and writes the figures."""
+    check_output(args.out)
+    if args.log_evaluations:
+        check_output(args.log_evaluations)
+    if args.graphs:
+        predictions, targets = read_predictions(args)
+    else:
+        if args.domain:
+            raise Sim2SGError("--domain goes with --graphs: a model carries its own domain; leave it out")
+        predictions, targets = predict(args)
+    domain = predictions.domain
+    figures = evaluate(predictions.graphs, targets, domain, args.format)
+    if predictions.given is not None:
+        figures |= evaluate_predcls(predictions.given, targets, domain, args.format)
+    doubts = find_doubts(predictions.graphs, targets, domain, args.format)
+    result = {
+        "model": predictions.model,
+        "source": str(args.graphs or args.model),
+        "data": str(args.data),
+        "format": args.format,
+        "domain": domain.name,
+        "rules": [{"name": r.name, "rule": r.rule, "margin": r.margin} for r in domain.rules()],
+        "metrics": figures,
+        "doubts": doubts,
+    }
+    write_json(args.out, result, indent=1)
+    if args.log_evaluations:
+        append_evaluation(args.log_evaluations, result)
+    print(describe(figures, protocol_for(args.format, domain).levels))
+    for doubt in doubts:
+        print(f"mind: {doubt}")
+    print(f"figures in {args.out}")
+    return 0
+
+
+def check_output(path: Path) -> None:
+    """Raises Sim2SGError, before any work, when a file cannot be written there."""
+    if path.is_dir():
+        raise Sim2SGError(f"{path}: is a folder; name a file in it")
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise Sim2SGError(f"{path}: {above} is a file, not a folder; choose another place")
+
+
+def read_predictions(args: argparse.Namespace) -> tuple[Predictions, list[TargetImage]]:
+    """Reads graphs that were predicted before."""
+    model, graphs = load_graphs(args.graphs)
+    name = args.domain or USUAL_DOMAIN.get(args.format)
+    if name is None:
+        raise Sim2SGError(f"--graphs with --format {args.format}: say which domain with --domain NAME|YAML")
+    domain = load_domain(name)
+    return Predictions(model, domain, graphs), load_targets(args.data, args.format, domain)
+
+
+def predict(args: argparse.Namespace) -> tuple[Predictions, list[TargetImage]]:
+    """Runs the model on every labelled image; a checkpoint through a temporary export."""
+    from sim2sg_core.runtime import load_info
+
+    if args.model.suffix not in CHECKPOINT_SUFFIXES:
+        info = load_info(args.model)
+        domain = info.load_domain()
+        targets = load_targets(args.data, args.format, domain)
+        graphs = run_model(args.model, targets, args)
+        return Predictions(info.model_id, domain, graphs), targets
+    from sim2sg_core.model import export_onnx, load_network
+
+    network, domain = load_network(args.model)
+    targets = load_targets(args.data, args.format, domain)
+    with tempfile.TemporaryDirectory() as folder:
+        onnx = export_onnx(network, domain, Path(folder) / "model.onnx", model_id=args.model.stem)
+        graphs = run_model(onnx, targets, args)
+    return Predictions(args.model.stem, domain, graphs, predict_given(network, domain, targets)), targets
+
+
+def run_model(model: Path, targets: Sequence[TargetImage], args: argparse.Namespace) -> list[SceneGraph]:
+    """Predicts the unthresholded graph of every image through onnxruntime."""
+    from sim2sg_core.runtime import Predictor
+
+    predictor = Predictor(model, provider=args.provider, threads=args.threads)
+    graphs = []
+    with Progress(len(targets), "predicting", unit="images") as progress:
+        for target in targets:
+            image = read_image(target)
+            graphs.append(predictor.predict(image, target.camera, bgr=True, file=target.file))
+            progress.update()
+    return graphs
+
+
+def predict_given(
+    network: SceneGraphNetwork, domain: Domain, targets: Sequence[TargetImage]
+) -> dict[str, list[Relation]]:
+    """Predicts the relations between the labelled boxes (PredCls), in torch."""
+    import torch
+
+    from sim2sg_core.runtime.preprocessing import letterbox
+
+    found: dict[str, list[Relation]] = {}
+    with Progress(len(targets), "predicting between given boxes", unit="images") as progress:
+        for target in targets:
+            truth = target.truth_graph()
+            if truth.relations:
+                width, height = network.config.width, network.config.height
+                image, fit = letterbox(read_image(target), width, height, bgr=True)
+                boxes = truth.boxes() / np.tile(fit.ratio, 2)
+                # A class that the model does not know is padding (-1): its facts are missed.
+                names = domain.class_names
+                labels = [names.index(o.label) if o.label in names else -1 for o in truth.objects]
+                probabilities = network.relations_for_boxes(
+                    torch.from_numpy(image)[None],
+                    torch.tensor(boxes, dtype=torch.float32)[None],
+                    torch.tensor(labels)[None],
+                )[0].numpy()
+                found[target.file] = [
+                    Relation(int(s), domain.predicate_names[p], int(o), float(probabilities[s, o, p]))
+                    for s, o, p in np.argwhere(probabilities > 0)
+                ]
+            progress.update()
+    return found
+
+
+def read_image(target: TargetImage) -> np.ndarray:
+    """Returns (h, w, 3) uint8 BGR. Raises Sim2SGError when the file is damaged."""
+    image = cv2.imread(str(target.path), cv2.IMREAD_COLOR)
+    if image is None or image.shape[:2] != (target.height, target.width):
+        raise Sim2SGError(f"{target.path}: cannot be read as an image of {target.width}x{target.height}: it is damaged")
+    return image
+
+
+def append_evaluation(path: Path, result: dict[str, Any]) -> None:
+    """Appends one line: date, commit of the repository that holds `path`, and the result."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    line = json.dumps({"date": now, "commit": commit_of(path.parent), **result})
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+def commit_of(folder: Path) -> str | None:
+    """Returns the commit of a work tree, with a + when tracked files are changed; None outside git."""
+
+    def git(*command: str) -> str:
+        done = subprocess.run(["git", "-C", str(folder), *command], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def describe(figures: dict[str, Any], levels: Iterable[str]) -> str:
+    """Returns the figures as two tables: boxes, and triplets."""
+    levels = tuple(levels)
+    suffixes = [f"_{level}" for level in levels] if len(levels) > 1 else [""]
+    names = [key[5 : len(key) - len(suffixes[-1])] for key in figures if _is_ap(key, suffixes[-1])]
+    boxes = [("AP@0.5", *(level if len(levels) > 1 else "AP" for level in levels), "labelled")]
+    for name in names:
+        aps = (figure(figures[f"AP50_{name}{suffix}"]) for suffix in suffixes)
+        boxes.append((name, *aps, "/".join(str(figures[f"n_{name}{suffix}"]) for suffix in suffixes)))
+    boxes.append(("mean", *(figure(figures[f"mAP50{suffix}"]) for suffix in suffixes), ""))
+    heading = ["relations"]
+    for k in RECALL_AT:
+        heading += [f"R@{k}", f"mR@{k}", f"ceiling R@{k}", f"R@{k}/ceiling"]
+    triplets = [tuple(heading)]
+    titles = {
+        "sgdet": "SGDet",
+        "sgdet_constrained": "SGDet, one predicate per pair",
+        "predcls": "PredCls",
+        "predcls_constrained": "PredCls, one predicate per pair",
+    }
+    for prefix, title in titles.items():
+        if f"{prefix}_R{RECALL_AT[0]}" in figures:
+            keys = [
+                f"{prefix}_{key}"
+                for k in RECALL_AT
+                for key in (f"R{k}", f"mR{k}", f"ceiling_R{k}", f"R{k}_over_ceiling")
+            ]
+            triplets.append((title, *(figure(figures[key]) for key in keys)))
+    counts = f"{figures['n_images']} images; {figures['n_facts']} facts in {figures['n_images_with_facts']}"
+    return "\n".join([counts, "", table(boxes), "", table(triplets), ""])
+
+
+def _is_ap(key: str, suffix: str) -> bool:
+    return key.startswith("AP50_") and key.endswith(suffix)
+
+
+def figure(value: float | None) -> str:
+    """Formats a share: .731, or - when it was not measured."""
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,32 @@
+"""`sim2sg export`: turns a checkpoint into the ONNX file that the robot runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "export a checkpoint to ONNX and check that it computes the same"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint.pt of train or adapt")
+    parser.add_argument("--out", required=True, type=Path, help="ONNX file to write")
+    parser.add_argument("--model-id", help="name that the graphs carry (default: the domain's and a number)")
+    parser.add_argument("--camera", type=Path, help="calibration of the camera it will see (ROS YAML, KITTI)")
+    parser.add_argument("--live-weights", action="store_true", help="take the last weights, not the averaged")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exports, and says what was written."""
+    from sim2sg_core.logs import load_calibration
+    from sim2sg_core.model import export_onnx, load_network
+
+    network, domain = load_network(args.checkpoint, ema=not args.live_weights)
+    camera = None
+    if args.camera is not None:
+        camera = load_calibration(args.camera, domain.camera.width, domain.camera.height)
+    calibrated = float(network.score_temperature) != 1.0
+    path = export_onnx(network, domain, args.out, model_id=args.model_id, camera=camera, calibrated=calibrated)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, same boxes and scores as the checkpoint")
+    return 0

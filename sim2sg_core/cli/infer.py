@@ -1,0 +1,176 @@
+"""`sim2sg infer`: scene graphs of images or of a camera log, through onnxruntime alone."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from sim2sg_core.cli.log import add_sampling, check_sampling
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.lifting.ground import mount_of_ground
+from sim2sg_core.logs import Log, LogFrame, open_logs, resolve_camera, select_frames
+from sim2sg_core.logs.folders import FolderLog
+from sim2sg_core.progress import Progress
+from sim2sg_core.report.overlay import draw_overlay
+from sim2sg_core.runtime import Predictor
+from sim2sg_core.scene import Camera, SceneGraph
+from sim2sg_core.scene.graph import save_graphs
+
+HELP = "write the scene graphs of images or of a camera log"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("--model", type=Path, required=True, metavar="FILE", help="model.onnx")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--images", type=Path, metavar="DIR", help="folder of images")
+    source.add_argument(
+        "--log", type=Path, nargs="+", metavar="LOG", help="bags (.mcap, .db3, .bag), or folders of them"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="JSON",
+        help="where the graphs go: all objects and relations with their scores, no threshold",
+    )
+    parser.add_argument("--overlay", type=Path, metavar="DIR", help="also draw the graphs on the images")
+    parser.add_argument(
+        "--object-threshold", type=float, default=0.3, metavar="P", help="of the overlays (default 0.3)"
+    )
+    parser.add_argument(
+        "--relation-threshold", type=float, default=0.5, metavar="P", help="of the overlays (default 0.5)"
+    )
+    add_sampling(parser)
+    camera = parser.add_argument_group("camera", "default: what the log says, then the camera of the training log")
+    camera.add_argument("--camera", type=Path, metavar="FILE", help="intrinsics: ROS camera YAML or KITTI calib")
+    camera.add_argument("--camera-height", type=float, metavar="M", help="height over the ground, metres")
+    camera.add_argument("--camera-pitch", type=float, metavar="DEG", help="positive looks down")
+    camera.add_argument("--camera-roll", type=float, metavar="DEG", help="positive is clockwise")
+    parser.add_argument(
+        "--provider",
+        choices=("auto", "cpu", "cuda", "tensorrt"),
+        default="auto",
+        help="what onnxruntime runs on (auto: the fastest that works)",
+    )
+    parser.add_argument(
+        "--require-provider", action="store_true", help="fail rather than fall back to a slower provider"
+    )
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 takes all (default)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Infers every frame and writes the graphs; an older file stays until all is done."""
+    check_sampling(args)
+    if args.out.is_dir():
+        raise Sim2SGError(f"{args.out}: is a folder; name a file in it")
+    logs = open_logs(args.log) if args.log else [open_images(args.images)]
+    topics = [log.image_topic(args.topic) for log in logs]
+    predictor = Predictor(args.model, args.provider, args.require_provider, args.threads)
+    info = predictor.info
+    print(f"{info.model_id} ({info.domain}) on {info.provider}", file=sys.stderr)
+    with Progress(expected(args, logs, topics), "inferring", unit="frames") as progress:
+        save_graphs(args.out, infer(args, predictor, logs, progress), info.model_id)
+    print(f"{progress.done} graphs in {args.out}")
+    return 0
+
+
+def open_images(folder: Path) -> Log:
+    """Opens a folder of images."""
+    if not folder.is_dir():
+        raise Sim2SGError(f"{folder}: no such folder of images")
+    return FolderLog(folder)
+
+
+def expected(args: argparse.Namespace, logs: Sequence[Log], topics: Sequence[str]) -> int | None:
+    """Returns how many frames there will be; None where time and change decide."""
+    if args.every or args.min_change:
+        return None
+    total = sum(t.count for log, topic in zip(logs, topics) for t in log.topics() if t.name == topic)
+    return min(total, args.max) if args.max else total
+
+
+def infer(
+    args: argparse.Namespace, predictor: Predictor, logs: Sequence[Log], progress: Progress
+) -> Iterator[SceneGraph]:
+    """Yields one graph after the other; no more than one image is held at a time."""
+    cameras = CameraFinder(args, predictor.info.camera)
+    for frame in select_frames(logs, args.topic, args.max, args.every, args.min_change):
+        image = frame.decode()
+        camera = cameras.find(frame, image.shape[1], image.shape[0])
+        graph = predictor.predict(image, camera, file=frame.name, stamp=frame.stamp)
+        if args.overlay:
+            draw(args, predictor, image, graph)
+        progress.update()
+        yield graph
+    if not progress.done:
+        raise Sim2SGError("no frames in the log")
+
+
+class CameraFinder:
+    """Finds the camera of each frame, and says what it found whenever that changes."""
+
+    def __init__(self, args: argparse.Namespace, fallback: Camera | None) -> None:
+        self._file = args.camera
+        angles = (None if v is None else math.radians(v) for v in (args.camera_pitch, args.camera_roll))
+        self._mount = (args.camera_height, *angles)
+        self._fallback = fallback
+        self._known: dict[tuple[str, str, int, int], Camera | None] = {}
+        self._told = ""
+
+    def find(self, frame: LogFrame, width: int, height: int) -> Camera | None:
+        """Returns the camera of a frame, None when unknown."""
+        # A folder of calibrations may hold one for every image.
+        name = frame.name if self._file is not None and self._file.is_dir() else ""
+        log = frame.log
+        key = (str(log.path), name, width, height)
+        if key not in self._known:
+            self._known[key] = resolve_camera(
+                log,
+                frame.topic,
+                width,
+                height,
+                camera_file=self._file,
+                mount=self._mount,
+                fallback=self._fallback,
+                name=name,
+            )
+            told = describe_camera(self._known[key])
+            if told != self._told:
+                self._told = told
+                print(f"{log.name}: {told}", file=sys.stderr)
+        return self._known[key]
+
+
+def describe_camera(camera: Camera | None) -> str:
+    """Returns in one line what 3D poses stand on."""
+    if camera is None:
+        return "no camera known, so no 3D poses: give --camera FILE"
+    if camera.ground is None:
+        return f"focal length {camera.focal:.0f} px, height unknown: depth from the network alone"
+    height, pitch, _ = mount_of_ground(camera.ground)
+    degrees = round(math.degrees(pitch), 1) + 0.0  # never -0.0
+    return f"focal length {camera.focal:.0f} px, {height:.2f} m up, pitch {degrees} degrees"
+
+
+def draw(args: argparse.Namespace, predictor: Predictor, image: np.ndarray, graph: SceneGraph) -> None:
+    """Writes an image with its graph drawn on it."""
+    drawn = draw_overlay(
+        image,
+        graph,
+        args.object_threshold,
+        args.relation_threshold,
+        classes=predictor.info.classes,
+        predicates=predictor.info.predicates,
+    )
+    ok, data = cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+    if not ok:
+        raise Sim2SGError(f"{graph.file}: the overlay of {drawn.shape[1]}x{drawn.shape[0]} cannot be encoded")
+    args.overlay.mkdir(parents=True, exist_ok=True)
+    (args.overlay / Path(graph.file).with_suffix(".jpg").name).write_bytes(data.tobytes())

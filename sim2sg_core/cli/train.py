@@ -1,0 +1,83 @@
+"""`sim2sg train`: trains a network on labelled images alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sim2sg_core.domains import load_domain
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.progress import Progress
+
+HELP = "train a network on rendered (or other labelled) images"
+RESUMES = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("--domain", required=True, help="name of a built-in domain, or its YAML file")
+    parser.add_argument(
+        "--data",
+        required=True,
+        nargs="+",
+        metavar="DIR[:SHARE]",
+        help="folders of `sim2sg synth`, each with its share of the images of a step (default 1)",
+    )
+    parser.add_argument("--out", required=True, type=Path, help="folder of the run; continues what is there")
+    parser.add_argument("--steps", type=int, help="optimiser steps (default: the domain's)")
+    parser.add_argument("--batch", type=int, help="images per step (default: the domain's)")
+    parser.add_argument("--learning-rate", type=float, help="peak learning rate (default: the domain's)")
+    parser.add_argument("--backbone", help="lite0 (ImageNet weights) or small (default: the domain's)")
+    parser.add_argument("--freeze", type=int, help="backbone blocks that stay as they are")
+    parser.add_argument("--start", type=Path, help="checkpoint to start from instead of a fresh network")
+    parser.add_argument("--plain", action="store_true", help="no augmentation")
+    parser.add_argument("--seed", type=int, default=0, help="decides weights, order and augmentation")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (mixed precision)")
+    parser.add_argument("--workers", type=int, default=1, help="threads that prepare images")
+    parser.add_argument("--save-every", type=int, default=200, help="steps between checkpoints")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trains, or continues training, and says where the checkpoint is."""
+    from sim2sg_core.learning import AugmentConfig, TrainConfig, train
+    from sim2sg_core.model import build_network, load_network
+
+    domain = load_domain(args.domain)
+    defaults = domain.training
+    config = TrainConfig(
+        steps=defaults.source_steps if args.steps is None else args.steps,
+        batch=defaults.batch if args.batch is None else args.batch,
+        learning_rate=defaults.learning_rate if args.learning_rate is None else args.learning_rate,
+        freeze=args.freeze,
+        augment=AugmentConfig.none() if args.plain else AugmentConfig(),
+        seed=args.seed,
+        device=args.device,
+        workers=args.workers,
+        save_every=args.save_every,
+    )
+    config.validate()
+    datasets = [parse_data(text) for text in args.data]
+    if args.start is None:
+        network = build_network(domain, backbone=args.backbone, seed=args.seed)
+    else:
+        network, trained_for = load_network(args.start)
+        if trained_for.hash() != domain.hash():
+            raise Sim2SGError(
+                f"{args.start}: a checkpoint of domain {trained_for.name} ({trained_for.hash()}), "
+                f"not of {domain.name} ({domain.hash()}): give --domain as it was, or start afresh"
+            )
+    with Progress(config.steps, "training", unit="steps") as progress:
+        checkpoint = train(network, domain, datasets, config, args.out, progress.update)
+    print(f"{checkpoint}: trained for {config.steps} steps; `sim2sg export --checkpoint {checkpoint}` is next")
+    return 0
+
+
+def parse_data(text: str) -> tuple[Path, float]:
+    """Splits DIR[:SHARE]."""
+    folder, colon, share = text.rpartition(":")
+    if colon and not Path(text).exists():
+        try:
+            return Path(folder), float(share)
+        except ValueError:
+            pass
+    return Path(text), 1.0

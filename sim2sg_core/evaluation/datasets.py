@@ -1,0 +1,65 @@
+"""The labelled data sets that can be read, by the name of their format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.evaluation import clevr, coco_rel, kitti
+from sim2sg_core.evaluation.targets import Protocol, TargetImage
+
+if TYPE_CHECKING:
+    from sim2sg_core.domains import Domain
+
+FORMATS = ("kitti", "clevr", "coco-rel")
+
+
+def load_targets(data: Path | str, format: str, domain: Domain) -> list[TargetImage]:
+    """Reads a labelled data set.
+
+    Args:
+        data: Its folder.
+        format: One of `FORMATS`.
+        domain: Gives the predicates, their margins and inverses.
+
+    Raises:
+        Sim2SGError: Not there, not this format, damaged, or of other classes than the domain's.
+    """
+    reader, protocol = _format(format, domain)
+    check_classes(protocol, domain)
+    folder = Path(data)
+    if not folder.is_dir():
+        raise Sim2SGError(f"{folder}: no such folder: --data names the folder of a {format} data set")
+    targets = reader(folder, domain)
+    names = [t.file for t in targets]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Sim2SGError(f"{folder}: two images are called {twice}: image names must differ")
+    return targets
+
+
+def protocol_for(format: str, domain: Domain) -> Protocol:
+    """Returns how a format is scored. Raises Sim2SGError for an unknown one."""
+    return _format(format, domain)[1]
+
+
+def check_classes(protocol: Protocol, domain: Domain) -> None:
+    """Raises Sim2SGError when the domain knows none of the data's classes."""
+    known = {protocol.counts_as.get(name, name) for name in domain.class_names}
+    if not known & set(protocol.classes):
+        raise Sim2SGError(
+            f"domain {domain.name} ({', '.join(domain.class_names)}) has no class of {protocol.name} data"
+            f" ({', '.join(protocol.classes)}): evaluate a model of another domain, or other data"
+        )
+
+
+def _format(format: str, domain: Domain) -> tuple[Callable[[Path, Domain], list[TargetImage]], Protocol]:
+    if format == "kitti":
+        return kitti.load_kitti, kitti.PROTOCOL
+    if format == "clevr":
+        return clevr.load_clevr, clevr.PROTOCOL
+    if format == "coco-rel":
+        return coco_rel.load_coco_rel, coco_rel.protocol(domain)
+    raise Sim2SGError(f"format {format!r} is not known: use one of {', '.join(FORMATS)}")

@@ -1,0 +1,133 @@
+"""Labelled images in one form: what a prediction is compared with, and by which rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.scene.camera import Camera
+from sim2sg_core.scene.graph import Pose3D, Relation, SceneGraph, SceneObject
+
+
+@dataclass(frozen=True, eq=False)
+class TargetObject:
+    """One labelled object.
+
+    Attributes:
+        label: Class name, in our words (lower-case, singular).
+        box: (4,) xyxy pixels.
+        levels: Difficulties at which it counts; at the others it is neither hit nor false alarm.
+        pose: 3D box in the camera's frame, or None.
+    """
+
+    label: str
+    box: np.ndarray
+    levels: frozenset[str]
+    pose: Pose3D | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TargetImage:
+    """One labelled image.
+
+    Attributes:
+        file: Name of the image, by which predictions are found.
+        path: The image.
+        width: Pixels.
+        height: Pixels.
+        objects: Everything labelled, ignored objects too.
+        relations: The facts, by index into `objects`; only between objects of `related`.
+        related: Indices of the objects whose relations are labelled.
+        regions: (R, 4) xyxy areas where nothing is labelled.
+        camera: Intrinsics, or None when unknown.
+    """
+
+    file: str
+    path: Path
+    width: int
+    height: int
+    objects: tuple[TargetObject, ...]
+    relations: tuple[Relation, ...]
+    related: tuple[int, ...]
+    regions: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    camera: Camera | None = None
+
+    def truth_graph(self) -> SceneGraph:
+        """Returns the related objects and their facts as a graph with scores of 1."""
+        objects = tuple(SceneObject(o.label, 1.0, o.box, o.pose) for o in self.objects)
+        graph = SceneGraph(self.width, self.height, objects, self.relations, file=self.file, camera=self.camera)
+        return graph.select(self.related)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a kind of data set is scored.
+
+    Attributes:
+        name: Format name.
+        classes: Classes whose AP is taken.
+        related: Classes between which relations are scored.
+        rules: Names of the relation rules that its labels can decide.
+        levels: Difficulties, easiest first; the last one gives mAP50 and decides which objects
+            have relations.
+        min_height: Pixels; at this difficulty, lower predictions that match nothing are forgiven.
+        neighbours: Class to labels so like it that predicting it there is neither hit nor false alarm.
+        counts_as: Predicted label to the class it is taken for.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    related: tuple[str, ...]
+    rules: tuple[str, ...]
+    levels: tuple[str, ...] = ("all",)
+    min_height: Mapping[str, float] = field(default_factory=dict)
+    neighbours: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    counts_as: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_image(folder: Path, stem: str) -> Path:
+    """Returns the picture `stem` in a folder, whatever its ending."""
+    for suffix in (".png", ".jpg", ".jpeg"):
+        path = folder / (stem + suffix)
+        if path.is_file():
+            return path
+    raise Sim2SGError(f"{folder / stem}.png: labelled, but there is no such image (.png, .jpg or .jpeg)")
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Returns width and height from the header of a PNG or JPEG file, without decoding it.
+
+    Sources: the PNG specification (IHDR comes first), ITU-T T.81 (JPEG; frame headers SOF0–15).
+    """
+    data = path.read_bytes()[: 1 << 20]
+    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
+        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    at = 2 if data[:2] == b"\xff\xd8" else len(data)
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # not tables
+            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
+        at += 2 + length
+    raise Sim2SGError(f"{path}: not a whole PNG or JPEG image")
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file. Raises Sim2SGError when it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Sim2SGError(f"{path}: no such file") from None
+    except ValueError as error:
+        raise Sim2SGError(f"{path}: not JSON ({error})") from None
+
+
+def keep_relations(relations: Iterable[Relation], related: Sequence[int]) -> tuple[Relation, ...]:
+    """Returns the relations between `related` objects."""
+    kept = set(related)
+    return tuple(r for r in relations if r.subject in kept and r.object in kept)

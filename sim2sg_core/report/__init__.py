@@ -1,0 +1,1 @@
+"""What a person looks at: overlays of scene graphs on images, and the report of an adaptation."""

@@ -1,0 +1,293 @@
+"""Draws scene graphs on images: boxes with labels, 3D boxes, arrows for relations. OpenCV alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Iterable, Sequence
+
+import cv2
+import numpy as np
+
+from sim2sg_core.scene import Camera, Placement, Relation, SceneGraph, SceneObject
+
+Colour = tuple[int, int, int]
+
+# Told apart on streets and on grey floors, and by most colour-blind people.
+CLASS_COLOURS: tuple[Colour, ...] = (
+    (255, 159, 28),
+    (46, 196, 182),
+    (231, 90, 124),
+    (140, 198, 63),
+    (92, 142, 255),
+    (196, 132, 252),
+    (255, 224, 102),
+    (0, 187, 249),
+    (241, 136, 107),
+    (128, 237, 153),
+    (222, 170, 121),
+    (214, 162, 232),
+)
+PREDICATE_COLOURS: tuple[Colour, ...] = (
+    (255, 255, 255),
+    (255, 214, 10),
+    (120, 255, 214),
+    (255, 140, 200),
+    (150, 200, 255),
+)
+DARK: Colour = (24, 26, 30)
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+NEAR_M = 0.1  # 3D boxes are cut off this near to the camera
+
+
+def draw_overlay(
+    image: np.ndarray,
+    graph: SceneGraph,
+    object_threshold: float = 0.3,
+    relation_threshold: float = 0.5,
+    max_relations: int = 12,
+    *,
+    classes: Sequence[str] = (),
+    predicates: Sequence[str] = (),
+    boxes_3d: bool = False,
+    min_width: int = 0,
+) -> np.ndarray:
+    """Draws a graph on its image.
+
+    Args:
+        image: (H, W, 3) uint8 RGB; stays as it is.
+        graph: Boxes in pixels of `image`.
+        object_threshold: Objects scored lower are left out.
+        relation_threshold: Relations scored lower are left out.
+        max_relations: Most arrows; see `worth_showing` for which. 0 draws none.
+        classes: All class names of the model, so that a class keeps its colour in every image.
+        predicates: All predicate names, likewise.
+        boxes_3d: Draw 3D boxes in place of 2D ones where the pose and the camera are known.
+        min_width: Narrower images are magnified to this width first, so that labels stay readable.
+
+    Returns:
+        (H', W', 3) uint8 RGB; H, W unless magnified.
+    """
+    graph = graph.filtered(object_threshold, relation_threshold)
+    canvas = np.ascontiguousarray(image).copy()
+    scale = max(1.0, min_width / image.shape[1])
+    if scale > 1:
+        canvas = cv2.resize(canvas, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        graph = _magnified(graph, canvas.shape[1], canvas.shape[0])
+    by_class = assign_colours((o.label for o in graph.objects), classes, CLASS_COLOURS)
+    shown = worth_showing(graph, max_relations)
+    by_predicate = assign_colours((r.predicate for r in shown), predicates, PREDICATE_COLOURS)
+
+    for item in reversed(graph.objects):  # The best on top.
+        if not (boxes_3d and _draw_box_3d(canvas, item, graph.camera, by_class[item.label])):
+            _draw_box(canvas, item.box, by_class[item.label])
+    for relation in shown:
+        _draw_arrow(canvas, graph, relation, by_predicate[relation.predicate])
+    taken = _draw_legend(canvas, {p: c for p, c in by_predicate.items() if p in {r.predicate for r in shown}})
+    for item in graph.objects:
+        _draw_tag(canvas, item, by_class[item.label], taken)
+    return canvas
+
+
+def worth_showing(graph: SceneGraph, limit: int) -> list[Relation]:
+    """Chooses the relations that say most in a picture.
+
+    Of `a left_of b`, `b left_of c`, `a left_of c` the last says nothing new and is left out. The rest go
+    by triplet score, discounted by the length of the arrow: long ones cross everything.
+    """
+    if limit <= 0 or not graph.relations:
+        return []
+    outgoing: dict[tuple[str, int], set[int]] = {}
+    for r in graph.relations:
+        outgoing.setdefault((r.predicate, r.subject), set()).add(r.object)
+    centres = (graph.boxes()[:, :2] + graph.boxes()[:, 2:]) / 2
+
+    def implied(r: Relation) -> bool:
+        between = outgoing[r.predicate, r.subject] - {r.object}
+        return any(r.object in outgoing.get((r.predicate, b), ()) for b in between)
+
+    def worth(r: Relation) -> float:
+        reach = float(np.linalg.norm(centres[r.subject] - centres[r.object])) / graph.width
+        return graph.triplet_score(r) * (1 - 0.7 * min(reach, 1.0))
+
+    return sorted((r for r in graph.relations if not implied(r)), key=worth, reverse=True)[:limit]
+
+
+def assign_colours(names: Iterable[str], known: Sequence[str], palette: Sequence[Colour]) -> dict[str, Colour]:
+    """Gives every name a colour: by its place in `known`, else by a hash that avoids those in use."""
+    colours: dict[str, Colour] = {name: palette[i % len(palette)] for i, name in enumerate(known)}
+    for name in sorted(set(names) - set(known)):
+        first = zlib.crc32(name.encode()) % len(palette)
+        turned = [palette[(first + i) % len(palette)] for i in range(len(palette))]
+        colours[name] = next((c for c in turned if c not in colours.values()), turned[0])
+    return colours
+
+
+def contact_sheet(images: Sequence[np.ndarray], columns: int, cell_width: int = 320, gap: int = 4) -> np.ndarray:
+    """Puts images side by side.
+
+    Args:
+        images: (H, W, 3) uint8 RGB, of any sizes.
+        columns: Images per row.
+        cell_width: Width of each, pixels; heights follow, the tallest sets the rows.
+        gap: Pixels between them.
+
+    Returns:
+        (H', W', 3) uint8 RGB; one grey pixel when there are no images.
+    """
+    if not images:
+        return np.full((1, 1, 3), 245, np.uint8)
+    cells = [fit_width(image, cell_width) for image in images]
+    cell_height = max(cell.shape[0] for cell in cells)
+    columns = min(columns, len(cells))
+    rows = -(-len(cells) // columns)
+    sheet = np.full((rows * (cell_height + gap) - gap, columns * (cell_width + gap) - gap, 3), 245, np.uint8)
+    for i, cell in enumerate(cells):
+        y, x = i // columns * (cell_height + gap), i % columns * (cell_width + gap)
+        sheet[y : y + cell.shape[0], x : x + cell_width] = cell
+    return sheet
+
+
+def fit_width(image: np.ndarray, width: int) -> np.ndarray:
+    """Resizes an (H, W, 3) image to `width`, keeping its shape."""
+    height = max(1, round(image.shape[0] * width / image.shape[1]))
+    method = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method))
+
+
+def _magnified(graph: SceneGraph, width: int, height: int) -> SceneGraph:
+    factors = np.array([width / graph.width, height / graph.height] * 2)
+    objects = tuple(dataclasses.replace(o, box=o.box * factors) for o in graph.objects)
+    camera = graph.camera.scaled(width, height) if graph.camera else None
+    return dataclasses.replace(graph, width=width, height=height, objects=objects, camera=camera)
+
+
+def _unit(canvas: np.ndarray) -> float:
+    """Size of strokes and letters: 1 for images about 800 pixels wide."""
+    return float(np.clip(np.sqrt(canvas.shape[0] * canvas.shape[1]) / 650, 0.8, 2.5))
+
+
+def _line(
+    canvas: np.ndarray,
+    points: np.ndarray,
+    colour: Colour,
+    width: int,
+    edged: bool = True,
+) -> None:
+    """Draws a smooth line, with a dark edge seen on light and dark grounds alike."""
+    fixed = np.round(np.clip(points, -1e5, 1e5) * 8).astype(np.int32)[None]  # eighths of a pixel
+    if edged:
+        cv2.polylines(canvas, fixed, False, DARK, width + 2, cv2.LINE_AA, shift=3)
+    cv2.polylines(canvas, fixed, False, colour, width, cv2.LINE_AA, shift=3)
+
+
+def _draw_box(canvas: np.ndarray, box: np.ndarray, colour: Colour) -> None:
+    # On whole pixels and without smoothing: upright edges stay crisp.
+    low, high = tuple(map(int, np.floor(box[:2]))), tuple(map(int, np.ceil(box[2:]) - 1))
+    width = max(1, round(1.6 * _unit(canvas)))
+    cv2.rectangle(canvas, low, high, DARK, width + 2)
+    cv2.rectangle(canvas, low, high, colour, width)
+
+
+def _draw_box_3d(canvas: np.ndarray, item: SceneObject, camera: Camera | None, colour: Colour) -> bool:
+    """Draws the edges of the 3D box that lie before the camera. Returns whether it could."""
+    if camera is None or item.pose is None:
+        return False
+    if camera.ground is None:
+        camera = dataclasses.replace(camera, ground=np.array([0.0, -1.0, 0.0, 0.0]))
+    corners = camera.to_camera(Placement.from_pose(item.label, item.pose, camera).corners())
+    edges = [(i, (i + 1) % 4) for i in range(4)]
+    edges += [(i + 4, j + 4) for i, j in edges] + [(i, i + 4) for i in range(4)]
+    width = max(1, round(1.3 * _unit(canvas)))
+    large = item.box[3] - item.box[1] > 70 * _unit(canvas)  # Edges would fill a small one.
+    lines = [(corners[i], corners[j]) for i, j in edges]
+    lines += [(corners[0], corners[7]), (corners[3], corners[4])]  # a cross marks the front
+    for start, end in lines:
+        steps = np.linspace(0, 1, 9)[:, None]  # Edges are curved where the lens distorts.
+        points = start + (end - start) * steps
+        points = points[points[:, 2] > NEAR_M]
+        if len(points) > 1:
+            _line(canvas, camera.project(points) - 0.5, colour, width, edged=large)
+    return True
+
+
+def _draw_arrow(canvas: np.ndarray, graph: SceneGraph, relation: Relation, colour: Colour) -> None:
+    """Draws a bent arrow from the subject to the object."""
+    unit = _unit(canvas)
+    boxes = graph.boxes()
+    start, end = ((boxes[i, :2] + boxes[i, 2:]) / 2 for i in (relation.subject, relation.object))
+    along = end - start
+    length = float(np.linalg.norm(along))
+    if length < 8 * unit:
+        return
+    # Bent to its left, so that arrows both ways, or of two predicates, do not cover each other.
+    bend = 0.08 + 0.07 * (zlib.crc32(relation.predicate.encode()) % 3)
+    middle = (start + end) / 2 + bend * np.array([along[1], -along[0]])
+    t = np.linspace(min(0.3, 5 * unit / length), 1 - min(0.3, 8 * unit / length), 24)[:, None]
+    curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
+    _line(canvas, curve, colour, 1)
+    heading = curve[-1] - curve[-4]
+    heading = heading / max(float(np.linalg.norm(heading)), 1e-6) * 10 * unit
+    side = np.array([-heading[1], heading[0]]) * 0.4
+    head = np.array([curve[-1] + heading * 0.4, curve[-1] - heading * 0.6 + side, curve[-1] - heading * 0.6 - side])
+    fixed = np.round(head * 8).astype(np.int32)
+    cv2.fillPoly(canvas, [fixed], colour, cv2.LINE_AA, shift=3)
+    cv2.polylines(canvas, [fixed], True, DARK, 1, cv2.LINE_AA, shift=3)
+    centre = tuple(int(v) for v in np.round(start * 8))
+    cv2.circle(canvas, centre, round(2.6 * unit * 8), DARK, -1, cv2.LINE_AA, shift=3)
+    cv2.circle(canvas, centre, round(1.8 * unit * 8), colour, -1, cv2.LINE_AA, shift=3)
+
+
+def _draw_tag(canvas: np.ndarray, item: SceneObject, colour: Colour, taken: list[tuple[int, int, int, int]]) -> None:
+    """Writes class and score where they cover no earlier tag, best above the box."""
+    height, width = canvas.shape[:2]
+    text = item.label.replace("_", " ")
+    if item.score < 1:
+        text += f" {item.score:.2f}"
+    size = 0.42 * _unit(canvas)
+    (text_w, text_h), base = cv2.getTextSize(text, FONT, size, 1)
+    tag_w, tag_h = text_w + 6, text_h + base + 3
+    x1, y1, x2, y2 = (round(float(v)) for v in item.box)
+    places = [
+        (x1 - 1, y1 - tag_h), (x1 - 1, y2), (x2 - tag_w + 1, y1 - tag_h), (x2 - tag_w + 1, y2),
+        (x1 + 1, y1 + 1), (x1 - 1, y1 - 2 * tag_h), (x1 - 1, y2 + tag_h),
+    ]  # fmt: skip
+
+    def covered(place: tuple[int, int]) -> float:
+        x, y = place
+        hit = sum(
+            max(0, min(x + tag_w, b[2]) - max(x, b[0])) * max(0, min(y + tag_h, b[3]) - max(y, b[1])) for b in taken
+        )
+        outside = max(0, -x) + max(0, x + tag_w - width) + max(0, -y) + max(0, y + tag_h - height)
+        return hit + outside * tag_h
+
+    x, y = min(places, key=covered)
+    x, y = int(np.clip(x, 0, max(0, width - tag_w))), int(np.clip(y, 0, max(0, height - tag_h)))
+    taken.append((x, y, x + tag_w, y + tag_h))
+    cv2.rectangle(canvas, (x, y), (x + tag_w - 1, y + tag_h - 1), colour, -1)
+    cv2.putText(canvas, text, (x + 3, y + text_h + 2), FONT, size, DARK, 1, cv2.LINE_AA)
+
+
+def _draw_legend(canvas: np.ndarray, colours: dict[str, Colour]) -> list[tuple[int, int, int, int]]:
+    """Explains the arrows in the lower left corner; returns the rectangle it takes, if any."""
+    if not colours:
+        return []
+    unit = _unit(canvas)
+    size, line = 0.42 * unit, round(17 * unit)
+    texts = {name: f"a {name.replace('_', ' ')} b" for name in colours}
+    text_w = max(cv2.getTextSize(text, FONT, size, 1)[0][0] for text in texts.values())
+    width, height = round(text_w + 40 * unit), line * len(colours) + round(8 * unit)
+    left, top = round(6 * unit), canvas.shape[0] - height - round(6 * unit)
+    if top < 0 or left + width > canvas.shape[1]:
+        return []
+    box = (left, top, left + width, top + height)
+    patch = canvas[top : box[3], left : box[2]]
+    patch[:] = (patch * 0.25 + np.array(DARK) * 0.75).astype(np.uint8)
+    for i, (name, colour) in enumerate(colours.items()):
+        y = top + round(4 * unit) + line * i + line // 2
+        x = left + round(6 * unit)
+        tip = (x + round(22 * unit), y)
+        cv2.arrowedLine(canvas, (x, y), tip, colour, max(1, round(unit)), cv2.LINE_AA, tipLength=0.35)
+        at = (x + round(28 * unit), y + round(4 * unit))
+        cv2.putText(canvas, texts[name], at, FONT, size, (240, 240, 240), 1, cv2.LINE_AA)
+    return [box]

@@ -1,0 +1,6 @@
+"""Runs exported models: onnxruntime, numpy and OpenCV; no torch."""
+
+from sim2sg_core.runtime.metadata import ModelInfo, load_info
+from sim2sg_core.runtime.predictor import Predictor, RawOutput, Timing
+
+__all__ = ["ModelInfo", "Predictor", "RawOutput", "Timing", "load_info"]

@@ -1,0 +1,179 @@
+"""What an exported model says about itself: the ONNX file's metadata and its interface."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.runtime.providers import import_onnxruntime
+from sim2sg_core.scene import Camera
+from sim2sg_core.scene.relations import FRAMES
+
+if TYPE_CHECKING:
+    from sim2sg_core.domains import Domain
+
+FORMAT = 1
+"""Version of the interface that this runtime reads (metadata key `sim2sg_format`)."""
+
+INPUT = "image"
+OUTPUTS = (
+    "boxes",
+    "scores",
+    "classes",
+    "centres",
+    "depths",
+    "depth_stds",
+    "sizes",
+    "alphas",
+    "pairs",
+    "relations",
+)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model knows and how it runs.
+
+    Attributes:
+        model_id: Name of this very model; goes into every graph.
+        domain: The domain's name.
+        domain_json: The whole domain, as `Domain.to_json` wrote it.
+        classes: Class names; the network's class indices refer to them.
+        predicates: Forward predicates, in the network's order.
+        inverses: Forward predicate -> its declared inverse, for those that have one.
+        width: Network input, pixels.
+        height: Network input, pixels.
+        max_objects: Objects per image that the network gives at most (K).
+        focal_ref: Focal length, in input pixels, that depths are normalised to.
+        calibrated: Whether the scores were calibrated on held-out frames.
+        box: Which box is the box: "visible" or "amodal".
+        camera: Camera of the training log, or None.
+        provider: Short name of the execution provider that runs it; empty when it does not run.
+    """
+
+    model_id: str
+    domain: str
+    domain_json: dict[str, Any]
+    classes: tuple[str, ...]
+    predicates: tuple[str, ...]
+    inverses: dict[str, str]
+    width: int
+    height: int
+    max_objects: int
+    focal_ref: float
+    calibrated: bool
+    box: str
+    camera: Camera | None
+    provider: str = ""
+
+    @cached_property
+    def frames(self) -> tuple[str, ...]:
+        """Frame of each predicate ("viewer", "none", …), in the order of `predicates`."""
+        rules = {p.get("name"): p.get("rule") for p in self.domain_json.get("predicates", [])}
+        return tuple(FRAMES.get(str(rules.get(name)), "viewer") for name in self.predicates)
+
+    def load_domain(self) -> Domain:
+        """Returns the domain that the model was trained for (needs pydantic)."""
+        from sim2sg_core.domains import Domain
+
+        return Domain.from_json(self.domain_json)
+
+    def camera_for(self, width: int, height: int) -> Camera | None:
+        """Returns the training camera scaled to an image, or None when it cannot be that camera's.
+
+        Another aspect ratio (by more than 2 %) means another camera or a crop, of which nothing is known.
+        """
+        if self.camera is None or not same_aspect(self.camera, width, height):
+            return None
+        return self.camera.scaled(width, height)
+
+
+def same_aspect(camera: Camera, width: int, height: int, tolerance: float = 0.02) -> bool:
+    """Whether an image has the camera's aspect ratio."""
+    return abs((width / height) / (camera.width / camera.height) - 1) <= tolerance
+
+
+def load_info(model: Path | str) -> ModelInfo:
+    """Reads what a model says about itself, without optimising or running it.
+
+    Raises:
+        Sim2SGError: No such file, not an ONNX file, not one of ours, or of a newer format.
+    """
+    path = check_file(model)
+    ort = import_onnxruntime()
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    try:
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has no common base class for its errors
+        raise Sim2SGError(
+            f"{path}: not an ONNX model that onnxruntime {ort.__version__} can load"
+            f" ({_reason(error)}): give the model.onnx that `sim2sg export` or `sim2sg adapt` wrote"
+        ) from None
+    return read_info(session, path)
+
+
+def check_file(model: Path | str) -> Path:
+    """Returns the model's path; raises Sim2SGError when it cannot be an ONNX file."""
+    path = Path(model)
+    if path.is_dir():
+        raise Sim2SGError(f"{path}: a folder, not a model: did you mean {path / 'model.onnx'}?")
+    if not path.is_file():
+        raise Sim2SGError(f"{path}: no such file: `sim2sg adapt` and `sim2sg export` write model.onnx")
+    if path.suffix == ".pt":
+        raise Sim2SGError(f"{path}: a training checkpoint: turn it into ONNX with `sim2sg export`")
+    return path
+
+
+def read_info(session: Any, path: Path, provider: str = "") -> ModelInfo:
+    """Reads and checks the metadata and the interface of an open session."""
+    metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    if "sim2sg_format" not in metadata:
+        raise Sim2SGError(
+            f"{path}: an ONNX model, but not one of sim2sg (no `sim2sg_format` in its metadata):"
+            " give the model.onnx that `sim2sg export` or `sim2sg adapt` wrote"
+        )
+    form = metadata["sim2sg_format"]
+    if form != str(FORMAT):
+        raise Sim2SGError(
+            f"{path}: model format {form}, and this sim2sg reads format {FORMAT}:"
+            " upgrade sim2sg, or export the model again with this version"
+        )
+    missing = set(OUTPUTS) - {output.name for output in session.get_outputs()}
+    if missing or [value.name for value in session.get_inputs()] != [INPUT]:
+        raise Sim2SGError(
+            f"{path}: damaged: wants input `{INPUT}` and outputs {', '.join(OUTPUTS)};"
+            f" lacks {', '.join(sorted(missing)) or INPUT}: export it again"
+        )
+    try:
+        domain = json.loads(metadata["domain"])
+        camera = json.loads(metadata.get("camera", "null"))
+        return ModelInfo(
+            model_id=metadata["model_id"],
+            domain=str(domain["name"]),
+            domain_json=domain,
+            classes=tuple(json.loads(metadata["classes"])),
+            predicates=tuple(json.loads(metadata["predicates"])),
+            inverses=dict(json.loads(metadata.get("inverses", "{}"))),
+            width=int(metadata["input_width"]),
+            height=int(metadata["input_height"]),
+            max_objects=int(metadata["max_objects"]),
+            focal_ref=float(metadata["focal_ref"]),
+            calibrated=metadata.get("calibrated", "false") == "true",
+            box=metadata.get("box", "visible"),
+            camera=Camera.from_json(camera, int(camera["width"]), int(camera["height"])) if camera else None,
+            provider=provider,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Sim2SGError(f"{path}: its metadata is damaged ({error!r}): export it again") from None
+
+
+def _reason(error: Exception) -> str:
+    """First line of an onnxruntime error without its prefix `[ONNXRuntimeError] : 7 : …`."""
+    return str(error).strip().splitlines()[0].split(" : ")[-1][:200]

@@ -1,0 +1,193 @@
+"""The frame of the command line: finding verbs, exit codes, one-line errors."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sim2sg_core
+from sim2sg_core.cli.main import NO_SPACE, main, out_of_space
+
+VERB = '''
+"""A verb of another package, as an installed plug-in brings it."""
+HELP = "try {name} out"
+{extra}
+def add_arguments(parser):
+    parser.add_argument("what", nargs="?")
+
+def run(args):
+    {body}
+'''
+
+VERBS = {
+    "fine": ("", "return 0 if args.what == 'yes' else 7"),
+    "mistaken": ("from sim2sg_core.errors import Sim2SGError", "raise Sim2SGError('no log here; give one')"),
+    "full": ("", "open('/dev/full', 'w', buffering=1).write('a line\\n')"),
+    "locked": ("", "open(args.what, 'w')"),
+    "faulty": ("", "return 1 / 0"),
+    "patient": ("RESUMES = True\nimport time", "print('ready', flush=True); time.sleep(60)"),
+    "brief": ("import time", "print('ready', flush=True); time.sleep(60)"),
+    "chatty": ("", "[print('a long line of text ' * 20) for _ in range(100000)]"),
+    "learned": ("import torch_that_is_not_there as torch", "return 0"),
+}
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Installs a distribution with verbs of its own; returns the folder to put on PYTHONPATH."""
+    folder = tmp_path / "site"
+    info = folder / "plugin-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1.0\n")
+    rows = ["[sim2sg.verbs]", "domain = sim2sg_core.cli.domain"]
+    for name, (extra, body) in VERBS.items():
+        (folder / f"plug_{name}.py").write_text(VERB.format(name=name, extra=extra, body=body))
+        rows.append(f"{name} = plug_{name}")
+    (info / "entry_points.txt").write_text("\n".join(rows))
+    monkeypatch.syspath_prepend(folder)
+    yield folder
+    for name in VERBS:
+        sys.modules.pop(f"plug_{name}", None)
+
+
+def start(plugin: Path, *arguments: str) -> subprocess.Popen:
+    paths = os.pathsep.join([str(plugin), str(Path(sim2sg_core.__file__).parents[1])])
+    return subprocess.Popen(
+        [sys.executable, "-m", "sim2sg_core.cli.main", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": paths},
+        text=True,
+    )
+
+
+def test_overview_lists_verbs_without_importing_them(plugin, capsys) -> None:
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert "fine      try fine out" in out
+    assert "show a domain's classes" in out
+    assert not [name for name in sys.modules if name.startswith("plug_")]
+
+
+def test_no_verb_shows_the_overview_and_fails(plugin, capsys) -> None:
+    assert main([]) == 2
+    assert "usage: sim2sg VERB" in capsys.readouterr().out
+
+
+def test_version(capsys) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"sim2sg {sim2sg_core.__version__}\n"
+
+
+def test_one_verb_is_imported_and_its_code_returned(plugin) -> None:
+    assert main(["fine", "yes"]) == 0
+    assert main(["fine", "no"]) == 7
+    assert [name for name in sys.modules if name.startswith("plug_")] == ["plug_fine"]
+
+
+def test_unknown_verb_names_the_nearest(plugin, capsys) -> None:
+    assert main(["finne"]) == 2
+    assert capsys.readouterr().err.startswith("error: unknown verb 'finne'; did you mean fine")
+
+
+def test_users_mistake_is_one_line_and_status_2(plugin, capsys) -> None:
+    assert main(["mistaken"]) == 2
+    assert capsys.readouterr().err == "error: no log here; give one\n"
+
+
+def test_our_fault_keeps_its_trace(plugin) -> None:
+    with pytest.raises(ZeroDivisionError):
+        main(["faulty"])
+
+
+def test_bad_option_is_status_2(plugin, capsys) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["fine", "--nonsense"])
+    assert caught.value.code == 2
+    assert "error: unrecognized arguments: --nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+def test_full_disk(plugin, capsys) -> None:
+    assert main(["full"]) == 2
+    assert capsys.readouterr().err == f"error: {NO_SPACE}\n"
+
+
+def test_full_disk_behind_a_librarys_error() -> None:
+    def save() -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as full:
+            raise RuntimeError("could not write the file") from full
+
+    with pytest.raises(RuntimeError) as caught:
+        save()
+    assert out_of_space(caught.value)
+    assert not out_of_space(OSError(errno.ENOENT, "No such file"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_folder_without_permission(plugin, tmp_path, capsys) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    assert main(["locked", str(locked / "file")]) == 2
+    assert "choose a folder that you may write to" in capsys.readouterr().err
+
+
+def test_missing_extra_is_named(plugin, capsys, monkeypatch) -> None:
+    monkeypatch.setitem(sim2sg_core.cli.main.EXTRAS, "torch_that_is_not_there", "train")
+    assert main(["learned"]) == 2
+    assert "pip install 'sim2sg[train]'" in capsys.readouterr().err
+
+
+def test_other_missing_module_is_our_fault(plugin) -> None:
+    with pytest.raises(ModuleNotFoundError):
+        main(["learned"])
+
+
+@pytest.mark.parametrize(("verb", "words"), [("patient", "stopped; the same command continues"), ("brief", "stopped")])
+def test_interrupt(plugin, verb, words) -> None:
+    process = start(plugin, verb)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.strip() == words
+
+
+def test_reader_that_leaves(plugin) -> None:
+    process = start(plugin, "chatty")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=30) == 141
+    assert process.stderr.read() == ""
+
+
+def test_domain_show(plugin, capsys) -> None:
+    assert main(["domain", "show", "clevr"]) == 0
+    out = capsys.readouterr().out
+    assert "cube" in out
+    assert "right_of" in out
+
+
+def test_domain_show_json_is_the_resolved_domain(plugin, capsys) -> None:
+    from sim2sg_core.domains import Domain, load_domain
+
+    assert main(["domain", "show", "drive", "--json"]) == 0
+    assert Domain.from_json(capsys.readouterr().out) == load_domain("drive")
+
+
+def test_domain_show_points_at_the_mistake(plugin, tmp_path, capsys) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nbocks: visible\n")
+    assert main(["domain", "show", str(path)]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert f"{path}:" in err

@@ -1,0 +1,197 @@
+"""`sim2sg eval`, from files to figures."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from sim2sg_core.cli.eval import commit_of
+from sim2sg_core.cli.main import main
+from sim2sg_core.evaluation import load_targets
+from sim2sg_core.scene.graph import save_graphs
+from tests.evaluation.conftest import label
+from tests.runtime.constant_model import empty_outputs, write_model
+
+CAR, PERSON = (100, 150, 200, 250), (300, 150, 340, 250)
+LINES = [label("Car", CAR, location=(-4, 1.6, 20)), label("Pedestrian", PERSON, location=(0, 1.6, 12))]
+
+
+@pytest.fixture
+def street(write_kitti):
+    return write_kitti({"000001": LINES, "000002": LINES})
+
+
+@pytest.fixture
+def graphs(street, drive, tmp_path):
+    """Perfect graphs of the street."""
+    path = tmp_path / "graphs.json"
+    save_graphs(path, [t.truth_graph() for t in load_targets(street, "kitti", drive)], "oracle")
+    return path
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "sim2sg_core.cli.main", "eval", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def test_graphs_to_figures(street, graphs, tmp_path):
+    out, record = tmp_path / "new" / "eval.json", tmp_path / "record" / "dev.jsonl"
+    arguments = ["--graphs", graphs, "--data", street, "--format", "kitti", "--out", out]
+    arguments += ["--log-evaluations", record]
+    done = run(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(out.read_text())
+    assert (result["model"], result["domain"], result["format"]) == ("oracle", "drive", "kitti")
+    assert result["metrics"]["AP50_car_hard"] == 1
+    assert result["metrics"]["AP50_cyclist_hard"] is None
+    assert result["metrics"]["sgdet_R20"] == 1
+    assert result["doubts"] == []
+    for shown in ("2 images; 4 facts in 2", "easy", "SGDet", "car", "1.000"):
+        assert shown in done.stdout
+    assert main(["eval", *map(str, arguments)]) == 0
+    first, second = (json.loads(line) for line in record.read_text().splitlines())
+    assert first["metrics"] == second["metrics"] == result["metrics"]
+    assert first["date"] <= second["date"]
+    assert "commit" in first
+
+
+def test_onnx_model(write_clevr, clevr, tmp_path):
+    """A real model whose output is constant: half of the truth, and one false alarm scored lower."""
+    folder = write_clevr(
+        {
+            name: [("cube", [120, 60, 240, 180], [0, 0, 0]), ("sphere", [300, 60, 390, 150], [0, 1, 0])]
+            for name in ("a", "b")
+        }
+    )
+    outputs = empty_outputs(k=3, r=2, predicates=len(clevr.predicates))
+    # The input is 320x240 for images of 480x320: scale 2/3.
+    outputs["boxes"][:] = [[80, 40, 160, 120], [200, 40, 260, 100], [10, 150, 60, 200]]
+    outputs["scores"][:] = [0.9, 0.8, 0.7]
+    outputs["classes"][:] = [clevr.class_names.index(name) for name in ("cube", "sphere", "cube")]
+    outputs["pairs"][:] = [[0, 1], [1, 2]]
+    outputs["relations"][:, clevr.predicate_names.index("left_of")] = [0.9, 0.8]
+    model = write_model(tmp_path / "model.onnx", outputs, domain=json.dumps(clevr.to_json()))
+    out = tmp_path / "eval.json"
+    arguments = ["--model", model, "--data", folder, "--format", "clevr", "--out", out, "--threads", "1"]
+    assert main(["eval", *map(str, arguments)]) == 0
+    figures = json.loads(out.read_text())["metrics"]
+    assert (figures["AP50_cube"], figures["AP50_sphere"], figures["mAP50"]) == (1, 1, 1)
+    assert figures["sgdet_R20"] == 1
+    assert not any(key.startswith("predcls") for key in figures)
+
+
+def test_checkpoint_is_scored_with_predcls(write_clevr, clevr, tmp_path):
+    model = pytest.importorskip("sim2sg_core.model", reason="torch is not installed")
+    pytest.importorskip("onnxscript", reason="export needs onnxscript")
+    objects = [("cube", [120, 60, 240, 180], [0, 0, 0]), ("sphere", [300, 60, 390, 150], [0, 1, 0])]
+    folder = write_clevr({"a": objects})
+    network = model.build_network(clevr, backbone="small", pretrained=False, width=96, height=64)
+    checkpoint = model.save_checkpoint(tmp_path / "source.pt", network, clevr)
+    out = tmp_path / "eval.json"
+    arguments = ["--model", checkpoint, "--data", folder, "--format", "clevr", "--out", out, "--threads", "1"]
+    assert main(["eval", *map(str, arguments)]) == 0
+    result = json.loads(out.read_text())
+    assert result["model"] == "source"
+    # Two objects, so four possible triplets: any ranking of all of them finds the one fact.
+    assert result["metrics"]["predcls_R20"] == 1
+    assert 0 <= result["metrics"]["mAP50"] <= 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["clevr", "eval.json", "source.pt"]
+
+
+# ---- mistakes of users: one line, exit 2, and the old figures stay ----
+
+
+def fails(capsys, match, out, *arguments):
+    out.write_text("old figures")
+    assert main(["eval", *map(str, arguments), "--out", str(out)]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith("error: ")
+    assert shown.err.count("\n") == 1
+    assert match in shown.err
+    assert out.read_text() == "old figures"
+
+
+def test_bad_input_in_a_process(street, tmp_path):
+    done = run("--graphs", "no.json", "--data", street, "--format", "kitti", "--out", tmp_path / "e.json")
+    assert done.returncode == 2
+    assert done.stderr == "error: no.json: no such file; `sim2sg infer --out` writes one\n"
+    assert not (tmp_path / "e.json").exists()
+
+
+def test_no_such_model(capsys, street, tmp_path):
+    for name in ("no.onnx", "no.pt"):
+        arguments = ("--model", name, "--data", street, "--format", "kitti")
+        fails(capsys, f"{name}: no such file", tmp_path / "e.json", *arguments)
+
+
+def test_model_of_another_domain(capsys, street, clevr, tmp_path):
+    outputs = empty_outputs(k=3, r=2, predicates=len(clevr.predicates))
+    model = write_model(tmp_path / "m.onnx", outputs, domain=json.dumps(clevr.to_json()))
+    arguments = ("--model", model, "--data", street, "--format", "kitti")
+    fails(capsys, "domain clevr (cube, sphere, cylinder) has no class of kitti data", tmp_path / "e", *arguments)
+
+
+def test_truncated_graphs(capsys, street, graphs, tmp_path):
+    graphs.write_text(graphs.read_text()[:-40])
+    arguments = ("--graphs", graphs, "--data", street, "--format", "kitti")
+    fails(capsys, "not a graphs file", tmp_path / "e.json", *arguments)
+
+
+def test_graphs_of_other_images(capsys, street, graphs, tmp_path):
+    graphs.write_text(graphs.read_text().replace("000002.png", "000009.png"))
+    arguments = ("--graphs", graphs, "--data", street, "--format", "kitti")
+    fails(capsys, "000002.png: no prediction", tmp_path / "e.json", *arguments)
+
+
+def test_domain_of_graphs_is_asked_for(capsys, street, graphs, tmp_path):
+    arguments = ("--graphs", graphs, "--data", street, "--format", "coco-rel")
+    fails(capsys, "say which domain with --domain", tmp_path / "e.json", *arguments)
+
+
+def test_domain_beside_a_model(capsys, street, tmp_path):
+    arguments = ("--model", "m.onnx", "--domain", "drive", "--data", street, "--format", "kitti")
+    fails(capsys, "leave it out", tmp_path / "e.json", *arguments)
+
+
+def test_output_is_a_folder(capsys, street, graphs, tmp_path):
+    arguments = ["--graphs", graphs, "--data", street, "--format", "kitti", "--out", tmp_path]
+    assert main(["eval", *map(str, arguments)]) == 2
+    assert "is a folder" in capsys.readouterr().err
+
+
+def test_output_below_a_file(capsys, street, graphs):
+    arguments = ["--graphs", graphs, "--data", street, "--format", "kitti", "--out", graphs / "e.json"]
+    assert main(["eval", *map(str, arguments)]) == 2
+    assert "is a file, not a folder" in capsys.readouterr().err
+
+
+def test_damaged_picture(capsys, write_clevr, clevr, tmp_path):
+    folder = write_clevr({"a": [("cube", [120, 60, 240, 180], [0, 0, 0])]})
+    image = folder / "images" / "a.png"
+    image.write_bytes(image.read_bytes()[:60])  # the header is whole
+    outputs = empty_outputs(k=3, r=2, predicates=len(clevr.predicates))
+    model = write_model(tmp_path / "m.onnx", outputs, domain=json.dumps(clevr.to_json()))
+    out = tmp_path / "e.json"
+    arguments = ["--model", model, "--data", folder, "--format", "clevr", "--out", out]
+    assert main(["eval", *map(str, arguments)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert "a.png: cannot be read" in error
+    assert not out.exists()
+
+
+def test_commit(tmp_path):
+    def git(*command):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True, capture_output=True)
+
+    assert commit_of(tmp_path) is None
+    git("init")
+    assert commit_of(tmp_path) is None  # nothing is committed yet
+    (tmp_path / "a").write_text("1")
+    git("add", "a")
+    git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-m", "a")
+    clean = commit_of(tmp_path)
+    assert len(clean) == 40
+    (tmp_path / "a").write_text("2")
+    assert commit_of(tmp_path) == clean + "+"

@@ -1,0 +1,319 @@
+"""The readers, on data sets that the tests write themselves."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.evaluation import evaluate, load_targets
+from sim2sg_core.evaluation.kitti import DIFFICULTIES, read_labels
+from sim2sg_core.evaluation.targets import image_size
+from sim2sg_core.scene import Relation, SceneGraph, SceneObject
+from sim2sg_core.synthesis.dataset import to_coco
+from tests.evaluation.conftest import draw, label
+
+
+def levels(folder, domain):
+    return [sorted(o.levels) for o in load_targets(folder, "kitti", domain)[0].objects]
+
+
+ALL, NOT_EASY, HARD = ["easy", "hard", "moderate"], ["hard", "moderate"], ["hard"]
+
+
+def tall(height):
+    return (100, 100, 200, 100 + height)
+
+
+def test_kitti_heights(write_kitti, drive):
+    lines = [label("Car", tall(h)) for h in (40, 39.9, 25, 24.9)]
+    assert levels(write_kitti({"000001": lines}), drive) == [ALL, NOT_EASY, NOT_EASY, []]
+
+
+def test_kitti_occlusion(write_kitti, drive):
+    lines = [label("Car", tall(80), occlusion=n) for n in (0, 1, 2, 3, -1)]
+    assert levels(write_kitti({"000001": lines}), drive) == [ALL, NOT_EASY, HARD, [], []]
+
+
+def test_kitti_truncation_as_a_share(write_kitti, drive):
+    lines = [label("Car", tall(80), truncation=t) for t in ("0.15", "0.16", "0.30", "0.31", "0.50", "0.51")]
+    expected = [ALL, NOT_EASY, NOT_EASY, HARD, HARD, []]
+    assert levels(write_kitti({"000001": lines}), drive) == expected
+
+
+def test_kitti_truncation_as_a_level(write_kitti, drive):
+    lines = [label("Car", tall(80), truncation=t) for t in ("0.00", "1.00", "2.00")]
+    assert levels(write_kitti({"000001": lines}), drive) == [ALL, NOT_EASY, []]
+
+
+def test_one_share_anywhere_makes_them_all_shares(write_kitti, drive):
+    folder = write_kitti(
+        {
+            "000001": [label("Car", tall(80), truncation="1.00")],
+            "000002": [label("Car", tall(80), truncation="0.20")],
+        }
+    )
+    assert levels(folder, drive) == [[]]
+
+
+def test_difficulties_are_the_official_ones():
+    official = [(d.min_height, d.max_occlusion, d.max_truncation) for d in DIFFICULTIES]
+    assert official == [(40, 0, 0.15), (25, 1, 0.30), (25, 2, 0.50)]
+
+
+def test_kitti_image(write_kitti, drive):
+    folder = write_kitti(
+        {
+            "000007": [
+                label("Car", (100, 150, 200, 250), location=(-4.0, 1.6, 20.0), yaw=0.3),
+                label("DontCare", (300, 150, 320, 170)),
+                label("Person_sitting", (500, 150, 540, 250)),
+            ]
+        },
+        suffix=".jpg",
+    )
+    (target,) = load_targets(folder, "kitti", drive)
+    assert (target.file, target.width, target.height) == ("000007.jpg", 1242, 375)
+    assert [o.label for o in target.objects] == ["car", "person_sitting"]
+    assert target.regions.tolist() == [[300, 150, 320, 170]]
+    assert target.related == (0,)
+    pose = target.objects[0].pose
+    # Centre, not base, and in the left colour camera, which lies 6 cm off camera 0.
+    assert pose.position == pytest.approx([-4 + 0.06, 1.6 - 0.75, 20])
+    assert pose.size.tolist() == [4.0, 1.6, 1.5]
+    assert pose.yaw == 0.3
+    assert target.camera.K[0, 0] == 721.5
+
+
+def test_kitti_relations_by_rule(write_kitti, drive):
+    folder = write_kitti(
+        {
+            "000001": [
+                label("Car", (100, 150, 200, 250), location=(-4, 1.6, 20)),
+                label("Pedestrian", (300, 150, 340, 250), location=(-3.5, 1.6, 12)),
+                label("Truck", (500, 100, 640, 250), location=(5, 1.6, 20.5)),
+                label("Van", (700, 100, 800, 200), location=(20, 1.6, 40)),
+                label("Cyclist", (900, 150, 910, 160), location=(30, 1.6, 80)),  # too low
+            ]
+        }
+    )
+    (target,) = load_targets(folder, "kitti", drive)
+    assert target.related == (0, 1, 2)
+    # Margins of 1 m: car and pedestrian are 0.5 m apart sideways, car and truck as much in depth.
+    assert {(r.subject, r.predicate, r.object) for r in target.relations} == {
+        (0, "left_of", 2),
+        (1, "left_of", 2),
+        (1, "in_front_of", 0),
+        (1, "in_front_of", 2),
+    }
+
+
+def test_truth_graph_numbers_related_objects_anew(write_kitti, drive):
+    folder = write_kitti(
+        {
+            "000001": [
+                label("Van", (700, 100, 800, 200)),
+                label("Car", (100, 150, 200, 250), location=(-4, 1.6, 20)),
+                label("Car", (300, 150, 400, 250), location=(4, 1.6, 20)),
+            ]
+        }
+    )
+    graph = load_targets(folder, "kitti", drive)[0].truth_graph()
+    assert [o.label for o in graph.objects] == ["car", "car"]
+    assert [(r.subject, r.predicate, r.object) for r in graph.relations] == [(0, "left_of", 1)]
+
+
+def test_kitti_parent_folder(write_kitti, drive):
+    root = write_kitti({"000001": [label("Car", tall(80))]}, folder="all/training")
+    assert len(load_targets(root.parent, "kitti", drive)) == 1
+
+
+def test_clevr_relations_along_the_scene_directions(write_clevr, clevr):
+    folder = write_clevr(
+        {
+            "a": [
+                ("cube", [10, 10, 50, 50], [0.0, 0.0, 0.35]),
+                ("sphere", [100, 10, 150, 50], [0.1, 1.0, 0.7]),  # -y is left
+                ("cylinder", [200, 10, 250, 50], [2.0, 0.19, 0.7]),  # +x is front
+            ]
+        }
+    )
+    (target,) = load_targets(folder, "clevr", clevr)
+    assert [o.label for o in target.objects] == ["cube", "sphere", "cylinder"]
+    assert target.objects[1].box.tolist() == [100, 10, 150, 50]
+    assert {(r.subject, r.predicate, r.object) for r in target.relations} == {
+        (0, "left_of", 1),
+        (2, "left_of", 1),
+        (2, "in_front_of", 0),
+        (2, "in_front_of", 1),
+    }
+    assert {r.frame for r in target.relations} == {"viewer"}
+
+
+def test_coco_rel(tmp_path, clevr):
+    folder = write_coco_rel(tmp_path)
+    (target,) = load_targets(folder, "coco-rel", clevr)
+    assert (target.file, target.width, target.height) == ("000000.jpg", 96, 64)
+    assert [(o.label, o.box.tolist(), bool(o.levels)) for o in target.objects] == [
+        ("cube", [10, 10, 30, 30], True),
+        ("sphere", [40, 10, 60, 30], True),
+        ("cube", [70, 10, 75, 15], False),
+    ]
+    assert target.regions.tolist() == [[0, 50, 96, 64]]
+    # The fact about the ignored cube is left out.
+    assert [(r.subject, r.predicate, r.object) for r in target.relations] == [(0, "left_of", 1)]
+
+
+def test_coco_rel_as_the_synthesis_writes_it(tmp_path, clevr):
+    cube = SceneObject("cube", 1.0, np.array([10.0, 10, 30, 30]), visibility=0.9)
+    hidden = SceneObject("sphere", 1.0, np.array([70.0, 10, 90, 30]), visibility=0.0)
+    ball = SceneObject("sphere", 1.0, np.array([40.5, 10, 60, 30]), visibility=1.0)
+    relations = (Relation(0, "left_of", 2), Relation(0, "left_of", 1), Relation(2, "in_front_of", 0))
+    graph = SceneGraph(96, 64, (cube, hidden, ball), relations, file="000000.jpg")
+    draw(tmp_path / "images" / "000000.jpg", 96, 64, graph.boxes())
+    (tmp_path / "annotations.json").write_text(json.dumps(to_coco(clevr, [graph])))
+    (target,) = load_targets(tmp_path, "coco-rel", clevr)
+    assert [o.box.tolist() for o in target.objects] == graph.boxes().tolist()
+    truth = target.truth_graph()
+    assert [o.label for o in truth.objects] == ["cube", "sphere"]  # the hidden one is ignored
+    assert {(r.subject, r.predicate, r.object) for r in truth.relations} == {
+        (0, "left_of", 1),
+        (1, "in_front_of", 0),
+    }
+    assert evaluate([truth], [target], clevr, "coco-rel")["mAP50"] == 1
+
+
+def write_coco_rel(tmp_path, **changes):
+    folder = tmp_path / "synth"
+    draw(folder / "images" / "000000.jpg", 96, 64, [[10, 10, 30, 30]])
+    boxes = {7: (1, [10, 10, 20, 20]), 8: (2, [40, 10, 20, 20]), 9: (1, [70, 10, 5, 5])}
+    annotations = [
+        {"id": i, "image_id": 3, "category_id": c, "bbox": b, "iscrowd": 0, "ignore": int(i == 9)}
+        for i, (c, b) in boxes.items()
+    ]
+    annotations.append({"id": 10, "image_id": 3, "category_id": 1, "bbox": [0, 50, 96, 14], "iscrowd": 1})
+    data = {
+        "images": [{"id": 3, "file_name": "images/000000.jpg", "width": 96, "height": 64}],
+        "categories": [{"id": 1, "name": "cube"}, {"id": 2, "name": "sphere"}],
+        "annotations": annotations,
+        "rel_categories": [{"id": 5, "name": "left_of"}],
+        "rel_annotations": [
+            {"id": 1, "image_id": 3, "subject_id": 7, "predicate_id": 5, "object_id": 8},
+            {"id": 2, "image_id": 3, "subject_id": 7, "predicate_id": 5, "object_id": 9},
+        ],
+        **changes,
+    }
+    (folder / "annotations.json").write_text(json.dumps(data))
+    return folder
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize(("width", "height"), [(1242, 375), (7, 300)])
+def test_image_size_from_the_header(tmp_path, suffix, width, height):
+    path = tmp_path / f"a{suffix}"
+    draw(path, width, height, [])
+    assert image_size(path) == (width, height)
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"\xff\xd8\xff\xe0\x00\x10JFIF", b"\x89PNG\r\n\x1a\n"])
+def test_not_an_image(tmp_path, content):
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    with pytest.raises(Sim2SGError, match=r"a\.png: not a whole PNG or JPEG"):
+        image_size(path)
+
+
+# ---- mistakes of users ----
+
+
+def fails(match, folder, format, domain):
+    with pytest.raises(Sim2SGError, match=match) as caught:
+        load_targets(folder, format, domain)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_such_folder(tmp_path, drive):
+    fails("nowhere: no such folder", tmp_path / "nowhere", "kitti", drive)
+
+
+def test_unknown_format(tmp_path, drive):
+    fails("'voc' is not known: use one of kitti, clevr, coco-rel", tmp_path, "voc", drive)
+
+
+def test_kitti_lacks_a_part(write_kitti, drive):
+    folder = write_kitti({"000001": [label("Car", tall(80))]})
+    (folder / "calib" / "000001.txt").unlink()
+    fails(r"calib/000001\.txt: no such file", folder, "kitti", drive)
+    (folder / "calib").rmdir()
+    fails("no folder calib", folder, "kitti", drive)
+
+
+def test_kitti_image_missing_or_cut(write_kitti, drive):
+    folder = write_kitti({"000001": [label("Car", tall(80))]})
+    image = folder / "image_2" / "000001.png"
+    image.write_bytes(image.read_bytes()[:20])
+    fails("not a whole PNG or JPEG", folder, "kitti", drive)
+    image.unlink()
+    fails("no such image", folder, "kitti", drive)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("Car 0.00 0 1.0 10 20", "6 columns, not 15"),
+        (label("Car", ("x", 1, 2, 3)).replace("x", "ten"), "could not convert"),
+        (label("Lorry", (0, 1, 2, 3)), "'Lorry' is not KITTI's"),
+    ],
+)
+def test_damaged_label_line_is_named(tmp_path, line, message):
+    path = tmp_path / "000001.txt"
+    path.write_text(label("Car", (0, 1, 2, 3)) + "\n" + line)
+    with pytest.raises(Sim2SGError, match=rf"000001\.txt:2: .*{message}"):
+        read_labels(path)
+
+
+def test_damaged_calibration(write_kitti, drive):
+    folder = write_kitti({"000001": [label("Car", tall(80))]})
+    (folder / "calib" / "000001.txt").write_text("P2: 1 2 3")
+    fails("no usable line P2", folder, "kitti", drive)
+
+
+def test_clevr_scene_without_boxes(write_clevr, clevr):
+    folder = write_clevr({"a": [("cube", [10, 10, 50, 50], [0, 0, 0])]})
+    path = folder / "scenes" / "a.json"
+    scene = json.loads(path.read_text())
+    del scene["objects"][0]["bbox"]
+    path.write_text(json.dumps(scene))
+    fails(r"a\.json: not a CLEVR scene with boxes", folder, "clevr", clevr)
+    path.write_text("{")
+    fails(r"a\.json: not JSON", folder, "clevr", clevr)
+
+
+def test_clevr_folder_of_something_else(tmp_path, clevr):
+    fails("no scenes", tmp_path, "clevr", clevr)
+
+
+def test_coco_without_relations(tmp_path, clevr):
+    folder = write_coco_rel(tmp_path)
+    path = folder / "annotations.json"
+    data = json.loads(path.read_text())
+    del data["rel_categories"]
+    path.write_text(json.dumps(data))
+    fails("not COCO with relations .*rel_categories", folder, "coco-rel", clevr)
+    path.unlink()
+    fails(r"annotations\.json: no such file", folder, "coco-rel", clevr)
+
+
+def test_coco_of_other_classes(tmp_path, drive):
+    fails(r"\(cube, sphere\) are none of domain drive", write_coco_rel(tmp_path), "coco-rel", drive)
+
+
+def test_domain_of_other_classes(write_kitti, clevr):
+    folder = write_kitti({"000001": [label("Car", tall(80))]})
+    fails("domain clevr .* has no class of kitti data", folder, "kitti", clevr)
+
+
+def test_regions_have_a_shape_without_any(write_kitti, drive):
+    (target,) = load_targets(write_kitti({"000001": [label("Car", tall(80))]}), "kitti", drive)
+    assert target.regions.shape == (0, 4)
+    assert np.isfinite(target.objects[0].box).all()

@@ -1,0 +1,134 @@
+"""Overlays: what is drawn where, and which relations are chosen."""
+
+import numpy as np
+import pytest
+
+from sim2sg_core.report.overlay import (
+    CLASS_COLOURS,
+    assign_colours,
+    contact_sheet,
+    draw_overlay,
+    worth_showing,
+)
+from sim2sg_core.scene import Camera, Placement, Relation, SceneGraph, SceneObject
+
+GREY = np.full((240, 400, 3), 110, np.uint8)
+
+
+def thing(label: str, box: list[float], score: float = 1.0) -> SceneObject:
+    return SceneObject(label, score, np.array(box, float))
+
+
+def changed(image: np.ndarray, original: np.ndarray = GREY) -> np.ndarray:
+    return (image != original).any(axis=2)
+
+
+def test_box_is_drawn_in_the_colour_of_its_class() -> None:
+    graph = SceneGraph(400, 240, (thing("cube", [100, 80, 200, 180]),))
+    image = draw_overlay(GREY, graph, classes=("sphere", "cube"))
+    for x, y in ((100, 130), (199, 130), (150, 179)):  # left, right and lower edge
+        near = image[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3).astype(int)
+        assert np.abs(near - CLASS_COLOURS[1]).sum(axis=1).min() < 40
+    assert not changed(image)[90:170, 110:190].any()  # nothing inside
+    assert (GREY == 110).all()  # the input is left alone
+
+
+def test_label_stands_above_the_box_and_within_the_image() -> None:
+    above = changed(draw_overlay(GREY, SceneGraph(400, 240, (thing("cube", [100, 80, 200, 180]),))))
+    assert above[70:79, 100:124].all()
+    assert not above[:60].any()
+    corner = draw_overlay(GREY, SceneGraph(400, 240, (thing("wine_glass", [-20, -5, 420, 250], 0.5),)))
+    assert changed(corner)[2:14, 2:40].mean() > 0.9
+
+
+def test_thresholds() -> None:
+    weak = SceneGraph(400, 240, (thing("cube", [100, 80, 200, 180], 0.29),))
+    assert not changed(draw_overlay(GREY, weak)).any()
+    assert changed(draw_overlay(GREY, weak, object_threshold=0.2)).any()
+
+
+def test_arrow_only_above_its_threshold() -> None:
+    pair = (thing("cube", [20, 100, 60, 140]), thing("cube", [300, 100, 340, 140]))
+
+    def middle(score: float, limit: int = 5) -> bool:
+        relation = Relation(0, "left_of", 1, score)
+        image = draw_overlay(GREY, SceneGraph(400, 240, pair, (relation,)), max_relations=limit)
+        return bool(changed(image)[60:180, 100:260].any())
+
+    assert middle(0.9)
+    assert not middle(0.4)
+    assert not middle(0.9, limit=0)
+
+
+def test_implied_relations_are_left_out() -> None:
+    boxes = tuple(thing("cube", [x, 100, x + 20, 120]) for x in (0, 100, 200, 300))
+    chain = tuple(Relation(i, "left_of", j) for i in range(4) for j in range(i + 1, 4))
+    shown = worth_showing(SceneGraph(400, 240, boxes, chain), 10)
+    assert {(r.subject, r.object) for r in shown} == {(0, 1), (1, 2), (2, 3)}
+
+
+def test_best_relations_go_first_and_are_limited() -> None:
+    boxes = tuple(thing("cube", [x, 100, x + 20, 120]) for x in (0, 40, 80))
+    relations = (
+        Relation(0, "left_of", 1, 0.6),
+        Relation(1, "left_of", 2, 0.9),
+        Relation(2, "in_front_of", 0, 0.7),
+    )
+    graph = SceneGraph(400, 240, boxes, relations)
+    assert [r.score for r in worth_showing(graph, 2)] == [0.9, 0.7]
+    assert worth_showing(graph, 0) == []
+
+
+def test_small_images_are_magnified_with_their_boxes() -> None:
+    graph = SceneGraph(400, 240, (thing("cube", [100, 80, 200, 180]),))
+    image = draw_overlay(GREY, graph, min_width=800)
+    assert image.shape == (480, 800, 3)
+    rows, columns = np.nonzero(changed(image, np.full_like(image, 110)))
+    assert abs(columns.min() - 200) < 6
+    assert abs(rows.max() - 360) < 6
+    assert draw_overlay(GREY, graph, min_width=200).shape == GREY.shape
+
+
+def test_box_3d_lies_on_its_projection() -> None:
+    camera = Camera.from_mount(400, 240, np.array([[300, 0, 200], [0, 300, 120], [0, 0, 1.0]]), 1.6, 0.05)
+    placement = Placement("car", np.array([10.0, 1.0, 0.0]), 0.3, np.array([4.0, 1.8, 1.5]))
+    pose = placement.to_pose(camera)
+    corners = camera.project(camera.to_camera(placement.corners()))
+    box = np.array([*corners.min(axis=0), *corners.max(axis=0)])
+    graph = SceneGraph(400, 240, (SceneObject("car", 1.0, box, pose),), camera=camera)
+    drawn = changed(draw_overlay(GREY, graph, boxes_3d=True))
+    for x, y in corners.astype(int):
+        assert drawn[y - 2 : y + 3, x - 2 : x + 3].any()
+    # The far upper corner of the 2D box belongs to no edge of the 3D one.
+    flat = changed(draw_overlay(GREY, graph))
+    assert (drawn != flat).any()
+
+
+def test_box_3d_beside_the_camera_is_cut_off() -> None:
+    camera = Camera.from_mount(400, 240, np.array([[300, 0, 200], [0, 300, 120], [0, 0, 1.0]]), 1.6, 0.0)
+    placement = Placement("car", np.array([0.5, 1.5, 0.0]), 0.0, np.array([4.0, 1.8, 1.5]))
+    item = SceneObject("car", 1.0, np.array([0, 100, 120, 240.0]), placement.to_pose(camera))
+    drawn = changed(draw_overlay(GREY, SceneGraph(400, 240, (item,), camera=camera), boxes_3d=True))
+    assert drawn.any()
+    assert not drawn[:, 250:].any()  # it stands on the left
+
+
+def test_colours_are_stable_and_distinct() -> None:
+    assert assign_colours(["b"], ["a", "b"], CLASS_COLOURS) == assign_colours(["a"], ["a", "b"], CLASS_COLOURS)
+    named = [f"thing_{chr(97 + i)}" for i in range(len(CLASS_COLOURS))]
+    assert len(set(assign_colours(named, (), CLASS_COLOURS).values())) == len(CLASS_COLOURS)
+
+
+@pytest.mark.parametrize(("count", "shape"), [(1, (30, 60)), (3, (64, 124)), (5, (98, 124))])
+def test_contact_sheet(count: int, shape: tuple[int, int]) -> None:
+    images = [np.full((50 if i else 60, 120, 3), 10 * i, np.uint8) for i in range(count)]
+    sheet = contact_sheet(images, columns=2, cell_width=60)
+    assert sheet.shape[:2] == shape
+    for i in range(count):
+        y, x = i // 2 * 34, i % 2 * 64
+        assert (sheet[y + 5, x + 5] == 10 * i).all()
+
+
+def test_empty_things() -> None:
+    assert not changed(draw_overlay(GREY, SceneGraph(400, 240))).any()
+    assert contact_sheet([], 3).size == 3

@@ -1,0 +1,145 @@
+"""`sim2sg infer`, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+
+from sim2sg_core.cli.main import main
+from sim2sg_core.scene.graph import load_graphs
+from tests.logs.bag_writing import T0, K, bag, picture
+
+
+@dataclass
+class Result:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def sim2sg(capsys):
+    """Runs the command line in this process: starting one takes a second each time."""
+
+    def run(*words) -> Result:
+        code = main([str(word) for word in words])
+        return Result(code, *capsys.readouterr())
+
+    return run
+
+
+def in_its_own_process(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "sim2sg_core.cli.main", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def model(make_model, three_objects):
+    return make_model(three_objects)
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("b.png", "a.jpg"):
+        cv2.imwrite(str(folder / name), picture(0, 640, 480))
+    return folder
+
+
+@pytest.fixture
+def log(tmp_path):
+    with bag(tmp_path / "log", "mcap") as b:
+        for i in range(4):
+            b.compressed("/cam/image_raw/compressed", picture(i), T0 + i * 10**9)
+            b.info("/cam/camera_info", T0 + i * 10**9)
+    return tmp_path / "log"
+
+
+def test_images_to_graphs_and_overlays(model, images, tmp_path):
+    out = tmp_path / "new" / "graphs.json"
+    result = in_its_own_process(
+        "infer", "--model", model, "--images", images, "--out", out, "--overlay", tmp_path / "drawn"
+    )
+    assert result.returncode == 0, result.stderr
+    name, graphs = load_graphs(out)
+    assert name == "constants" and [g.file for g in graphs] == ["a.jpg", "b.png"]
+    assert [len(g.objects) for g in graphs] == [3, 3] and len(graphs[0].relations) == 7, "no threshold"
+    records = json.loads(out.read_text())["images"]
+    assert all(r["camera"] is None and r["objects"][0]["pose"] is None for r in records)
+    assert "no 3D poses: give --camera FILE" in result.stderr
+    drawn = [cv2.imread(str(tmp_path / "drawn" / f"{n}.jpg")) for n in "ab"]
+    plain = picture(0, 640, 480)
+    assert all(np.abs(d.astype(int) - plain).max() > 60 for d in drawn), "something is drawn"
+
+
+def test_a_log_with_its_camera(sim2sg, model, log, tmp_path):
+    out = tmp_path / "graphs.json"
+    words = ("--camera-height", 1.5, "--camera-pitch", 10, "--provider", "cpu", "--every", 2)
+    result = sim2sg("infer", "--model", model, "--log", log, "--out", out, *words)
+    assert result.returncode == 0, result.stderr
+    _, graphs = load_graphs(out)
+    stamps = [T0, T0 + 2 * 10**9]
+    assert [g.stamp for g in graphs] == stamps
+    assert [g.file for g in graphs] == [f"cam_image_raw_compressed_{s}.jpg" for s in stamps]
+    for record in json.loads(out.read_text())["images"]:
+        np.testing.assert_allclose(record["camera"]["K"], K)
+        np.testing.assert_allclose(record["camera"]["ground"], [0, -np.cos(0.17453), -np.sin(0.17453), 1.5], atol=1e-4)
+        assert all(set(o["pose"]) == {"position", "yaw", "size"} for o in record["objects"])
+
+
+def test_several_logs_in_one_file(sim2sg, model, log, tmp_path):
+    with bag(tmp_path / "second", "sqlite3") as b:
+        b.compressed("/cam/image_raw/compressed", picture(), T0 - 5)
+    out = tmp_path / "graphs.json"
+    result = sim2sg("infer", "--model", model, "--log", log, tmp_path / "second", "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert [g.stamp for g in load_graphs(out)[1]] == [T0 + i * 10**9 for i in range(4)] + [T0 - 5]
+
+
+def mistake(result, reason):
+    assert result.returncode == 2, result.stderr
+    assert [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert "Traceback" not in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("error: ") and reason in last, last
+
+
+def test_bad_sources(sim2sg, model, images, log, tmp_path):
+    (tmp_path / "empty").mkdir()
+    out = ("--out", tmp_path / "graphs.json")
+    use = ("infer", "--model", model)
+    mistake(in_its_own_process(*use, "--images", tmp_path / "empty", *out), "no images in it")
+    mistake(sim2sg(*use, "--images", tmp_path / "missing", *out), "no such folder")
+    mistake(sim2sg(*use, "--log", tmp_path / "missing.mcap", *out), "no such file")
+    mistake(sim2sg(*use, "--log", log, "--topic", "/up", *out), "its image topics: /cam/image_raw/compressed")
+    assert not (tmp_path / "graphs.json").exists()
+
+
+def test_bad_models(sim2sg, images, tmp_path, make_model, three_objects):
+    out = ("--images", images, "--out", tmp_path / "graphs.json")
+    (tmp_path / "text.onnx").write_text("hello")
+    foreign = make_model(three_objects, "foreign.onnx", sim2sg_format=None)
+    mistake(sim2sg("infer", "--model", tmp_path / "none.onnx", *out), "no such file")
+    mistake(sim2sg("infer", "--model", tmp_path / "text.onnx", *out), "not an ONNX model")
+    mistake(sim2sg("infer", "--model", foreign, *out), "not one of sim2sg")
+
+
+def test_a_failure_half_way_keeps_the_old_graphs(sim2sg, model, images, tmp_path):
+    out = tmp_path / "graphs.json"
+    out.write_text("the old ones")
+    (images / "z.jpg").write_bytes(b"no picture")
+    mistake(sim2sg("infer", "--model", model, "--images", images, "--out", out), "z.jpg: cannot be read")
+    assert out.read_text() == "the old ones"
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == [], "no temporary file is left"
+    mistake(sim2sg("infer", "--model", model, "--images", images, "--out", tmp_path), "is a folder")
