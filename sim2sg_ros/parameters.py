@@ -1,0 +1,192 @@
+"""The node's parameters: one table, from which they are declared, read and documented."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+from sim2sg_core.scene import Camera
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+
+UNKNOWN = math.nan
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters' values, by the names in `TABLE`."""
+
+    model: str = ""
+    autostart: bool = True
+    transport: str = "auto"
+    object_threshold: float = 0.3
+    relation_threshold: float = 0.5
+    provider: str = "auto"
+    require_provider: bool = False
+    threads: int = 0
+    max_age: float = 0.0
+    max_rate: float = 0.0
+    rectified: bool = False
+    camera_height: float = UNKNOWN
+    camera_pitch: float = UNKNOWN
+    camera_roll: float = UNKNOWN
+    silence_timeout: float = 5.0
+    diagnostics_period: float = 1.0
+
+    def ground(self) -> np.ndarray | None:
+        """Returns the (4,) ground plane in the camera frame, None unless height and pitch are given."""
+        if math.isnan(self.camera_height) or math.isnan(self.camera_pitch):
+            return None
+        roll = 0.0 if math.isnan(self.camera_roll) else self.camera_roll
+        return Camera.from_mount(1, 1, np.eye(3), self.camera_height, self.camera_pitch, roll).ground
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a user is told about one parameter, and what is checked.
+
+    Attributes:
+        description: Meaning, unit, and what the default does.
+        limits: Least and greatest value; None for any.
+        choices: Words allowed; empty for any.
+        takes_effect: "at once", "at configure", "at activate" or "at start" (read-only).
+        may_be_nan: NaN stands for "unknown".
+    """
+
+    description: str
+    limits: tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
+    takes_effect: str = "at once"
+    may_be_nan: bool = False
+
+
+TABLE: dict[str, Parameter] = {
+    "model": Parameter(
+        "Path of the ONNX model that `sim2sg adapt` or `sim2sg export` wrote; the service ~/load_model"
+        " changes it while the node runs",
+        takes_effect="at configure",
+    ),
+    "autostart": Parameter(
+        "Configure and activate at start; false leaves both to a lifecycle manager", takes_effect="at start"
+    ),
+    "transport": Parameter(
+        "Read sensor_msgs/Image (raw) from `image`, or sensor_msgs/CompressedImage (compressed) from"
+        " `image/compressed`; auto takes what is published, compressed first",
+        choices=("auto", "raw", "compressed"),
+        takes_effect="at activate",
+    ),
+    "object_threshold": Parameter("Objects with a lower score are not published", (0.0, 1.0)),
+    "relation_threshold": Parameter(
+        "Relations with a lower score, P(predicate | both objects), are not published", (0.0, 1.0)
+    ),
+    "provider": Parameter(
+        "Where onnxruntime runs the model; auto takes the first that works of tensorrt, cuda, cpu",
+        choices=("auto", "cpu", "cuda", "tensorrt"),
+        takes_effect="at configure",
+    ),
+    "require_provider": Parameter(
+        "Refuse to configure when the provider is missing, in place of falling back to a slower one",
+        takes_effect="at configure",
+    ),
+    "threads": Parameter(
+        "CPU threads of one inference; 0 takes the cores that the process may use",
+        (0, 256),
+        takes_effect="at configure",
+    ),
+    "max_age": Parameter(
+        "Skip images older than this when their turn comes, seconds by the node's clock; 0 skips none",
+        (0.0, 3600.0),
+    ),
+    "max_rate": Parameter("Publish at most this many graphs a second; 0 sets no limit", (0.0, 1000.0)),
+    "rectified": Parameter("The images are rectified: use P of camera_info without distortion, in place of K and D"),
+    "camera_height": Parameter(
+        "Height of the camera over the ground, metres; with camera_pitch it sharpens 3D poses. NaN: as in"
+        " the model's training log",
+        (0.0, 1000.0),
+        may_be_nan=True,
+    ),
+    "camera_pitch": Parameter(
+        "Pitch of the camera, radians, positive looks down; NaN: as in the model's training log",
+        (-math.pi / 2, math.pi / 2),
+        may_be_nan=True,
+    ),
+    "camera_roll": Parameter(
+        "Roll of the camera, radians, positive turns it clockwise about the optical axis; NaN: none",
+        (-math.pi, math.pi),
+        may_be_nan=True,
+    ),
+    "silence_timeout": Parameter(
+        "Say why no image arrives after this many seconds without one; 0 never does", (0.0, 3600.0)
+    ),
+    "diagnostics_period": Parameter(
+        "Seconds between two messages on /diagnostics", (0.1, 60.0), takes_effect="at start"
+    ),
+}
+
+
+def declare(node: Node) -> Settings:
+    """Declares every parameter with description and range, and returns the values in force.
+
+    Raises:
+        rclpy.exceptions.ParameterException: A value given at start has the wrong type or is out of range.
+        ValueError: A value given at start is not one of those allowed.
+    """
+    defaults = Settings()
+    for name, parameter in TABLE.items():
+        node.declare_parameter(name, getattr(defaults, name), _descriptor(parameter, getattr(defaults, name)))
+    settings = Settings(**{name: node.get_parameter(name).value for name in TABLE})
+    if reason := check(dataclasses.asdict(settings)):
+        raise ValueError(reason)
+    return settings
+
+
+def check(values: Mapping[str, Any]) -> str:
+    """Returns why values are not allowed, in one line; "" when they are."""
+    for name, value in values.items():
+        parameter = TABLE.get(name)
+        if parameter is None:
+            continue
+        if parameter.choices and value not in parameter.choices:
+            return f"{name} is {value!r}: use one of {', '.join(parameter.choices)}"
+        if parameter.limits and not (parameter.may_be_nan and math.isnan(value)):
+            least, greatest = parameter.limits
+            if not least <= value <= greatest:
+                return f"{name} is {value}: the range is {least:g} to {greatest:g}"
+    return ""
+
+
+def updated(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """Returns settings with those of `values` that are parameters of the node's own."""
+    return dataclasses.replace(settings, **{n: v for n, v in values.items() if n in TABLE})
+
+
+def rows() -> Iterable[tuple[str, Any, Parameter]]:
+    """Yields (name, default, parameter) for documentation."""
+    defaults = Settings()
+    return ((name, getattr(defaults, name), parameter) for name, parameter in TABLE.items())
+
+
+def _descriptor(parameter: Parameter, default: Any) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(description=parameter.description)
+    descriptor.read_only = parameter.takes_effect == "at start"
+    notes = [] if parameter.takes_effect == "at once" else [f"takes effect {parameter.takes_effect}"]
+    if parameter.choices:
+        notes.append(f"one of {', '.join(parameter.choices)}")
+    if parameter.limits and parameter.may_be_nan:
+        # rclpy's own range check refuses NaN; `check` does it in its place.
+        notes.append("{:g} to {:g} or NaN".format(*parameter.limits))
+    elif parameter.limits and isinstance(default, int):
+        first, last = (int(v) for v in parameter.limits)
+        descriptor.integer_range = [IntegerRange(from_value=first, to_value=last, step=1)]
+    elif parameter.limits:
+        low, high = parameter.limits
+        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
+    descriptor.additional_constraints = "; ".join(notes)
+    return descriptor

@@ -1,0 +1,104 @@
+"""Middleware and allocator settings that let raw images through. Applied before rclpy starts.
+
+Fast DDS's default shared-memory segment holds 512 KiB, less than one VGA image: most raw images are
+lost. The profile in config/fastdds.xml makes room. The allocator is kept off mmap because every image
+buffer would otherwise be mapped, faulted in page by page and unmapped again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sim2sg_core.errors import Sim2SGError
+
+PROFILE = Path("config") / "fastdds.xml"
+OLD_VARIABLE, NEW_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
+"""Where Fast DDS looks for a profile: until version 2, and from version 3 on, which warns about the old."""
+FAST_DDS_2 = ("humble", "iron", "jazzy")
+"""ROS distributions that come with Fast DDS 2."""
+
+# Options of mallopt(3), from malloc.h.
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_MIB = 1 << 20
+
+
+def init(args: Sequence[str]) -> str:
+    """Applies the settings and then initialises rclpy.
+
+    Args:
+        args: ROS arguments (`--ros-args …`).
+
+    Returns:
+        What was set, in one line for the log.
+
+    Raises:
+        Sim2SGError: ROS does not understand the arguments.
+    """
+    import rclpy
+
+    done = apply()
+    try:
+        rclpy.init(args=["sim2sg", *args])
+    except RuntimeError as error:  # All of rclpy's own errors are.
+        reason = " ".join(str(error).split()).split(", at ")[0]
+        raise Sim2SGError(f"ROS does not understand its arguments: {reason}") from None
+    return done
+
+
+def apply() -> str:
+    """Applies both settings to this process.
+
+    Returns:
+        What was done, in one line for the log.
+    """
+    keep_malloc_off_mmap()
+    profile = use_fastdds_profile()
+    return f"Fast DDS profile {profile}" if profile else "middleware profile left as the user set it"
+
+
+def use_fastdds_profile() -> Path | None:
+    """Points Fast DDS to the shared-memory profile, unless the user has a profile or another RMW.
+
+    Returns:
+        The profile in use by this call, or None when nothing was changed.
+    """
+    variables = profile_environment()
+    os.environ.update(variables)
+    return Path(next(iter(variables.values()))) if variables else None
+
+
+def profile_environment() -> dict[str, str]:
+    """Returns the environment variables to set; none when the user has a profile or another RMW."""
+    if os.environ.get(OLD_VARIABLE) or os.environ.get(NEW_VARIABLE):
+        return {}
+    if "fastrtps" not in os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp"):
+        return {}
+    profile = find_share(PROFILE)
+    if profile is None:
+        return {}
+    old = os.environ.get("ROS_DISTRO", "") in FAST_DDS_2
+    return {OLD_VARIABLE if old else NEW_VARIABLE: str(profile)}
+
+
+def keep_malloc_off_mmap() -> bool:
+    """Lets malloc keep and reuse image-sized blocks. Returns whether the C library took it (glibc)."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False  # Not glibc: nothing to do.
+    # Older glibc accepts at most 32 MiB and refuses more.
+    mapped = mallopt(_M_MMAP_THRESHOLD, 256 * _MIB) or mallopt(_M_MMAP_THRESHOLD, 32 * _MIB)
+    kept = mallopt(_M_TRIM_THRESHOLD, 256 * _MIB) and mallopt(_M_TOP_PAD, 16 * _MIB)
+    return bool(mapped and kept)
+
+
+def find_share(relative: Path | str) -> Path | None:
+    """Finds a file of share/sim2sg: in the source tree, the Python prefix or a ROS installation."""
+    roots = [Path(__file__).resolve().parent.parent, Path(sys.prefix) / "share" / "sim2sg"]
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    roots += [Path(prefix) / "share" / "sim2sg" for prefix in prefixes if prefix]
+    return next((root / relative for root in roots if (root / relative).is_file()), None)

@@ -1,0 +1,185 @@
+"""The node's ear: which topic to read images from, with which QoS, and why none arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import (
+    HistoryPolicy,
+    QoSCompatibility,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
+RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+MESSAGE_TYPES: dict[str, type[Any]] = {RAW: Image, COMPRESSED: CompressedImage}
+
+
+def sensor_qos() -> QoSProfile:
+    """SensorDataQoS, but the last message only: older ones are of no use."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+class ImageInput:
+    """Subscribes to the image topic, raw or compressed, and to camera_info.
+
+    The topics are the relative `image` and `camera_info`. As with image_transport, the compressed one is
+    `<image>/compressed`, and camera_info lies beside the image unless it is remapped itself.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        transport: str,
+        on_image: Callable[[Any], None],
+        on_camera_info: Callable[[CameraInfo], None],
+    ) -> None:
+        """Subscribes to camera_info, and to the image as soon as it is known which.
+
+        Args:
+            node: The node.
+            transport: "raw", "compressed" or "auto".
+            on_image: Called with every Image or CompressedImage.
+            on_camera_info: Called with every CameraInfo.
+        """
+        self._node = node
+        self._transport = transport
+        self._on_image = on_image
+        self._image: Subscription | None = None
+        self._kind = ""
+        self.topic = node.resolve_topic_name("image")
+        self.compressed_topic = _compressed_topic(node, self.topic)
+        self.camera_info_topic = _camera_info_topic(node, self.topic)
+        self._camera_info = self._subscribe(CameraInfo, self.camera_info_topic, on_camera_info)
+        self.update()
+
+    @property
+    def listening_to(self) -> str:
+        """The image topic subscribed to; "" while none is chosen."""
+        return self._image.topic_name if self._image else ""
+
+    def update(self) -> None:
+        """Subscribes anew when another topic carries the images now. To be called now and then."""
+        choice = self._choose()
+        if choice is None or (self.listening_to, self._kind) == choice:
+            return
+        if self._image is not None:
+            self._node.destroy_subscription(self._image)
+        topic, self._kind = choice
+        self._image = self._subscribe(MESSAGE_TYPES[self._kind], topic, self._on_image)
+        self._node.get_logger().info(f"reading {self._kind} from {topic}")
+
+    def close(self) -> None:
+        """Unsubscribes."""
+        for subscription in (self._image, self._camera_info):
+            if subscription is not None:
+                self._node.destroy_subscription(subscription)
+        self._image = None
+
+    def why_silent(self) -> str:
+        """Says in one line why no images arrive and what to do."""
+        topics = {RAW: (self.topic,), COMPRESSED: (self.compressed_topic, self.topic)}
+        wanted = {"raw": (RAW,), "compressed": (COMPRESSED,)}.get(self._transport, (COMPRESSED, RAW))
+        where = " and ".join(dict.fromkeys(topic for kind in wanted for topic in topics[kind]))
+        if not self.listening_to or not self._publishers(self.listening_to, self._kind):
+            for kind, candidates in topics.items():
+                if kind not in wanted and any(self._publishers(topic, kind) for topic in candidates):
+                    other = "compressed" if kind == COMPRESSED else "raw"
+                    return f"{self.topic} is published as {kind} only: set transport:={other} (or auto)"
+            return f"nobody publishes images on {where}: {self._advise_remap()}"
+        if reason := self.why_incompatible():
+            return reason
+        return (
+            f"{self.listening_to} has a publisher but nothing arrives: it is silent, or its images are too"
+            " large for the middleware: give the camera's process config/fastdds.xml too, or use"
+            " transport:=compressed"
+        )
+
+    def why_incompatible(self) -> str:
+        """Names a publisher whose QoS excludes ours, and the fix; "" when there is none."""
+        for subscription in (self._image, self._camera_info):
+            if subscription is None:
+                continue
+            topic = subscription.topic_name
+            for publisher in self._node.get_publishers_info_by_topic(topic):
+                verdict, reason = qos_check_compatible(publisher.qos_profile, subscription.qos_profile)
+                if verdict == QoSCompatibility.ERROR:
+                    who = f"{publisher.node_namespace.rstrip('/')}/{publisher.node_name}"
+                    offered = publisher.qos_profile.reliability.name.lower()
+                    why = " ".join(reason.split()).rstrip("; ")
+                    return (
+                        f"QoS of {who} on {topic} does not fit ours ({why}):"
+                        f" start this node with qos_overrides.{topic}.subscription.reliability:={offered}"
+                    )
+        return ""
+
+    def _choose(self) -> tuple[str, str] | None:
+        """Returns (topic, type) to read from; None to leave things as they are."""
+        if self._transport == "raw":
+            return self.topic, RAW
+        if self._transport == "compressed":
+            return self.compressed_topic, COMPRESSED
+        # Compressed first: a JPEG gets through any middleware setting, a raw image does not.
+        candidates = [
+            (self.compressed_topic, COMPRESSED),
+            (self.topic, COMPRESSED),  # `image` may be remapped to a compressed topic itself.
+            (self.topic, RAW),
+        ]
+        if self._image is not None and self._publishers(self.listening_to, self._kind):
+            return None  # Never leave a camera that is there.
+        return next((c for c in candidates if self._publishers(*c)), None)
+
+    def _publishers(self, topic: str, kind: str) -> int:
+        infos = self._node.get_publishers_info_by_topic(topic)
+        return sum(info.topic_type == kind for info in infos)
+
+    def _advise_remap(self) -> str:
+        found = [name for name, types in self._node.get_topic_names_and_types() if set(types) & set(MESSAGE_TYPES)]
+        # Our own subscriptions list their topics too.
+        found = [name for name in sorted(found) if self._node.count_publishers(name)]
+        if not found:
+            return "no node publishes images at all; start the camera, or check ROS_DOMAIN_ID"
+        bases = dict.fromkeys(name.removesuffix("/compressed") for name in found)
+        return f"images are on {', '.join(found)}; remap with image:={next(iter(bases))}"
+
+    def _subscribe(self, kind: type[Any], topic: str, callback: Callable[[Any], None]) -> Subscription:
+        return self._node.create_subscription(
+            kind,
+            topic,
+            callback,
+            sensor_qos(),
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible_qos),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def _on_incompatible_qos(self, _event: Any) -> None:
+        self._node.get_logger().warning(
+            self.why_incompatible() or "a publisher's QoS does not fit ours: see qos_overrides in the README"
+        )
+
+
+def _compressed_topic(node: Node, image: str) -> str:
+    name = "image/compressed"
+    remapped = node.resolve_topic_name(name)
+    if remapped != node.resolve_topic_name(name, only_expand=True):
+        return remapped
+    return image if image.endswith("/compressed") else f"{image}/compressed"
+
+
+def _camera_info_topic(node: Node, image: str) -> str:
+    remapped = node.resolve_topic_name("camera_info")
+    if remapped != node.resolve_topic_name("camera_info", only_expand=True):
+        return remapped
+    folder, _, _ = image.removesuffix("/compressed").rpartition("/")
+    return f"{folder}/camera_info"

@@ -1,0 +1,67 @@
+"""The thread that turns images into graphs, away from the executor."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sim2sg_ros.mailbox import Mailbox
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One received image.
+
+    Attributes:
+        message: sensor_msgs/Image or CompressedImage.
+        received: When, by time.perf_counter, seconds.
+    """
+
+    message: Any
+    received: float
+
+
+class Worker:
+    """Takes the newest frame, works on it, and takes the next newest.
+
+    onnxruntime gives up the interpreter lock, so callbacks go on meanwhile.
+    """
+
+    def __init__(
+        self, process: Callable[[Frame], None], min_period: Callable[[], float], name: str = "inference"
+    ) -> None:
+        """Starts the thread.
+
+        Args:
+            process: Works on one frame; must not raise.
+            min_period: Least seconds between the starts of two frames; asked before each.
+            name: Of the thread.
+        """
+        self.mailbox: Mailbox[Frame] = Mailbox()
+        self._process = process
+        self._min_period = min_period
+        self._stop = threading.Event()
+        # A daemon: a hanging inference must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout: float = 10.0) -> bool:
+        """Ends the thread after the frame in work. Returns whether it ended in `timeout` seconds."""
+        self._stop.set()
+        self.mailbox.close()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        started = -1e9
+        while not self._stop.is_set():
+            # Waits before it takes: what comes meanwhile replaces what waits.
+            if self._stop.wait(max(0.0, started + self._min_period() - time.monotonic())):
+                return
+            frame = self.mailbox.take()
+            if frame is not None:
+                started = time.monotonic()
+                self._process(frame)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+from sim2sg_core.scene import Camera
+from sim2sg_ros import parameters
+from sim2sg_ros.parameters import Settings
+
+pytestmark = pytest.mark.ros
+
+CONFIG = Path(__file__).parents[2] / "config" / "sim2sg.yaml"
+
+
+def test_the_table_and_the_settings_name_the_same() -> None:
+    assert list(parameters.TABLE) == [field.name for field in dataclasses.fields(Settings)]
+
+
+def test_the_defaults_are_allowed() -> None:
+    assert parameters.check(dataclasses.asdict(Settings())) == ""
+
+
+def test_the_yaml_holds_every_parameter_with_its_default_and_a_comment() -> None:
+    text = CONFIG.read_text()
+    values = yaml.safe_load(text)["/**"]["ros__parameters"]
+    defaults = dataclasses.asdict(Settings())
+    assert list(values) == list(defaults)
+    for name, value in values.items():
+        assert type(value) is type(defaults[name])
+        assert value == defaults[name] or (math.isnan(value) and math.isnan(defaults[name]))
+        assert re.search(rf"#[^\n]*\n    {name}:", text), f"no comment above {name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("object_threshold", 1.5, "range is 0 to 1"),
+        ("object_threshold", math.nan, "range"),
+        ("camera_pitch", 3.0, "range"),
+        ("transport", "theora", "auto, raw, compressed"),
+        ("threads", -1, "range"),
+    ],
+)
+def test_values_out_of_range_are_refused(name: str, value: object, reason: str) -> None:
+    assert reason in parameters.check({name: value})
+
+
+def test_unknown_names_are_left_to_others() -> None:
+    assert parameters.check({"use_sim_time": True}) == ""
+    assert parameters.updated(Settings(), {"use_sim_time": True, "max_age": 2.0}) == dataclasses.replace(
+        Settings(), max_age=2.0
+    )
+
+
+def test_the_ground_needs_height_and_pitch() -> None:
+    assert Settings().ground() is None
+    assert Settings(camera_height=1.0).ground() is None
+    expected = Camera.from_mount(1, 1, np.eye(3), 1.2, 0.3, 0.1).ground
+    result = Settings(camera_height=1.2, camera_pitch=0.3, camera_roll=0.1).ground()
+    np.testing.assert_allclose(result, expected)

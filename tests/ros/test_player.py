@@ -1,0 +1,191 @@
+"""The player's timing and stamps, and a bag played to the node."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+pytest.importorskip("sim2sg.msg", reason="the messages are not built")
+from rclpy.serialization import deserialize_message, serialize_message
+from rosbags.rosbag2 import Writer
+from rosbags.typesys import Stores, get_typestore
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, CompressedImage
+from sim2sg.msg import GraphInfo, SceneGraph
+
+from sim2sg_core.logs import RawMessage
+from sim2sg_ros.player import as_recorded, at_fixed_rate, find_message_type, with_stamp
+
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
+
+FRAMES = 12
+PERIOD = 50_000_000
+FIRST = 1_700_000_000_000_000_000
+TOPIC = "/camera/image/compressed"
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames of a camera with an odd number of extra nanoseconds, and a topic of an unknown type."""
+    path = tmp_path_factory.mktemp("bag") / "log"
+    store = get_typestore(Stores.ROS2_JAZZY)
+    types = store.types
+    time_, header_ = types["builtin_interfaces/msg/Time"], types["std_msgs/msg/Header"]
+    compressed, info = types["sensor_msgs/msg/CompressedImage"], types["sensor_msgs/msg/CameraInfo"]
+    region = types["sensor_msgs/msg/RegionOfInterest"]
+    with Writer(path, version=9) as writer:
+        images = writer.add_connection(TOPIC, compressed.__msgtype__, typestore=store)
+        infos = writer.add_connection("/camera/camera_info", info.__msgtype__, typestore=store)
+        other = writer.add_connection(
+            "/strange", "nowhere_msgs/msg/Strange", msgdef="uint8 x", rihs01="RIHS01_" + "0" * 64
+        )
+        writer.write(other, FIRST, b"\x00\x01\x00\x00\x05")
+        for number in range(FRAMES):
+            stamp = FIRST + number * PERIOD + 7
+            header = header_(time_(*divmod(stamp, 10**9)), "cam_optical")
+            picture = np.random.default_rng(number).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+            data = cv2.imencode(".jpg", picture)[1].ravel()
+            writer.write(images, stamp, store.serialize_cdr(compressed(header, "jpeg", data), images.msgtype))
+            calibration = info(
+                header, 48, 64, "plumb_bob", np.zeros(5), np.array([60.0, 0, 32, 0, 60, 24, 0, 0, 1]),
+                np.eye(3).ravel(), np.zeros(12), 0, 0, region(0, 0, 0, 0, False),
+            )  # fmt: skip
+            writer.write(infos, stamp, store.serialize_cdr(calibration, infos.msgtype))
+    return path
+
+
+def stamps(messages: list[Any]) -> list[int]:
+    return [m.header.stamp.sec * 10**9 + m.header.stamp.nanosec for m in messages]
+
+
+def messages() -> list[RawMessage]:
+    return [
+        RawMessage(topic, "x/msg/X", stamp, b"")
+        for topic, stamp in [
+            ("a", 10),
+            ("b", 20),
+            ("a", 1_000_000_010),
+            ("b", 1_500_000_010),
+            ("a", 9 * 10**9),
+        ]
+    ]
+
+
+def test_recorded_times_are_scaled_by_the_rate() -> None:
+    assert [due for due, _ in as_recorded(messages(), 2.0)] == pytest.approx([0, 5e-9, 0.5, 0.75, 4.5], abs=1e-6)
+
+
+def test_a_fixed_rate_counts_the_leading_topic() -> None:
+    timed = [(message.topic, due) for due, message in at_fixed_rate(messages(), "a", 10)]
+    assert timed == [("a", 0), ("b", 0.1), ("a", 0.1), ("b", 0.2), ("a", 0.2)]
+
+
+@given(st.integers(0, 2**31 * 10**9 - 1), st.text(max_size=20).filter(lambda t: "\0" not in t), st.binary())
+def test_stamps_are_rewritten_and_nothing_else(stamp: int, frame: str, data: bytes) -> None:
+    message = CompressedImage(format="jpeg", data=data)
+    message.header.frame_id = frame
+    result = deserialize_message(with_stamp(serialize_message(message), stamp), CompressedImage)
+    assert stamps([result]) == [stamp]
+    result.header.stamp = message.header.stamp
+    assert result == message
+
+
+def test_big_endian_messages_keep_their_order() -> None:
+    store = get_typestore(Stores.ROS2_JAZZY)
+    header, time_ = store.types["std_msgs/msg/Header"], store.types["builtin_interfaces/msg/Time"]
+    data = bytes(store.serialize_cdr(header(time_(1, 2), "x"), "std_msgs/msg/Header", little_endian=False))
+    result = store.deserialize_cdr(with_stamp(data, 3_000_000_004), "std_msgs/msg/Header")
+    assert (result.stamp.sec, result.stamp.nanosec, result.frame_id) == (3, 4, "x")
+
+
+def test_message_types_by_name() -> None:
+    assert find_message_type("sensor_msgs/msg/CompressedImage") is CompressedImage
+    assert find_message_type("nowhere_msgs/msg/Strange") is None
+    assert find_message_type("sensor_msgs/msg/Strange") is None
+
+
+def test_a_bag_played_to_the_node_comes_back_as_graphs(
+    start: Callable[..., Any], peer: Any, models: tuple[Path, Path], bag: Path
+) -> None:
+    graphs = peer.listen(SceneGraph, "/live/scene_graph")
+    infos = peer.listen(CameraInfo, "/camera/camera_info")
+    node = start(
+        "node", "--name", "live", "--model", models[0], "--image", TOPIC, "--compressed",
+        "--object-threshold", 0, "--threads", 1,
+    )  # fmt: skip
+    # The latched facts arrive over the same discovery as the graphs will.
+    facts = peer.listen(GraphInfo, "/live/graph_info", latched=True)
+    peer.spin_until(lambda: facts)
+    player = start("play", bag, "--hz", 8, "--wait-for-subscribers", 1)
+    peer.spin_until(lambda: player.popen.poll() is not None, timeout=40)
+    peer.spin_for(0.5)
+    assert player.popen.returncode == 0
+    assert f"{FRAMES} on {TOPIC}" in player.log()
+    assert "not played, its type is not installed: /strange" in player.log()
+    expected = [FIRST + number * PERIOD + 7 for number in range(FRAMES)]
+    # Nobody waits for this subscriber, so the first may be lost.
+    assert infos
+    assert set(stamps(infos)) <= set(expected)
+    # Nothing is lost at this rate; the stamps are the bag's, to the nanosecond.
+    assert stamps(graphs) == expected
+    assert {graph.header.frame_id for graph in graphs} == {"cam_optical"}
+    assert graphs[-1].objects
+    assert all(item.has_pose for item in graphs[-1].objects)  # By the bag's camera_info.
+    assert node.stop(signal.SIGINT) == 0
+    assert "Traceback" not in node.log() + player.log()
+
+
+def test_stamp_now_clock_and_a_signal(start: Callable[..., Any], peer: Any, bag: Path) -> None:
+    images = peer.listen(CompressedImage, TOPIC)
+    clocks = peer.listen(Clock, "/clock")
+    before = peer.node.get_clock().now().nanoseconds
+    player = start(
+        "play", bag, "--topic", TOPIC, "--hz", 20, "--loop", "--stamp", "now", "--clock",
+        "--wait-for-subscribers", 1,
+    )  # fmt: skip
+    peer.spin_until(lambda: len(images) > FRAMES + 3)  # It loops.
+    after = peer.node.get_clock().now().nanoseconds
+    times = stamps(images)
+    assert times == sorted(times)
+    assert before < times[0] <= times[-1] <= after + 10**9
+    seconds = (times[FRAMES] - times[0]) / 1e9
+    assert seconds == pytest.approx(FRAMES / 20, abs=0.25)
+    peer.spin_until(lambda: clocks)
+    recorded = clocks[-1].clock.sec * 10**9 + clocks[-1].clock.nanosec
+    assert FIRST <= recorded <= FIRST + FRAMES * PERIOD
+    assert player.stop(signal.SIGTERM) == 0
+    assert "Traceback" not in player.log()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--topic", "/nothing"), "no messages on topic /nothing"),
+        (("--topic", "/strange"), "nowhere_msgs/msg/Strange is not installed"),
+        (("--rate", "0"), "--rate is 0"),
+        (("--wait-for-subscribers", "1", "--wait-timeout", "0.3", "--ros-args", "-r", "__ns:=/x"), "0 of 1"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_two(
+    start: Callable[..., Any], bag: Path, words: tuple[str, ...], reason: str
+) -> None:
+    process = start("play", bag, *words)
+    assert process.popen.wait(30) == 2
+    [line] = [line for line in process.log().splitlines() if line.startswith("error:")]
+    assert reason in line
+    assert "Traceback" not in process.log()
+
+
+def test_no_such_bag(start: Callable[..., Any], tmp_path: Path) -> None:
+    process = start("play", tmp_path / "none")
+    assert process.popen.wait(30) == 2
+    assert "no such file" in process.log()

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from sim2sg_ros import settings
+
+NAMESPACE = "{http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles}"
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in (settings.OLD_VARIABLE, settings.NEW_VARIABLE, "RMW_IMPLEMENTATION", "ROS_DISTRO"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_the_profile_has_room_for_raw_images() -> None:
+    path = settings.find_share(settings.PROFILE)
+    assert path is not None
+    root = ElementTree.parse(path).getroot()
+    [memory] = [t for t in root.iter(f"{NAMESPACE}transport_descriptor") if t.findtext(f"{NAMESPACE}type") == "SHM"]
+    assert int(memory.findtext(f"{NAMESPACE}segment_size")) == 32 << 20
+    assert int(memory.findtext(f"{NAMESPACE}maxMessageSize")) == 8 << 20
+
+
+def test_the_profile_is_set_for_the_version_of_fast_dds(environment: pytest.MonkeyPatch) -> None:
+    profile = str(settings.find_share(settings.PROFILE))
+    assert settings.profile_environment() == {settings.NEW_VARIABLE: profile}
+    environment.setenv("ROS_DISTRO", "humble")
+    assert settings.profile_environment() == {settings.OLD_VARIABLE: profile}
+
+
+@pytest.mark.parametrize("name", [settings.OLD_VARIABLE, settings.NEW_VARIABLE])
+def test_a_profile_of_the_users_own_stays(environment: pytest.MonkeyPatch, name: str) -> None:
+    environment.setenv(name, "/mine.xml")
+    assert settings.use_fastdds_profile() is None
+    assert os.environ[name] == "/mine.xml"
+
+
+def test_another_middleware_is_left_alone(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")
+    assert settings.profile_environment() == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
+def test_malloc_keeps_image_buffers() -> None:
+    # In a process of its own: the setting is for good. A freed block must be handed out again, at the
+    # same address, where mmap would give it back to the kernel.
+    code = """
+import ctypes
+from sim2sg_ros import settings
+
+assert settings.keep_malloc_off_mmap()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p
+libc.malloc.argtypes = [ctypes.c_size_t]
+libc.free.argtypes = [ctypes.c_void_p]
+block = libc.malloc(20 << 20)
+assert block < libc.sbrk(0), "mapped, not on the heap"
+libc.free(block)
+assert libc.malloc(20 << 20) == block
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
