@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--camera", type=Path, metavar="FILE", help="ROS camera YAML or KITTI calib (default: the domain's prior)"
     )
     parser.add_argument(
-        "--samples", type=int, default=4, choices=(0, 2, 4, 8), help="per pixel, for smooth edges (default 4)"
+        "--samples", type=int, choices=(0, 2, 4, 8), help="per pixel, for smooth edges (default: 4 for small images)"
     )
 
 

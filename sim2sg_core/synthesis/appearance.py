@@ -1,0 +1,314 @@
+"""How a scene looks: light, sky, ground, colours, sensor. Drawn anew for every frame from the domain's ranges.
+
+Brightness is relative: light and ambient together give 1 on the ground in the middle of the scene, times the exposure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sim2sg_core.domains import Domain
+from sim2sg_core.scene.layout import Layout
+from sim2sg_core.synthesis.meshes import Asset, Slot
+from sim2sg_core.synthesis.palettes import FAMILIES, any_color
+from sim2sg_core.synthesis.post import Sensor
+from sim2sg_core.synthesis.render_scene import Color, Fog, Light, Look, RenderScene, Sky, linear
+
+FLOORS = {
+    # name: (texture, range of repeat in metres, strength)
+    "plain": (None, (1.0, 1.0), 0.0),
+    "speckle": ("speckle", (1.5, 4.0), 0.6),
+    "concrete": ("concrete", (2.0, 5.0), 0.8),
+    "tiles": ("tiles", (2.0, 6.0), 0.8),
+    "wood": ("wood", (1.5, 4.0), 0.9),
+    "ripples": ("ripples", (3.0, 8.0), 0.7),
+    "checker": ("checker", (2.0, 6.0), 0.5),
+    "mottle": ("mottle", (3.0, 8.0), 0.8),
+    "weave": ("weave", (1.0, 3.0), 0.8),
+    "grass": ("grass", (2.0, 4.0), 1.0),
+    "soil": ("soil", (2.0, 5.0), 1.0),
+    "gravel": ("gravel", (1.5, 3.0), 0.9),
+    "asphalt": ("asphalt", (2.5, 5.0), 0.9),
+    "paving": ("paving", (2.0, 3.5), 0.8),
+}
+STUDIO_FLOORS = ("plain", "plain", "plain", "speckle", "concrete", "mottle", "tiles", "wood", "ripples", "weave")
+STREET_FLOORS = ("grass", "grass", "grass", "soil", "gravel")
+SKIES = ("clear", "cloudy", "overcast")
+
+
+@dataclass(frozen=True)
+class Finish:
+    """A finish that painted parts may have whatever their asset says."""
+
+    roughness: tuple[float, float]
+    specular: tuple[float, float]
+    metallic: float = 0.0
+
+
+FINISHES = {
+    "rubber": Finish((0.55, 0.95), (0.1, 0.45)),
+    "metal": Finish((0.10, 0.32), (0.5, 0.5), 1.0),
+    "paint": Finish((0.12, 0.35), (0.5, 1.0)),
+    "plastic": Finish((0.25, 0.5), (0.35, 0.7)),
+}
+
+
+@dataclass(frozen=True)
+class Painter:
+    """Colours the parts of assets.
+
+    Attributes:
+        paints: Base display colours (0–255) of the palette "paint"; empty takes the built-in family.
+        jitter: Standard deviation about them, grey levels.
+        anything: Share of painted parts of any colour at all.
+        materials: Finishes of painted parts; empty leaves it to the slots.
+        textured: Share of slots with a choice of textures that get one.
+        patches: Texture patches from a log by family name ("wall", "foliage", …): names of layers.
+    """
+
+    paints: tuple[tuple[int, int, int], ...] = ()
+    jitter: float = 12.0
+    anything: float = 0.1
+    materials: tuple[str, ...] = ()
+    textured: float = 0.9
+    patches: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def looks(
+        self, asset: Asset, rng: np.random.Generator, colours: Sequence[tuple[int, int, int]] = ()
+    ) -> tuple[Look, ...]:
+        """Draws the looks of one instance of `asset`, one for each slot.
+
+        Args:
+            asset: The asset.
+            rng: Randomness.
+            colours: Base colours of painted parts of this class; empty takes the painter's.
+        """
+        shared: dict[str, Look] = {}
+        made = []
+        for slot in asset.slots:
+            family = FAMILIES.get(slot.palette)
+            if family is None or not family.shared:
+                made.append(self.look(slot, rng, colours))
+                continue
+            if slot.palette not in shared:
+                shared[slot.palette] = self.look(slot, rng, colours)
+            look = shared[slot.palette]
+            made.append(dataclasses.replace(look, emissive=slot.emissive, texture_scale=slot.texture_scale))
+        return tuple(made)
+
+    def look(self, slot: Slot, rng: np.random.Generator, colours: Sequence[tuple[int, int, int]] = ()) -> Look:
+        """Draws the look of one slot."""
+        family = FAMILIES.get(slot.palette)
+        roughness, specular, metallic = slot.roughness, slot.specular, slot.metallic
+        if slot.palette == "fixed":
+            color: Color = slot.color
+        elif family is None:
+            shade = rng.uniform(0.75, 1.2) * (1 + rng.normal(0, 0.06, 3))
+            color = tuple(np.clip(np.array(slot.color) * shade, 0, 1).tolist())
+        else:
+            color = linear(self._paint(rng, colours) if slot.palette == "paint" else family.draw(rng))
+            roughness = rng.uniform(*family.roughness) if family.roughness else roughness
+            specular = rng.uniform(*family.specular) if family.specular else specular
+            metallic = family.metallic if family.metallic is not None else metallic
+        if slot.palette == "paint" and self.materials:
+            finish = FINISHES[self.materials[rng.integers(len(self.materials))]]
+            roughness, specular = rng.uniform(*finish.roughness), rng.uniform(*finish.specular)
+            metallic = finish.metallic
+        choices = self.patches.get(slot.palette, ()) or slot.textures
+        texture = None
+        if choices and rng.random() < self.textured:
+            texture = choices[rng.integers(len(choices))]
+        scale = slot.texture_scale * float(rng.uniform(0.8, 1.25))
+        return Look(
+            color, float(roughness), float(specular), float(metallic), texture, scale,
+            float(rng.uniform(0.5, 1.0)), slot.emissive, cutout=texture == "leaves",
+        )  # fmt: skip
+
+    def _paint(self, rng: np.random.Generator, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
+        base = colours or self.paints
+        if not base:
+            return FAMILIES["paint"].draw(rng) if rng.random() >= self.anything else any_color(rng)
+        if rng.random() < self.anything:
+            return any_color(rng)
+        color = np.array(base[int(rng.integers(len(base)))], np.float64) + rng.normal(0, self.jitter, 3)
+        return np.asarray(np.clip(color, 2, 255) / 255)
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """Everything about a picture that is not its content."""
+
+    lights: tuple[Light, ...]
+    ambient_up: Color
+    ambient_down: Color
+    ground: Look
+    ground_height: float
+    sky: Sky
+    fog: Fog
+    exposure: float
+    occlusion: float
+    shadow_softness: float
+    shadow_range: float
+    sensor: Sensor
+    painter: Painter
+
+    def scene(self, layout: Layout, instances: Sequence) -> RenderScene:
+        """Returns the scene of these instances in this light."""
+        return RenderScene(
+            camera=layout.camera,
+            instances=tuple(instances),
+            lights=self.lights,
+            ambient_up=self.ambient_up,
+            ambient_down=self.ambient_down,
+            ground=self.ground,
+            ground_height=self.ground_height,
+            sky=self.sky,
+            fog=self.fog,
+            exposure=self.exposure,
+            occlusion=self.occlusion,
+            shadow_range=self.shadow_range,
+            shadow_softness=self.shadow_softness,
+        )
+
+
+def sample_appearance(domain: Domain, rng: np.random.Generator) -> Appearance:
+    """Draws how one frame looks."""
+    spec = domain.appearance
+    outdoors = domain.layout.type == "street" and "backdrop" not in spec.skies
+    painter = Painter(
+        paints=spec.paints,
+        jitter=spec.paint_jitter,
+        anything=spec.random_paint,
+        materials=spec.materials,
+        textured=0.95 if outdoors else 0.06,
+    )
+    exposure = float(2 ** rng.uniform(*spec.exposure))
+    ambient = float(rng.uniform(*spec.ambient))
+    floors = spec.floors or (STREET_FLOORS if outdoors else STUDIO_FLOORS)
+    floor = floors[rng.integers(len(floors))]
+    parts = _outdoors(domain, rng, ambient, floor) if outdoors else _studio(domain, rng, ambient, floor)
+    return Appearance(exposure=exposure, sensor=sample_sensor(domain, rng, outdoors), painter=painter, **parts)
+
+
+def sample_sensor(domain: Domain, rng: np.random.Generator, outdoors: bool) -> Sensor:
+    """Draws the camera's faults."""
+    spec = domain.appearance
+    warm = rng.normal(0, 0.025)
+    return Sensor(
+        saturation=float(rng.uniform(*spec.saturation)),
+        balance=(float(1 + warm), float(1 + rng.normal(0, 0.01)), float(1 - warm)),
+        contrast=float(rng.uniform(0.95, 1.6) if outdoors else rng.uniform(0.9, 1.1)),
+        noise=float(rng.uniform(*spec.noise)),
+        grain=float(rng.choice([0.0, 0.6])),
+        blur=float(rng.uniform(*spec.blur)),
+        sharpen=float(rng.uniform(0, 0.8)) if outdoors and rng.random() < 0.4 else 0.0,
+        vignette=float(rng.uniform(0, 0.25)) if rng.random() < 0.3 else 0.0,
+        jpeg=int(rng.integers(spec.jpeg[0], spec.jpeg[1] + 1)),
+    )
+
+
+def _floor_look(domain: Domain, rng: np.random.Generator, floor: str) -> Look:
+    spec = domain.appearance
+    texture, scales, strength = FLOORS.get(floor, FLOORS["plain"])
+    if spec.floor_colours:
+        color = np.array(spec.floor_colours[rng.integers(len(spec.floor_colours))], float)
+        color = np.clip(color + rng.normal(0, 10) + rng.normal(0, 3, 3), 10, 250) / 255
+    elif floor in FAMILIES:
+        color = FAMILIES[floor].draw(rng)
+    else:
+        color = (
+            any_color(rng) if rng.random() < 0.15 else np.clip(rng.uniform(0.35, 0.75) + rng.normal(0, 0.02, 3), 0, 1)
+        )
+    return Look(
+        linear(color),
+        roughness=float(rng.uniform(0.45, 0.95)),
+        specular=float(rng.uniform(0.0, 0.5)),
+        texture=texture,
+        texture_scale=float(rng.uniform(*scales)),
+        texture_strength=strength * float(rng.uniform(0.5, 1.0)),
+    )
+
+
+def _studio(domain: Domain, rng: np.random.Generator, ambient: float, floor: str) -> dict:
+    """Lamps round a seamless floor, as in a photographer's studio."""
+    spec = domain.appearance
+    layout = domain.layout
+    middle = np.mean(layout.distance) if layout.type == "scatter" else 10.0
+    target = (float(middle), 0.0, 0.0)
+    count = int(rng.integers(spec.lights[0], spec.lights[1] + 1))
+    share = np.sort(rng.dirichlet(np.full(count, 2.0)))[::-1] * (1 - ambient)
+    lights = []
+    for k in range(count):
+        elevation = np.radians(rng.uniform(*spec.light_elevation_deg))
+        azimuth = rng.uniform(-np.pi, np.pi)
+        reach = rng.uniform(0.45, 1.1) * middle
+        away = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
+        tint = 1 + rng.normal(0, 0.04) * np.array([1.0, 0.0, -1.0])
+        # `color` is measured facing the lamp; the ground sees it at an angle.
+        color = share[k] / max(np.sin(elevation), 0.35) * tint
+        position = np.array(target) + reach * away
+        radius = float(rng.uniform(0.05, 0.16) * reach)
+        lights.append(Light(tuple(position.tolist()), tuple(color.tolist()), False, target, radius, shadow=k < 2))
+    ground = _floor_look(domain, rng, floor)
+    dark = rng.uniform(0.02, 0.2)
+    tint = 1 + rng.normal(0, 0.02, 3)
+    horizon = tuple((rng.uniform(0.15, 0.9) * tint).tolist())
+    bounce = np.array(ground.color) * rng.uniform(0.5, 1.0)
+    return {
+        "lights": tuple(lights),
+        "ambient_up": tuple((ambient * tint).tolist()),
+        "ambient_down": tuple((0.2 * ambient + 0.7 * bounce).tolist()),
+        "ground": ground,
+        "ground_height": 0.0,
+        "sky": Sky(zenith=tuple((dark * tint).tolist()), horizon=horizon, glow=0.0),
+        "fog": Fog(float(rng.uniform(*spec.fog)), horizon),
+        "occlusion": round(float(rng.uniform(0.35, 0.7)), 1),
+        "shadow_softness": float(rng.uniform(2.5, 7.0)),
+        "shadow_range": 60.0,
+    }
+
+
+def _outdoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: str) -> dict:
+    """Sun and sky."""
+    spec = domain.appearance
+    kinds = spec.skies or SKIES
+    kind = kinds[rng.integers(len(kinds))]
+    overcast = kind == "overcast"
+    ambient = min(0.95, ambient + 0.35) if overcast else ambient
+    elevation = np.radians(rng.uniform(*spec.light_elevation_deg))
+    azimuth = rng.uniform(-np.pi, np.pi)
+    sun = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
+    warm = np.array([1.06, 1.0, 0.9 - 0.1 * np.cos(elevation)])
+    light = (1 - ambient) / max(np.sin(elevation), 0.3) * 1.2 * warm
+    blue = np.array([0.75, 0.95, 1.25]) if not overcast else np.array([0.97, 1.0, 1.04])
+    bright = rng.uniform(0.7, 2.4)  # Skies clip in real cameras.
+    if overcast:
+        zenith = np.full(3, 0.75) * bright * blue
+        horizon = zenith * rng.uniform(0.9, 1.2)
+        clouds = 0.0
+    else:
+        zenith = np.array([0.16, 0.34, 0.74]) * rng.uniform(0.6, 1.4) * bright
+        horizon = np.array([0.78, 0.86, 0.95]) * bright
+        clouds = float(rng.uniform(0.35, 0.9)) if kind == "cloudy" else float(rng.uniform(0, 0.25))
+    ground = _floor_look(domain, rng, floor)
+    haze = tuple((0.9 * np.minimum(horizon, 1.0)).tolist())
+    return {
+        "lights": (Light(sun, tuple(light.tolist()), True, radius=0.02, shadow=not overcast or rng.random() < 0.3),),
+        "ambient_up": tuple((ambient * blue).tolist()),
+        "ambient_down": tuple((0.25 * ambient * blue + 0.12 * light * np.sin(elevation)).tolist()),
+        "ground": ground,
+        "ground_height": -0.02,
+        "sky": Sky(
+            tuple(zenith.tolist()), tuple(horizon.tolist()), clouds,
+            tuple((np.full(3, rng.uniform(0.8, 1.1)) * bright).tolist()), float(rng.uniform(0, 50)),
+            float(rng.uniform(0.1, 0.6)),
+        ),
+        "fog": Fog(float(rng.uniform(*spec.fog)), haze),
+        "occlusion": round(float(rng.uniform(0.5, 0.8)), 1),
+        "shadow_softness": float(rng.uniform(1.0, 2.5)),
+        "shadow_range": 60.0,
+    }  # fmt: skip

@@ -1,0 +1,123 @@
+"""Colour families: what paint, skin, cloth, walls and leaves look like in the world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A colour family.
+
+    Attributes:
+        colors: (N, 3) display colours, 0–255.
+        weights: (N,) how common each is; None for equal shares.
+        jitter: Standard deviation of each channel, grey levels.
+        shade: Factor on the whole colour, drawn from this range.
+        anything: Share of draws that are any colour at all.
+        shared: Whether all parts of one instance that use the family have one colour.
+        metallic: Overrides the slot's; None leaves it.
+        roughness: Range that overrides the slot's; None leaves it.
+        specular: The same for the strength of the highlight.
+    """
+
+    colors: tuple[tuple[int, int, int], ...]
+    weights: tuple[float, ...] | None = None
+    jitter: float = 10.0
+    shade: Range = (0.8, 1.15)
+    anything: float = 0.0
+    shared: bool = False
+    metallic: float | None = None
+    roughness: Range | None = None
+    specular: Range | None = None
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Returns (3,) a display colour, 0–1."""
+        if rng.random() < self.anything:
+            return any_color(rng)
+        # Plain Python: a frame draws hundreds of colours, and numpy's set-up would cost more than the sums.
+        pick = rng.random()
+        color = self.colors[0]
+        for color, weight in zip(self.colors, self.weights or [1 / len(self.colors)] * len(self.colors)):  # noqa: B007
+            pick -= weight
+            if pick < 0:
+                break
+        shade = (self.shade[0] + (self.shade[1] - self.shade[0]) * rng.random()) / 255
+        return np.array([min(max((c + n) * shade, 0.0), 1.0) for c, n in zip(color, rng.normal(0, self.jitter, 3))])
+
+
+def any_color(rng: np.random.Generator) -> np.ndarray:
+    """Returns (3,) any display colour, 0–1, from grey to vivid."""
+    hue, saturation, value = rng.random() * 6, rng.beta(1.2, 1.2), rng.uniform(0.1, 0.95)
+    wheel = np.clip(np.abs((hue + np.array([0.0, 4.0, 2.0])) % 6 - 3) - 1, 0, 1)
+    return np.asarray(value * (1 - saturation + saturation * wheel))
+
+
+def shares(*weights: float) -> tuple[float, ...]:
+    """Scales weights to sum to 1."""
+    total = sum(weights)
+    return tuple(w / total for w in weights)
+
+
+# fmt: off
+FAMILIES: dict[str, Family] = {
+    "paint": Family(
+        ((225, 227, 228), (168, 172, 176), (105, 109, 114), (62, 65, 70), (24, 25, 28), (28, 42, 86),
+         (58, 88, 140), (140, 22, 28), (90, 20, 26), (26, 60, 44), (176, 160, 130), (120, 92, 66), (214, 168, 30)),
+        shares(17, 18, 13, 9, 16, 7, 6, 5, 2, 2, 3, 1, 1.5),
+        anything=0.06, shared=True, roughness=(0.12, 0.35), specular=(0.5, 1.0),
+    ),
+    "glass": Family(((30, 34, 38), (18, 20, 22), (48, 54, 58)), jitter=5, shared=True, roughness=(0.04, 0.1),
+                    specular=(0.7, 1.0)),
+    "window": Family(((40, 46, 54), (26, 30, 36), (70, 78, 88), (120, 130, 140)), shares(4, 4, 2, 0.6), jitter=8,
+                     shared=True, roughness=(0.05, 0.15), specular=(0.6, 1.0)),
+    "rubber": Family(((30, 30, 31), (42, 42, 43)), jitter=4, shared=True, roughness=(0.7, 0.95), specular=(0.1, 0.3)),
+    "metal": Family(((150, 152, 155), (110, 112, 115), (190, 192, 194), (70, 72, 76)), shared=True,
+                    roughness=(0.3, 0.6)),
+    "chrome": Family(((205, 207, 210),), metallic=1.0, roughness=(0.08, 0.3), shared=True),
+    "plastic": Family(((38, 39, 41), (60, 61, 63), (24, 24, 26)), jitter=5, shared=True, roughness=(0.4, 0.8)),
+    "skin": Family(((234, 196, 172), (222, 178, 150), (196, 146, 112), (150, 104, 76), (98, 66, 48), (66, 44, 34)),
+                   shares(4, 5, 3, 2, 1.5, 1), jitter=6, shade=(0.85, 1.1), shared=True),
+    "hair": Family(((30, 24, 20), (62, 44, 30), (104, 76, 48), (168, 136, 92), (150, 148, 146), (120, 60, 34)),
+                   shares(5, 5, 3, 2, 1.5, 0.5), jitter=8, shared=True),
+    "cloth": Family(
+        ((24, 25, 28), (48, 50, 56), (90, 92, 96), (150, 150, 148), (226, 224, 220), (34, 46, 78), (60, 84, 122),
+         (92, 112, 140), (120, 30, 34), (176, 46, 44), (62, 74, 46), (128, 104, 74), (188, 166, 132), (212, 180, 60),
+         (110, 66, 110), (40, 100, 96)),
+        shares(8, 6, 4, 3, 6, 7, 6, 4, 2, 2, 2, 3, 3, 1, 1, 1),
+        anything=0.15, roughness=(0.75, 1.0), specular=(0.02, 0.15),
+    ),
+    "leather": Family(((28, 24, 22), (70, 48, 34), (120, 84, 54), (200, 198, 194)), shares(6, 3, 2, 2)),
+    "foliage": Family(
+        ((52, 72, 30), (40, 60, 28), (70, 88, 36), (86, 100, 44), (34, 52, 34), (108, 108, 46), (128, 92, 40)),
+        shares(6, 6, 5, 3, 4, 1.2, 0.5), jitter=7, shade=(0.6, 1.15), shared=True, roughness=(0.8, 1.0),
+        specular=(0.02, 0.12),
+    ),
+    "bark": Family(((74, 62, 50), (96, 86, 74), (56, 48, 40), (120, 112, 100)), jitter=6, shared=True),
+    "wall": Family(
+        ((218, 210, 194), (232, 228, 220), (200, 184, 150), (214, 190, 140), (168, 164, 158), (140, 82, 64),
+         (166, 108, 82), (120, 116, 110), (196, 164, 148), (178, 188, 186)),
+        shares(6, 6, 4, 3, 3, 3, 2, 1.5, 1.5, 1), jitter=9, shade=(0.7, 1.05), anything=0.03, shared=True,
+        roughness=(0.8, 1.0), specular=(0.02, 0.15),
+    ),
+    "roof": Family(((146, 74, 54), (118, 60, 48), (92, 66, 56), (70, 68, 70), (100, 98, 98)), shared=True,
+                   roughness=(0.7, 1.0)),
+    "door": Family(((84, 56, 38), (120, 84, 56), (60, 66, 70), (210, 208, 204), (56, 76, 60)), anything=0.1),
+    "wood": Family(((128, 98, 66), (92, 68, 46), (158, 130, 94), (110, 104, 96)), shared=True),
+    "concrete": Family(((158, 156, 150), (136, 134, 130), (182, 178, 170)), jitter=5, roughness=(0.8, 1.0)),
+    "asphalt": Family(((96, 96, 98), (78, 78, 80), (116, 115, 113), (134, 131, 126)), jitter=4, roughness=(0.75, 1.0),
+                      specular=(0.05, 0.3)),
+    "grass": Family(((84, 98, 46), (104, 112, 58), (66, 84, 38), (132, 124, 72), (150, 138, 92)),
+                    shares(4, 4, 3, 1.5, 0.8), jitter=7, roughness=(0.85, 1.0), specular=(0.02, 0.1)),
+    "soil": Family(((122, 104, 82), (98, 82, 64), (146, 130, 104)), jitter=6, roughness=(0.9, 1.0)),
+    "sign": Family(((190, 30, 34), (28, 74, 150), (232, 196, 40), (228, 228, 226), (30, 110, 70)), anything=0.1),
+    "marking": Family(((224, 224, 218), (196, 196, 188)), shade=(0.7, 1.0)),
+    "light_front": Family(((214, 216, 214), (170, 176, 178)), roughness=(0.05, 0.2), specular=(0.7, 1.0), shared=True),
+    "light_rear": Family(((140, 18, 20), (110, 12, 16), (170, 34, 30)), roughness=(0.1, 0.3), specular=(0.5, 0.9),
+                         shared=True),
+}
+# fmt: on

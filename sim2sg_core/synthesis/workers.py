@@ -1,0 +1,178 @@
+"""Renders data sets with several processes. A run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from sim2sg_core.domains import Domain
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.progress import Progress
+from sim2sg_core.scene import Camera, Layout
+from sim2sg_core.synthesis.dataset import has_frame, make_folders, write_annotations, write_frame
+
+CHUNK = 4  # Frames per task: short enough for an even end, long enough that passing tasks costs nothing.
+VERSION = 1  # Goes up when the same seed gives other pixels, so that no data set mixes both.
+
+# Each worker draws on one thread of its own. Mesa's shader cache corrupted memory when shared between machines.
+ENVIRONMENT = {
+    "LP_NUM_THREADS": "0",
+    "MESA_SHADER_CACHE_DISABLE": "true",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+Job = tuple[int, int, "Layout | None", str]  # index, seed, layout, key
+_synthesizer: Any = None  # The worker process's own; set once by `_start`.
+
+
+def render_dataset(
+    domain: Domain,
+    layouts: Iterable[tuple[int, Layout | None]],
+    out: Path | str,
+    workers: int = 0,
+    progress: Progress | Callable[[int], None] | None = None,
+    camera: Camera | None = None,
+    size: tuple[int, int] | None = None,
+    samples: int | None = None,
+    shadow_size: int = 512,
+) -> Path:
+    """Renders frames into a data set (see `dataset`), in the order given.
+
+    Frames that are there already, complete and from the same domain, seed and layout, are kept.
+
+    Args:
+        domain: The domain.
+        layouts: Seed and layout of every frame; None for a layout draws a prior scene from the seed.
+        out: Folder of the data set.
+        workers: Processes; 0 takes one per core. They are spawned: a script that calls this needs the usual
+            `if __name__ == "__main__"`.
+        progress: Told of finished frames.
+        camera: Camera of prior scenes; None draws one from the domain's prior.
+        size: Width and height of prior scenes without a camera, pixels; None takes the prior's.
+        samples: Samples per pixel for smooth edges, 0 for none; None chooses by the size of the image.
+        shadow_size: Side of the shadow maps, texels.
+
+    Returns:
+        Path of annotations.json.
+
+    Raises:
+        Sim2SGError: No EGL, a worker died, no space left, `out` is a file.
+    """
+    out = Path(out)
+    make_folders(out)
+    settings = {"samples": samples, "shadow_size": shadow_size}
+    stem = _digest([VERSION, domain.hash(), settings, size, _camera_json(camera)])
+    tell = progress.update if isinstance(progress, Progress) else progress or (lambda n: None)
+    jobs: list[Job] = []
+    count = 0
+    for index, (seed, layout) in enumerate(layouts):
+        count += 1
+        key = _digest([stem, int(seed), layout.to_json() if layout else None])
+        if has_frame(out, index, key):
+            tell(1)
+        else:
+            jobs.append((index, int(seed), layout, key))
+    if jobs:
+        workers = min(workers or os.cpu_count() or 1, -(-len(jobs) // CHUNK))
+        _run(jobs, out, workers, tell, (domain, settings, camera, size))
+    write_annotations(out, domain, count)
+    return out / "annotations.json"
+
+
+def _run(jobs: list[Job], out: Path, workers: int, tell: Callable[[int], Any], setup: tuple[Any, ...]) -> None:
+    """Hands the jobs to the workers, a few chunks ahead."""
+    chunks = iter([jobs[k : k + CHUNK] for k in range(0, len(jobs), CHUNK)])
+    with _environment(ENVIRONMENT):
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start, setup)
+        pending: set[Future[int]] = set()
+        try:
+            for chunk in chunks:
+                pending.add(pool.submit(_render, chunk, out))
+                while len(pending) >= 3 * workers:
+                    pending = _collect(pending, tell)
+            while pending:
+                pending = _collect(pending, tell)
+        except BrokenProcessPool:
+            raise Sim2SGError(
+                "a rendering process died (out of memory, or killed): run the same command again, it goes on"
+                f" where it was; fewer --workers than {workers} need less memory"
+            ) from None
+        finally:
+            # On an error or Ctrl-C the frames in hand are finished, the others dropped.
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _collect(pending: set[Future[int]], tell: Callable[[int], None]) -> set[Future[int]]:
+    done, rest = wait(pending, return_when=FIRST_COMPLETED)
+    for future in done:
+        tell(future.result())
+    return rest
+
+
+def _start(domain: Domain, settings: dict[str, Any], camera: Camera | None, size: tuple[int, int] | None) -> None:
+    """Prepares a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+    import cv2
+
+    from sim2sg_core.synthesis.synthesizer import Synthesizer
+
+    cv2.setNumThreads(1)
+    global _synthesizer
+    # Made here, an error would only break the pool and lose its message: the first task makes it.
+    _synthesizer = _Lazy(lambda: Synthesizer(domain, **settings), camera, size)
+
+
+class _Lazy:
+    """The worker's synthesizer, made by its first task so that an error in making it reaches the caller."""
+
+    def __init__(self, make: Callable[[], Any], camera: Camera | None, size: tuple[int, int] | None) -> None:
+        self._make, self._made, self.camera, self.size = make, None, camera, size
+
+    def get(self) -> Any:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+
+def _render(chunk: list[Job], out: Path) -> int:
+    """Renders a chunk in a worker. Returns how many frames."""
+    synthesizer = _synthesizer.get()
+    for index, seed, layout, key in chunk:
+        layout = layout or synthesizer.sample(seed, _synthesizer.camera, _synthesizer.size)
+        frame = synthesizer.frame(layout, seed)
+        write_frame(out, index, key, frame.jpeg(), frame.graph, frame.scene)
+    return len(chunk)
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Sets environment variables for the processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _camera_json(camera: Camera | None) -> Any:
+    return None if camera is None else [camera.width, camera.height, camera.to_json()]
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
