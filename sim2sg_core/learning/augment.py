@@ -1,0 +1,151 @@
+"""Image augmentation in numpy and OpenCV. Labels and intrinsics stay true to the image."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+from sim2sg_core.domains import Domain
+from sim2sg_core.learning.config import AugmentConfig
+from sim2sg_core.learning.examples import Example, place
+from sim2sg_core.runtime.preprocessing import PADDING, letterbox
+
+
+def augment(
+    example: Example, domain: Domain, config: AugmentConfig, width: int, height: int, rng: np.random.Generator
+) -> Example:
+    """Brings an image to the network's size with random geometry and colours.
+
+    Args:
+        example: At its full resolution.
+        domain: Says which predicates turn round in a mirror.
+        config: How strongly.
+        width: Network input, pixels.
+        height: Network input, pixels.
+        rng: Decides everything.
+    """
+    if rng.random() < config.zoom:
+        low, high = np.log(config.zoom_range)
+        example = crop(example, float(np.exp(rng.uniform(low, high))), rng.random(2), width, height)
+    else:
+        example = fit(example, width, height)
+    if rng.random() < config.flip:
+        example = flip(example, domain)
+    return dataclasses.replace(example, image=distort(example.image, config, rng))
+
+
+def fit(example: Example, width: int, height: int) -> Example:
+    """Letterboxes an image exactly as at inference."""
+    image, box = letterbox(example.image, width, height)
+    ratio = box.ratio
+    return place(example, image, (1 / ratio[0], 1 / ratio[1]), (0.0, 0.0))
+
+
+def crop(example: Example, zoom: float, where: np.ndarray, width: int, height: int) -> Example:
+    """Cuts a window out of the full-resolution image, or sets the image into a larger canvas.
+
+    Args:
+        example: At its full resolution.
+        zoom: Scale relative to the letterbox.
+        where: (2,) in [0, 1]: place of the window (or of the image in the canvas).
+        width: Network input, pixels.
+        height: Network input, pixels.
+    """
+    rows, columns = example.image.shape[:2]
+    scale = zoom * min(width / columns, height / rows)
+    window = np.minimum(np.round(np.array([width, height]) / scale), [columns, rows]).astype(int)
+    start = np.floor(where * (np.array([columns, rows]) - window + 1)).astype(int)
+    start = np.minimum(start, np.array([columns, rows]) - window)
+    target = np.minimum(np.maximum(np.round(window * scale), 1), [width, height]).astype(int)
+    offset = np.floor(where * (np.array([width, height]) - target + 1)).astype(int)
+    offset = np.minimum(offset, np.array([width, height]) - target)
+    part = example.image[start[1] : start[1] + window[1], start[0] : start[0] + window[0]]
+    filter_ = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    canvas = np.full((height, width, 3), PADDING, np.uint8)
+    canvas[offset[1] : offset[1] + target[1], offset[0] : offset[0] + target[0]] = cv2.resize(
+        part, (int(target[0]), int(target[1])), interpolation=filter_
+    )
+    factor = target / window
+    shift = offset - start * factor
+    return place(example, canvas, (factor[0], factor[1]), (shift[0], shift[1]))
+
+
+def flip(example: Example, domain: Domain) -> Example:
+    """Mirrors image and labels: an involution. Left and right change places in the relations too."""
+    width = example.image.shape[1]
+    boxes = example.boxes.copy()
+    boxes[:, [0, 2]] = width - boxes[:, [2, 0]]
+    centres = example.centres.copy()
+    centres[:, 0] = width - centres[:, 0]
+    intrinsics = example.intrinsics.copy()
+    intrinsics[1] = width - intrinsics[1]
+    turns = np.array([p.rule == "left_of" for p in domain.predicates], bool)
+    relations = example.relations.copy()
+    turned = turns[relations[:, 1]]
+    relations[turned] = relations[turned][:, [2, 1, 0]]
+    # Mirrored at the y-z plane: x -> -x, so the heading (cos, sin) about gravity becomes (-cos, sin).
+    alphas = np.pi - example.alphas
+    return dataclasses.replace(
+        example,
+        image=np.ascontiguousarray(example.image[:, ::-1]),
+        intrinsics=intrinsics,
+        boxes=boxes,
+        centres=centres,
+        alphas=((alphas + np.pi) % (2 * np.pi) - np.pi).astype(np.float32),
+        relations=relations,
+    )
+
+
+def distort(image: np.ndarray, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    """Changes colours and quality of an image; geometry stays. Further distortions belong here."""
+    if config.colour > 0 and rng.random() < 0.8:
+        image = colours(image, config.colour, rng)
+    if rng.random() < config.blur:
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.3)))
+    if rng.random() < config.cutout:
+        image = cutout(image, rng)
+    if rng.random() < config.noise:
+        noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(1, 10))
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    if rng.random() < config.jpeg:
+        quality = int(rng.integers(30, 90))
+        _, code = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        image = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR))[..., ::-1]
+    return image
+
+
+def colours(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """Brightness, contrast, gamma and channel gains in one table; saturation and hue in one matrix."""
+    gain = np.exp(rng.normal(0, 0.08 * strength, 3)) * np.exp(rng.normal(0, 0.2 * strength))
+    gamma = np.exp(rng.normal(0, 0.2 * strength))
+    contrast = np.exp(rng.normal(0, 0.2 * strength))
+    level = np.linspace(0, 1, 256)[:, None] ** gamma
+    table = ((level - 0.5) * contrast + 0.5) * gain
+    table = (np.clip(table, 0, 1) * 255).round().astype(np.uint8)
+    image = cv2.LUT(image, table[None])
+    saturation = rng.uniform(1 - 0.6 * strength, 1 + 0.5 * strength)
+    angle = rng.normal(0, 0.15 * strength)
+    return cv2.transform(image, colour_matrix(max(saturation, 0.0), angle))
+
+
+def colour_matrix(saturation: float, hue: float) -> np.ndarray:
+    """(3, 3) matrix on RGB that turns hues by `hue` radians about the grey axis and scales saturation."""
+    grey = np.full(3, 3**-0.5)
+    cross = np.array([[0, -grey[2], grey[1]], [grey[2], 0, -grey[0]], [-grey[1], grey[0], 0]])
+    along = np.outer(grey, grey)
+    # Rodrigues' formula, the part across the axis scaled.
+    across = np.cos(hue) * (np.eye(3) - along) + np.sin(hue) * cross
+    return (along + saturation * across).astype(np.float32)
+
+
+def cutout(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Blanks up to three small rectangles: parts of objects must do (DeVries and Taylor 2017)."""
+    image = image.copy()
+    height, width = image.shape[:2]
+    for _ in range(rng.integers(1, 4)):
+        h, w = (rng.uniform(0.04, 0.15, 2) * height).astype(int)
+        y, x = rng.integers(0, height - h), rng.integers(0, width - w)
+        image[y : y + h, x : x + w] = rng.integers(0, 256, 3)
+    return image

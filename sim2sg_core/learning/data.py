@@ -1,0 +1,135 @@
+"""Batches from data sets on disk. Which images a step sees is a function of seed and step alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from sim2sg_core.domains import Domain
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.learning.augment import augment
+from sim2sg_core.learning.config import TrainConfig
+from sim2sg_core.learning.examples import to_example
+from sim2sg_core.learning.targets import make_targets
+from sim2sg_core.model.config import ModelConfig
+from sim2sg_core.model.losses import Targets
+from sim2sg_core.scene import SceneGraph
+
+GOLDEN = (5**0.5 - 1) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A labelled image, still compressed: data sets of thousands of frames fit in memory so.
+
+    Attributes:
+        name: For messages.
+        code: The image file's bytes.
+        graph: Ground truth.
+    """
+
+    name: str
+    code: bytes
+    graph: SceneGraph
+
+    def image(self) -> np.ndarray:
+        """Decodes the image: (H, W, 3) uint8 RGB."""
+        image = cv2.imdecode(np.frombuffer(self.code, np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise Sim2SGError(f"{self.name}: not an image that OpenCV reads; render the data set again")
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def load_records(folder: Path | str) -> list[Record]:
+    """Reads a data set that `sim2sg synth` (or any writer of its format) made.
+
+    Raises:
+        Sim2SGError: Not such a data set, no images in it, or an image is missing.
+    """
+    from sim2sg_core.synthesis.dataset import read_dataset
+
+    records = []
+    for path, graph in read_dataset(Path(folder)):
+        try:
+            code = Path(path).read_bytes()
+        except FileNotFoundError:
+            raise Sim2SGError(f"{path}: named in {folder}/annotations.json but not there") from None
+        records.append(Record(str(path), code, graph))
+    if not records:
+        raise Sim2SGError(f"{folder}: a data set of 0 images; render some with `sim2sg synth --count N`")
+    return records
+
+
+class Batches:
+    """The batches of a training run.
+
+    Every image is seen once before any is seen twice (nearly so where data sets are mixed).
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[tuple[list[Record], float]],
+        domain: Domain,
+        model: ModelConfig,
+        config: TrainConfig,
+    ) -> None:
+        """Prepares batches from `sources`: records and the share of images drawn from them.
+
+        Raises:
+            Sim2SGError: No data set, or no positive share.
+        """
+        shares = np.array([weight for _, weight in sources], float)
+        if not len(shares) or (shares < 0).any() or shares.sum() <= 0:
+            raise Sim2SGError("training needs at least one data set with a share above 0")
+        self.sources = [records for records, _ in sources]
+        self.shares = shares / shares.sum()
+        self.domain, self.model, self.config = domain, model, config
+
+    def record(self, position: int) -> Record:
+        """Returns the record at one position of the endless sequence of images."""
+        # A golden-ratio sequence deals out the shares evenly, without a memory that a resume would need.
+        u = (position * GOLDEN) % 1.0
+        source = int(np.searchsorted(np.cumsum(self.shares), u, side="right").clip(0, len(self.shares) - 1))
+        records = self.sources[source]
+        epoch, index = divmod(int(position * self.shares[source]), len(records))
+        order = np.random.default_rng([self.config.seed, 1, source, epoch]).permutation(len(records))
+        return records[order[index]]
+
+    def batch(self, step: int) -> Targets:
+        """Builds the batch of one step."""
+        examples = []
+        for i in range(self.config.batch):
+            position = step * self.config.batch + i
+            rng = np.random.default_rng([self.config.seed, 2, position])
+            record = self.record(position)
+            example = to_example(record.image(), record.graph, self.domain)
+            size = self.model.width, self.model.height
+            examples.append(augment(example, self.domain, self.config.augment, *size, rng))
+        return make_targets(examples, self.model)
+
+    def stream(self, start: int, stop: int) -> Iterator[Targets]:
+        """Yields the batches of steps start … stop - 1, prepared ahead by `workers` threads.
+
+        Threads do: decoding and resizing leave Python's lock alone.
+        """
+        cv2.setNumThreads(1)  # OpenCV's own threads would fight torch's over the cores
+        if self.config.workers == 0:
+            for step in range(start, stop):
+                yield self.batch(step)
+            return
+        with ThreadPoolExecutor(self.config.workers) as pool:
+            ahead: deque[Future[Targets]] = deque()
+            try:
+                for step in range(start, stop):
+                    while len(ahead) < self.config.workers + 2 and step + len(ahead) < stop:
+                        ahead.append(pool.submit(self.batch, step + len(ahead)))
+                    yield ahead.popleft().result()
+            finally:
+                for future in ahead:
+                    future.cancel()

@@ -1,0 +1,116 @@
+"""Checkpoints: one file that holds everything a run continues from. Written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sim2sg_core.domains import Domain
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.model.config import ModelConfig
+from sim2sg_core.model.network import SceneGraphNetwork, build_network_from_config
+
+FORMAT = 1
+
+
+def build_network(
+    domain: Domain, *, backbone: str | None = None, seed: int = 0, pretrained: bool = True, **changes: Any
+) -> SceneGraphNetwork:
+    """Builds the network of a domain.
+
+    Args:
+        domain: Gives classes, predicates, input size and priors.
+        backbone: A name in `backbone.BACKBONES`; None takes the domain's.
+        seed: The random weights are a function of it alone.
+        pretrained: Whether the backbone starts from its ImageNet weights, where it has any.
+        **changes: Override fields of `ModelConfig`.
+
+    Raises:
+        Sim2SGError: Unknown backbone, or its weights are not installed.
+    """
+    config = ModelConfig.from_domain(domain, backbone=backbone or domain.training.backbone, **changes)
+    return build_network_from_config(config, seed=seed, pretrained=pretrained)
+
+
+def save_checkpoint(path: Path | str, network: SceneGraphNetwork, domain: Domain, **more: Any) -> Path:
+    """Writes a checkpoint atomically.
+
+    Args:
+        path: Where to.
+        network: Its configuration and weights.
+        domain: Saved whole.
+        **more: Further entries (ema, optimiser, step, metadata): tensors and plain data only.
+    """
+    payload = {
+        "format": FORMAT,
+        "config": network.config.to_json(),
+        "domain": domain.to_json(),
+        "network": network.state_dict(),
+        **more,
+    }
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            torch.save(payload, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp makes it private
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def load_checkpoint(path: Path | str) -> dict[str, Any]:
+    """Reads a checkpoint's entries without running any code from it.
+
+    Raises:
+        Sim2SGError: No such file, cut short, or not ours.
+    """
+    path = Path(path)
+    try:
+        data = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise Sim2SGError(f"{path}: no such file; `sim2sg train` writes checkpoints") from None
+    except IsADirectoryError:
+        raise Sim2SGError(f"{path}: is a folder; give the checkpoint file in it") from None
+    except Exception as error:  # torch raises whatever its unpickler and zip reader do
+        raise Sim2SGError(
+            f"{path}: not a whole checkpoint ({type(error).__name__}): cut short, or another program's; "
+            "delete it and take an earlier one"
+        ) from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT or "network" not in data:
+        raise Sim2SGError(f"{path}: not a checkpoint of `sim2sg train` (format {FORMAT})")
+    return data
+
+
+def load_network(path: Path | str, *, ema: bool = True) -> tuple[SceneGraphNetwork, Domain]:
+    """Loads a network for inference or as a starting point, and the domain it was trained for.
+
+    Args:
+        path: A checkpoint.
+        ema: Takes the averaged weights, where there are any.
+
+    Raises:
+        Sim2SGError: No such file, cut short, or not ours.
+    """
+    data = load_checkpoint(path)
+    return network_from(data, ema=ema), Domain.from_json(data["domain"])
+
+
+def network_from(data: dict[str, Any], *, ema: bool = True) -> SceneGraphNetwork:
+    """Builds the network that a checkpoint's entries describe, in evaluation mode."""
+    config = ModelConfig.from_json(data["config"])
+    network = build_network_from_config(config, pretrained=False)
+    network.load_state_dict(data["network"])
+    if ema and data.get("ema"):
+        network.load_state_dict(data["ema"], strict=False)
+    network.freeze(int(data.get("frozen_blocks", 0)))
+    return network.eval()

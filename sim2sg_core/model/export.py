@@ -1,0 +1,232 @@
+"""Export to ONNX: the file that the robot runs. What comes out is checked against torch before it is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import os
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sim2sg_core.domains import Domain
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.model.network import Graphs, SceneGraphNetwork
+from sim2sg_core.scene import Camera
+
+FORMAT = "1"
+OPSET = 18
+BOX_TOLERANCE = 0.1
+"""pixels"""
+SCORE_TOLERANCE = 1e-4
+MAX_SWAPPED = 0.07
+"""Share of objects that may be the neighbouring peak, where two cells tie"""
+
+
+def export_onnx(
+    network: SceneGraphNetwork,
+    domain: Domain,
+    path: Path | str,
+    *,
+    model_id: str | None = None,
+    camera: Camera | None = None,
+    calibrated: bool = False,
+    images: np.ndarray | None = None,
+) -> Path:
+    """Writes the network as ONNX with everything in it that running it takes.
+
+    Args:
+        network: The network; its mode is kept.
+        domain: Saved whole in the metadata.
+        path: Where to; replaced only by a file that passed the check.
+        model_id: Name of the model in every graph it makes; default: domain and a random suffix.
+        camera: Camera of the log that the network was adapted to.
+        calibrated: Whether the scores' temperatures were fitted.
+        images: (N, H, W, 3) uint8 letterboxed images to check parity on, beside drawn ones.
+
+    Raises:
+        Sim2SGError: onnx is missing, or the file does not do what the network does.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".onnx")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        _write(network, temporary, _metadata(network, domain, model_id, camera, calibrated))
+        check_parity(network, temporary, images)
+        os.chmod(temporary, 0o644)  # mkstemp makes it private
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _metadata(
+    network: SceneGraphNetwork, domain: Domain, model_id: str | None, camera: Camera | None, calibrated: bool
+) -> dict[str, str]:
+    """What the runtime reads, as strings."""
+    config = network.config
+    view = None if camera is None else {"width": camera.width, "height": camera.height, **camera.to_json()}
+    return {
+        "sim2sg_format": FORMAT,
+        "model_id": model_id or f"{domain.name}-{uuid.uuid4().hex[:8]}",
+        "domain": json.dumps(domain.to_json()),
+        "classes": json.dumps(list(domain.class_names)),
+        "predicates": json.dumps(list(domain.predicate_names)),
+        "inverses": json.dumps(domain.inverses()),
+        "input_width": str(config.width),
+        "input_height": str(config.height),
+        "max_objects": str(config.max_objects),
+        "focal_ref": repr(float(config.focal_ref)),
+        "camera": json.dumps(view),
+        "calibrated": "true" if calibrated else "false",
+        "box": domain.box,
+    }
+
+
+def _write(network: SceneGraphNetwork, path: Path, metadata: dict[str, str]) -> None:
+    """Traces the network on the CPU and writes it with its metadata."""
+    try:
+        import onnx
+        import onnxscript  # noqa: F401  (torch.onnx needs it and reports its absence obscurely)
+    except ImportError as error:
+        raise Sim2SGError(f"export needs the package {error.name}: pip install 'sim2sg[train]'") from None
+    config = network.config
+    training, device = network.training, network.score_temperature.device
+    network.eval().cpu()
+    try:
+        # Two images: a batch of one would be taken for a constant.
+        sample = torch.zeros(2, config.height, config.width, 3, dtype=torch.uint8)
+        with torch.no_grad(), _quiet():
+            program = torch.onnx.export(
+                network,
+                (sample,),
+                input_names=["image"],
+                output_names=list(Graphs._fields),
+                dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+    finally:
+        network.train(training).to(device)
+    assert program is not None
+    model = program.model_proto
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, metadata)
+    for item in (*model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        del item.metadata_props[:]  # stack traces of the exporting machine
+    onnx.save(model, path)
+
+
+def check_parity(network: SceneGraphNetwork, path: Path, images: np.ndarray | None = None) -> None:
+    """Compares the exported file with the network, detections matched first since ties may swap.
+
+    Args:
+        network: The network.
+        path: The ONNX file.
+        images: (N, H, W, 3) uint8 images beside the drawn ones.
+
+    Raises:
+        Sim2SGError: Some box differs by more than 0.1 pixels, or some score by more than 1e-4.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise Sim2SGError("export checks its result with onnxruntime: pip install 'sim2sg[cpu]'") from None
+    config = network.config
+    batch = _drawn_images(config.width, config.height)
+    if images is not None:
+        batch = np.concatenate([batch, images])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    training, device = network.training, network.score_temperature.device
+    network.eval().cpu()
+    try:
+        with torch.no_grad():
+            for start, stop in ((0, 1), (1, len(batch))):  # the batch is dynamic: one, then the rest
+                part = batch[start:stop]
+                expected = [value.numpy() for value in network(torch.from_numpy(part))]
+                found = session.run(list(Graphs._fields), {"image": part})
+                for index in range(len(part)):
+                    _compare(
+                        Graphs(*(v[index] for v in expected)),
+                        Graphs(*(v[index] for v in found)),
+                        start + index,
+                    )
+    finally:
+        network.train(training).to(device)
+
+
+def _compare(torch_graph: Graphs, onnx_graph: Graphs, image: int) -> None:
+    """Matches the objects of two graphs of one image and compares boxes, scores and relations."""
+    ours, theirs = torch_graph, onnx_graph
+    # The last places are decided by rounding: what scored about like the last one may be another object.
+    floor = max(ours.scores[-1], theirs.scores[-1]) + 100 * SCORE_TOLERANCE
+    partner = np.full(len(ours.scores), -1)
+    unmatched: list[int] = []
+    worst = 0.0
+    for i, box in enumerate(ours.boxes):
+        gap = np.abs(theirs.boxes - box).max(axis=1) + 1e3 * (theirs.classes != ours.classes[i])
+        gap[partner[:i][partner[:i] >= 0]] = np.inf
+        j = int(gap.argmin())
+        if gap[j] <= BOX_TOLERANCE and abs(theirs.scores[j] - ours.scores[i]) <= SCORE_TOLERANCE:
+            partner[i] = j
+        elif ours.scores[i] > floor:
+            unmatched.append(i)
+            worst = max(worst, float(gap[j]))
+    # Two neighbouring cells of equal heat: rounding decides which is the peak, and its box is the other's.
+    if len(unmatched) > MAX_SWAPPED * len(ours.scores):
+        raise Sim2SGError(
+            f"the exported model differs from the network on check image {image}: {len(unmatched)} objects"
+            f" (the best scored {ours.scores[unmatched[0]]:.5f}) are off by up to {worst:.3f} px or"
+            f" {SCORE_TOLERANCE} in score"
+        )
+    # Every object sees the others as far as they are there: where one is another, all relations move.
+    tolerance = SCORE_TOLERANCE + float(ours.scores[partner < 0].sum())
+    table = {tuple(pair): row for pair, row in zip(theirs.pairs.tolist(), theirs.relations, strict=True)}
+    for (subject, object_), row in zip(ours.pairs.tolist(), ours.relations, strict=True):
+        other = table.get((int(partner[subject]), int(partner[object_])))
+        if other is not None and np.abs(row - other).max() > tolerance:
+            raise Sim2SGError(
+                f"the exported model differs from the network on check image {image}: a relation's score is "
+                f"off by {np.abs(row - other).max():.2e}"
+            )
+
+
+def _drawn_images(width: int, height: int) -> np.ndarray:
+    """Returns (6, H, W, 3) uint8: noise, and boxes on a slope of grey, so that objects are likely."""
+    rng = np.random.default_rng(0)
+    images = np.empty((6, height, width, 3), np.uint8)
+    images[:2] = rng.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    for image in images[2:]:
+        image[:] = np.linspace(90, 180, height).astype(np.uint8)[:, None, None]
+        for _ in range(8):
+            x, y = rng.integers(0, [width - 24, height - 24])
+            w, h = rng.integers(12, [width // 4, height // 3])
+            image[y : y + h, x : x + w] = rng.integers(0, 256, 3)
+        # A sensor's noise: on flat areas neighbouring cells would tie, and rounding choose the peak.
+        image[:] = np.clip(image + rng.normal(0, 8, image.shape), 0, 255)
+    return images
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the exporter's chatter from the user's screen."""
+    level = logging.getLogger("torch.onnx").level
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.getLogger("torch.onnx").setLevel(level)

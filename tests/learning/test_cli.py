@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from sim2sg_core.cli import export as export_verb
+from sim2sg_core.cli import train as train_verb
+from sim2sg_core.domains import Domain
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.learning.data import Record
+from sim2sg_core.model import load_checkpoint
+from sim2sg_core.synthesis.dataset import make_folders, write_annotations, write_frame
+
+
+def run(verb: ModuleType, *arguments: object) -> int:
+    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    return verb.run(parser.parse_args([str(a) for a in arguments]))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, domain: Domain, records: list[Record]) -> Path:
+    """A folder with a data set and a domain file."""
+    out = tmp_path_factory.mktemp("cli")
+    make_folders(out / "data")
+    for index, record in enumerate(records):
+        write_frame(out / "data", index, "", record.code, record.graph, {})
+    write_annotations(out / "data", domain, len(records))
+    (out / "toy.yaml").write_text(yaml.safe_dump(domain.to_json()))
+    return out
+
+
+@pytest.fixture(scope="module")
+def checkpoint(place: Path) -> Path:
+    """A network after three steps."""
+    common = ("--domain", place / "toy.yaml", "--data", f"{place}/data:2", "--batch", 2, "--workers", 0)
+    assert run(train_verb, *common, "--out", place / "run", "--steps", 3) == 0
+    return place / "run" / "checkpoint.pt"
+
+
+def test_train_then_export_gives_a_model_that_runs(place, checkpoint, records, capsys):
+    pytest.importorskip("onnxruntime")
+    from sim2sg_core.runtime import Predictor
+
+    assert load_checkpoint(checkpoint)["step"] == 3
+    target = place / "model.onnx"
+    assert run(export_verb, "--checkpoint", checkpoint, "--out", target, "--model-id", "first") == 0
+    assert "model.onnx" in capsys.readouterr().out
+    predictor = Predictor(target, provider="cpu", threads=1)
+    assert predictor.info.model_id == "first"
+    assert predictor.info.calibrated is False
+    graph = predictor.predict(records[0].image(), records[0].graph.camera)
+    assert len(graph.objects) == 6
+    assert np.isfinite(graph.boxes()).all()
+
+
+def test_training_goes_on_from_a_checkpoint(place, checkpoint):
+    common = ("--domain", place / "toy.yaml", "--data", place / "data", "--batch", 2, "--workers", 0)
+    run(train_verb, *common, "--out", place / "next", "--steps", 1, "--start", checkpoint, "--learning-rate", 1e-9)
+    old, new = load_checkpoint(checkpoint)["ema"], load_checkpoint(place / "next" / "checkpoint.pt")["ema"]
+    for name in old:
+        torch.testing.assert_close(new[name], old[name], atol=1e-6, rtol=1e-4)
+
+
+def test_a_checkpoint_of_another_domain_is_refused(place, checkpoint):
+    with pytest.raises(Sim2SGError, match=r"a checkpoint of domain toy .* not of clevr"):
+        run(
+            train_verb, "--domain", "clevr", "--data", place / "data", "--out", place / "x", "--start", checkpoint
+        )  # fmt: skip
+    assert not (place / "x").exists()
+
+
+def test_shares_are_read_from_the_command_line(tmp_path):
+    assert train_verb.parse_data("a/b:0.25") == (Path("a/b"), 0.25)
+    assert train_verb.parse_data("a/b") == (Path("a/b"), 1.0)
+    (tmp_path / "odd:3").mkdir()
+    assert train_verb.parse_data(str(tmp_path / "odd:3")) == (tmp_path / "odd:3", 1.0)

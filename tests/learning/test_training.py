@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from sim2sg_core.domains import Domain
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.learning import AugmentConfig, TrainConfig, train
+from sim2sg_core.learning.augment import fit
+from sim2sg_core.learning.data import Batches, Record
+from sim2sg_core.learning.ema import WeightAverage
+from sim2sg_core.learning.examples import to_example
+from sim2sg_core.learning.optimiser import learning_rate
+from sim2sg_core.learning.targets import make_targets
+from sim2sg_core.learning.task import task_losses
+from sim2sg_core.model import SceneGraphNetwork, build_network, load_checkpoint, load_network
+from sim2sg_core.scene.boxes import box_iou
+from sim2sg_core.synthesis.dataset import make_folders, write_annotations, write_frame
+
+GPU = torch.cuda.is_available()
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, domain: Domain, records: list[Record]):
+    out = tmp_path_factory.mktemp("toy")
+    make_folders(out)
+    for index, record in enumerate(records):
+        write_frame(out, index, "", record.code, record.graph, {})
+    write_annotations(out, domain, len(records))
+    return out
+
+
+def settings(**changes) -> TrainConfig:
+    fields = {"steps": 6, "batch": 2, "save_every": 3, "log_every": 1, "workers": 0, "ema": 0.9}
+    return TrainConfig(**{**fields, **changes})
+
+
+def toy_network(domain: Domain) -> SceneGraphNetwork:
+    return build_network(domain, seed=0)
+
+
+def weights(checkpoint) -> list[torch.Tensor]:
+    data = load_checkpoint(checkpoint)
+    return [*data["network"].values(), *data["ema"].values()]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(folder, domain, tmp_path_factory):
+    torch.set_num_threads(1)
+    return train(toy_network(domain), domain, [(folder, 1.0)], settings(), tmp_path_factory.mktemp("whole"))
+
+
+def test_same_seed_same_weights_with_and_without_worker_threads(folder, domain, tmp_path, uninterrupted):
+    again = train(toy_network(domain), domain, [(folder, 1.0)], settings(workers=2), tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(weights(uninterrupted), weights(again)))
+
+
+def test_a_killed_run_continues_as_if_never_stopped(folder, domain, tmp_path, uninterrupted):
+    def power_cut(*args, **kwargs):
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        calls.append(args)
+
+    calls: list = []
+    with pytest.raises(KeyboardInterrupt):
+        train(toy_network(domain), domain, [(folder, 1.0)], settings(), tmp_path, power_cut)
+    assert load_checkpoint(tmp_path / "checkpoint.pt")["step"] == 3
+    told = []
+    path = train(toy_network(domain), domain, [(folder, 1.0)], settings(), tmp_path, lambda n, **_: told.append(n))
+    assert told == [3, 1, 1, 1]
+    assert all(torch.equal(a, b) for a, b in zip(weights(uninterrupted), weights(path)))
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    whole = (uninterrupted.parent / "metrics.jsonl").read_text().splitlines()
+    assert [line["loss"] for line in lines] == [json.loads(line)["loss"] for line in whole]
+
+
+def test_a_finished_run_returns_at_once_with_its_weights(folder, domain, uninterrupted):
+    before = uninterrupted.stat().st_mtime_ns
+    network = toy_network(domain)
+    assert train(network, domain, [(folder, 1.0)], settings(), uninterrupted.parent) == uninterrupted
+    assert uninterrupted.stat().st_mtime_ns == before
+    saved = load_checkpoint(uninterrupted)["network"]
+    assert all(torch.equal(p, saved[name]) for name, p in network.named_parameters())
+    assert list((uninterrupted.parent / "tensorboard").iterdir())
+
+
+def test_a_run_of_other_settings_is_not_overwritten(folder, domain, uninterrupted):
+    with pytest.raises(Sim2SGError, match=r"train\.learning_rate: 0\.001 there, 0\.002 here"):
+        train(toy_network(domain), domain, [(folder, 1.0)], settings(learning_rate=2e-3), uninterrupted.parent)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": 0}, "steps is 0"),
+        ({"learning_rate": -1.0}, "learning_rate is -1"),
+        ({"ema": 1.0}, "ema is 1"),
+        ({"device": "gpu"}, "'gpu' is not known"),
+    ],
+)
+def test_wrong_settings_fail_before_anything_is_written(folder, domain, tmp_path, changes, message):
+    with pytest.raises(Sim2SGError, match=message):
+        train(toy_network(domain), domain, [(folder, 1.0)], settings(**changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_data_is_named(domain, tmp_path):
+    with pytest.raises(Sim2SGError, match="annotations"):
+        train(toy_network(domain), domain, [(tmp_path / "none", 1.0)], settings(), tmp_path / "run")
+
+
+def test_tiny_over_fit(records, domain, folder, tmp_path):
+    """Boxes, classes, depths and relations of eight images are learnt by heart."""
+    config = settings(steps=110, batch=8, learning_rate=2e-3, warm_up=10, augment=AugmentConfig.none(), save_every=200)
+    path = train(toy_network(domain), domain, [(folder, 1.0)], config, tmp_path)
+    network, _ = load_network(path)
+    examples = [fit(to_example(r.image(), r.graph, domain), 128, 96) for r in records]
+    targets = make_targets(examples, network.config)
+    with torch.no_grad():
+        graphs = network(targets.image)
+        given = network.relations_for_boxes(targets.image, targets.boxes, targets.labels)
+    found = truth = facts = missed = 0
+    errors = []
+    for b in range(len(records)):
+        taught = np.flatnonzero(targets.labels[b] >= 0)
+        overlap = box_iou(graphs.boxes[b].numpy(), targets.boxes[b].numpy())
+        best = len(taught)
+        truth += best
+        for i in range(best):  # the best-scored boxes are the true objects: AP 1 if all of them are
+            j = int(overlap[i, taught].argmax())
+            hit = overlap[i, taught[j]] > 0.6 and graphs.classes[b, i] == targets.labels[b, taught[j]]
+            found += bool(hit)
+            errors.append(abs(float(graphs.depths[b, i] / targets.depths[b, taught[j]]) - 1))
+        assert graphs.scores[b, best - 1] > 2 * graphs.scores[b, best]
+        pairs = targets.relations[b][np.ix_(taught, taught)]
+        missed += int(((given[b][np.ix_(taught, taught)] > 0.5) != pairs).sum())
+        facts += int(pairs.sum())
+    assert found > 0.9 * truth
+    assert np.median(errors) < 0.05
+    assert facts > 20
+    assert missed < 0.05 * facts
+
+
+def test_a_mask_hides_what_is_ignored(records, domain):
+    """Nothing that an ignored object's cells say changes the heat-map loss."""
+    network = toy_network(domain).eval()
+    example = fit(to_example(records[0].image(), records[0].graph, domain), 128, 96)
+    example.ignored[:] = True
+    targets = make_targets([example], network.config)
+    losses = task_losses(network, targets)
+    assert all(math.isfinite(v.item()) for v in losses.values())
+    assert all(losses[k].item() == 0 for k in ("box", "depth", "relations", "relations_found"))
+    torch.stack(list(losses.values())).sum().backward()
+
+
+def test_every_image_is_seen_before_any_is_seen_twice(records, domain):
+    network = toy_network(domain)
+    batches = Batches([(records, 1.0)], domain, network.config, settings())
+    names = [batches.record(i).name for i in range(24)]
+    for start in (0, 8, 16):
+        assert len(set(names[start : start + 8])) == 8
+    assert names[:8] != names[8:16]
+
+
+def test_shares_are_kept(records, domain):
+    network = toy_network(domain)
+    batches = Batches([(records[:4], 3.0), (records[4:], 1.0)], domain, network.config, settings())
+    first = {r.name for r in records[:4]}
+    drawn = [batches.record(i).name in first for i in range(400)]
+    assert np.mean(drawn) == pytest.approx(0.75, abs=0.01)
+
+
+def test_learning_rate_rises_and_falls():
+    config = settings(steps=100, warm_up=10, final_rate=0.1)
+    rates = [learning_rate(step, config) for step in range(100)]
+    assert rates[:11] == sorted(rates[:11])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert max(rates) == 1.0
+    assert rates[0] == pytest.approx(1 / 11)
+    assert rates[-1] == pytest.approx(0.1, abs=0.01)
+
+
+def test_average_by_hand():
+    layer = torch.nn.Linear(1, 1, bias=False)
+    layer.weight.data.fill_(0.0)
+    average = WeightAverage(layer, 0.5)
+    layer.weight.data.fill_(1.0)
+    average.update(layer)  # decay (1 + 1) / (10 + 1)
+    assert float(average.state()["weight"]) == pytest.approx(1 - 2 / 11)
+    for _ in range(20):
+        average.update(layer)
+    layer.weight.data.fill_(0.0)
+    before = float(average.state()["weight"])
+    average.update(layer)
+    assert float(average.state()["weight"]) == pytest.approx(before / 2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not GPU, reason="torch sees no NVIDIA GPU")
+def test_training_on_a_gpu(folder, domain, tmp_path):
+    path = train(toy_network(domain), domain, [(folder, 1.0)], settings(device="cuda"), tmp_path)
+    network, _ = load_network(path)
+    assert all(torch.isfinite(p).all() for p in network.parameters())
+
+
+@pytest.mark.skipif(GPU, reason="there is a GPU")
+def test_cuda_without_a_gpu_is_refused():
+    with pytest.raises(Sim2SGError, match="no NVIDIA GPU here; use --device cpu"):
+        settings(device="cuda").validate()

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sim2sg_core.domains import load_domain
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.model import build_network, load_checkpoint, load_network, save_checkpoint
+
+
+@pytest.fixture(scope="module")
+def domain():
+    return load_domain("clevr")
+
+
+@pytest.fixture(scope="module")
+def network(domain):
+    network = build_network(domain, backbone="small", seed=1)
+    network.score_temperature.fill_(1.7)
+    return network
+
+
+def test_a_checkpoint_gives_the_network_back(tmp_path, network, domain):
+    ema = {name: p.detach() + 1 for name, p in network.named_parameters()}
+    path = save_checkpoint(tmp_path / "c.pt", network, domain, ema=ema, step=5)
+    live, found = load_network(path, ema=False)
+    assert found == domain
+    assert live.score_temperature == torch.tensor(1.7)
+    for name, parameter in live.named_parameters():
+        assert torch.equal(parameter, dict(network.named_parameters())[name])
+    averaged, _ = load_network(path)
+    for name, parameter in averaged.named_parameters():
+        assert torch.equal(parameter, ema[name])
+    assert not list(tmp_path.glob(".c.pt*"))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.999])
+def test_half_a_checkpoint_is_refused_in_one_line(tmp_path, network, domain, share):
+    path = save_checkpoint(tmp_path / "c.pt", network, domain)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(Sim2SGError, match=r"c\.pt: not a whole checkpoint") as caught:
+        load_checkpoint(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_files_are_refused(tmp_path):
+    torch.save({"model": 1}, tmp_path / "other.pt")
+    with pytest.raises(Sim2SGError, match="not a checkpoint of"):
+        load_checkpoint(tmp_path / "other.pt")
+    with pytest.raises(Sim2SGError, match="no such file"):
+        load_checkpoint(tmp_path / "none.pt")
+    with pytest.raises(Sim2SGError, match="is a folder"):
+        load_checkpoint(tmp_path)
+
+
+def test_a_failed_save_keeps_the_old_checkpoint(tmp_path, network, domain, monkeypatch):
+    path = save_checkpoint(tmp_path / "c.pt", network, domain, step=1)
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        save_checkpoint(path, network, domain, step=2)
+    monkeypatch.undo()
+    assert load_checkpoint(path)["step"] == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["c.pt"]
+
+
+def test_no_code_runs_from_a_checkpoint(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "sprung"), "w"))
+
+    torch.save({"format": 1, "network": Trap()}, tmp_path / "trap.pt")
+    with pytest.raises(Sim2SGError, match="not a whole checkpoint"):
+        load_checkpoint(tmp_path / "trap.pt")
+    assert not (tmp_path / "sprung").exists()

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from sim2sg_core.domains import Domain, load_domain
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.model import Graphs, ModelConfig, export_onnx
+from sim2sg_core.model.export import _compare, check_parity
+from sim2sg_core.model.network import build_network_from_config
+from sim2sg_core.scene import Camera
+
+ort = pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def domain() -> Domain:
+    return load_domain("clevr")
+
+
+@pytest.fixture(scope="module")
+def exported(domain, tmp_path_factory):
+    config = ModelConfig.from_domain(domain, backbone="small", width=128, height=96, max_relations=40)
+    network = build_network_from_config(config, seed=2)
+    # Random heads see nothing: spread the scores out, so that there is something to compare.
+    torch.nn.init.normal_(network.heads.heat[-1].weight, std=0.3, generator=torch.Generator().manual_seed(0))
+    camera = Camera.from_mount(480, 320, np.array([[500, 0, 240], [0, 500, 160], [0, 0, 1.0]]), 5.0, 0.4)
+    path = tmp_path_factory.mktemp("export") / "model.onnx"
+    export_onnx(network, domain, path, model_id="toy", camera=camera, calibrated=True)
+    return network, path
+
+
+def session_of(path):
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def test_names_types_and_dynamic_batch(exported):
+    _, path = exported
+    session = session_of(path)
+    (image,) = session.get_inputs()
+    assert (image.name, image.type, image.shape[1:]) == ("image", "tensor(uint8)", [96, 128, 3])
+    assert isinstance(image.shape[0], str)
+    outputs = {o.name: (o.type, o.shape[1:]) for o in session.get_outputs()}
+    assert tuple(outputs) == Graphs._fields
+    assert outputs["boxes"] == ("tensor(float)", [16, 4])
+    assert outputs["classes"] == ("tensor(int64)", [16])
+    assert outputs["pairs"] == ("tensor(int64)", [40, 2])
+    assert outputs["relations"] == ("tensor(float)", [40, 2])
+    for batch in (1, 2, 5):
+        found = session.run(None, {"image": np.zeros((batch, 96, 128, 3), np.uint8)})
+        assert all(len(value) == batch for value in found)
+
+
+def test_no_nms_node_and_no_traces_of_the_machine(exported):
+    onnx = pytest.importorskip("onnx")
+    _, path = exported
+    model = onnx.load(path)
+    assert not [n.op_type for n in model.graph.node if "NonMax" in n.op_type or n.domain not in ("", "ai.onnx")]
+    assert b"/home" not in path.read_bytes()
+    assert b".py" not in path.read_bytes()
+
+
+def test_metadata_tells_everything_needed_to_run(exported, domain):
+    network, path = exported
+    meta = session_of(path).get_modelmeta().custom_metadata_map
+    assert meta["sim2sg_format"] == "1"
+    assert meta["model_id"] == "toy"
+    assert Domain.from_json(meta["domain"]) == domain
+    assert json.loads(meta["classes"]) == list(domain.class_names)
+    assert json.loads(meta["predicates"]) == ["left_of", "in_front_of"]
+    assert json.loads(meta["inverses"]) == {"left_of": "right_of", "in_front_of": "behind"}
+    assert (meta["input_width"], meta["input_height"], meta["max_objects"]) == ("128", "96", "16")
+    assert float(meta["focal_ref"]) == network.config.focal_ref
+    camera = json.loads(meta["camera"])
+    assert (camera["width"], camera["height"]) == (480, 320)
+    assert camera["K"][0][0] == 500
+    assert (meta["calibrated"], meta["box"]) == ("true", "visible")
+
+
+def test_the_check_sees_a_model_that_differs(exported):
+    network, path = exported
+    check_parity(network, path)
+    bias = network.heads.regression[-1].bias
+    with torch.no_grad():
+        bias[0] += 0.05
+    try:
+        with pytest.raises(Sim2SGError, match="differs from the network"):
+            check_parity(network, path)
+    finally:
+        with torch.no_grad():
+            bias[0] -= 0.05
+
+
+def graph() -> Graphs:
+    boxes = np.array([[0, 0, 10, 10], [20, 20, 40, 40], [5, 5, 9, 9]], np.float32)
+    scores, one = np.array([0.9, 0.9, 0.1], np.float32), np.ones(3, np.float32)
+    return Graphs(
+        boxes, scores, np.zeros(3, np.int64), boxes[:, :2], one, one, boxes[:, :3], one,
+        np.array([[0, 1], [1, 0]]), np.array([[0.8], [0.1]], np.float32),
+    )  # fmt: skip
+
+
+def test_swapped_ties_are_no_difference_and_swapped_relations_are():
+    swap = np.array([1, 0, 2])
+    swapped = graph()._replace(boxes=graph().boxes[swap], pairs=np.array([[1, 0], [0, 1]]))
+    _compare(graph(), swapped, 0)
+    with pytest.raises(Sim2SGError, match="relation"):
+        _compare(graph(), swapped._replace(pairs=graph().pairs), 0)
+    with pytest.raises(Sim2SGError, match=r"2 objects .* off by up to 0\.200 px"):
+        _compare(graph(), graph()._replace(boxes=graph().boxes + np.float32(0.2)), 0)
+
+
+def test_a_failed_export_leaves_the_old_file(exported, domain, tmp_path, monkeypatch):
+    network, _ = exported
+    target = tmp_path / "model.onnx"
+    target.write_bytes(b"old")
+
+    def differs(*args):
+        raise Sim2SGError("differs")
+
+    monkeypatch.setattr("sim2sg_core.model.export._write", lambda *a: None)
+    monkeypatch.setattr("sim2sg_core.model.export.check_parity", differs)
+    with pytest.raises(Sim2SGError):
+        export_onnx(network, domain, target)
+    assert target.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_depth_normalisation_is_a_property_of_the_config(exported):
+    network, _ = exported
+    assert network.config.focal_ref == dataclasses.replace(network.config).focal
