@@ -1,0 +1,93 @@
+"""What an adaptation run is asked to do, checked before any work starts."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sim2sg_core.domains import Domain
+from sim2sg_core.errors import Sim2SGError
+
+
+@dataclass(frozen=True)
+class AdaptConfig:
+    """Settings of `sim2sg adapt`. None means: the domain's default.
+
+    Attributes:
+        logs: Bags, folders of bags or image folders.
+        topic: Image topic; None finds it when there is just one.
+        camera_file: Calibration (ROS YAML or KITTI calib) that wins over CameraInfo.
+        camera_height: Metres over the ground; None leaves the mount to /tf_static, the log, the prior.
+        camera_pitch: Radians, positive looks down; None like the height, 0 when only the height is given.
+        camera_roll: Radians, positive is clockwise; None as for the pitch.
+        frames: Most frames taken from the logs.
+        min_interval: Least time between two frames, seconds.
+        min_change: Least change between two frames (see `logs.sampling`).
+        backbone: Network backbone.
+        source_frames: Prior scenes rendered for source training.
+        source_steps: Optimiser steps on them.
+        rounds: Rounds of infer, lift, render, train.
+        round_frames: Scenes rendered per round, prior ones included.
+        round_steps: Optimiser steps per round.
+        prior_share: Share of prior scenes among a round's.
+        batch: Images per optimiser step.
+        learning_rate: Peak learning rate.
+        seed: Everything random follows from it.
+        device: torch device.
+        workers: Rendering processes; 0 takes one per core.
+    """
+
+    logs: tuple[str, ...]
+    topic: str | None = None
+    camera_file: str | None = None
+    camera_height: float | None = None
+    camera_pitch: float | None = None
+    camera_roll: float | None = None
+    frames: int = 400
+    min_interval: float = 0.2
+    min_change: float = 0.0
+    backbone: str | None = None
+    source_frames: int | None = None
+    source_steps: int | None = None
+    rounds: int | None = None
+    round_frames: int | None = None
+    round_steps: int | None = None
+    prior_share: float | None = None
+    batch: int | None = None
+    learning_rate: float | None = None
+    seed: int = 0
+    device: str = "cpu"
+    workers: int = 0
+
+    def resolved(self, domain: Domain) -> AdaptConfig:
+        """Fills what was left open from the domain's training defaults and checks the whole.
+
+        Raises:
+            Sim2SGError: A setting is out of its range, or a log does not exist.
+        """
+        defaults = domain.training.model_dump()
+        open_fields = {
+            f.name: defaults[f.name]
+            for f in dataclasses.fields(self)
+            if getattr(self, f.name) is None and f.name in defaults
+        }
+        config = dataclasses.replace(self, **open_fields)
+        for name in ("frames", "source_frames", "source_steps", "round_frames", "round_steps", "batch"):
+            if getattr(config, name) < 1:
+                raise Sim2SGError(f"--{name.replace('_', '-')} is {getattr(config, name)}: it must be at least 1")
+        if config.rounds is None or config.rounds < 0:
+            raise Sim2SGError(f"--rounds is {config.rounds}: it must be 0 (source only) or more")
+        if config.prior_share is None or not 0 <= config.prior_share <= 1:
+            raise Sim2SGError(f"--prior-share is {config.prior_share}: it is a share between 0 and 1")
+        if config.camera_height is not None and config.camera_height <= 0:
+            raise Sim2SGError(f"--camera-height is {config.camera_height}: metres over the ground, more than 0")
+        for log in config.logs:
+            if not Path(log).exists():
+                raise Sim2SGError(f"{log}: no such log; give a bag (.mcap, .db3, .bag), a folder of bags or of images")
+        return config
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the settings as JSON-ready data."""
+        return {**dataclasses.asdict(self), "logs": list(self.logs)}

@@ -1,0 +1,96 @@
+"""Fills the report of a run from the files that its stages left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import sim2sg_core
+from sim2sg_core.adaptation.config import AdaptConfig
+from sim2sg_core.adaptation.frames import Frame
+from sim2sg_core.adaptation.state import Run
+from sim2sg_core.domains import Domain
+from sim2sg_core.images import read_image
+from sim2sg_core.report.html import OverlayPair, ReportData, RoundReport, load_metrics, write_report
+from sim2sg_core.report.overlay import draw_overlay
+from sim2sg_core.report.statistics import content_statistics
+from sim2sg_core.scene import SceneGraph
+from sim2sg_core.scene.graph import load_graphs
+from sim2sg_core.synthesis import read_dataset
+
+SHOWN = 8  # images of each kind
+OBJECT_THRESHOLD, RELATION_THRESHOLD = 0.4, 0.5
+
+
+def report_run(
+    run: Run,
+    config: AdaptConfig,
+    domain: Domain,
+    frames: Sequence[Frame],
+    stages: Sequence[Path],
+    inferred: Sequence[Path],
+    facts: dict[str, str],
+) -> Path:
+    """Writes `report.html`.
+
+    Args:
+        run: The run.
+        config: Resolved settings.
+        domain: Its domain.
+        frames: The log's frames.
+        stages: Folders of source training and the rounds, in order.
+        inferred: For every stage the graphs that its own model inferred on the log.
+        facts: Short facts for the head of the report.
+
+    Returns:
+        The report's path.
+    """
+    chosen = np.unique(np.linspace(0, len(frames) - 1, SHOWN).round().astype(int))
+    graphs = [load_graphs(path)[1] for path in inferred]
+    data = ReportData(
+        title=f"Adaptation of {domain.name}",
+        facts={**facts, "sim2sg": sim2sg_core.__version__, "frames of the log": str(len(frames))},
+        real_frames=[frames[i].image() for i in chosen],
+        # What a round renders comes from the model before it; the source stage has no such thing.
+        rounds=[_round(stage, graphs[max(i - 1, 0)] if graphs else None) for i, stage in enumerate(stages)],
+        overlays=[_overlay(frames[i], graphs[0][i], graphs[-1][i]) for i in chosen] if graphs else [],
+        metrics=[
+            {**row, "stage": stage.name} for stage in stages for row in load_metrics(stage / "train" / "metrics.jsonl")
+        ],
+        timings=run.stage_times(),
+        config={**config.to_json(), "domain": domain.to_json()},
+        warnings=_warnings(facts),
+    )
+    path = run.path / "report.html"
+    write_report(path, data)
+    return path
+
+
+def _round(stage: Path, real: Sequence[SceneGraph] | None) -> RoundReport:
+    """What one stage rendered, beside what was inferred on the log."""
+    rendered = read_dataset(stage / "data")
+    return RoundReport(
+        name=stage.name.replace("_", " "),
+        frames=[read_image(path) for path, _ in rendered[:SHOWN]],
+        synthetic=content_statistics(graph for _, graph in rendered),
+        real=content_statistics(real) if real is not None else None,
+    )
+
+
+def _overlay(frame: Frame, before: SceneGraph, after: SceneGraph) -> OverlayPair:
+    """One real image with both models' graphs."""
+    image = frame.image()
+    drawn = [
+        draw_overlay(image, graph, object_threshold=OBJECT_THRESHOLD, relation_threshold=RELATION_THRESHOLD)
+        for graph in (before, after)
+    ]
+    return OverlayPair(frame.file, *drawn)
+
+
+def _warnings(facts: dict[str, str]) -> list[str]:
+    """What a reader must know before believing the figures."""
+    if facts.get("intrinsics") == "prior of the domain":
+        return ["no calibration was found: the lens is the domain's guess; give --camera FILE for right distances"]
+    return []

@@ -1,0 +1,89 @@
+"""The whole loop, small: killed in the middle, it ends where an uninterrupted run ends."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from sim2sg_core.model import load_checkpoint
+from sim2sg_core.runtime import Predictor
+from sim2sg_core.scene.graph import load_graphs
+
+DOMAIN = """
+name: tiny
+box: visible
+input: {width: 96, height: 64}
+max_objects: 6
+classes:
+  - {name: cube, sizes: [[1, 1, 1]], assets: [cube], yaw_symmetry: 4}
+  - {name: sphere, sizes: [[1, 1, 1]], assets: [sphere], yaw_symmetry: 0}
+predicates:
+  - {name: left_of, rule: left_of, margin: 0.2, inverse: right_of}
+camera: {width: 96, height: 64, hfov_deg: 50, height_m: [4.8, 5.2], pitch_deg: [24, 28]}
+layout: {type: scatter, count: [1, 3], distance: [6, 12], lateral: [-3, 3]}
+"""
+SETTINGS = ["--frames", "3", "--source-frames", "4", "--source-steps", "4", "--rounds", "1", "--round-frames", "4"]
+SETTINGS += ["--round-steps", "4", "--batch", "2", "--backbone", "small", "--workers", "1"]
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("log")
+    rng = np.random.default_rng(0)
+    for i in range(3):
+        image = np.full((64, 96, 3), 120, np.uint8) + rng.integers(0, 20, (64, 96, 3), dtype=np.uint8)
+        cv2.rectangle(image, (20 + 10 * i, 20), (40 + 10 * i, 44), (200, 40, 40), -1)
+        cv2.imwrite(str(folder / f"{i}.png"), image)
+    (folder.parent / "tiny.yaml").write_text(DOMAIN)
+    return folder
+
+
+def start(log, out):
+    command = [sys.executable, "-m", "sim2sg_core.cli.main", "adapt", "--domain", str(log.parent / "tiny.yaml")]
+    return subprocess.Popen(
+        [*command, "--log", str(log), "--out", str(out), *SETTINGS], stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+
+
+def finish(process):
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err.decode()
+    return out.decode()
+
+
+def test_a_killed_run_ends_like_an_uninterrupted_one(log, tmp_path):
+    whole = start(log, tmp_path / "whole")
+    finish(whole)
+    killed = start(log, tmp_path / "killed")
+    deadline = time.monotonic() + 240
+    while not (tmp_path / "killed/source/train/checkpoint.pt").exists():
+        assert killed.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    printed = finish(start(log, tmp_path / "killed"))
+    assert printed.split() == [str(tmp_path / "killed/model.onnx"), str(tmp_path / "killed/report.html")]
+
+    a, b = (load_checkpoint(tmp_path / n / "round_1/train/checkpoint.pt")["network"] for n in ("whole", "killed"))
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    for name in ("layouts.json", "inferred.json", "calibration.json"):
+        first, second = (tmp_path / n / "round_1" / name for n in ("whole", "killed"))
+        assert json.loads(first.read_text()) == json.loads(second.read_text()), name
+    check_outputs(tmp_path / "killed")
+
+
+def check_outputs(run):
+    info = Predictor(run / "model.onnx").info
+    assert info.calibrated and info.domain == "tiny" and info.model_id.endswith("round_1")
+    _, graphs = load_graphs(run / "source/inferred.json")
+    assert len(graphs) == 3 and all(g.camera.ground is not None for g in graphs)
+    assert all(g.objects and g.objects[0].pose for g in graphs)
+    page = (run / "report.html").read_text()
+    assert page.count("data:image/jpeg") >= 6 and "no calibration was found" in page
+    assert (run / "config.yaml").exists() and set(json.loads((run / "stages.json").read_text())) > {"round_1/train"}

@@ -1,0 +1,102 @@
+"""From inferred graphs to the content of a round."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim2sg_core.adaptation.content import (
+    PriorLayout,
+    fit_size,
+    frame_mounts,
+    round_layouts,
+    sample_objects,
+    vibrated,
+)
+from sim2sg_core.adaptation.frames import Frame
+from sim2sg_core.domains import load_domain
+from sim2sg_core.lifting.ground import mount_of_ground, with_mount
+from sim2sg_core.scene import Camera, Placement, Relation, SceneGraph, SceneObject
+
+CLEVR = load_domain("clevr")
+K = np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]])
+MOUNT = np.array([5.2, np.radians(27), 0.0])
+CAMERA = with_mount(Camera(480, 320, K), MOUNT)
+
+
+def graph(scores=(0.9, 0.5, 0.1), camera=CAMERA):
+    places = [(8.0, 1.5), (10.0, -1.0), (9.0, 3.0)]
+    objects = tuple(
+        SceneObject(
+            "cube",
+            s,
+            np.zeros(4),
+            Placement("cube", np.array([x, y, 0]), 0.3, np.full(3, 0.99)).to_pose(camera),
+        )
+        for s, (x, y) in zip(scores, places, strict=True)
+    )
+    return SceneGraph(480, 320, objects, (Relation(0, "left_of", 1, 0.9),), camera=camera)
+
+
+def frame(camera):
+    return Frame(None, "a.jpg", 0, camera)
+
+
+def test_objects_are_kept_as_often_as_their_scores_say():
+    rng = np.random.default_rng(0)
+    kept = np.zeros(3)
+    for _ in range(4000):
+        for item in sample_objects(graph(), rng).objects:
+            kept[[0.9, 0.5, 0.1].index(item.score)] += 1
+    assert kept / 4000 == pytest.approx([0.9, 0.5, 0.1], abs=0.03)
+
+
+def test_a_score_under_the_floor_is_never_drawn():
+    rng = np.random.default_rng(0)
+    assert all(len(sample_objects(graph((0.9, 0.5, 0.04)), rng, 0.05).objects) <= 2 for _ in range(500))
+
+
+@given(st.integers(1, 40), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
+def test_a_round_has_its_share_of_prior_scenes(count, share):
+    drawn = []
+
+    def prior(rng):
+        drawn.append(1)
+        return "prior"
+
+    layouts = round_layouts([graph()], CLEVR, count, share, np.random.default_rng(1), prior)
+    assert len(layouts) == count and len(drawn) == int(count * share + 1e-9)
+
+
+def test_certain_objects_come_back_where_they_were():
+    [layout] = round_layouts([graph((1, 1, 1))], CLEVR, 1, 0.0, np.random.default_rng(0), None)
+    found = sorted(tuple(np.round(p.position[:2])) for p in layout.placements)
+    assert found == [(8, 1 + 1), (9, 3), (10, -1)]
+
+
+def test_sizes_snap_to_what_the_class_can_be():
+    fit = fit_size(CLEVR)
+    assert fit("sphere", np.array([1.2, 1.3, 1.5])) == pytest.approx([1.4, 1.4, 1.4])
+    assert fit("sphere", np.array([0.8, 0.8, 0.8])) == pytest.approx([0.7, 0.7, 0.7])
+    assert fit_size(load_domain("drive"))("car", np.array([99.0, 0.1, 1.5]))[1] > 1
+
+
+def test_a_given_mount_is_kept_and_an_unknown_one_estimated():
+    rng = np.random.default_rng(0)
+    floating = dataclasses.replace(CAMERA, ground=None)
+    graphs = [graph((0.9, 0.9, 0.9)) for _ in range(30)]
+    estimated = frame_mounts([frame(floating)] * 30, graphs, CLEVR)
+    assert np.abs(estimated - MOUNT).max() < 0.1
+    assert frame_mounts([frame(CAMERA)] * 30, graphs, CLEVR) == pytest.approx(np.tile(MOUNT, (30, 1)))
+    shaken = [mount_of_ground(vibrated(CAMERA, rng).ground) for _ in range(200)]
+    assert np.std(shaken, axis=0)[0] > 0.01 and np.abs(np.mean(shaken, axis=0) - MOUNT).max() < 0.02
+
+
+def test_prior_scenes_use_the_logs_lens_and_repeat():
+    camera = dataclasses.replace(CAMERA, K=K * 1.1, ground=None)
+    prior = PriorLayout(CLEVR, [frame(camera)])
+    a, b = (prior(np.random.default_rng(5)) for _ in range(2))
+    assert a.to_json() == b.to_json()
+    assert np.allclose(a.camera.K, camera.K) and a.camera.ground is not None and a.placements
