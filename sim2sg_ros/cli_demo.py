@@ -39,9 +39,9 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     say(
         "sim2sg demo: a camera log of path-traced scenes without a single label (120 frames) becomes a scene-graph\n"
-        "model and a live ROS 2 topic. About 10 minutes on 2 cores; stop it at any time, the same command goes on."
+        "model and a live ROS 2 topic. About 7 minutes on 2 cores; stop it at any time, the same command goes on."
     )
-    say("1/4  Adapting: train on synthetic scenes, then infer, rebuild, render, train in rounds (about 8 min)")
+    say("1/4  Adapting: train on synthetic scenes, then infer, rebuild, render, train in rounds (about 6 min)")
     command("adapt", "--domain", "clevr", "--log", DATA / "log", "--out", out)
     say("2/4  Scoring on 40 labelled frames that nothing was trained or chosen on (about 10 s)")
     before = score(out / "source" / "model.onnx", out / "eval_before.json")
