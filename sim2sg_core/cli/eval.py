@@ -213,10 +213,14 @@ def read_image(target: TargetImage) -> np.ndarray:
 
 
 def append_evaluation(path: Path, result: dict[str, Any]) -> None:
-    """Appends one line: date, commit of the repository that holds `path`, and the result."""
+    """Appends one line: date, commit of the repository that holds `path`, and the result.
+
+    The record is meant to be kept in a repository: of files and folders it names the last part alone.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    line = json.dumps({"date": now, "commit": commit_of(path.parent), **result})
+    named = {key: Path(result[key]).name for key in ("source", "data")}
+    line = json.dumps({"date": now, "commit": commit_of(path.parent), **result, **named})
     with path.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
 

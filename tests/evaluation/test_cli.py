@@ -54,6 +54,7 @@ def test_graphs_to_figures(street, graphs, tmp_path):
     assert first["metrics"] == second["metrics"] == result["metrics"]
     assert first["date"] <= second["date"]
     assert "commit" in first
+    assert (first["source"], first["data"]) == (graphs.name, street.name), "no paths in what is kept"
 
 
 def test_onnx_model(write_clevr, clevr, tmp_path):
