@@ -16,19 +16,41 @@ def read_image(path: Path | str) -> np.ndarray:
     Raises:
         Sim2SGError: No such file, or not an image.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        return cv2.cvtColor(load_pixels(path), cv2.COLOR_BGR2RGB)
+    except Sim2SGError as error:
+        raise Sim2SGError(f"{path}: {error}") from None
+
+
+def load_pixels(path: Path | str, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
+    """Reads an image file as OpenCV has it: (H, W, 3) uint8 BGR, or what other `flags` ask for.
+
+    Raises:
+        Sim2SGError: No such file, or not an image; the message leaves the file's name to the caller.
+    """
+    image = cv2.imread(str(path), flags)
     if image is None:
-        raise Sim2SGError(f"{path}: not an image that OpenCV reads, or not there: make it again")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        raise Sim2SGError("cannot be read as an image: it is damaged, missing or not one; put a whole one there")
+    return image
+
+
+def encode_jpeg(image: np.ndarray, quality: int = 92) -> bytes:
+    """Returns (H, W, 3) uint8 RGB as the bytes of a JPEG file.
+
+    Raises:
+        Sim2SGError: More pixels on a side than JPEG knows.
+    """
+    done, coded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise Sim2SGError(f"an image of {image.shape[1]}x{image.shape[0]} is too large for JPEG: make it smaller")
+    return coded.tobytes()
 
 
 def write_jpeg(path: Path | str, image: np.ndarray, quality: int = 92) -> None:
     """Writes (H, W, 3) uint8 RGB as JPEG.
 
     Raises:
+        Sim2SGError: See `encode_jpeg`.
         OSError: No space left, or no such folder. (cv2.imwrite would only return False.)
     """
-    done, coded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        raise ValueError(f"an image of shape {image.shape} and type {image.dtype} cannot be JPEG")
-    Path(path).write_bytes(coded.tobytes())
+    Path(path).write_bytes(encode_jpeg(image, quality))

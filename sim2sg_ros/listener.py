@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import time
 
@@ -22,18 +23,24 @@ class GraphListener:
     Attributes:
         topic: Full name of the topic.
         graphs: What was received so far.
+        arrivals: When each of them was received, nanoseconds since 1970.
     """
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.graphs: list[SceneGraph] = []
+        self.arrivals: list[int] = []
         self._context = rclpy.Context()
         rclpy.init(context=self._context)
         self._node = rclpy.create_node("sim2sg_listener", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
-        self._subscription = self._node.create_subscription(SceneGraph, topic, self.graphs.append, qos)
+        self._subscription = self._node.create_subscription(SceneGraph, topic, self._receive, qos)
+
+    def _receive(self, graph: SceneGraph) -> None:
+        self.arrivals.append(time.time_ns())
+        self.graphs.append(graph)
 
     def wait_for_node(self, timeout: float, process: subprocess.Popen[bytes] | None = None) -> None:
         """Returns when the node can be heard.
@@ -60,17 +67,20 @@ class GraphListener:
             self._executor.spin_once(timeout_sec=0.1)
         self._node.destroy_subscription(subscription)
 
-    def collect(self, until: subprocess.Popen[bytes], settle: float, show: int) -> list[SceneGraph]:
+    def collect(
+        self, until: subprocess.Popen[bytes], settle: float, show: int = 0, limit: float = math.inf
+    ) -> list[SceneGraph]:
         """Collects graphs until a process has ended and `settle` seconds have passed without another.
 
         Args:
             until: The player.
             settle: Seconds.
             show: How many graphs to print.
+            limit: How many graphs are enough: no waiting for the player then.
         """
         last = time.monotonic()
         shown = 0
-        while until.poll() is None or time.monotonic() - last < settle:
+        while len(self.graphs) < limit and (until.poll() is None or time.monotonic() - last < settle):
             before = len(self.graphs)
             self._executor.spin_once(timeout_sec=0.1)
             if len(self.graphs) > before:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import atomic_path
 from sim2sg_core.scene.graph import write_json
 
 # They say where and how fast work is done, not what comes out.
@@ -51,9 +52,8 @@ class Run:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Sim2SGError(f"{self.path}: cannot be made ({error.strerror}); give another --out") from None
-        temporary = file.with_suffix(".yaml.tmp")
-        temporary.write_text(yaml.safe_dump(settings, sort_keys=False))
-        temporary.replace(file)
+        with atomic_path(file) as temporary:
+            temporary.write_text(yaml.safe_dump(settings, sort_keys=False))
 
     def stage_folder(self, name: str) -> Path:
         """Returns the folder of a stage (source, round_1, …), made if needed."""

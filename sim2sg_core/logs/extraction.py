@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import atomic_path
+from sim2sg_core.images import encode_jpeg
 from sim2sg_core.logs.folders import INDEX
 from sim2sg_core.logs.log import Log, LogFrame
 from sim2sg_core.scene.graph import write_json
@@ -49,7 +47,8 @@ def extract(
         for frame in frames:
             data, (width, height) = _jpeg(frame)
             path = out / Path(frame.name).with_suffix(".jpg").name
-            _write(path, data)
+            with atomic_path(path) as temporary:
+                temporary.write_bytes(data)
             written.append(path)
             records.append({"file": path.name, "stamp": frame.stamp, "width": width, "height": height})
             progress(len(written))
@@ -80,18 +79,4 @@ def _jpeg(frame: LogFrame) -> tuple[bytes, tuple[int, int]]:
     recorded = frame.encoded()
     if recorded and recorded[1] == ".jpg":
         return recorded[0], size
-    ok, buffer = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not ok:
-        raise Sim2SGError(f"{frame.name}: {size[0]}x{size[1]} cannot be written as JPEG")
-    return np.asarray(buffer).tobytes(), size
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    return encode_jpeg(image, JPEG_QUALITY), size

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.images import load_pixels
 from sim2sg_core.logs.decoding import to_rgb
 from sim2sg_core.logs.log import Log, LogFrame, RawMessage, TopicInfo
 from sim2sg_core.scene import Camera
@@ -83,18 +84,6 @@ def image_files(path: Path) -> list[Path]:
     return sorted(f for f in path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file())
 
 
-def _read_image(file: Path) -> np.ndarray:
-    """Reads an image file as (h, w, 3) uint8 RGB.
-
-    Raises:
-        Sim2SGError: Damaged, or no image.
-    """
-    image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    if image is None:
-        raise Sim2SGError("cannot be read as an image: it is damaged or not one")
-    return to_rgb(image, bgr=True)
-
-
 def stamp_of(name: str, index: int) -> int:
     """Returns the number that ends a file's name (`camera_1317018400000000000.jpg`), else its index.
 
@@ -105,16 +94,16 @@ def stamp_of(name: str, index: int) -> int:
 
 
 def _frame(file: Path, stamp: int, log: Log) -> LogFrame:
+    def decode() -> np.ndarray:
+        return to_rgb(load_pixels(file), bgr=True)
+
     def thumbnail() -> np.ndarray:
-        image = cv2.imread(str(file), cv2.IMREAD_REDUCED_GRAYSCALE_8)
-        if image is None:
-            raise Sim2SGError("cannot be read as an image: it is damaged or not one")
-        return image
+        return load_pixels(file, cv2.IMREAD_REDUCED_GRAYSCALE_8)
 
     def encoded() -> tuple[bytes, str]:
         return file.read_bytes(), file.suffix.lower().replace(".jpeg", ".jpg")
 
-    return LogFrame(file.name, stamp, log, TOPIC, lambda: _read_image(file), thumbnail, encoded)
+    return LogFrame(file.name, stamp, log, TOPIC, decode, thumbnail, encoded)
 
 
 def _read_index(path: Path) -> dict[str, Any]:

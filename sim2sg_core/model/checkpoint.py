@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import atomic_path
 from sim2sg_core.model.config import ModelConfig
 from sim2sg_core.model.network import SceneGraphNetwork, build_network_from_config
 
@@ -53,18 +53,10 @@ def save_checkpoint(path: Path | str, network: SceneGraphNetwork, domain: Domain
         **more,
     }
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save(payload, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        torch.save(payload, file)
+        file.flush()
+        os.fsync(file.fileno())
     return path
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -14,10 +12,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import cv2
 import numpy as np
 import yaml
 
+from sim2sg_core.files import atomic_path
+from sim2sg_core.images import encode_jpeg
 from sim2sg_core.report import charts, statistics
 from sim2sg_core.report.overlay import fit_width
 from sim2sg_core.report.statistics import ContentStatistics
@@ -93,18 +92,9 @@ class ReportData:
 
 def write_report(path: Path | str, data: ReportData) -> None:
     """Writes the report; a crash leaves the old file or the new one, never half of one."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     page = render_report(data)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(page)
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
 
 
 def render_report(data: ReportData) -> str:
@@ -144,9 +134,7 @@ def image_tag(image: np.ndarray, width: int, alt: str) -> str:
     """Returns an <img> that holds the (H, W, 3) uint8 RGB image, no wider than `width`, as JPEG."""
     if image.shape[1] > width:
         image = fit_width(image, width)
-    quality = [int(cv2.IMWRITE_JPEG_QUALITY), JPEG_QUALITY]
-    _, coded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)
-    text = base64.b64encode(coded.tobytes()).decode()
+    text = base64.b64encode(encode_jpeg(image, JPEG_QUALITY)).decode()
     height, width = image.shape[:2]
     return (
         f'<img width="{width}" height="{height}" alt="{escape(alt, quote=True)}" src="data:image/jpeg;base64,{text}">'

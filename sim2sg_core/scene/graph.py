@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import atomic_path
 from sim2sg_core.scene.camera import Camera
 
 
@@ -195,25 +193,9 @@ class SceneGraph:
         )
 
 
-@contextlib.contextmanager
-def atomic_text(path: Path | str) -> Iterator[TextIO]:
-    """Opens a text file that replaces `path` only when the block ends well: a crash leaves the old file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            yield file
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def write_json(path: Path | str, data: Any, *, indent: int | None = None) -> None:
     """Writes JSON so that a crash leaves the old file or the new one, never half of one."""
-    with atomic_text(path) as file:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(data, file, indent=indent)
 
 
@@ -223,7 +205,7 @@ def save_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str) -> N
     `graphs` may be a generator that makes them as it goes: none is kept, and nothing is left of the file when
     it fails.
     """
-    with atomic_text(path) as file:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(f'{{"model": {json.dumps(model)}, "images": [')
         for i, graph in enumerate(graphs):
             file.write(",\n" if i else "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -106,6 +106,11 @@ def camera_yaw(yaw_world: float) -> float:
     return wrap_angle(-yaw_world - np.pi / 2)
 
 
-def wrap_angle(angle: float) -> float:
-    """Wraps an angle into [-pi, pi)."""
-    return float((angle + np.pi) % (2 * np.pi) - np.pi)
+@overload
+def wrap_angle(angle: float) -> float: ...
+@overload
+def wrap_angle(angle: np.ndarray) -> np.ndarray: ...
+def wrap_angle(angle: float | np.ndarray) -> float | np.ndarray:
+    """Wraps an angle, or an array of them, into [-pi, pi)."""
+    wrapped = (angle + np.pi) % (2 * np.pi) - np.pi
+    return wrapped if isinstance(wrapped, np.ndarray) else float(wrapped)

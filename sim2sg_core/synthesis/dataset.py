@@ -11,8 +11,6 @@ A frame is complete when its scene record is there: it is written last, and whol
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ import numpy as np
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import atomic_path
 from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
 from sim2sg_core.scene.graph import write_json
 from sim2sg_core.scene.relations import FRAMES
@@ -36,19 +35,6 @@ def scene_path(out: Path, index: int) -> Path:
     return out / "scenes" / f"{index:06d}.json"
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file so that a crash leaves the old one or the new one, never half of one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def write_frame(out: Path, index: int, key: str, jpeg: bytes, graph: SceneGraph, scene: dict[str, Any]) -> None:
     """Writes one frame.
 
@@ -61,7 +47,8 @@ def write_frame(out: Path, index: int, key: str, jpeg: bytes, graph: SceneGraph,
         scene: Record of how it was made.
     """
     path = image_path(out, index)
-    write_bytes(path, jpeg)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(jpeg)
     record = {"key": key, **scene, "image": {**graph.to_json(), "file": path.name}}
     write_json(scene_path(out, index), record)
 

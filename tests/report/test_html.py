@@ -147,7 +147,7 @@ def test_written_whole_or_not_at_all(tmp_path, data: ReportData, monkeypatch) ->
     def fail(*_: object) -> None:
         raise OSError("the disk went away")
 
-    monkeypatch.setattr("sim2sg_core.report.html.os.replace", fail)
+    monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="went away"):
         write_report(path, ReportData("another"))
     assert path.read_text(encoding="utf-8") == first

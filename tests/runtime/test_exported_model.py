@@ -18,28 +18,12 @@ torch = pytest.importorskip("torch", reason="exporting needs the [train] extra")
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    from sim2sg_core.model import ModelConfig, export_onnx
-    from sim2sg_core.model.network import build_network_from_config
+    from sim2sg_core.model import build_network, export_onnx
 
     torch.set_num_threads(1)
     domain = load_domain("clevr")
-    config = ModelConfig(
-        classes=3,
-        predicates=2,
-        width=96,
-        height=64,
-        backbone="small",
-        max_objects=8,
-        max_relations=20,
-        class_sizes=tuple(map(tuple, domain.class_sizes().tolist())),
-        yaw_symmetry=(4, 0, 0),
-        relation_classes=(True,) * 3,
-        symmetric=(False,) * 2,
-        focal=110.0,
-        principal=(48.0, 32.0),
-        typical_depth=10.0,
-    )
-    network = build_network_from_config(config, pretrained=False).eval()
+    small = {"width": 96, "height": 64, "max_objects": 8, "max_relations": 20}
+    network = build_network(domain, backbone="small", pretrained=False, **small).eval()
     camera = Camera.from_mount(480, 320, np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]]), 5.2, 0.45)
     path = tmp_path_factory.mktemp("export") / "model.onnx"
     export_onnx(network, domain, path, model_id="random", camera=camera, calibrated=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 from sim2sg_core.domains import Domain, StreetLayout
 from sim2sg_core.scene import Camera, Layout, Placement
+from sim2sg_core.scene.layout import wrap_angle
 from sim2sg_core.synthesis.assets.registry import asset_names, load_asset
 from sim2sg_core.synthesis.layouts.road import Occupancy, box_footprint
 from sim2sg_core.synthesis.layouts.section import Section, sample_section
@@ -90,7 +91,7 @@ class StreetSampler:
         yaw = float(self.section.road.yaw(s)) + turn
         if not self.taken.claim(x, y, yaw, size, margin):
             return None
-        placement = Placement(label, np.array([x, y, 0.0]), (yaw + np.pi) % (2 * np.pi) - np.pi, size, asset)
+        placement = Placement(label, np.array([x, y, 0.0]), wrap_angle(yaw), size, asset)
         self.placements.append(placement)
         return placement
 

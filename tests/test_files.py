@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sim2sg_core.files import atomic_path
+
+
+def test_makes_the_folder_and_leaves_one_readable_file(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.bin"
+    with atomic_path(path) as temporary:
+        assert temporary.parent == path.parent and not path.exists()
+        temporary.write_bytes(b"whole")
+    assert path.read_bytes() == b"whole"
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert [p.name for p in path.parent.iterdir()] == ["a.bin"]
+
+
+def test_unfinished_file_is_hidden_and_has_another_suffix(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "a.jpg") as temporary:
+        assert temporary.name.startswith(".") and temporary.suffix != ".jpg"
+
+
+def write_half(path: Path, error: BaseException) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text("half of")
+        raise error
+
+
+@pytest.mark.parametrize("error", [OSError("no space"), KeyboardInterrupt()])
+def test_failure_keeps_the_old_file_and_nothing_else(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(type(error)):
+        write_half(path, error)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_failed_rename_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    path.mkdir()
+    with pytest.raises(IsADirectoryError), atomic_path(path):
+        pass
+    assert list(tmp_path.iterdir()) == [path]
