@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.runtime.relations import CHOICES
 
 HELP = "start the ROS 2 node: camera images in, scene graphs out"
 
@@ -34,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--object-threshold", type=float, help="least score of a published object, 0 to 1")
     parser.add_argument("--relation-threshold", type=float, help="least score of a published relation, 0 to 1")
+    parser.add_argument(
+        "--relations",
+        choices=CHOICES,
+        help="who decides relations: the network (learned), the rules on the 3D poses (rule), or both; auto: what"
+        " the model says (default)",
+    )
     parser.add_argument("--provider", choices=("auto", "cpu", "cuda", "tensorrt"), help="where the model runs")
     parser.add_argument("--threads", type=int, help="CPU threads of one inference (default: all cores)")
     parser.add_argument("--name", help="name of the node (default: sim2sg)")
@@ -59,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         from sim2sg_ros.node import main
     except ImportError as error:
         raise Sim2SGError(missing_ros(error)) from None
-    names = ("transport", "object_threshold", "relation_threshold", "provider", "threads")
+    names = ("transport", "object_threshold", "relation_threshold", "relations", "provider", "threads")
     overrides = [Parameter(name, value=value) for name in names if (value := getattr(args, name)) is not None]
     if args.model is not None:
         overrides.append(Parameter("model", value=str(args.model)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
+from sim2sg_core.runtime.relations import CHOICES
 from sim2sg_core.scene import Camera
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Settings:
     transport: str = "auto"
     object_threshold: float = 0.3
     relation_threshold: float = 0.5
+    relations: str = "auto"
     provider: str = "auto"
     require_provider: bool = False
     threads: int = 0
@@ -85,6 +87,11 @@ TABLE: dict[str, Parameter] = {
     "object_threshold": Parameter("Objects with a lower score are not published", (0.0, 1.0)),
     "relation_threshold": Parameter(
         "Relations with a lower score, P(predicate | both objects), are not published", (0.0, 1.0)
+    ),
+    "relations": Parameter(
+        "Who decides relations: learned, the network; rule, the rules on the 3D poses, which need the camera's"
+        " height and pitch (without them: learned); both, the mean of their logits; auto, what the model says",
+        choices=CHOICES,
     ),
     "provider": Parameter(
         "Where onnxruntime runs the model; auto takes the first that works of tensorrt, cuda, cpu",

@@ -97,6 +97,7 @@ class Pipeline:
             bgr=pixels.bgr,
             object_threshold=settings.object_threshold,
             relation_threshold=settings.relation_threshold,
+            relations=settings.relations,
             stamp=Time.from_msg(message.header.stamp).nanoseconds,
         )
         predicted = time.perf_counter()

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from sim2sg_core.cli.domain import table
+from sim2sg_core.cli.infer import add_relations
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.evaluation import FORMATS, TargetImage, evaluate, evaluate_predcls, find_doubts, load_targets
 from sim2sg_core.evaluation.datasets import protocol_for
 from sim2sg_core.evaluation.scoring import RECALL_AT
+from sim2sg_core.images import read_image
 from sim2sg_core.progress import Progress
 from sim2sg_core.scene.graph import Relation, SceneGraph, load_graphs, write_json
 
@@ -42,12 +43,15 @@ class Predictions:
         domain: Its domain.
         graphs: One per image.
         given: PredCls: relations between given boxes by image name; None when not predicted.
+        relations: What decided the relations of the graphs, "learned", "rule" or "both"; of several, joined by
+            " and "; None when unknown.
     """
 
     model: str
     domain: Domain
     graphs: list[SceneGraph]
     given: dict[str, list[Relation]] | None = None
+    relations: str | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what onnxruntime runs on (auto: the fastest that works)",
     )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 takes all (default)")
+    add_relations(parser)
     parser.add_argument(
         "--log-evaluations",
         type=Path,
@@ -89,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
     if args.log_evaluations:
         check_output(args.log_evaluations)
     if args.graphs:
+        if args.relations != "auto":
+            raise Sim2SGError("--relations goes with --model: graphs hold what `sim2sg infer --relations` wrote")
         predictions, targets = read_predictions(args)
     else:
         if args.domain:
@@ -105,6 +112,7 @@ def run(args: argparse.Namespace) -> int:
         "data": str(args.data),
         "format": args.format,
         "domain": domain.name,
+        "relations": predictions.relations,
         "rules": [{"name": r.name, "rule": r.rule, "margin": r.margin} for r in domain.rules()],
         "metrics": figures,
         "doubts": doubts,
@@ -146,30 +154,37 @@ def predict(args: argparse.Namespace) -> tuple[Predictions, list[TargetImage]]:
         info = load_info(args.model)
         domain = info.load_domain()
         targets = load_targets(args.data, args.format, domain)
-        graphs = run_model(args.model, targets, args)
-        return Predictions(info.model_id, domain, graphs), targets
+        graphs, relations = run_model(args.model, targets, args)
+        return Predictions(info.model_id, domain, graphs, relations=relations), targets
     from sim2sg_core.model import export_onnx, load_network
 
     network, domain = load_network(args.model)
     targets = load_targets(args.data, args.format, domain)
     with tempfile.TemporaryDirectory() as folder:
         onnx = export_onnx(network, domain, Path(folder) / "model.onnx", model_id=args.model.stem)
-        graphs = run_model(onnx, targets, args)
-    return Predictions(args.model.stem, domain, graphs, predict_given(network, domain, targets)), targets
+        graphs, relations = run_model(onnx, targets, args)
+    given = predict_given(network, domain, targets)
+    return Predictions(args.model.stem, domain, graphs, given, relations), targets
 
 
-def run_model(model: Path, targets: Sequence[TargetImage], args: argparse.Namespace) -> list[SceneGraph]:
-    """Predicts the unthresholded graph of every image through onnxruntime."""
+def run_model(model: Path, targets: Sequence[TargetImage], args: argparse.Namespace) -> tuple[list[SceneGraph], str]:
+    """Predicts the unthresholded graph of every image through onnxruntime.
+
+    Returns:
+        The graphs, and what decided their relations.
+    """
     from sim2sg_core.runtime import Predictor
+    from sim2sg_core.runtime.relations import usable_relations
 
     predictor = Predictor(model, provider=args.provider, threads=args.threads)
     graphs = []
     with Progress(len(targets), "predicting", unit="images") as progress:
         for target in targets:
-            image = read_image(target)
-            graphs.append(predictor.predict(image, target.camera, bgr=True, file=target.file))
+            image = labelled_image(target)
+            graphs.append(predictor.predict(image, target.camera, relations=args.relations, file=target.file))
             progress.update()
-    return graphs
+    used = {usable_relations(predictor.info, args.relations, graph.camera) for graph in graphs}
+    return graphs, " and ".join(sorted(used))
 
 
 def predict_given(
@@ -186,7 +201,7 @@ def predict_given(
             truth = target.truth_graph()
             if truth.relations:
                 width, height = network.config.width, network.config.height
-                image, fit = letterbox(read_image(target), width, height, bgr=True)
+                image, fit = letterbox(labelled_image(target), width, height)
                 boxes = truth.boxes() / np.tile(fit.ratio, 2)
                 # A class that the model does not know is padding (-1): its facts are missed.
                 names = domain.class_names
@@ -204,10 +219,10 @@ def predict_given(
     return found
 
 
-def read_image(target: TargetImage) -> np.ndarray:
-    """Returns (h, w, 3) uint8 BGR. Raises Sim2SGError when the file is damaged."""
-    image = cv2.imread(str(target.path), cv2.IMREAD_COLOR)
-    if image is None or image.shape[:2] != (target.height, target.width):
+def labelled_image(target: TargetImage) -> np.ndarray:
+    """Returns (h, w, 3) uint8 RGB. Raises Sim2SGError when the file is damaged."""
+    image = read_image(target.path)
+    if image.shape[:2] != (target.height, target.width):
         raise Sim2SGError(f"{target.path}: cannot be read as an image of {target.width}x{target.height}: it is damaged")
     return image
 

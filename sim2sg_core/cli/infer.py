@@ -8,21 +8,23 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from sim2sg_core.cli.log import add_sampling, check_sampling
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.images import write_jpeg
 from sim2sg_core.lifting.ground import mount_of_ground
 from sim2sg_core.logs import Log, LogFrame, open_logs, resolve_camera, select_frames
 from sim2sg_core.logs.folders import FolderLog
 from sim2sg_core.progress import Progress
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.runtime import Predictor
+from sim2sg_core.runtime.relations import CHOICES
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.graph import save_graphs
 
 HELP = "write the scene graphs of images or of a camera log"
+OVERLAY_QUALITY = 95
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +65,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--require-provider", action="store_true", help="fail rather than fall back to a slower provider"
     )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 takes all (default)")
+    add_relations(parser)
+
+
+def add_relations(parser: argparse.ArgumentParser) -> None:
+    """Declares `--relations`, for every verb that predicts."""
+    parser.add_argument(
+        "--relations",
+        choices=CHOICES,
+        default="auto",
+        help="who decides relations: the network (learned), the rules on the 3D poses (rule; needs the camera's"
+        " height and pitch), or both; auto: what the model says is better (default)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -104,7 +118,7 @@ def infer(
     for frame in select_frames(logs, args.topic, args.max, args.every, args.min_change):
         image = frame.decode()
         camera = cameras.find(frame, image.shape[1], image.shape[0])
-        graph = predictor.predict(image, camera, file=frame.name, stamp=frame.stamp)
+        graph = predictor.predict(image, camera, relations=args.relations, file=frame.name, stamp=frame.stamp)
         if args.overlay:
             draw(args, predictor, image, graph)
         progress.update()
@@ -169,8 +183,5 @@ def draw(args: argparse.Namespace, predictor: Predictor, image: np.ndarray, grap
         classes=predictor.info.classes,
         predicates=predictor.info.predicates,
     )
-    ok, data = cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
-    if not ok:
-        raise Sim2SGError(f"{graph.file}: the overlay of {drawn.shape[1]}x{drawn.shape[0]} cannot be encoded")
     args.overlay.mkdir(parents=True, exist_ok=True)
-    (args.overlay / Path(graph.file).with_suffix(".jpg").name).write_bytes(data.tobytes())
+    write_jpeg(args.overlay / Path(graph.file).with_suffix(".jpg").name, drawn, OVERLAY_QUALITY)

@@ -6,8 +6,6 @@ import contextlib
 import io
 import json
 import logging
-import os
-import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -18,7 +16,9 @@ import torch
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import atomic_path
 from sim2sg_core.model.network import Graphs, SceneGraphNetwork
+from sim2sg_core.runtime.metadata import RELATIONS
 from sim2sg_core.scene import Camera
 
 FORMAT = "1"
@@ -39,6 +39,7 @@ def export_onnx(
     camera: Camera | None = None,
     calibrated: bool = False,
     images: np.ndarray | None = None,
+    relations: str = "learned",
 ) -> Path:
     """Writes the network as ONNX with everything in it that running it takes.
 
@@ -50,27 +51,28 @@ def export_onnx(
         camera: Camera of the log that the network was adapted to.
         calibrated: Whether the scores' temperatures were fitted.
         images: (N, H, W, 3) uint8 letterboxed images to check parity on, beside drawn ones.
+        relations: Who decides relations unless the user of the model says otherwise: "learned", "rule" or
+            "both", see `runtime.Predictor.predict`.
 
     Raises:
-        Sim2SGError: onnx is missing, or the file does not do what the network does.
+        Sim2SGError: `relations` is not known, onnx is missing, or the file does not do what the network does.
     """
+    if relations not in RELATIONS:
+        raise Sim2SGError(f"relations {relations!r} is not known: use one of {', '.join(RELATIONS)}")
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".onnx")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        _write(network, temporary, _metadata(network, domain, model_id, camera, calibrated))
+    with atomic_path(path) as temporary:
+        _write(network, temporary, _metadata(network, domain, model_id, camera, calibrated, relations))
         check_parity(network, temporary, images)
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 
 def _metadata(
-    network: SceneGraphNetwork, domain: Domain, model_id: str | None, camera: Camera | None, calibrated: bool
+    network: SceneGraphNetwork,
+    domain: Domain,
+    model_id: str | None,
+    camera: Camera | None,
+    calibrated: bool,
+    relations: str,
 ) -> dict[str, str]:
     """What the runtime reads, as strings."""
     config = network.config
@@ -89,6 +91,7 @@ def _metadata(
         "camera": json.dumps(view),
         "calibrated": "true" if calibrated else "false",
         "box": domain.box,
+        "relations": relations,
     }
 
 

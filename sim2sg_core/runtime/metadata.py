@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime.providers import import_onnxruntime
 from sim2sg_core.scene import Camera
-from sim2sg_core.scene.relations import FRAMES
+from sim2sg_core.scene.relations import FRAMES, PredicateRule
 
 if TYPE_CHECKING:
     from sim2sg_core.domains import Domain
@@ -33,6 +33,9 @@ OUTPUTS = (
     "relations",
 )
 
+RELATIONS = ("learned", "rule", "both")
+"""Who decides relations: the network's relation head, the rules on the lifted 3D poses, or both together."""
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -52,6 +55,7 @@ class ModelInfo:
         calibrated: Whether the scores were calibrated on held-out frames.
         box: Which box is the box: "visible" or "amodal".
         camera: Camera of the training log, or None.
+        relations: Who decides relations unless the user says otherwise, one of `RELATIONS`.
         provider: Short name of the execution provider that runs it; empty when it does not run.
     """
 
@@ -68,6 +72,7 @@ class ModelInfo:
     calibrated: bool
     box: str
     camera: Camera | None
+    relations: str = "learned"
     provider: str = ""
 
     @cached_property
@@ -75,6 +80,18 @@ class ModelInfo:
         """Frame of each predicate ("viewer", "none", …), in the order of `predicates`."""
         rules = {p.get("name"): p.get("rule") for p in self.domain_json.get("predicates", [])}
         return tuple(FRAMES.get(str(rules.get(name)), "viewer") for name in self.predicates)
+
+    @cached_property
+    def rules(self) -> tuple[PredicateRule, ...]:
+        """The rule of each predicate, in the order of `predicates`."""
+        specs = {p["name"]: p for p in self.domain_json["predicates"]}
+        return tuple(PredicateRule(n, specs[n]["rule"], float(specs[n].get("margin", 0.0))) for n in self.predicates)
+
+    @cached_property
+    def related(self) -> tuple[bool, ...]:
+        """Whether relations are stated for objects of each class, in the order of `classes`."""
+        names = self.domain_json.get("relation_classes") or self.classes
+        return tuple(name in names for name in self.classes)
 
     def load_domain(self) -> Domain:
         """Returns the domain that the model was trained for (needs pydantic)."""
@@ -154,6 +171,9 @@ def read_info(session: Any, path: Path, provider: str = "") -> ModelInfo:
     try:
         domain = json.loads(metadata["domain"])
         camera = json.loads(metadata.get("camera", "null"))
+        relations = metadata.get("relations", "learned")
+        if relations not in RELATIONS:
+            raise ValueError(f"relations {relations!r}")
         return ModelInfo(
             model_id=metadata["model_id"],
             domain=str(domain["name"]),
@@ -168,6 +188,7 @@ def read_info(session: Any, path: Path, provider: str = "") -> ModelInfo:
             calibrated=metadata.get("calibrated", "false") == "true",
             box=metadata.get("box", "visible"),
             camera=Camera.from_json(camera, int(camera["width"]), int(camera["height"])) if camera else None,
+            relations=relations,
             provider=provider,
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim2sg_core.lifting.fusion import fuse_depth
+from sim2sg_core.lifting.fusion import PIXEL_STD, fuse_depth
 from sim2sg_core.scene import Camera
+from sim2sg_core.scene.layout import wrap_angle
 
 
 def azimuth(rays: np.ndarray, camera: Camera) -> np.ndarray:
@@ -35,7 +36,7 @@ def lift(
     sizes: np.ndarray,
     alphas: np.ndarray,
     camera: Camera,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lifts N objects to 3D.
 
     Args:
@@ -47,9 +48,31 @@ def lift(
         camera: The image's camera; a known ground is fused with the network's depth.
 
     Returns:
-        (N, 3) positions of the box centres in the camera frame, metres; (N,) yaws in [-pi, pi).
+        (N, 3) positions of the box centres in the camera frame, metres; (N,) yaws in [-pi, pi); (N,)
+        standard deviations of the depths, relative to them.
     """
     rays = camera.rays(centres)
-    depths, _ = fuse_depth(depths, depth_stds, centres, sizes[:, 2], camera)
+    depths, stds = fuse_depth(depths, depth_stds, centres, sizes[:, 2], camera)
     yaws = alphas + azimuth(rays, camera)
-    return rays * depths[:, None], (yaws + np.pi) % (2 * np.pi) - np.pi
+    return rays * depths[:, None], wrap_angle(yaws), stds
+
+
+def level_covariances(positions: np.ndarray, relative_stds: np.ndarray, camera: Camera) -> np.ndarray:
+    """Covariances of lifted positions in the camera's level frame.
+
+    An error of the depth moves an object along its ray, an error of its projected centre (`PIXEL_STD`) across
+    the optical axis. What errors of several objects share, as of a wrong mount, is not known apart.
+
+    Args:
+        positions: (N, 3) positions in the camera frame, metres.
+        relative_stds: (N,) standard deviations of the depths, relative to them.
+        camera: With a known ground.
+
+    Returns:
+        (N, 3, 3) square metres; x forward, y left, z up.
+    """
+    turn = camera.T_world_camera[:3, :3]
+    along = (positions @ turn.T) * np.asarray(relative_stds)[:, None]
+    across = positions[:, 2] * PIXEL_STD / camera.focal
+    plane = turn @ np.diag([1.0, 1.0, 0.0]) @ turn.T
+    return along[:, :, None] * along[:, None, :] + across[:, None, None] ** 2 * plane

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ from sim2sg_core.runtime import pose
 from sim2sg_core.runtime.metadata import INPUT, OUTPUTS, ModelInfo, check_file, load_info, same_aspect
 from sim2sg_core.runtime.preprocessing import Letterbox, letterbox
 from sim2sg_core.runtime.providers import open_session
+from sim2sg_core.runtime.relations import relate, usable_relations, wanted_relations
 from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,13 @@ class RawOutput:
         *,
         object_threshold: float = 0.0,
         relation_threshold: float = 0.0,
+        relations: str = "auto",
         file: str = "",
         stamp: int = 0,
     ) -> SceneGraph:
         """Returns the scene graph; arguments and errors as of `Predictor.predict`."""
         view = camera_of(self.info, camera, *self.box.source)
-        graph = decode(self.outputs, self.info, self.box, view, object_threshold, relation_threshold)
+        graph = decode(self.outputs, self.info, self.box, view, object_threshold, relation_threshold, relations)
         return dataclasses.replace(graph, file=file, stamp=int(stamp))
 
 
@@ -102,6 +107,7 @@ class Predictor:
         self.info = dataclasses.replace(info, provider=running)
         self.last_timing = Timing()
         self._input = np.empty((0, info.height, info.width, 3), np.uint8)
+        self._warned = False
 
     def warm_up(self, runs: int = 2) -> float:
         """Runs the model on a grey image, so that the first real frame is as fast as the others.
@@ -111,7 +117,7 @@ class Predictor:
         """
         image = np.full((self.info.height, self.info.width, 3), 114, np.uint8)
         for _ in range(max(1, runs)):
-            self.predict(image)
+            self.predict(image, relations="learned")  # no camera is known yet, which is no trouble here
         return self.last_timing.total_ms
 
     def predict(
@@ -122,6 +128,7 @@ class Predictor:
         bgr: bool = False,
         object_threshold: float = 0.0,
         relation_threshold: float = 0.0,
+        relations: str = "auto",
         file: str = "",
         stamp: int = 0,
     ) -> SceneGraph:
@@ -134,15 +141,19 @@ class Predictor:
             bgr: The channels are blue, green, red (OpenCV).
             object_threshold: Objects with a lower score are left out, and their relations.
             relation_threshold: Relations with a lower P(predicate | both objects) are left out.
+            relations: Who decides them: "learned", the network's relation head; "rule", the domain's rules on
+                the 3D poses and their uncertainty; "both", the mean of the two logits; "auto", what the model
+                says of itself. Rules need a camera over a known ground: without it relations are learned.
             file: Name of the image, kept in the graph.
             stamp: Exposure time in nanoseconds, kept in the graph.
 
         Returns:
             Objects best first, boxes in pixels of `image` and clipped to it; relations best triplet
-            first, only forward predicates, both directions as the network scored them.
+            first, only forward predicates, both directions as they were scored.
 
         Raises:
-            Sim2SGError: The image is not 8-bit colour, or the camera has another aspect ratio.
+            Sim2SGError: The image is not 8-bit colour, the camera has another aspect ratio, or `relations`
+                is not known.
         """
         return self.predict_batch(
             [image],
@@ -150,6 +161,7 @@ class Predictor:
             bgr=bgr,
             object_threshold=object_threshold,
             relation_threshold=relation_threshold,
+            relations=relations,
             files=[file],
             stamps=[stamp],
         )[0]
@@ -162,6 +174,7 @@ class Predictor:
         bgr: bool = False,
         object_threshold: float = 0.0,
         relation_threshold: float = 0.0,
+        relations: str = "auto",
         files: Sequence[str] = (),
         stamps: Sequence[int] = (),
     ) -> list[SceneGraph]:
@@ -173,13 +186,15 @@ class Predictor:
             bgr: As for `predict`.
             object_threshold: As for `predict`.
             relation_threshold: As for `predict`.
+            relations: As for `predict`.
             files: One for each image, or none.
             stamps: One for each image, or none.
         """
         if cameras is None or isinstance(cameras, Camera):
             cameras = [cameras] * len(images)
-        for image, camera in zip(images, cameras, strict=True):
-            camera_of(self.info, camera, image.shape[1], image.shape[0])  # refused before the inference
+        for image, camera in zip(images, cameras, strict=True):  # refused before the inference
+            view = camera_of(self.info, camera, image.shape[1], image.shape[0])
+            self._check_relations(relations, view)
         outputs = self.infer_batch(images, bgr=bgr)
         started = time.perf_counter()
         graphs = [
@@ -187,6 +202,7 @@ class Predictor:
                 camera,
                 object_threshold=object_threshold,
                 relation_threshold=relation_threshold,
+                relations=relations,
                 file=files[i] if files else "",
                 stamp=stamps[i] if stamps else 0,
             )
@@ -194,6 +210,17 @@ class Predictor:
         ]
         self.last_timing = dataclasses.replace(self.last_timing, postprocess_ms=(time.perf_counter() - started) * 1e3)
         return graphs
+
+    def _check_relations(self, asked: str, camera: Camera | None) -> None:
+        """Says once when what was asked for cannot be had."""
+        wanted = wanted_relations(self.info, asked)
+        if not self._warned and usable_relations(self.info, asked, camera) != wanted:
+            self._warned = True
+            logger.warning(
+                "relations by %s need a camera with its height and pitch over the ground: without them they are"
+                " learned; give the camera's intrinsics, height and pitch",
+                "rule and network" if wanted == "both" else "rule",
+            )
 
     def infer(self, image: np.ndarray, *, bgr: bool = False) -> RawOutput:
         """Runs the network alone on one image; `RawOutput.graph` then makes graphs for any camera."""
@@ -249,6 +276,7 @@ def decode(
     camera: Camera | None,
     object_threshold: float = 0.0,
     relation_threshold: float = 0.0,
+    relations: str = "auto",
 ) -> SceneGraph:
     """Turns the padded outputs of one image into a graph.
 
@@ -264,23 +292,29 @@ def decode(
         camera: Camera of the original image; None gives no poses.
         object_threshold: See `Predictor.predict`.
         relation_threshold: See `Predictor.predict`.
+        relations: See `Predictor.predict`.
     """
     width, height = box.source
     boxes = (outputs["boxes"].reshape(-1, 2, 2) * box.ratio).clip(0, [width, height]).reshape(-1, 4)
     scores = outputs["scores"]
     inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     order = np.argsort(-scores, kind="stable")
-    keep = order[((scores > 0) & (scores >= object_threshold) & inside)[order]]
-    boxes, scores = boxes[keep], scores[keep]
-    poses = _poses({name: outputs[name][keep] for name in OUTPUTS[3:8]}, info, box, camera)
+    real = order[((scores > 0) & inside)[order]]
+    poses, stds = _poses({name: outputs[name][real] for name in OUTPUTS[3:8]}, info, box, camera)
+    keep = real[scores[real] >= object_threshold]  # the first of them: they come best first
     objects = tuple(
         SceneObject(info.classes[label], score, xyxy, pose_)
         for label, score, xyxy, pose_ in zip(
-            outputs["classes"][keep].tolist(), scores.tolist(), boxes, poses, strict=True
+            outputs["classes"][keep].tolist(), scores[keep].tolist(), boxes[keep], poses, strict=False
         )
     )
-    relations = _relations(outputs["pairs"], outputs["relations"], keep, scores, info, relation_threshold)
-    return SceneGraph(width, height, objects, relations, camera=camera)
+    pairs, probabilities = outputs["pairs"], outputs["relations"]
+    how = usable_relations(info, relations, camera)
+    if how != "learned" and camera is not None:
+        # Of all objects, so that a threshold leaves things out and changes nothing else.
+        pairs, probabilities = relate(outputs, info, how, real, [p for p in poses if p], stds, camera)
+    found = _relations(pairs, probabilities, keep, scores[keep], info, relation_threshold)
+    return SceneGraph(width, height, objects, found, camera=camera)
 
 
 def _poses(
@@ -288,13 +322,13 @@ def _poses(
     info: ModelInfo,
     box: Letterbox,
     camera: Camera | None,
-) -> Sequence[Pose3D | None]:
-    """Lifts the kept objects; without a camera there is no pose."""
+) -> tuple[Sequence[Pose3D | None], np.ndarray]:
+    """Lifts objects, with the relative deviations of their depths; without a camera there is no pose."""
     if camera is None:
-        return [None] * len(kept["depths"])
+        return [None] * len(kept["depths"]), np.zeros(0)
     depths = kept["depths"].astype(float) * (camera.focal * box.scale / info.focal_ref)
     sizes = kept["sizes"].astype(float)
-    positions, yaws = pose.lift(
+    positions, yaws, stds = pose.lift(
         kept["centres"] * box.ratio,
         depths,
         kept["depth_stds"].astype(float),
@@ -302,7 +336,7 @@ def _poses(
         kept["alphas"].astype(float),
         camera,
     )
-    return [Pose3D(p, y, s) for p, y, s in zip(positions, yaws.tolist(), sizes, strict=True)]
+    return [Pose3D(p, y, s) for p, y, s in zip(positions, yaws.tolist(), sizes, strict=True)], stds
 
 
 def _relations(

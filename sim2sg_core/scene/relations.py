@@ -1,11 +1,13 @@
 """Relations by rule from 3D boxes.
 
 Directional predicates hold in the viewer's frame, on ground-projected axes, between 3D centres, and
-only beyond a margin, so that ambiguous pairs carry no label.
+only beyond a margin, so that ambiguous pairs carry no label. `rule_matrix` decides known boxes;
+`soft_rule_matrix` gives the probability of the same rules where positions are uncertain.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -111,3 +113,77 @@ def _centre_over(placements: Sequence[Placement]) -> np.ndarray:
         local = np.array([turn @ (p.position[:2] - support.position[:2]) for p in placements])
         inside[:, j] = (np.abs(local) <= support.size[:2] / 2).all(axis=1)
     return inside
+
+
+def soft_rule_matrix(placements: Sequence[Placement], covariances: np.ndarray, rule: PredicateRule) -> np.ndarray:
+    """Returns the probability that a rule holds between boxes whose positions are uncertain.
+
+    Every rule compares some length x with a border b: x is the difference along an axis, the vertical gap, the
+    place of a centre in a footprint, or the distance. With normal errors, independent between objects, and u the
+    direction in which x is measured, P(x > b) = Phi((x - b) / sigma), sigma^2 = u' (C_i + C_j) u; the distance
+    of next_to is linearised so. Conditions on two sides of a border are differences of two such terms; several
+    conditions count as independent. Sizes and yaws count as exact.
+
+    Args:
+        placements: N boxes in the level frame.
+        covariances: (N, 3, 3) of their positions in the level frame, square metres.
+        rule: The rule.
+
+    Returns:
+        (N, N) probabilities that `i rule j`, 0 on the diagonal; with vanishing covariances the truth of
+        `rule_matrix`, save that the symmetric next_to is given both ways round.
+
+    Raises:
+        Sim2SGError: Unknown rule.
+    """
+    position = np.array([p.position for p in placements], float).reshape(-1, 3)
+    size = np.array([p.size for p in placements], float).reshape(-1, 3)
+    covariances = np.asarray(covariances, float).reshape(-1, 3, 3)
+    delta = position[:, None] - position[None]
+    joint = covariances[:, None] + covariances[None]
+    if rule.rule == "left_of":
+        chance = _above(delta[..., 1] - rule.margin, joint[..., 1, 1])
+    elif rule.rule == "in_front_of":
+        chance = _above(-delta[..., 0] - rule.margin, joint[..., 0, 0])
+    elif rule.rule in ("on", "under"):
+        height = size[:, 2]
+        gap = delta[..., 2] - (height[None] if rule.rule == "on" else 0.0)
+        chance = _within(gap, rule.margin, joint[..., 2, 2]) * _chance_over(placements, delta, joint)
+        if rule.rule == "under":
+            chance = chance * (height[:, None] * 0.5 < height[None])
+    elif rule.rule == "next_to":
+        distance = np.linalg.norm(delta[..., :2], axis=-1)
+        along = delta[..., :2] / np.maximum(distance, 1e-9)[..., None]
+        diameter = np.linalg.norm(size[:, :2], axis=1) / np.sqrt(2)
+        reach = (diameter[:, None] + diameter[None]) * 0.75  # 1.5 mean diameters between the centres
+        variance = np.einsum("ija,ijab,ijb->ij", along, joint[..., :2, :2], along)
+        chance = _above(reach - distance, variance)
+    else:
+        raise Sim2SGError(f"rule {rule.rule!r} is not known: use one of {', '.join(RULES)}")
+    chance = np.array(chance)
+    np.fill_diagonal(chance, 0.0)
+    return chance
+
+
+def _chance_over(placements: Sequence[Placement], delta: np.ndarray, joint: np.ndarray) -> np.ndarray:
+    """(N, N) probability that the centre of i lies over the footprint of j, see `_centre_over`."""
+    yaw = np.array([p.yaw for p in placements], float)
+    half = np.array([p.size[:2] for p in placements], float).reshape(-1, 2) / 2
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    turn = np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], -2)  # (N, 2, 2) into the footprint's axes
+    local = np.einsum("jab,ijb->ija", turn, delta[..., :2])
+    variance = np.einsum("jab,ijbc,jac->ija", turn, joint[..., :2, :2], turn)
+    return _within(local, half, variance).prod(axis=-1)
+
+
+def _within(value: np.ndarray, reach: float | np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """P(|x| <= reach) for x normal about `value`."""
+    return np.maximum(_above(reach - value, variance) - _above(-reach - value, variance), 0.0)
+
+
+def _above(value: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """P(x > 0) for x normal about `value`."""
+    return 0.5 * _ERFC(-value / np.sqrt(2 * np.maximum(variance, 1e-18))).astype(float)
+
+
+_ERFC = np.frompyfunc(math.erfc, 1, 1)  # numpy has none

@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from sim2sg_core.cli.eval import commit_of
 from sim2sg_core.cli.main import main
 from sim2sg_core.evaluation import load_targets
+from sim2sg_core.scene import Camera
 from sim2sg_core.scene.graph import save_graphs
 from tests.evaluation.conftest import label
 from tests.runtime.constant_model import empty_outputs, write_model
@@ -76,10 +78,35 @@ def test_onnx_model(write_clevr, clevr, tmp_path):
     out = tmp_path / "eval.json"
     arguments = ["--model", model, "--data", folder, "--format", "clevr", "--out", out, "--threads", "1"]
     assert main(["eval", *map(str, arguments)]) == 0
-    figures = json.loads(out.read_text())["metrics"]
+    result = json.loads(out.read_text())
+    figures = result["metrics"]
+    assert result["relations"] == "learned"
     assert (figures["AP50_cube"], figures["AP50_sphere"], figures["mAP50"]) == (1, 1, 1)
     assert figures["sgdet_R20"] == 1
     assert not any(key.startswith("predcls") for key in figures)
+
+
+def test_relations_by_rule_are_scored(write_clevr, clevr, tmp_path):
+    """The network has the relation wrong and the poses right."""
+    folder = write_clevr({"a": [("cube", [60, 180, 120, 240], [0, 0, 0]), ("cube", [360, 180, 420, 240], [0, 3, 0])]})
+    outputs = empty_outputs(k=2, r=2)
+    outputs["boxes"][:] = [[40, 120, 80, 160], [240, 120, 280, 160]]
+    outputs["scores"][:], outputs["centres"][:] = [0.9, 0.8], [[60, 140], [260, 140]]
+    outputs["depths"][:] = 10.0
+    outputs["pairs"][:] = [[0, 1], [1, 0]]
+    outputs["relations"][:] = [[0.0, 0.1], [0.9, 0.1]]
+    ground = Camera.from_mount(480, 320, np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]]), 3.0, 0.1)
+    camera = json.dumps({"width": 480, "height": 320, **ground.to_json()})
+    model = write_model(tmp_path / "m.onnx", outputs, domain=json.dumps(clevr.to_json()), camera=camera)
+
+    def score(*words):
+        arguments = ["--model", model, "--data", folder, "--format", "clevr", "--out", tmp_path / "e.json", *words]
+        assert main(["eval", *map(str, arguments)]) == 0
+        result = json.loads((tmp_path / "e.json").read_text())
+        return result["relations"], result["metrics"]["sgdet_R20"]
+
+    assert score() == ("learned", 0)
+    assert score("--relations", "rule") == ("rule", 1)
 
 
 def test_checkpoint_is_scored_with_predcls(write_clevr, clevr, tmp_path):
@@ -148,6 +175,11 @@ def test_graphs_of_other_images(capsys, street, graphs, tmp_path):
 def test_domain_of_graphs_is_asked_for(capsys, street, graphs, tmp_path):
     arguments = ("--graphs", graphs, "--data", street, "--format", "coco-rel")
     fails(capsys, "say which domain with --domain", tmp_path / "e.json", *arguments)
+
+
+def test_relations_beside_graphs(capsys, street, graphs, tmp_path):
+    arguments = ("--graphs", graphs, "--relations", "rule", "--data", street, "--format", "kitti")
+    fails(capsys, "--relations goes with --model", tmp_path / "e.json", *arguments)
 
 
 def test_domain_beside_a_model(capsys, street, tmp_path):

@@ -81,6 +81,19 @@ def test_metadata_tells_everything_needed_to_run(exported, domain):
     assert (camera["width"], camera["height"]) == (480, 320)
     assert camera["K"][0][0] == 500
     assert (meta["calibrated"], meta["box"]) == ("true", "visible")
+    assert meta["relations"] == "learned"
+
+
+def test_who_decides_relations_is_kept_or_refused(exported, domain, tmp_path, monkeypatch):
+    network, _ = exported
+    written = {}
+    monkeypatch.setattr("sim2sg_core.model.export._write", lambda network, path, metadata: written.update(metadata))
+    monkeypatch.setattr("sim2sg_core.model.export.check_parity", lambda *a: None)
+    export_onnx(network, domain, tmp_path / "m.onnx", relations="both")
+    assert written["relations"] == "both"
+    with pytest.raises(Sim2SGError, match="'auto' is not known: use one of learned, rule, both"):
+        export_onnx(network, domain, tmp_path / "other.onnx", relations="auto")
+    assert not (tmp_path / "other.onnx").exists()
 
 
 def test_the_check_sees_a_model_that_differs(exported):

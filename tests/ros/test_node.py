@@ -162,6 +162,36 @@ def test_thresholds_change_at_run_time_and_empty_graphs_are_published(camera: Ca
     assert camera.shoot().objects
 
 
+def test_rules_decide_relations_when_told_to(camera: Camera) -> None:
+    def put(name: str, value: float | str) -> bool:
+        word = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=value)
+        return set_parameter(camera.peer, name, number_value(value) if isinstance(value, float) else word).successful
+
+    def scores() -> list[float]:
+        return [relation.score for relation in camera.shoot(image(5)).relations]
+
+    publisher = camera.peer.publisher(CameraInfo, "/cam/camera_info")
+    camera.peer.spin_until(publisher.get_subscription_count)
+    camera.peer.spin_for(0.3)
+    publisher.publish(camera_info())
+    camera.peer.spin_for(0.3)
+    before = {"relation_threshold": 0.5, "camera_height": math.nan, "camera_pitch": math.nan, "relations": "auto"}
+    assert all([put("relation_threshold", 0.0), put("camera_height", 5.0), put("camera_pitch", 0.4)])
+    learned = scores()
+    assert put("relations", "learned")
+    assert scores() == learned, "what the model says"
+    assert put("relations", "rule")
+    by_rule = scores()
+    assert by_rule and by_rule != learned
+    assert put("camera_height", math.nan)
+    assert scores() == learned, "no ground is known"
+    assert not put("relations", "rules")
+    assert all(put(name, value) for name, value in before.items())
+    publisher.publish(CameraInfo(width=96, height=64, k=[math.nan] * 9))
+    camera.peer.spin_for(0.3)
+    camera.peer.node.destroy_publisher(publisher)
+
+
 def test_every_parameter_is_described(camera: Camera) -> None:
     names = list(TABLE)
     answer = camera.peer.call(DescribeParameters, "/sim2sg/describe_parameters", names=names)

@@ -45,6 +45,7 @@ def test_the_yaml_holds_every_parameter_with_its_default_and_a_comment() -> None
         ("object_threshold", math.nan, "range"),
         ("camera_pitch", 3.0, "range"),
         ("transport", "theora", "auto, raw, compressed"),
+        ("relations", "rules", "auto, learned, rule, both"),
         ("threads", -1, "range"),
     ],
 )

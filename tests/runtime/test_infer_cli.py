@@ -98,6 +98,21 @@ def test_a_log_with_its_camera(sim2sg, model, log, tmp_path):
         assert all(set(o["pose"]) == {"position", "yaw", "size"} for o in record["objects"])
 
 
+def test_who_decides_relations(sim2sg, model, log, tmp_path):
+    def relations(*words):
+        result = sim2sg("infer", "--model", model, "--log", log, "--out", tmp_path / "g.json", "--max", 1, *words)
+        assert result.returncode == 0, result.stderr
+        return [r.score for r in load_graphs(tmp_path / "g.json")[1][0].relations]
+
+    mount = ("--camera-height", 1.5, "--camera-pitch", 10)
+    learned = relations(*mount)
+    assert relations(*mount, "--relations", "learned") == learned
+    by_rule, by_both = relations(*mount, "--relations", "rule"), relations(*mount, "--relations", "both")
+    assert len(by_rule) == 10 and len(by_both) == 7, "five pairs of the network, one of them padding"
+    assert by_rule != learned != by_both != by_rule
+    assert relations("--relations", "rule") == learned, "there is no ground"
+
+
 def test_several_logs_in_one_file(sim2sg, model, log, tmp_path):
     with bag(tmp_path / "second", "sqlite3") as b:
         b.compressed("/cam/image_raw/compressed", picture(), T0 - 5)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Camera, Placement, PredicateRule, derive_relations
-from sim2sg_core.scene.relations import rule_matrix
+from sim2sg_core.scene.relations import RULES as ALL_RULES
+from sim2sg_core.scene.relations import rule_matrix, soft_rule_matrix
 
 LEFT, FRONT = PredicateRule("left_of", "left_of", 0.2), PredicateRule("in_front_of", "in_front_of", 0.2)
 CAMERA = Camera.from_mount(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), 5.0, 0.4, 0.1)
@@ -81,3 +82,91 @@ def test_placement_and_pose_are_inverse(yaw, x, y):
     q = Placement.from_pose("thing", p.to_pose(CAMERA), CAMERA)
     assert np.allclose(p.position, q.position) and np.allclose(p.size, q.size)
     assert np.isclose(np.cos(p.yaw - q.yaw), 1)
+
+
+# ---- rules on uncertain positions ----
+
+RULES = [PredicateRule(name, name, margin) for name, margin in zip(ALL_RULES, (0.2, 0.2, 0.05, 0.05, 0.0))]
+
+
+def crowd(seed: int, count: int = 6) -> list[Placement]:
+    """Tables and things of all sizes: some far apart, some on, under or close to a table."""
+    rng = np.random.default_rng(seed)
+    placements: list[Placement] = []
+    for i in range(count):
+        size, yaw = rng.uniform(0.2, 1.8, 3), rng.uniform(-3, 3)
+        spot = np.array([rng.uniform(2, 8), rng.uniform(-3, 3), 0.0])
+        if i % 3:  # relate it to the table before
+            table = placements[i - i % 3]
+            spot = table.position + [
+                *rng.uniform(-0.5, 0.5, 2),
+                table.size[2] * (i % 3 == 1) + rng.uniform(-0.07, 0.07),
+            ]
+        placements.append(Placement("thing", spot, yaw, size))
+    return placements
+
+
+def spreads(seed: int, count: int, scale: float) -> np.ndarray:
+    root = np.random.default_rng(seed + 1).normal(0, scale, (count, 3, 3))
+    return root @ root.transpose(0, 2, 1)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.name)
+def test_without_uncertainty_the_soft_rule_is_the_rule(rule):
+    seen = set()
+    for seed in range(30):
+        placements = crowd(seed)
+        truth = rule_matrix(placements, rule)
+        if rule.rule == "next_to":
+            truth = truth | truth.T
+        soft = soft_rule_matrix(placements, spreads(seed, len(placements), 1e-7), rule)
+        np.testing.assert_allclose(soft, truth, atol=1e-9)
+        np.testing.assert_allclose(soft_rule_matrix(placements, np.zeros((6, 3, 3)), rule), truth, atol=1e-9)
+        seen |= set(truth.ravel().tolist())
+    assert seen == {False, True}
+
+
+@given(seed=st.integers(0, 10**6), scale=st.floats(0, 5), margin=st.floats(0, 2))
+def test_soft_rules_are_probabilities_and_directions_exclude_each_other(seed, scale, margin):
+    placements = crowd(seed)
+    covariances = spreads(seed, len(placements), scale)
+    for name in ALL_RULES:
+        chance = soft_rule_matrix(placements, covariances, PredicateRule(name, name, margin))
+        assert ((chance >= 0) & (chance <= 1)).all()
+        assert not chance.diagonal().any()
+        if name in ("left_of", "in_front_of"):
+            assert (chance + chance.T <= 1 + 1e-12).all()
+        if name == "next_to":
+            np.testing.assert_allclose(chance, chance.T)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.name)
+def test_a_soft_rule_is_how_often_the_rule_holds(rule):
+    """Against 1,500 draws of the positions. The distance of next_to is linearised, which these spreads allow."""
+    rng = np.random.default_rng(3)
+    placements = crowd(4)
+    stds = rng.uniform(0.02, 0.15, len(placements))
+    often = np.zeros((6, 6))
+    for _ in range(1500):
+        moved = [
+            Placement("thing", p.position + rng.normal(0, std, 3), p.yaw, p.size)
+            for p, std in zip(placements, stds, strict=True)
+        ]
+        truth = rule_matrix(moved, rule)
+        often += truth | truth.T if rule.rule == "next_to" else truth
+    chance = soft_rule_matrix(placements, stds[:, None, None] ** 2 * np.eye(3), rule)
+    assert ((chance > 0.02) & (chance < 0.98)).any(), "something is uncertain"
+    np.testing.assert_allclose(chance, often / 1500, atol=0.05)
+
+
+def test_the_soft_rule_of_two_objects_by_hand():
+    """0.5 m apart along the axis, margin 0.2, deviations 0.18 and 0.24: 0.3 / 0.3 = one deviation."""
+    covariances = np.array([np.diag([9.0, 0.18**2, 9.0]), np.diag([9.0, 0.24**2, 9.0])])
+    chance = soft_rule_matrix([place(5, 0.5), place(6, 0.0)], covariances, LEFT)
+    assert chance[0, 1] == pytest.approx(0.841345, abs=1e-6)
+    assert chance[1, 0] == pytest.approx(0.009815, abs=1e-6), "0.7 / 0.3 deviations the other way"
+
+
+def test_unknown_soft_rule_is_named():
+    with pytest.raises(Sim2SGError, match="left_of"):
+        soft_rule_matrix([place(1, 1)], np.zeros((1, 3, 3)), PredicateRule("near", "near", 0.1))
