@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -10,11 +11,18 @@ import numpy as np
 from sim2sg_core.domains import Domain
 from sim2sg_core.learning.config import AugmentConfig
 from sim2sg_core.learning.examples import Example, place
+from sim2sg_core.learning.style import restyle
 from sim2sg_core.runtime.preprocessing import PADDING, letterbox
 
 
 def augment(
-    example: Example, domain: Domain, config: AugmentConfig, width: int, height: int, rng: np.random.Generator
+    example: Example,
+    domain: Domain,
+    config: AugmentConfig,
+    width: int,
+    height: int,
+    rng: np.random.Generator,
+    styles: Sequence[np.ndarray] = (),
 ) -> Example:
     """Brings an image to the network's size with random geometry and colours.
 
@@ -25,7 +33,16 @@ def augment(
         width: Network input, pixels.
         height: Network input, pixels.
         rng: Decides everything.
+        styles: Images to take the look from, (h, w, 3) uint8 each.
     """
+    example = reshape(example, domain, config, width, height, rng)
+    return dataclasses.replace(example, image=distort(example.image, config, rng, styles))
+
+
+def reshape(
+    example: Example, domain: Domain, config: AugmentConfig, width: int, height: int, rng: np.random.Generator
+) -> Example:
+    """Brings an image to the network's size with random geometry; colours stay. Arguments as of `augment`."""
     if rng.random() < config.zoom:
         low, high = np.log(config.zoom_range)
         example = crop(example, float(np.exp(rng.uniform(low, high))), rng.random(2), width, height)
@@ -33,7 +50,7 @@ def augment(
         example = fit(example, width, height)
     if rng.random() < config.flip:
         example = flip(example, domain)
-    return dataclasses.replace(example, image=distort(example.image, config, rng))
+    return example
 
 
 def fit(example: Example, width: int, height: int) -> Example:
@@ -98,8 +115,12 @@ def flip(example: Example, domain: Domain) -> Example:
     )
 
 
-def distort(image: np.ndarray, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+def distort(
+    image: np.ndarray, config: AugmentConfig, rng: np.random.Generator, styles: Sequence[np.ndarray] = ()
+) -> np.ndarray:
     """Changes colours and quality of an image; geometry stays. Further distortions belong here."""
+    if config.style > 0 and styles and rng.random() < config.style:
+        image = restyle(image, styles, rng)
     if config.colour > 0 and rng.random() < 0.8:
         image = colours(image, config.colour, rng)
     if rng.random() < config.blur:

@@ -22,21 +22,86 @@ class AugmentConfig:
         noise: Probability of noise.
         jpeg: Probability of JPEG artefacts.
         cutout: Probability of blanked rectangles.
+        style: Probability that a labelled image takes over colours or low frequencies of a real one.
     """
 
     flip: float = 0.5
     zoom: float = 0.5
-    zoom_range: tuple[float, float] = (0.8, 1.5)
+    zoom_range: tuple[float, float] = (0.5, 1.6)
     colour: float = 1.0
     blur: float = 0.2
     noise: float = 0.3
     jpeg: float = 0.2
     cutout: float = 0.2
+    style: float = 0.0
 
     @classmethod
     def none(cls) -> AugmentConfig:
         """Leaves the images as they are."""
         return cls(flip=0, zoom=0, colour=0, blur=0, noise=0, jpeg=0, cutout=0)
+
+    @classmethod
+    def weak(cls) -> AugmentConfig:
+        """Mirrors and mild zooms alone: colours and quality stay as they were rendered."""
+        return cls(zoom_range=(0.9, 1.15), colour=0, blur=0, noise=0, jpeg=0, cutout=0)
+
+    def validate(self) -> None:
+        """Raises Sim2SGError where a number is out of its range."""
+        for name in ("flip", "zoom", "blur", "noise", "jpeg", "cutout", "style"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise Sim2SGError(f"augment.{name} is {getattr(self, name)}: a probability lies in [0, 1]")
+
+
+@dataclass(frozen=True)
+class AlignConfig:
+    """What real images without labels add to training. Each part is absent when its number is 0.
+
+    Attributes:
+        feature: Strength of the alignment of features: factor of the reversed gradient.
+        prediction: Strength of the alignment of predictions, likewise.
+        teacher: Weight of what the averaged network teaches on real images.
+        warm_up: Optimiser steps before gradients are reversed; real images are not even read for it before.
+        real_batch: Unlabelled images per step, beside the labelled ones, for the alignment without a teacher;
+            None takes half a batch. With a teacher its images serve.
+        real_share: With a teacher, the share of a step's images that are real ones; the rest are labelled.
+            So a step costs as many taught images with a teacher as without.
+        class_thresholds: (C,) scores above which the teacher's objects teach boxes and 3D; () takes
+            `thresholds.CLASS_THRESHOLD` for all.
+        predicate_thresholds: (P,) probabilities at which the teacher is least sure of a predicate; () takes
+            `thresholds.PREDICATE_THRESHOLD` for all.
+    """
+
+    feature: float = 0.0
+    prediction: float = 0.0
+    teacher: float = 0.0
+    warm_up: int = 0
+    real_batch: int | None = None
+    real_share: float = 0.5
+    class_thresholds: tuple[float, ...] = ()
+    predicate_thresholds: tuple[float, ...] = ()
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether a domain classifier is on."""
+        return self.feature > 0 or self.prediction > 0
+
+    @property
+    def on(self) -> bool:
+        """Whether training needs real images for it."""
+        return self.adversarial or self.teacher > 0
+
+    def validate(self) -> None:
+        """Raises Sim2SGError where a number is out of its range."""
+        for name in ("feature", "prediction", "teacher", "warm_up"):
+            if getattr(self, name) < 0:
+                raise Sim2SGError(f"align.{name} is {getattr(self, name)}: it must not be negative")
+        if self.real_batch is not None and self.real_batch < 1:
+            raise Sim2SGError(f"align.real_batch is {self.real_batch}: it must be at least 1")
+        if not 0 < self.real_share < 1:
+            raise Sim2SGError(f"align.real_share is {self.real_share}: it must lie between 0 and 1")
+        for name in ("class_thresholds", "predicate_thresholds"):
+            if not all(0 <= value <= 1 for value in getattr(self, name)):
+                raise Sim2SGError(f"align.{name} is {getattr(self, name)}: each must lie in [0, 1]")
 
 
 @dataclass(frozen=True)
@@ -56,6 +121,7 @@ class TrainConfig:
         clip: Largest norm of the gradient.
         ema: Decay of the averaged weights; 0 turns averaging off.
         augment: Image augmentation.
+        align: What real images without labels add; nothing unless asked for.
         seed: The order of the images and their augmentation are a function of it and the step alone.
         device: torch device.
         amp: Mixed precision (bfloat16) on CUDA devices.
@@ -75,6 +141,7 @@ class TrainConfig:
     clip: float = 10.0
     ema: float = 0.998
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    align: AlignConfig = field(default_factory=AlignConfig)
     seed: int = 0
     device: str = "cpu"
     amp: bool = True
@@ -101,6 +168,12 @@ class TrainConfig:
                 raise Sim2SGError(f"{name} is {getattr(self, name)}: it must lie in [0, 1]")
         if not 0 <= self.ema < 1:
             raise Sim2SGError(f"ema is {self.ema}: it must lie in [0, 1)")
+        self.augment.validate()
+        self.align.validate()
+        if self.align.teacher > 0 and self.ema == 0:
+            raise Sim2SGError("align.teacher needs the averaged weights: set ema above 0, e.g. 0.998")
+        if self.align.teacher > 0 and self.batch < 2:
+            raise Sim2SGError("batch is 1: with align.teacher a step needs a labelled and a real image; make it 2")
         import torch
 
         try:
@@ -110,13 +183,41 @@ class TrainConfig:
         if device.type == "cuda" and not torch.cuda.is_available():
             raise Sim2SGError("device cuda: torch sees no NVIDIA GPU here; use --device cpu")
 
+    @property
+    def labelled(self) -> int:
+        """Labelled images per step."""
+        if self.align.teacher == 0:
+            return self.batch
+        return min(max(self.batch - round(self.batch * self.align.real_share), 1), self.batch - 1)
+
+    def unlabelled(self, step: int) -> int:
+        """Real images of a step."""
+        if self.align.teacher > 0:
+            return self.batch - self.labelled
+        if self.align.adversarial and step >= self.align.warm_up:
+            return self.align.real_batch or max(1, self.batch // 2)
+        return 0
+
+    @property
+    def needs_real(self) -> bool:
+        """Whether any switch asks for real images."""
+        return self.align.on or self.augment.style > 0
+
     def to_json(self) -> dict[str, Any]:
         """Returns JSON-ready data."""
         return dataclasses.asdict(self)
 
     def identity(self) -> dict[str, Any]:
-        """Returns the settings that all parts of one run must share."""
-        return {k: _plain(v) for k, v in self.to_json().items() if k not in self.FREE}
+        """Returns the settings that all parts of one run must share.
+
+        What is off leaves no trace, so that runs from before there was such a switch can go on.
+        """
+        settings = {k: _plain(v) for k, v in self.to_json().items() if k not in self.FREE}
+        if not self.align.on:
+            del settings["align"]
+        if self.augment.style == 0:
+            del settings["augment"]["style"]
+        return settings
 
 
 def _plain(value: Any) -> Any:

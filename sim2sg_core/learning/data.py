@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ from sim2sg_core.model.losses import Targets
 from sim2sg_core.scene import SceneGraph
 
 GOLDEN = (5**0.5 - 1) / 2
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +80,11 @@ class Batches:
         domain: Domain,
         model: ModelConfig,
         config: TrainConfig,
+        styles: Sequence[np.ndarray] = (),
     ) -> None:
         """Prepares batches from `sources`: records and the share of images drawn from them.
+
+        `styles` are images whose look is given to some (`augment.style`).
 
         Raises:
             Sim2SGError: No data set, or no positive share.
@@ -89,7 +94,7 @@ class Batches:
             raise Sim2SGError("training needs at least one data set with a share above 0")
         self.sources = [records for records, _ in sources]
         self.shares = shares / shares.sum()
-        self.domain, self.model, self.config = domain, model, config
+        self.domain, self.model, self.config, self.styles = domain, model, config, styles
 
     def record(self, position: int) -> Record:
         """Returns the record at one position of the endless sequence of images."""
@@ -104,32 +109,33 @@ class Batches:
     def batch(self, step: int) -> Targets:
         """Builds the batch of one step."""
         examples = []
-        for i in range(self.config.batch):
-            position = step * self.config.batch + i
+        for i in range(self.config.labelled):
+            position = step * self.config.labelled + i
             rng = np.random.default_rng([self.config.seed, 2, position])
             record = self.record(position)
             example = to_example(record.image(), record.graph, self.domain)
             size = self.model.width, self.model.height
-            examples.append(augment(example, self.domain, self.config.augment, *size, rng))
+            examples.append(augment(example, self.domain, self.config.augment, *size, rng, self.styles))
         return make_targets(examples, self.model)
 
-    def stream(self, start: int, stop: int) -> Iterator[Targets]:
-        """Yields the batches of steps start … stop - 1, prepared ahead by `workers` threads.
 
-        Threads do: decoding and resizing leave Python's lock alone.
-        """
-        cv2.setNumThreads(1)  # OpenCV's own threads would fight torch's over the cores
-        if self.config.workers == 0:
+def prepared(make: Callable[[int], T], start: int, stop: int, workers: int) -> Iterator[T]:
+    """Yields what `make` returns for steps start … stop - 1, prepared ahead by `workers` threads.
+
+    Threads do: decoding and resizing leave Python's lock alone.
+    """
+    cv2.setNumThreads(1)  # OpenCV's own threads would fight torch's over the cores
+    if workers == 0:
+        for step in range(start, stop):
+            yield make(step)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        ahead: deque[Future[T]] = deque()
+        try:
             for step in range(start, stop):
-                yield self.batch(step)
-            return
-        with ThreadPoolExecutor(self.config.workers) as pool:
-            ahead: deque[Future[Targets]] = deque()
-            try:
-                for step in range(start, stop):
-                    while len(ahead) < self.config.workers + 2 and step + len(ahead) < stop:
-                        ahead.append(pool.submit(self.batch, step + len(ahead)))
-                    yield ahead.popleft().result()
-            finally:
-                for future in ahead:
-                    future.cancel()
+                while len(ahead) < workers + 2 and step + len(ahead) < stop:
+                    ahead.append(pool.submit(make, step + len(ahead)))
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()

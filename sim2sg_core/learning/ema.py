@@ -1,4 +1,4 @@
-"""Exponential moving average of the weights: the model that is used and, later, the teacher."""
+"""Exponential moving average of the weights: the model that is used, and the teacher."""
 
 from __future__ import annotations
 

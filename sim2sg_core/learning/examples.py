@@ -12,6 +12,8 @@ from sim2sg_core.scene import Camera, SceneGraph
 
 MAX_CUT = 0.3
 """An object of whose box less than this share is left in a crop is ignored."""
+MIN_SIDE = 4.0
+"""So is one whose box has become smaller than this, pixels: one cell of the network's map."""
 
 
 @dataclass(eq=False)
@@ -90,7 +92,8 @@ def to_example(image: np.ndarray, graph: SceneGraph, domain: Domain) -> Example:
 def place(example: Example, canvas: np.ndarray, scale: tuple[float, float], shift: tuple[float, float]) -> Example:
     """Moves the labels to where the image went: u' = scale * u + shift.
 
-    Boxes are clipped to the canvas; objects of which little is left are ignored, those outside it dropped.
+    Boxes are clipped to the canvas; objects of which little is left, or which have become tiny, are ignored, those
+    outside it dropped.
 
     Args:
         example: Labels in the pixels of the old image.
@@ -115,7 +118,7 @@ def place(example: Example, canvas: np.ndarray, scale: tuple[float, float], shif
         ),
         boxes=boxes[kept],
         labels=example.labels[kept],
-        ignored=(example.ignored | (left < MAX_CUT))[kept],
+        ignored=(example.ignored | (left < MAX_CUT) | ((boxes[:, 2:] - boxes[:, :2]).min(axis=1) < MIN_SIDE))[kept],
         centres=(example.centres * s + t)[kept],
         depths=example.depths[kept],
         sizes=example.sizes[kept],

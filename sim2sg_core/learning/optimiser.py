@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import torch
+from torch import nn
 
 from sim2sg_core.learning.config import TrainConfig
 from sim2sg_core.model.network import SceneGraphNetwork
@@ -18,8 +19,13 @@ def frozen_blocks(network: SceneGraphNetwork, config: TrainConfig) -> int:
     return len(network.backbone.blocks) // 4 if network.backbone.pretrained else 0
 
 
-def make_optimiser(network: SceneGraphNetwork, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW in four groups: pretrained or not, matrices (decayed) or not. `scale` multiplies the rate."""
+def make_optimiser(
+    network: SceneGraphNetwork, config: TrainConfig, discriminators: nn.Module | None = None
+) -> torch.optim.Optimizer:
+    """AdamW in four groups: pretrained or not, matrices (decayed) or not. `scale` multiplies the rate.
+
+    Domain classifiers, if any, are one more group.
+    """
     slow = config.backbone_rate if network.backbone.pretrained else 1.0
     groups: dict[tuple[float, float], list[Any]] = {}
     for name, parameter in network.named_parameters():
@@ -29,10 +35,13 @@ def make_optimiser(network: SceneGraphNetwork, config: TrainConfig) -> torch.opt
                 config.weight_decay if parameter.dim() > 1 else 0.0,
             )
             groups.setdefault(key, []).append(parameter)
-    return torch.optim.AdamW(
-        [{"params": p, "scale": scale, "weight_decay": decay} for (scale, decay), p in groups.items()],
-        lr=config.learning_rate,
-    )
+    listed: list[dict[str, Any]] = [
+        {"params": p, "scale": scale, "weight_decay": decay} for (scale, decay), p in groups.items()
+    ]
+    judges = [] if discriminators is None else list(discriminators.parameters())
+    if judges:
+        listed.append({"params": judges, "scale": 1.0, "weight_decay": config.weight_decay})
+    return torch.optim.AdamW(listed, lr=config.learning_rate)
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:

@@ -6,20 +6,50 @@ import torch
 from torch import Tensor
 
 from sim2sg_core.learning.config import TrainConfig
-from sim2sg_core.learning.task import task_losses
+from sim2sg_core.learning.real import RealBatch
+from sim2sg_core.learning.task import dense_maps, task_losses
+from sim2sg_core.learning.unlabelled import Unlabelled
+from sim2sg_core.model.heads import Dense
 from sim2sg_core.model.losses import WEIGHTS, Targets
 from sim2sg_core.model.network import SceneGraphNetwork
 
 
 def train_step(
-    network: SceneGraphNetwork, optimiser: torch.optim.Optimizer, synthetic: Targets, config: TrainConfig
+    network: SceneGraphNetwork,
+    optimiser: torch.optim.Optimizer,
+    synthetic: Targets,
+    config: TrainConfig,
+    real: RealBatch | None = None,
+    unlabelled: Unlabelled | None = None,
+    step: int = 0,
 ) -> dict[str, Tensor]:
-    """Takes one optimiser step. Returns the unweighted losses, their weighted sum and the gradient's norm."""
+    """Takes one optimiser step. Returns the unweighted losses, their weighted sum and the gradient's norm.
+
+    Args:
+        network: Is taught.
+        optimiser: Of it and of the domain classifiers.
+        synthetic: Labelled images.
+        config: Settings.
+        real: Images without labels, if the step has any.
+        unlabelled: What to do with them.
+        step: The number of steps taken before.
+    """
     amp = config.amp and synthetic.image.device.type == "cuda"
-    losses = task_losses(network, synthetic, amp)
-    total = torch.stack([WEIGHTS[name] * value for name, value in losses.items()]).sum()
+    if real is None or unlabelled is None:
+        losses = task_losses(network, dense_maps(network, synthetic.image, amp), synthetic)
+        total = torch.stack([WEIGHTS[name] * value for name, value in losses.items()]).sum()
+    else:
+        # One batch of both: the network is run, and its gradient found, once.
+        dense = dense_maps(network, torch.cat([synthetic.image, real.strong]), amp)
+        labelled = Dense(*(field[: len(synthetic.image)] for field in dense))
+        losses = task_losses(network, labelled, synthetic)
+        total = torch.stack([WEIGHTS[name] * value for name, value in losses.items()]).sum()
+        more, values = unlabelled.losses(network, dense, synthetic.intrinsics, real, step, amp)
+        total, losses = total + more, losses | values
     optimiser.zero_grad(set_to_none=True)
     total.backward()
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
+    if unlabelled is not None and unlabelled.discriminators:
+        torch.nn.utils.clip_grad_norm_(unlabelled.discriminators.parameters(), config.clip)
     optimiser.step()
     return {"loss": total.detach(), **{k: v.detach() for k, v in losses.items()}, "gradient": norm}

@@ -17,11 +17,15 @@ from sim2sg_core.model.losses import (
 from sim2sg_core.model.network import SceneGraphNetwork
 
 
-def task_losses(network: SceneGraphNetwork, synthetic: Targets, amp: bool = False) -> dict[str, Tensor]:
-    """Computes the losses of a labelled batch, each unweighted."""
-    with torch.autocast(synthetic.image.device.type, torch.bfloat16, enabled=amp):
-        dense = network.dense(synthetic.image)
-    dense = Dense(*(field.float() for field in dense))
+def dense_maps(network: SceneGraphNetwork, image: Tensor, amp: bool = False) -> Dense:
+    """Runs the convolutions on (B, H, W, 3) uint8, in mixed precision or not; float32 maps."""
+    with torch.autocast(image.device.type, torch.bfloat16, enabled=amp):
+        dense = network.dense(image)
+    return Dense(*(field.float() for field in dense))
+
+
+def task_losses(network: SceneGraphNetwork, dense: Dense, synthetic: Targets) -> dict[str, Tensor]:
+    """Computes the losses of a labelled batch, each unweighted, from its maps."""
     losses = {"heat": heat_loss(dense.heat, synthetic.heat, synthetic.heat_weight)}
     losses |= regression_losses(
         dense, synthetic, network.class_sizes, network.yaw_symmetry, network.config.typical_depth

@@ -69,7 +69,7 @@ class Backbone(nn.Module):
         """Loads pretrained weights; a backbone without any keeps its random ones."""
 
 
-class _Folded(nn.Sequential):
+class Folded(nn.Sequential):
     """Convolution with its batch normalisation folded in, and an optional ReLU6."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int, act: bool) -> None:
@@ -87,9 +87,9 @@ class _MBConv(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expand: int) -> None:
         super().__init__()
         hidden = inputs * expand
-        self.expand = _Folded(inputs, hidden, 1, 1, 1, True) if expand > 1 else nn.Identity()
-        self.depthwise = _Folded(hidden, hidden, kernel, stride, hidden, True)
-        self.project = _Folded(hidden, outputs, 1, 1, 1, False)
+        self.expand = Folded(inputs, hidden, 1, 1, 1, True) if expand > 1 else nn.Identity()
+        self.depthwise = Folded(hidden, hidden, kernel, stride, hidden, True)
+        self.project = Folded(hidden, outputs, 1, 1, 1, False)
         self.skip = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class Lite0(Backbone):
 
     def __init__(self) -> None:
         super().__init__()
-        blocks: list[nn.Module] = [_Folded(3, 32, 3, 2, 1, True)]
+        blocks: list[nn.Module] = [Folded(3, 32, 3, 2, 1, True)]
         inputs = 32
         for repeats, kernel, stride, expand, outputs in self.STAGES:
             for i in range(repeats):

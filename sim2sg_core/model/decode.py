@@ -38,6 +38,8 @@ class Objects(NamedTuple):
     """(B, K) observation angle, radians"""
     features: Tensor
     """(B, K, F) of the neck, at the object's cell"""
+    cells: Tensor
+    """(B, K) int64: the flat cell of the maps that says all this"""
 
 
 def decode(
@@ -91,7 +93,7 @@ def read_cells(
         N objects per image, scores 1, boxes not clipped.
     """
     columns = dense.heat.shape[3]
-    values = _gather_map(dense.regression, cells)
+    values = gather_map(dense.regression, cells)
     centre = torch.stack([cells % columns, cells // columns], dim=-1).to(values.dtype) + 0.5
     edges = torch.exp(values[..., Channels.BOX].clamp(-6.0, 6.0))
     boxes = torch.cat([centre - edges[..., :2], centre + edges[..., 2:]], dim=-1) * STRIDE
@@ -107,7 +109,8 @@ def read_cells(
         depth_stds=torch.exp(values[..., Channels.SPREAD].squeeze(-1).clamp(-5.0, 2.0)),
         sizes=torch.exp(values[..., Channels.SIZE].clamp(-2.0, 2.0)) * class_sizes[labels],
         alphas=alphas,
-        features=_gather_map(dense.features, cells),
+        features=gather_map(dense.features, cells),
+        cells=cells,
     )
 
 
@@ -160,7 +163,7 @@ def take(values: Tensor, index: Tensor) -> Tensor:
     return values.gather(1, index[..., None].expand(-1, -1, values.shape[2]))
 
 
-def _gather_map(dense: Tensor, cells: Tensor) -> Tensor:
+def gather_map(dense: Tensor, cells: Tensor) -> Tensor:
     """Reads (B, F, h, w) at (B, N) flat cells: (B, N, F)."""
     flat = dense.flatten(2)
     index = cells[:, None, :].expand(-1, flat.shape[1], -1)

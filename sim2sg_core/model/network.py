@@ -83,11 +83,15 @@ class SceneGraphNetwork(nn.Module):
             self.score_temperature.fill_(objects)
             self.relation_temperature.fill_(relations)
 
+    @staticmethod
+    def centred(image: Tensor) -> Tensor:
+        """Turns (B, H, W, 3) uint8 RGB into the backbone's (B, 3, H, W) zero-centred input."""
+        # A permuted NHWC image already lies in memory as channels_last wants it.
+        return (image.permute(0, 3, 1, 2).to(torch.float32) - 127.0) / 128.0
+
     def dense(self, image: Tensor) -> Dense:
         """Runs backbone, neck and dense heads on (B, H, W, 3) uint8 RGB."""
-        # A permuted NHWC image already lies in memory as channels_last wants it.
-        x = (image.permute(0, 3, 1, 2).to(torch.float32) - 127.0) / 128.0
-        return self.heads(self.neck(self.backbone(x, self.frozen_blocks)))
+        return self.heads(self.neck(self.backbone(self.centred(image), self.frozen_blocks)))
 
     def detect(self, dense: Dense) -> Objects:
         """Returns the best K objects of each image."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.learning.data import Record
+from sim2sg_core.learning.real import RealImage
 from sim2sg_core.scene import Camera, Placement, SceneGraph, SceneObject, derive_relations
+from sim2sg_core.synthesis.dataset import make_folders, write_annotations, write_frame
 
 TOY = {
     "name": "toy",
@@ -38,6 +42,31 @@ def domain() -> Domain:
 @pytest.fixture(scope="session")
 def records(domain: Domain) -> list[Record]:
     return [draw_scene(domain, np.random.default_rng([7, i]), f"{i:06}.png") for i in range(8)]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory, domain: Domain, records: list[Record]) -> Path:
+    """The records as a data set on disk."""
+    out = tmp_path_factory.mktemp("toy")
+    make_folders(out)
+    for index, record in enumerate(records):
+        write_frame(out, index, "", record.code, record.graph, {})
+    write_annotations(out, domain, len(records))
+    return out
+
+
+@pytest.fixture(scope="session")
+def real_images(tmp_path_factory, domain: Domain) -> list[RealImage]:
+    """Other scenes in another light, without labels."""
+    out = tmp_path_factory.mktemp("real")
+    images = []
+    for index in range(5):
+        record = draw_scene(domain, np.random.default_rng([8, index]), f"{index:06}.png")
+        path = out / record.name
+        cv2.imwrite(str(path), 255 - record.image() // 2)
+        assert record.graph.camera is not None
+        images.append(RealImage(path, record.graph.camera))
+    return images
 
 
 def draw_scene(domain: Domain, rng: np.random.Generator, name: str) -> Record:

@@ -11,15 +11,14 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.learning import AugmentConfig, TrainConfig, train
 from sim2sg_core.learning.augment import fit
-from sim2sg_core.learning.data import Batches, Record
+from sim2sg_core.learning.data import Batches
 from sim2sg_core.learning.ema import WeightAverage
 from sim2sg_core.learning.examples import to_example
 from sim2sg_core.learning.optimiser import learning_rate
 from sim2sg_core.learning.targets import make_targets
-from sim2sg_core.learning.task import task_losses
+from sim2sg_core.learning.task import dense_maps, task_losses
 from sim2sg_core.model import SceneGraphNetwork, build_network, load_checkpoint, load_network
 from sim2sg_core.scene.boxes import box_iou
-from sim2sg_core.synthesis.dataset import make_folders, write_annotations, write_frame
 
 GPU = torch.cuda.is_available()
 
@@ -27,16 +26,6 @@ GPU = torch.cuda.is_available()
 @pytest.fixture(autouse=True)
 def one_thread():
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, domain: Domain, records: list[Record]):
-    out = tmp_path_factory.mktemp("toy")
-    make_folders(out)
-    for index, record in enumerate(records):
-        write_frame(out, index, "", record.code, record.graph, {})
-    write_annotations(out, domain, len(records))
-    return out
 
 
 def settings(**changes) -> TrainConfig:
@@ -157,7 +146,7 @@ def test_a_mask_hides_what_is_ignored(records, domain):
     example = fit(to_example(records[0].image(), records[0].graph, domain), 128, 96)
     example.ignored[:] = True
     targets = make_targets([example], network.config)
-    losses = task_losses(network, targets)
+    losses = task_losses(network, dense_maps(network, targets.image), targets)
     assert all(math.isfinite(v.item()) for v in losses.values())
     assert all(losses[k].item() == 0 for k in ("box", "depth", "relations", "relations_found"))
     torch.stack(list(losses.values())).sum().backward()
