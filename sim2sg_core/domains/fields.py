@@ -5,9 +5,18 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 
@@ -99,3 +108,40 @@ def _singular(value: str) -> str:
 
 Identifier = Annotated[str, AfterValidator(_identifier)]
 ClassName = Annotated[Identifier, AfterValidator(_singular)]
+
+
+FINISHES = ("rubber", "metal", "paint", "plastic")
+Finish = Literal["rubber", "metal", "paint", "plastic"]
+
+
+def _finishes(value: Any) -> Any:
+    # Checked by hand: pydantic would report the mistakes of both members of the union.
+    if not isinstance(value, list | tuple | dict):
+        raise mistake(f"{value!r} is no list; write e.g. [rubber, metal], or shares: {{rubber: 0.7, metal: 0.3}}")
+    for place, name in enumerate(value):
+        if name not in FINISHES:
+            raise mistake(f"unknown finish; {nearest(name, FINISHES)}", name if isinstance(value, dict) else place)
+    if isinstance(value, dict):
+        for name, share in value.items():
+            if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < float("inf"):
+                raise mistake(f"{share!r} is no share; write a number from 0 up", name)
+        if value and sum(value.values()) <= 0:
+            raise mistake("all shares are 0; write how common each finish is")
+    return value
+
+
+Materials = Annotated[tuple[Finish, ...] | dict[Finish, float], BeforeValidator(_finishes)]
+
+
+def _found(value: str, info: ValidationInfo) -> str:
+    # Only a domain read from a file says where its images are; what a model carries along is taken as it is.
+    folder = (info.context or {}).get("folder")
+    if folder is None:
+        return value
+    path = (folder / value).resolve()
+    if not path.is_file():
+        raise mistake(f"no image {path}; give a path that is absolute or relative to this file")
+    return str(path)
+
+
+ImageFile = Annotated[str, AfterValidator(_found)]

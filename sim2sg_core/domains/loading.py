@@ -70,7 +70,7 @@ def load_domain(name_or_path: str | Path) -> Domain:
 
 
 def parse_domain(text: str, file: str) -> Domain:
-    """Reads a domain from YAML text; `file` names it in errors."""
+    """Reads a domain from YAML text; `file` names it in errors, and paths in it are relative to its folder."""
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -84,7 +84,7 @@ def parse_domain(text: str, file: str) -> Domain:
     lines: dict[Place, int] = {(): 1}
     data = _to_data(root, (), lines, file, ())
     try:
-        return Domain.model_validate(data)
+        return Domain.model_validate(data, context={"folder": Path(file).parent})
     except ValidationError as error:
         raise Sim2SGError(_first_mistake(error, lines, file)) from None
 

@@ -21,6 +21,8 @@ from sim2sg_core.domains.fields import (
     Count,
     Extent,
     Identifier,
+    ImageFile,
+    Materials,
     Metres,
     Range,
     Share,
@@ -52,6 +54,7 @@ class ClassSpec(Spec):
         size: Ranges of the extents, or
         sizes: exact [length, width, height] choices, metres; one of both is given.
         supports: What it may stand on: "ground" or names of classes.
+        frequency: How common the class is in prior scenes that draw classes freely, relative to the others.
         assets: Meshes of the class, by the names that the synthesis knows; empty means the class's own.
         yaw_symmetry: Order of the rotational symmetry about the vertical: 1 none, 2 (a table), 4 (a
             cube), 0 any angle looks the same (a sphere, a tree).
@@ -63,6 +66,7 @@ class ClassSpec(Spec):
     size: SizeSpec | None = None
     sizes: tuple[tuple[Metres, Metres, Metres], ...] = ()
     supports: tuple[str, ...] = Field((GROUND,), min_length=1)
+    frequency: Annotated[float, Strict(), Field(gt=0)] = 1.0
     assets: tuple[Identifier, ...] = ()
     yaw_symmetry: Literal[0, 1, 2, 4] = 1
     colours: tuple[Colour, ...] = ()
@@ -267,13 +271,20 @@ class AppearanceSpec(Spec):
         blur: Standard deviation of the lens's blur, pixels.
         jpeg: Quality of the compression, 1-100.
         fog: Extinction, 1/m.
+        tint: Strength of colour casts of lights, ground and sensor: 1 as is usual, 0 for none.
+        textured: Share of painted parts with a texture; None takes what is usual outdoors or in a studio.
         floors: Kinds of ground that the synthesis knows; empty means all that fit the layout.
         skies: Kinds of sky or backdrop; empty means all that fit.
         floor_colours: Base colours of the ground; empty leaves them to the synthesis.
         paints: Base colours of painted parts.
+        paint_shares: How common each of the paints is, relative to the others; empty makes all alike.
         paint_jitter: Standard deviation about a base colour, grey levels of 255.
         random_paint: Share of objects painted any colour at all.
-        materials: Finishes of painted parts: rubber, metal, paint, plastic; empty leaves it to the asset.
+        materials: Finishes of painted parts: rubber, metal, paint, plastic, all alike; or a share for each; empty
+            leaves it to the asset.
+        patches: Image files of textures by surface: "floor", or the palette of what they cover ("wall", "asphalt").
+            They change the brightness and tint of a colour about its mean and should tile without a seam.
+        patch_size: Size of one repeat of a patch on the floor, metres.
     """
 
     lights: Annotated[Count, AfterValidator(positive)] = (1, 2)
@@ -285,18 +296,26 @@ class AppearanceSpec(Spec):
     blur: Amount = (0.0, 0.8)
     jpeg: Annotated[Count, AfterValidator(positive)] = (60, 98)
     fog: Amount = (0.0, 0.0)
+    tint: Annotated[float, Strict(), Field(ge=0)] = 1.0
+    textured: Share | None = None
     floors: tuple[Identifier, ...] = ()
     skies: tuple[Identifier, ...] = ()
     floor_colours: tuple[Colour, ...] = ()
     paints: tuple[Colour, ...] = ()
+    paint_shares: tuple[Annotated[float, Strict(), Field(gt=0)], ...] = ()
     paint_jitter: Annotated[float, Strict(), Field(ge=0)] = 12.0
     random_paint: Share = 0.2
-    materials: tuple[Literal["rubber", "metal", "paint", "plastic"], ...] = ()
+    materials: Materials = ()
+    patches: dict[Identifier, tuple[ImageFile, ...]] = Field(default_factory=dict)
+    patch_size: Metres = 2.0
 
     @model_validator(mode="after")
     def _possible(self) -> AppearanceSpec:
         if self.jpeg[1] > 100:
             raise mistake("JPEG quality ends at 100", "jpeg")
+        if self.paint_shares and len(self.paint_shares) != len(self.paints):
+            given, wanted = len(self.paint_shares), len(self.paints)
+            raise mistake(f"{given} shares for {wanted} paints; write one for each of `paints`", "paint_shares")
         return self
 
 
@@ -313,7 +332,15 @@ class LabelSpec(Spec):
 
 
 class TrainingSpec(Spec):
-    """Defaults of training and adaptation; options of the command line win over them."""
+    """Defaults of training and adaptation; options of the command line win over them.
+
+    Attributes:
+        size_freedom: How far objects rebuilt from a log may leave the sizes of their class, as the standard
+            deviation of the logarithm. Small where the class's sizes are well known or the camera looks along the
+            ground, so that the log says little of sizes.
+        swap: Probability that an object rebuilt from a log is exchanged for one of another class: high where any
+            class may stand anywhere and a poor prior makes the network mistake classes.
+    """
 
     backbone: Literal["lite0", "small"] = "lite0"
     batch: Annotated[int, Strict(), Field(gt=0)] = 8
@@ -324,6 +351,8 @@ class TrainingSpec(Spec):
     round_frames: Annotated[int, Strict(), Field(gt=0)] = 1000
     round_steps: Annotated[int, Strict(), Field(gt=0)] = 500
     prior_share: Share = 0.25
+    size_freedom: Annotated[float, Strict(), Field(ge=0)] = 0.1
+    swap: Share = 0.05
 
 
 class Domain(Spec):

@@ -8,15 +8,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 
 from sim2sg_core.domains import Domain
+from sim2sg_core.domains.spec import AppearanceSpec
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.images import read_image
 from sim2sg_core.scene.layout import Layout
 from sim2sg_core.synthesis.meshes import Asset, Slot
 from sim2sg_core.synthesis.palettes import FAMILIES, any_color
 from sim2sg_core.synthesis.post import Sensor
 from sim2sg_core.synthesis.render_scene import Color, Fog, Light, Look, RenderScene, Sky, linear
+from sim2sg_core.synthesis.textures import SIZE
 
 FLOORS = {
     # name: (texture, range of repeat in metres, strength)
@@ -38,6 +45,7 @@ FLOORS = {
 STUDIO_FLOORS = ("plain", "plain", "plain", "speckle", "concrete", "mottle", "tiles", "wood", "ripples", "weave")
 STREET_FLOORS = ("grass", "grass", "grass", "soil", "gravel")
 SKIES = ("clear", "cloudy", "overcast")
+PATCHED = 0.9  # share of the parts with texture patches that get one
 
 
 @dataclass(frozen=True)
@@ -65,15 +73,19 @@ class Painter:
         paints: Base display colours (0–255) of the palette "paint"; empty takes the built-in family.
         jitter: Standard deviation about them, grey levels.
         anything: Share of painted parts of any colour at all.
+        paint_shares: How common each of `paints` is; empty makes all alike.
         materials: Finishes of painted parts; empty leaves it to the slots.
+        finish_shares: How common each of `materials` is; empty makes all alike.
         textured: Share of slots with a choice of textures that get one.
-        patches: Texture patches from a log by family name ("wall", "foliage", …): names of layers.
+        patches: Texture patches by family name ("wall", "foliage", …) or "floor": names of layers.
     """
 
     paints: tuple[tuple[int, int, int], ...] = ()
+    paint_shares: tuple[float, ...] = ()
     jitter: float = 12.0
     anything: float = 0.1
     materials: tuple[str, ...] = ()
+    finish_shares: tuple[float, ...] = ()
     textured: float = 0.9
     patches: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -115,12 +127,13 @@ class Painter:
             specular = rng.uniform(*family.specular) if family.specular else specular
             metallic = family.metallic if family.metallic is not None else metallic
         if slot.palette == "paint" and self.materials:
-            finish = FINISHES[self.materials[rng.integers(len(self.materials))]]
+            finish = FINISHES[_pick(self.materials, self.finish_shares, rng)]
             roughness, specular = rng.uniform(*finish.roughness), rng.uniform(*finish.specular)
             metallic = finish.metallic
-        choices = self.patches.get(slot.palette, ()) or slot.textures
+        patches = self.patches.get(slot.palette, ())
+        choices = patches or slot.textures
         texture = None
-        if choices and rng.random() < self.textured:
+        if choices and rng.random() < (PATCHED if patches else self.textured):
             texture = choices[rng.integers(len(choices))]
         scale = slot.texture_scale * float(rng.uniform(0.8, 1.25))
         return Look(
@@ -134,8 +147,17 @@ class Painter:
             return FAMILIES["paint"].draw(rng) if rng.random() >= self.anything else any_color(rng)
         if rng.random() < self.anything:
             return any_color(rng)
-        color = np.array(base[int(rng.integers(len(base)))], np.float64) + rng.normal(0, self.jitter, 3)
+        chosen = _pick(base, () if colours else self.paint_shares, rng)
+        color = np.array(chosen, np.float64) + rng.normal(0, self.jitter, 3)
         return np.asarray(np.clip(color, 2, 255) / 255)
+
+
+def _pick(choices: Sequence[Any], shares: Sequence[float], rng: np.random.Generator) -> Any:
+    """Draws one of the choices; without shares all are alike."""
+    if not shares:
+        return choices[int(rng.integers(len(choices)))]
+    edges = np.cumsum(shares)
+    return choices[min(int(np.searchsorted(edges, rng.random() * edges[-1], side="right")), len(choices) - 1)]
 
 
 @dataclass(frozen=True)
@@ -175,16 +197,45 @@ class Appearance:
         )
 
 
+def patch_names(surface: str, count: int) -> tuple[str, ...]:
+    """Returns the names of a surface's texture layers, in the order of its image files."""
+    return tuple(f"{surface} patch {k}" for k in range(count))
+
+
+def load_patches(spec: AppearanceSpec) -> dict[str, np.ndarray]:
+    """Reads the texture patches of a domain.
+
+    Returns:
+        (SIZE, SIZE, 3) uint8 RGB by the name of its layer.
+
+    Raises:
+        Sim2SGError: A surface that nothing has, or an image that is missing or unreadable.
+    """
+    surfaces = ("floor", *FAMILIES)
+    made = {}
+    for surface, files in spec.patches.items():
+        if surface not in surfaces:
+            raise Sim2SGError(f"appearance.patches: unknown surface {surface!r}; known: {', '.join(surfaces)}")
+        for name, file in zip(patch_names(surface, len(files)), files, strict=True):
+            if not Path(file).is_file():
+                raise Sim2SGError(f"appearance.patches.{surface}: no image {file}; put it back or correct its path")
+            made[name] = cv2.resize(read_image(file), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return made
+
+
 def sample_appearance(domain: Domain, rng: np.random.Generator) -> Appearance:
     """Draws how one frame looks."""
     spec = domain.appearance
     outdoors = domain.layout.type == "street" and "backdrop" not in spec.skies
     painter = Painter(
         paints=spec.paints,
+        paint_shares=spec.paint_shares,
         jitter=spec.paint_jitter,
         anything=spec.random_paint,
-        materials=spec.materials,
-        textured=0.95 if outdoors else 0.06,
+        materials=tuple(spec.materials),
+        finish_shares=tuple(spec.materials.values()) if isinstance(spec.materials, dict) else (),
+        textured=spec.textured if spec.textured is not None else 0.95 if outdoors else 0.06,
+        patches={surface: patch_names(surface, len(files)) for surface, files in spec.patches.items()},
     )
     exposure = float(2 ** rng.uniform(*spec.exposure))
     ambient = float(rng.uniform(*spec.ambient))
@@ -197,10 +248,10 @@ def sample_appearance(domain: Domain, rng: np.random.Generator) -> Appearance:
 def sample_sensor(domain: Domain, rng: np.random.Generator, outdoors: bool) -> Sensor:
     """Draws the camera's faults."""
     spec = domain.appearance
-    warm = rng.normal(0, 0.025)
+    warm, green = spec.tint * rng.normal(0, 0.025), spec.tint * rng.normal(0, 0.01)
     return Sensor(
         saturation=float(rng.uniform(*spec.saturation)),
-        balance=(float(1 + warm), float(1 + rng.normal(0, 0.01)), float(1 - warm)),
+        balance=(float(1 + warm), float(1 + green), float(1 - warm)),
         contrast=float(rng.uniform(0.95, 1.6) if outdoors else rng.uniform(0.9, 1.1)),
         noise=float(rng.uniform(*spec.noise)),
         grain=float(rng.choice([0.0, 0.6])),
@@ -216,13 +267,16 @@ def _floor_look(domain: Domain, rng: np.random.Generator, floor: str) -> Look:
     texture, scales, strength = FLOORS.get(floor, FLOORS["plain"])
     if spec.floor_colours:
         color = np.array(spec.floor_colours[rng.integers(len(spec.floor_colours))], float)
-        color = np.clip(color + rng.normal(0, 10) + rng.normal(0, 3, 3), 10, 250) / 255
+        color = np.clip(color + rng.normal(0, 10) + spec.tint * rng.normal(0, 3, 3), 10, 250) / 255
     elif floor in FAMILIES:
         color = FAMILIES[floor].draw(rng)
     else:
         color = (
             any_color(rng) if rng.random() < 0.15 else np.clip(rng.uniform(0.35, 0.75) + rng.normal(0, 0.02, 3), 0, 1)
         )
+    if patches := spec.patches.get("floor", ()):
+        names = patch_names("floor", len(patches))
+        texture, scales, strength = names[int(rng.integers(len(names)))], (spec.patch_size, spec.patch_size), 1.0
     return Look(
         linear(color),
         roughness=float(rng.uniform(0.45, 0.95)),
@@ -247,7 +301,7 @@ def _studio(domain: Domain, rng: np.random.Generator, ambient: float, floor: str
         azimuth = rng.uniform(-np.pi, np.pi)
         reach = rng.uniform(0.45, 1.1) * middle
         away = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
-        tint = 1 + rng.normal(0, 0.04) * np.array([1.0, 0.0, -1.0])
+        tint = 1 + spec.tint * rng.normal(0, 0.04) * np.array([1.0, 0.0, -1.0])
         # `color` is measured facing the lamp; the ground sees it at an angle.
         color = share[k] / max(np.sin(elevation), 0.35) * tint
         position = np.array(target) + reach * away
@@ -255,7 +309,7 @@ def _studio(domain: Domain, rng: np.random.Generator, ambient: float, floor: str
         lights.append(Light(tuple(position.tolist()), tuple(color.tolist()), False, target, radius, shadow=k < 2))
     ground = _floor_look(domain, rng, floor)
     dark = rng.uniform(0.02, 0.2)
-    tint = 1 + rng.normal(0, 0.02, 3)
+    tint = 1 + spec.tint * rng.normal(0, 0.02, 3)
     horizon = tuple((rng.uniform(0.15, 0.9) * tint).tolist())
     bounce = np.array(ground.color) * rng.uniform(0.5, 1.0)
     return {

@@ -159,6 +159,8 @@ class Renderer:
         """
         if len(patches) > SPARE_LAYERS:
             raise Sim2SGError(f"{len(patches)} texture patches, room for {SPARE_LAYERS}: give fewer")
+        if not patches:
+            return
         with self.context:
             for k, (name, patch) in enumerate(patches.items()):
                 layer = self._first_spare + k

@@ -12,7 +12,7 @@ import numpy as np
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Camera, Layout, Placement, SceneGraph
-from sim2sg_core.synthesis.appearance import Appearance, sample_appearance
+from sim2sg_core.synthesis.appearance import Appearance, load_patches, sample_appearance
 from sim2sg_core.synthesis.assets.registry import asset_names, coarse_asset, load_asset
 from sim2sg_core.synthesis.labels import make_graph
 from sim2sg_core.synthesis.layouts import sample_layout, scenery
@@ -65,12 +65,13 @@ class Synthesizer:
                 wide, where it is cheap, and none for larger ones, which get scaled down anyway.
 
         Raises:
-            Sim2SGError: A class has no asset.
+            Sim2SGError: A class has no asset, or an image of a texture patch is missing.
         """
         self.domain = domain
         self.shadow_size, self.samples = shadow_size, samples
         self._renderers: dict[tuple[int, int], Renderer] = {}
         self.assets = {c.name: class_assets(domain, c.name) for c in domain.classes}
+        self.patches = load_patches(domain.appearance)
 
     def renderer(self, width: int, height: int) -> Renderer:
         """Returns the renderer of that size, made when first asked for."""
@@ -78,6 +79,7 @@ class Synthesizer:
         if key not in self._renderers:
             samples = (4 if width <= SMALL else 0) if self.samples is None else self.samples
             self._renderers[key] = Renderer(width, height, self.shadow_size, samples)
+            self._renderers[key].add_patches(self.patches)
         return self._renderers[key]
 
     def close(self) -> None:

@@ -1,9 +1,11 @@
 """Reading domains: what is accepted, and that every mistake names its line and the remedy."""
 
+import json
+
 import numpy as np
 import pytest
 
-from sim2sg_core.domains import builtin_domains, load_domain
+from sim2sg_core.domains import Domain, builtin_domains, load_domain
 from sim2sg_core.domains.loading import parse_domain
 from sim2sg_core.errors import Sim2SGError
 
@@ -90,6 +92,13 @@ MISTAKES = [
     ("count: [2, 8]", "count: [-2, 8]", 18, "layout.count", "negative"),
     ("noise: [0, 1e1]", "jpeg: [50, 101]", 22, "appearance.jpeg", "100"),
     ("noise: [0, 1e1]", "floor_colours: [[0, 0, 300]]", 22, "appearance.floor_colours[0][2]", "255"),
+    ("noise: [0, 1e1]", "materials: [gold]", 22, "appearance.materials[0]", "known: rubber, metal"),
+    ("noise: [0, 1e1]", "materials: {gold: 1}", 22, "appearance.materials.gold", "known: rubber, metal"),
+    ("noise: [0, 1e1]", "materials: {metal: -1}", 22, "appearance.materials.metal", "-1 is no share"),
+    ("noise: [0, 1e1]", "materials: {metal: 0}", 22, "appearance.materials", "all shares are 0"),
+    ("noise: [0, 1e1]", "materials: metal", 22, "appearance.materials", "[rubber, metal]"),
+    ("noise: [0, 1e1]", "paint_shares: [1]", 22, "appearance.paint_shares", "1 shares for 0 paints"),
+    ("noise: [0, 1e1]", "patches: {floor: [a.png]}", 22, "appearance.patches.floor[0]", "relative to this file"),
     ("noise: [0, 1e1]", "", 21, "appearance", "nothing; write a mapping"),
     ("noise: [0, 1e1]", "noise: !!set {0}", 22, "appearance.noise", "write"),
     ("noise: [0, 1e1]", "noise: &n [*n]", 22, "appearance.noise", "alias"),
@@ -143,3 +152,27 @@ def test_no_such_domain(tmp_path) -> None:
 def test_class_sizes_are_means_in_class_order() -> None:
     domain = parse_domain(GOOD, "f")
     np.testing.assert_allclose(domain.class_sizes(), [[0.08, 0.08, 0.1], [1.2, 0.8, 0.7]])
+
+
+def test_patches_are_relative_to_the_file_or_absolute(tmp_path) -> None:
+    (tmp_path / "floor.png").touch()
+    other = tmp_path / "elsewhere" / "wall.png"
+    other.parent.mkdir()
+    other.touch()
+    file = tmp_path / "my.yaml"
+    file.write_text(GOOD.replace("noise: [0, 1e1]", f"patches: {{floor: [floor.png], wall: [{other}]}}"))
+    domain = load_domain(file)
+    assert domain.appearance.patches == {"floor": (str(tmp_path / "floor.png"),), "wall": (str(other),)}
+    # What a model carries along is read where the images are not.
+    other.unlink()
+    assert Domain.from_json(domain.to_json()) == domain
+
+
+def test_finishes_are_a_list_or_shares() -> None:
+    for text, wanted in (
+        ("[metal, rubber]", ("metal", "rubber")),
+        ("{metal: 1, rubber: 3}", {"metal": 1, "rubber": 3}),
+    ):
+        domain = parse_domain(GOOD.replace("noise: [0, 1e1]", f"materials: {text}"), "f")
+        assert domain.appearance.materials == wanted
+        assert Domain.from_json(json.dumps(domain.to_json())) == domain

@@ -36,7 +36,8 @@ def sample_scatter(domain: Domain, camera: Camera, rng: np.random.Generator) -> 
 
 
 def _draw(domain: Domain, spec: ScatterLayout, rng: np.random.Generator) -> Placement:
-    kind = domain.classes[rng.integers(len(domain.classes))]
+    frequency = np.array([c.frequency for c in domain.classes])
+    kind = domain.classes[rng.choice(len(domain.classes), p=frequency / frequency.sum())]
     position = np.array([rng.uniform(*spec.distance), rng.uniform(*spec.lateral), 0.0])
     return Placement(kind.name, position, float(rng.uniform(-np.pi, np.pi)), kind.sample_size(rng))
 
