@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sim2sg_core.adaptation.method import DEFAULT, METHODS, Method
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 
@@ -31,9 +32,9 @@ class AdaptConfig:
         rounds: Rounds of infer, lift, render, train.
         round_frames: Scenes rendered per round, prior ones included.
         round_steps: Optimiser steps per round.
-        prior_share: Share of prior scenes among a round's.
         batch: Images per optimiser step.
         learning_rate: Peak learning rate.
+        method: What is done beyond training on prior scenes.
         seed: Everything random follows from it.
         device: torch device.
         workers: Rendering processes; 0 takes one per core.
@@ -54,9 +55,9 @@ class AdaptConfig:
     rounds: int | None = None
     round_frames: int | None = None
     round_steps: int | None = None
-    prior_share: float | None = None
     batch: int | None = None
     learning_rate: float | None = None
+    method: Method = field(default_factory=lambda: METHODS[DEFAULT])
     seed: int = 0
     device: str = "cpu"
     workers: int = 0
@@ -74,13 +75,14 @@ class AdaptConfig:
             if getattr(self, f.name) is None and f.name in defaults
         }
         config = dataclasses.replace(self, **open_fields)
+        own = {k: getattr(domain.training, k) for k in ("prior_share", "swap") if getattr(config.method, k) is None}
+        config = dataclasses.replace(config, method=dataclasses.replace(config.method, **own))
         for name in ("frames", "source_frames", "source_steps", "round_frames", "round_steps", "batch"):
             if getattr(config, name) < 1:
                 raise Sim2SGError(f"--{name.replace('_', '-')} is {getattr(config, name)}: it must be at least 1")
         if config.rounds is None or config.rounds < 0:
             raise Sim2SGError(f"--rounds is {config.rounds}: it must be 0 (source only) or more")
-        if config.prior_share is None or not 0 <= config.prior_share <= 1:
-            raise Sim2SGError(f"--prior-share is {config.prior_share}: it is a share between 0 and 1")
+        config.method.validate()
         if config.camera_height is not None and config.camera_height <= 0:
             raise Sim2SGError(f"--camera-height is {config.camera_height}: metres over the ground, more than 0")
         for log in config.logs:

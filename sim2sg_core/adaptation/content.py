@@ -8,24 +8,32 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sim2sg_core.adaptation.frames import Frame, mount_prior
+from sim2sg_core.adaptation.method import Method
 from sim2sg_core.domains import Domain
-from sim2sg_core.lifting import MountPrior, estimate_mount, lift_graph
+from sim2sg_core.lifting import MountPrior, estimate_mount, free_edges, lift_graph, refine_placement
 from sim2sg_core.lifting.ground import mount_of_ground, with_mount
-from sim2sg_core.scene import Camera, Layout, SceneGraph
+from sim2sg_core.scene import Camera, Layout, Placement, SceneGraph
+from sim2sg_core.synthesis.assets.registry import load_asset
+from sim2sg_core.synthesis.projection import amodal_box, extreme_points
+from sim2sg_core.synthesis.synthesizer import class_assets
 
 MIN_SCORE = 0.05  # below it an object is not worth a draw
+CONTRADICTION = 0.3  # of the logarithm of the distance, by depth and by ground
 VIBRATION = np.array([0.01, np.radians(0.3), np.radians(0.2)])  # of a mount that is known: m per m, rad, rad
 
 
-def sample_objects(graph: SceneGraph, rng: np.random.Generator, floor: float = MIN_SCORE) -> SceneGraph:
-    """Keeps each object with the probability that its calibrated score states.
+def sample_objects(
+    graph: SceneGraph, rng: np.random.Generator, threshold: float | None = None, floor: float = MIN_SCORE
+) -> SceneGraph:
+    """Keeps each object with the probability that its calibrated score states, or those above a threshold.
 
-    A hard threshold would lose what is small and rare for good; drawing keeps it in the proportion in which
-    it is really there.
+    A hard threshold loses what is small and rare for good; drawing keeps it in the proportion in which it is
+    really there.
     """
     scores = graph.scores()
-    keep = np.flatnonzero((rng.random(len(scores)) < scores) & (scores >= floor))
-    return graph.select(keep.tolist())
+    drawn = rng.random(len(scores)) < scores
+    keep = (drawn & (scores >= floor)) if threshold is None else scores >= threshold
+    return graph.select(np.flatnonzero(keep).tolist())
 
 
 def frame_mounts(frames: Sequence[Frame], graphs: Sequence[SceneGraph], domain: Domain) -> np.ndarray:
@@ -56,9 +64,9 @@ def round_layouts(
     graphs: Sequence[SceneGraph],
     domain: Domain,
     count: int,
-    prior_share: float,
+    method: Method,
     rng: np.random.Generator,
-    prior_layout: PriorLayout,
+    prior_layout: Callable[[np.random.Generator], Layout],
 ) -> list[Layout]:
     """Draws the scenes of one round.
 
@@ -66,27 +74,119 @@ def round_layouts(
         graphs: Inferred on the log's frames, with poses and cameras with their ground.
         domain: Gives the sizes that classes can have.
         count: Scenes.
-        prior_share: Share of them that come from the prior.
+        method: Which objects are rebuilt and how; without `labels` all scenes come from the prior.
         rng: Random numbers.
         prior_layout: Draws a prior scene.
 
     Returns:
         The scenes in random order. A draw that keeps no object is kept too: empty frames are content.
     """
-    fit = fit_size(domain)
+    share = (method.prior_share or 0.0) if method.labels and graphs else 1.0
+    rebuild = Rebuilder(domain, method)
     # Evenly spread rather than drawn, so that a small round has its share exactly.
-    is_prior = np.floor((np.arange(count) + 1) * prior_share) > np.floor(np.arange(count) * prior_share)
-    passes = count // max(len(graphs), 1) + 1
-    order = np.concatenate([rng.permutation(len(graphs)) for _ in range(passes)])
-    layouts = []
-    for i in range(count):
-        if is_prior[i] or not len(graphs):
-            layouts.append(prior_layout(rng))
-            continue
-        graph = graphs[order[i]]
+    is_prior = np.floor((np.arange(count) + 1) * share) > np.floor(np.arange(count) * share)
+    order = iter(choose_frames(graphs, int((~is_prior).sum()), method.rare, rng))
+    return [prior_layout(rng) if prior else rebuild(graphs[next(order)], rng) for prior in is_prior]
+
+
+def choose_frames(graphs: Sequence[SceneGraph], count: int, rare: float, rng: np.random.Generator) -> np.ndarray:
+    """Chooses which frames are rebuilt, those with rare classes more often.
+
+    A frame's weight is the mean of its objects' (1 / frequency of the class) ** rare, each object counting by its
+    score (the idea of repeat factors, Gupta et al., "LVIS", 2019, with expected counts in place of labels).
+
+    Returns:
+        (count,) indices in random order; every frame comes as often as its weight says, up to rounding.
+    """
+    if not count:
+        return np.zeros(0, int)
+    expected: dict[str, float] = {}
+    for graph in graphs:
+        for item in graph.objects:
+            expected[item.label] = expected.get(item.label, 0.0) + item.score
+    total = sum(expected.values())
+    weights = np.ones(len(graphs))
+    for i, graph in enumerate(graphs):
+        scores = graph.scores()
+        if rare and scores.sum() > 0:
+            factor = np.array([(total / max(expected[o.label], 1e-9)) ** rare for o in graph.objects])
+            weights[i] = (scores * factor).sum() / scores.sum()
+    # Systematic resampling (Kitagawa 1996) of shuffled frames: the least noise that the weights allow.
+    shuffled = rng.permutation(len(graphs))
+    edges = np.cumsum(weights[shuffled]) / weights.sum() * count
+    picks = np.searchsorted(edges, np.arange(count) + rng.random(), side="right")
+    return rng.permutation(shuffled[np.minimum(picks, len(graphs) - 1)])
+
+
+class Rebuilder:
+    """Turns inferred graphs into layouts that fill the boxes in which the objects were seen."""
+
+    def __init__(self, domain: Domain, method: Method) -> None:
+        self._threshold, self._swap = method.threshold, method.swap or 0.0
+        self._sizes = {spec.name: spec.mean_size() for spec in domain.classes}
+        self._fit = fit_size(domain)
+        self._size_std = domain.training.size_freedom if method.refine else None
+        self._hulls = {spec.name: class_hull(domain, spec.name) for spec in domain.classes} if method.refine else {}
+
+    def __call__(self, graph: SceneGraph, rng: np.random.Generator) -> Layout:
+        """Rebuilds one frame of the log, its mount shaken a little."""
         assert graph.camera is not None
-        layouts.append(lift_graph(sample_objects(graph, rng), vibrated(graph.camera, rng), fit))
-    return layouts
+        kept = sample_objects(graph, rng, self._threshold)
+        refine = None if self._size_std is None else self._refiner(kept, graph.camera, self._size_std)
+        layout = lift_graph(kept, graph.camera, self._fit, refine=refine)
+        placements = tuple(self._exchanged(p, rng) if rng.random() < self._swap else p for p in layout.placements)
+        return Layout(vibrated(graph.camera, rng), placements)
+
+    def _exchanged(self, placement: Placement, rng: np.random.Generator) -> Placement:
+        """Returns an object of a class drawn evenly, as large among its kind as the one it replaces."""
+        label = str(rng.choice(list(self._sizes)))
+        scale = float(np.exp(np.log(placement.size / self._sizes[placement.label]).mean()))
+        return dataclasses.replace(placement, label=label, size=self._sizes[label] * scale)
+
+    def _refiner(self, graph: SceneGraph, camera: Camera, size_std: float) -> Callable[[int, Placement], Placement]:
+        boxes = graph.boxes()
+        away = np.array([np.inf if o.pose is None else float(np.linalg.norm(o.pose.position)) for o in graph.objects])
+        free = free_edges(boxes, away, graph.width, graph.height)
+
+        def refine(index: int, placement: Placement) -> Placement:
+            if free[index, 3]:
+                placement = grounded(placement, boxes[index], camera)
+            return refine_placement(placement, boxes[index], free[index], camera, self._project, size_std)
+
+        return refine
+
+    def _project(self, placement: Placement, camera: Camera) -> np.ndarray:
+        points = self._hulls[placement.label] * placement.size
+        c, s = np.cos(placement.yaw), np.sin(placement.yaw)
+        world = points @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) + placement.position
+        return amodal_box(camera.to_camera(world), camera)
+
+
+def grounded(placement: Placement, box: np.ndarray, camera: Camera) -> Placement:
+    """Moves a placement that contradicts the ground to where its box touches it.
+
+    The network's depth presumes the sizes that it knows: of a smaller object it is far too long.
+    """
+    foot = np.array([(box[0] + box[2]) / 2, box[3]])
+    depth = float(camera.ground_depth(foot))
+    away = float(np.linalg.norm(placement.position[:2]))
+    if not np.isfinite(depth) or away <= 0:
+        return placement
+    front = camera.to_world(camera.rays(foot) * depth)[:2]
+    reach = float(np.linalg.norm(front))
+    scale = min(1.0, reach / away)  # As large as it looks, at that distance.
+    middle = front * (1 + 0.5 * scale * float(placement.size[:2].mean()) / max(reach, 1e-6))
+    if abs(np.log(np.linalg.norm(middle) / away)) < CONTRADICTION:
+        return placement
+    return dataclasses.replace(placement, position=np.array([*middle, 0.0]))
+
+
+def class_hull(domain: Domain, label: str) -> np.ndarray:
+    """Returns the (V, 3) outermost points of a class's mesh of most usual proportions, unit frame."""
+    assets = [load_asset(name) for name in class_assets(domain, label)]
+    usual = domain.class_spec(label).mean_size()
+    apart = [float(np.abs(np.log(np.asarray(asset.size) / usual)).sum()) for asset in assets]
+    return extreme_points(assets[int(np.argmin(apart))].mesh.vertices.astype(float), directions=64)
 
 
 class PriorLayout:

@@ -10,6 +10,7 @@ import numpy as np
 import sim2sg_core
 from sim2sg_core.adaptation.config import AdaptConfig
 from sim2sg_core.adaptation.frames import Frame
+from sim2sg_core.adaptation.harvest import FILE, draw_harvest, load_harvest
 from sim2sg_core.adaptation.state import Run
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image
@@ -30,7 +31,7 @@ def report_run(
     domain: Domain,
     frames: Sequence[Frame],
     stages: Sequence[Path],
-    inferred: Sequence[Path],
+    best: int,
     facts: dict[str, str],
 ) -> Path:
     """Writes `report.html`.
@@ -40,22 +41,22 @@ def report_run(
         config: Resolved settings.
         domain: Its domain.
         frames: The log's frames.
-        stages: Folders of source training and the rounds, in order.
-        inferred: For every stage the graphs that its own model inferred on the log.
+        stages: Folders of source training and the rounds, in order, each with what its model inferred on the log.
+        best: Which of them gave the final model.
         facts: Short facts for the head of the report.
 
     Returns:
         The report's path.
     """
     chosen = np.unique(np.linspace(0, len(frames) - 1, SHOWN).round().astype(int))
-    graphs = [load_graphs(path)[1] for path in inferred]
+    graphs = [load_graphs(stage / "inferred.json")[1] for stage in stages]
     data = ReportData(
         title=f"Adaptation of {domain.name}",
         facts={**facts, "sim2sg": sim2sg_core.__version__, "frames of the log": str(len(frames))},
         real_frames=[frames[i].image() for i in chosen],
         # What a round renders comes from the model before it; the source stage has no such thing.
-        rounds=[_round(stage, graphs[max(i - 1, 0)] if graphs else None) for i, stage in enumerate(stages)],
-        overlays=[_overlay(frames[i], graphs[0][i], graphs[-1][i]) for i in chosen] if graphs else [],
+        rounds=[_round(stage, graphs[max(i - 1, 0)]) for i, stage in enumerate(stages)],
+        overlays=[_overlay(frames[i], graphs[0][i], graphs[best][i]) for i in chosen],
         metrics=[
             {**row, "stage": stage.name} for stage in stages for row in load_metrics(stage / "train" / "metrics.jsonl")
         ],
@@ -68,14 +69,19 @@ def report_run(
     return path
 
 
-def _round(stage: Path, real: Sequence[SceneGraph] | None) -> RoundReport:
+def _round(stage: Path, real: Sequence[SceneGraph]) -> RoundReport:
     """What one stage rendered, beside what was inferred on the log."""
     rendered = read_dataset(stage / "data")
+    frames = [read_image(path) for path, _ in rendered[:SHOWN]]
+    harvest = stage / "harvest"
+    if (harvest / FILE).exists():
+        frames.append(draw_harvest(load_harvest(harvest)))
     return RoundReport(
         name=stage.name.replace("_", " "),
-        frames=[read_image(path) for path, _ in rendered[:SHOWN]],
+        frames=frames,
+        note="The last picture: colours and finishes that the log was seen to have." if harvest.exists() else "",
         synthetic=content_statistics(graph for _, graph in rendered),
-        real=content_statistics(real) if real is not None else None,
+        real=content_statistics(real),
     )
 
 

@@ -6,6 +6,8 @@ import argparse
 import math
 from pathlib import Path
 
+from sim2sg_core.adaptation.method import DEFAULT, METHODS, resolve_method
+
 HELP = "adapt a domain to an unlabelled camera log: train, infer, rebuild, render, train again; then export"
 RESUMES = True
 
@@ -41,9 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument("--rounds", type=int, help="rounds of infer, rebuild, render, train; 0 is source only")
     work.add_argument("--round-frames", type=int, help="scenes per round")
     work.add_argument("--round-steps", type=int, help="optimiser steps per round")
-    work.add_argument("--prior-share", type=float, help="share of prior scenes in every round")
     work.add_argument("--batch", type=int, help="images per step")
     work.add_argument("--learning-rate", type=float)
+    how = parser.add_argument_group("method", "a named method, and changes to it (0 turns a part off)")
+    how.add_argument("--method", default=DEFAULT, help=f"one of {', '.join(METHODS)} (default: {DEFAULT})")
+    how.add_argument("--prior-share", type=float, metavar="SHARE", help="prior scenes among a round's")
+    how.add_argument("--feature-alignment", type=float, metavar="WEIGHT", help="domain classifier on features")
+    how.add_argument("--prediction-alignment", type=float, metavar="WEIGHT", help="domain classifier on predictions")
+    how.add_argument("--teacher", type=float, metavar="WEIGHT", help="soft targets of the averaged model on the log")
+    how.add_argument("--style", type=float, metavar="SHARE", help="renders given colour statistics of the log")
+    how.add_argument("--statistics", type=float, metavar="SHARE", help="normalisation set to the log's statistics")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--workers", type=int, default=0, help="rendering processes (default: one per core)")
@@ -71,9 +80,17 @@ def run(args: argparse.Namespace) -> int:
         rounds=args.rounds,
         round_frames=args.round_frames,
         round_steps=args.round_steps,
-        prior_share=args.prior_share,
         batch=args.batch,
         learning_rate=args.learning_rate,
+        method=resolve_method(
+            args.method,
+            prior_share=args.prior_share,
+            feature=args.feature_alignment,
+            prediction=args.prediction_alignment,
+            teacher=args.teacher,
+            style=args.style,
+            statistics=args.statistics,
+        ),
         seed=args.seed,
         device=args.device,
         workers=args.workers,

@@ -19,6 +19,7 @@ def lift_graph(
     camera: Camera,
     fit_size: Callable[[str, np.ndarray], np.ndarray],
     *,
+    refine: Callable[[int, Placement], Placement] | None = None,
     max_overlap: float = 0.15,
 ) -> Layout:
     """Rebuilds the scene of a graph on the ground of `camera`.
@@ -28,6 +29,7 @@ def lift_graph(
         camera: The camera to render with; its ground is where the objects are put.
         fit_size: Maps a class name and an estimated (3,) length, width, height in metres to the nearest size
             that the class can have.
+        refine: Moves or scales the placement of an object, given by its index in the graph, to what is seen.
         max_overlap: Share of the smaller footprint that may overlap a better object's. A little is
             tolerated, since both sizes are estimates; beyond it the object that scored less is left out.
 
@@ -35,7 +37,7 @@ def lift_graph(
         The layout; every base is on the ground (z = 0).
     """
     placements: list[Placement] = []
-    for item in graph.objects:
+    for index, item in enumerate(graph.objects):
         if item.pose is None or not 0 < item.pose.position[2] < MAX_DEPTH:
             continue
         placement = Placement.from_pose(item.label, item.pose, camera)
@@ -45,6 +47,8 @@ def lift_graph(
             placement.yaw,
             fit_size(item.label, placement.size),
         )
+        if refine is not None:
+            placement = refine(index, placement)
         near = np.linalg.norm(placement.position[:2]) - np.linalg.norm(placement.size[:2]) / 2
         if near < CAMERA_CLEARANCE or placement.position[0] <= 0:
             continue

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from sim2sg_core.adaptation.content import (
     PriorLayout,
+    Rebuilder,
+    choose_frames,
     fit_size,
     frame_mounts,
     round_layouts,
@@ -16,6 +18,7 @@ from sim2sg_core.adaptation.content import (
     vibrated,
 )
 from sim2sg_core.adaptation.frames import Frame
+from sim2sg_core.adaptation.method import Method
 from sim2sg_core.domains import load_domain
 from sim2sg_core.lifting.ground import mount_of_ground, with_mount
 from sim2sg_core.scene import Camera, Placement, Relation, SceneGraph, SceneObject
@@ -58,20 +61,56 @@ def test_a_score_under_the_floor_is_never_drawn():
     assert all(len(sample_objects(graph((0.9, 0.5, 0.04)), rng, 0.05).objects) <= 2 for _ in range(500))
 
 
-@given(st.integers(1, 40), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
-def test_a_round_has_its_share_of_prior_scenes(count, share):
+@given(st.integers(1, 40), st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.booleans())
+def test_a_round_has_its_share_of_prior_scenes(count, share, labels):
     drawn = []
 
     def prior(rng):
         drawn.append(1)
         return "prior"
 
-    layouts = round_layouts([graph()], CLEVR, count, share, np.random.default_rng(1), prior)
-    assert len(layouts) == count and len(drawn) == int(count * share + 1e-9)
+    method = Method(labels=labels, threshold=None, prior_share=share)
+    layouts = round_layouts([graph()], CLEVR, count, method, np.random.default_rng(1), prior)
+    assert len(layouts) == count and len(drawn) == int(count * (share if labels else 1) + 1e-9)
+
+
+def test_a_threshold_keeps_what_lies_above_it():
+    kept = sample_objects(graph(), np.random.default_rng(0), threshold=0.5)
+    assert [o.score for o in kept.objects] == [0.9, 0.5]
+
+
+def relabelled(labels, scores):
+    objects = tuple(SceneObject(n, s, np.zeros(4), None) for n, s in zip(labels, scores, strict=True))
+    return SceneGraph(480, 320, objects, (), camera=CAMERA)
+
+
+@given(st.integers(1, 60), st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 9))
+def test_frames_come_as_often_as_their_weight_says(count, rare, seed):
+    common, uncommon = relabelled(["cube"] * 4, [1.0] * 4), relabelled(["sphere"], [1.0])
+    chosen = choose_frames([common, common, common, uncommon], count, rare, np.random.default_rng(seed))
+    frequency = np.array([12 / 13, 1 / 13])
+    weights = np.array([1.0, 1, 1, 0]) * frequency[0] ** -rare + np.array([0, 0, 0, 1.0]) * frequency[1] ** -rare
+    assert len(chosen) == count
+    assert np.abs(np.bincount(chosen, minlength=4) - count * weights / weights.sum()).max() <= 1 + 1e-9
+
+
+def test_rebuilt_objects_fill_the_boxes_in_which_they_were_seen():
+    truth = Placement("cube", np.array([9.5, 0.8, 0]), 0.3, np.full(3, 0.5))
+    domain = CLEVR.model_copy(update={"training": CLEVR.training.model_copy(update={"size_freedom": 0.5})})
+    method = Method(labels=True, threshold=None, prior_share=0.0, refine=True)
+    rebuild = Rebuilder(domain, method)
+    box = rebuild._project(truth, CAMERA)
+    # The network takes the small cube for a large one, farther away.
+    guess = Placement("cube", np.array([10.6, 0.9, 0]), 0.3, np.full(3, 0.99))
+    seen = SceneGraph(480, 320, (SceneObject("cube", 1.0, box, guess.to_pose(CAMERA)),), (), camera=CAMERA)
+    [found] = rebuild(seen, np.random.default_rng(0)).placements
+    assert found.size == pytest.approx(truth.size, rel=0.1)
+    assert np.linalg.norm(found.position - truth.position) < 0.3
 
 
 def test_certain_objects_come_back_where_they_were():
-    [layout] = round_layouts([graph((1, 1, 1))], CLEVR, 1, 0.0, np.random.default_rng(0), None)
+    method = Method(labels=True, threshold=None, prior_share=0.0)
+    [layout] = round_layouts([graph((1, 1, 1))], CLEVR, 1, method, np.random.default_rng(0), None)
     found = sorted(tuple(np.round(p.position[:2])) for p in layout.placements)
     assert found == [(8, 1 + 1), (9, 3), (10, -1)]
 

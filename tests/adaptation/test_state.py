@@ -3,6 +3,7 @@
 import pytest
 
 from sim2sg_core.adaptation.config import AdaptConfig
+from sim2sg_core.adaptation.method import Method
 from sim2sg_core.adaptation.state import Run
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
@@ -37,7 +38,7 @@ def test_open_settings_come_from_the_domain(tmp_path):
     [
         ({"frames": 0}, "--frames"),
         ({"rounds": -1}, "--rounds"),
-        ({"prior_share": 1.5}, "--prior-share"),
+        ({"method": Method(prior_share=1.5)}, "prior_share is 1.5"),
         ({"camera_height": -1.0}, "--camera-height"),
         ({"logs": ("nowhere.mcap",)}, "no such log"),
     ],
@@ -46,3 +47,9 @@ def test_bad_settings_are_told_before_any_work(tmp_path, change, message):
     settings = {"logs": (str(tmp_path),), **change}
     with pytest.raises(Sim2SGError, match=message):
         AdaptConfig(**settings).resolved(load_domain("clevr"))
+
+
+def test_what_a_method_leaves_open_comes_from_the_domain(tmp_path):
+    domain = load_domain("clevr")
+    method = AdaptConfig(logs=(str(tmp_path),), method=Method(labels=True, swap=None)).resolved(domain).method
+    assert (method.prior_share, method.swap) == (domain.training.prior_share, domain.training.swap)

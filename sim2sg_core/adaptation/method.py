@@ -1,0 +1,118 @@
+"""What an adaptation does beyond training on prior scenes: one switch per part, and named settings of them.
+
+The names are the rows of the ablation in `benchmarks/clevr.py`; each part's worth can be read there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from sim2sg_core.errors import Sim2SGError
+
+
+@dataclass(frozen=True)
+class Method:
+    """The parts of a method. Everything is off by default: that is plain training on prior scenes.
+
+    Attributes:
+        labels: Label alignment: the rounds' scenes are rebuilt from the graphs inferred on the log.
+        threshold: Least score of an object that is rebuilt; None draws every object with the
+            probability that its calibrated score states.
+        prior_share: Share of prior scenes in a round; None takes the domain's (when settings are resolved). Only
+            with `labels`.
+        closeups: Enlarged parts of the frames are looked at too, for what is small.
+        refine: Rebuilt objects are moved and scaled on the ground until they fill the boxes in which they
+            were seen; how far sizes may leave the domain's is the domain's `size_freedom`.
+        rare: Exponent by which frames that hold rare classes are rebuilt more often; 0 treats all alike.
+        swap: Probability that a rebuilt object is exchanged for one of another class of like scale, so that
+            what the network takes for one class for want of having seen the other is unlearned; None takes the
+            domain's.
+        appearance: Colours, materials, ground, exposure, noise and blur are taken from the log.
+        style: Probability that a rendered image takes over colour statistics or Fourier amplitudes of a
+            frame of the log.
+        feature: Weight of feature alignment (domain classifier on features, gradient reversal).
+        prediction: Weight of prediction alignment (domain classifier on the predictor's output).
+        teacher: Weight of the averaged teacher's soft targets on the log's frames.
+        real_share: Share of pseudo-labelled frames of the log among a step's images. Only with `teacher`.
+        delay: Rounds in which only the task's loss is on; the other three come in after it.
+        statistics: How far the backbone's normalisation is set to the log's statistics, 0 to 1.
+        strong: Strong augmentation and averaged weights.
+        choose: The final model is the round whose graphs agree best with themselves (see `stopping`),
+            and the rounds end when that no longer improves; otherwise the last round's.
+    """
+
+    labels: bool = False
+    threshold: float | None = 0.5
+    prior_share: float | None = None
+    closeups: bool = False
+    refine: bool = False
+    rare: float = 0.0
+    swap: float | None = 0.0
+    appearance: bool = False
+    style: float = 0.0
+    feature: float = 0.0
+    prediction: float = 0.0
+    teacher: float = 0.0
+    real_share: float = 0.5
+    delay: int = 0
+    statistics: float = 0.0
+    strong: bool = True
+    choose: bool = False
+
+    def validate(self) -> None:
+        """Raises Sim2SGError when a number is out of its range."""
+        for name in ("rare", "feature", "prediction", "teacher", "delay"):
+            if getattr(self, name) < 0:
+                raise Sim2SGError(f"{name} is {getattr(self, name)}: it must not be negative (0 turns it off)")
+        for name in ("threshold", "prior_share", "swap", "style", "real_share", "statistics"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise Sim2SGError(f"{name} is {value}: it is a share between 0 and 1")
+
+    @property
+    def looks_at_log(self) -> bool:
+        """Whether training itself reads frames of the log."""
+        return bool(self.feature or self.prediction or self.teacher or self.style)
+
+
+METHODS = {
+    "source": Method(strong=False),
+    "fair_source": Method(),
+    "feature_alignment": Method(feature=0.1),
+    "prediction_alignment": Method(prediction=0.1),
+    "both_grls": Method(feature=0.1, prediction=0.1),
+    "self_training": Method(teacher=1.0),
+    "label_alignment": Method(labels=True, prior_share=0.0),
+    "label_feature_alignment": Method(labels=True, prior_share=0.0, feature=0.1, delay=1),
+    # Sim2SG as published (Prakash et al. 2021): all three operators, the two reversals after a warm-up.
+    "paper": Method(labels=True, prior_share=0.0, feature=0.1, prediction=0.1, delay=1),
+    "ours": Method(
+        labels=True,
+        threshold=None,
+        closeups=True,
+        refine=True,
+        rare=0.5,
+        swap=None,
+        appearance=True,
+        style=0.5,
+        teacher=1.0,
+        delay=1,
+        choose=True,
+    ),
+}
+DEFAULT = "ours"
+
+
+def resolve_method(name: str, **changes: float | bool | None) -> Method:
+    """Returns a named method with changed switches; None leaves a switch as it is.
+
+    Raises:
+        Sim2SGError: Unknown name, or a number out of its range.
+    """
+    if name not in METHODS:
+        raise Sim2SGError(f"method {name!r} is not known: use one of {', '.join(METHODS)}")
+    given = {key: value for key, value in changes.items() if value is not None}
+    method = dataclasses.replace(METHODS[name], **given)  # type: ignore[arg-type]
+    method.validate()
+    return method
