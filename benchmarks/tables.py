@@ -28,20 +28,22 @@ def main() -> None:
 
 
 def section(name: str, result: dict[str, Any]) -> str:
-    """One result file as a heading, a line of provenance and a table (metrics down, rows across)."""
+    """One result file as a heading, a line of provenance and a table, the longer side down."""
     rows: dict[str, dict[str, dict[str, float]]] = result["rows"]
     metrics = list(dict.fromkeys(metric for values in rows.values() for metric in values))
+    across, down = (metrics, list(rows)) if len(rows) > len(metrics) else (list(rows), metrics)
     lines = [
         f"## {name}",
         "",
         f"`{result['command']}`  ",
         f"{result['machine']}; {result['date']}",
         "",
-        "| | " + " | ".join(rows) + " |",
-        "|---|" + "---:|" * len(rows),
+        "| | " + " | ".join(across) + " |",
+        "|---|" + "---:|" * len(across),
     ]
-    for metric in metrics:
-        lines.append(f"| {metric} | " + " | ".join(cell(values.get(metric)) for values in rows.values()) + " |")
+    for head in down:
+        pairs = [(head, other) if across is metrics else (other, head) for other in across]
+        lines.append(f"| {head} | " + " | ".join(cell(rows[row].get(metric)) for row, metric in pairs) + " |")
     notes = result.get("notes", "")
     return "\n".join([*lines, "", *([notes, ""] if notes else [])])
 

@@ -1,0 +1,287 @@
+"""CLEVR: what each part of the method is worth, from a poor source prior to path-traced images.
+
+The target is an unlabelled log (`DATA/log`), scored on `DATA/dev`, which only the evaluator reads. All rows of a seed
+branch from one source checkpoint and take equally many optimiser steps on equally many labelled (or pseudo-labelled)
+images; the oracle alone is trained on labelled target images (`DATA/oracle`). Two controlled studies, simulation to
+simulation, close one gap at a time. Resumable: every run keeps its own result, the same command goes on.
+
+python benchmarks/clevr.py --data DATA --out RUNS [--rows ROW …] [--smoke]
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import yaml
+from clevr_data import convert
+from common import print_rows, summary, write_results
+
+from sim2sg_core.adaptation import METHODS, AdaptConfig
+from sim2sg_core.adaptation.frames import collect_frames
+from sim2sg_core.adaptation.stages import export_stage, train_round
+from sim2sg_core.domains import load_domain
+from sim2sg_core.scene.graph import write_json
+
+HERE = Path(__file__).parent
+SOURCE = HERE / "clevr_source.yaml"
+RECORD = HERE / "results" / "dev_evaluations.jsonl"
+METRICS = ("mAP50", "AP50_cube", "AP50_sphere", "AP50_cylinder", "sgdet_R20", "sgdet_mR20", "sgdet_R20_over_ceiling")
+GAPS = ("mAP50", "sgdet_R20")
+THRICE = ("source", "fair_source", "paper", "ours", "oracle")
+CONTROLS = ("content_only", "appearance_only")
+RULES = {"rule_relations": "rule", "fused_relations": "both"}
+TARGET_FRAMES, TARGET_LABELLED = 200, 80  # of a controlled study
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with log/, dev/ and oracle/")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs, outside the repository")
+    rows = (*METHODS, "oracle", *CONTROLS)
+    parser.add_argument("--rows", nargs="+", choices=rows, default=rows, help="only these (default: all)")
+    parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(THRICE)}; others take one (default: 3)")
+    parser.add_argument("--jobs", type=int, default=0, help="runs at a time (default: one per core)")
+    parser.add_argument("--until", type=float, default=1e9, metavar="MIN", help="begin no run after so many minutes")
+    parser.add_argument("--smoke", action="store_true", help="minutes: does it work at all? Its figures mean nothing")
+    args = parser.parse_args()
+    cores, seeds = os.cpu_count() or 1, 1 if args.smoke else args.seeds
+    jobs = args.jobs or cores
+    # One thread for each of two runs trains 1.4 times as much as two threads for one.
+    threads = max(1, cores // jobs)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    work = Work(args.data, args.out, ["--workers", threads], args.smoke, time.time() + 60 * args.until)
+    if "oracle" in args.rows:
+        for part in ("data", "held_out"):
+            work.oracle_data(part)
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        for _ in pool.map(work.source_model, range(seeds)):
+            pass
+        # Seed by seed, so that a table of one seed is whole early.
+        wanted = [(row, seed) for seed in range(seeds) for row in args.rows if seed == 0 or row in THRICE]
+        for _ in pool.map(work.result, *zip(*wanted, strict=True)):
+            pass
+    table = collect(args.out, seeds)
+    print_rows(table)
+    if args.smoke:
+        print("smoke: nothing is written")
+        return
+    print(write_results("clevr", table, notes=notes(args.out, jobs)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """Runs and scores rows, each in `out/seed_S/ROW`.
+
+    Attributes:
+        data: The target.
+        out: Folder of the runs.
+        options: Of every `sim2sg adapt`.
+        smoke: Few frames and steps.
+        deadline: Seconds since 1970 after which nothing is begun.
+    """
+
+    data: Path
+    out: Path
+    options: Sequence[object]
+    smoke: bool
+    deadline: float
+
+    def source_model(self, seed: int) -> Path:
+        """Trains the source model of a seed, from which all its rows branch. Returns its run."""
+        run = self.out / f"seed_{seed}" / "source_model"
+        if not (run / "model.onnx").exists() and time.time() < self.deadline:
+            # Its log gives the lens and nothing else.
+            self.adapt("source", seed, run, self.data / "log", ["--rounds", 0])
+        return run
+
+    def result(self, row: str, seed: int) -> None:
+        """Runs one row with one seed, unless its result is there."""
+        folder = self.out / f"seed_{seed}" / row
+        if (folder / "result.json").exists() or time.time() > self.deadline:
+            return
+        print(f"=== {row}, seed {seed}", flush=True)
+        if row in CONTROLS:
+            self.control(row, seed, folder)
+            return
+        if row == "oracle":
+            self.oracle(seed, folder)
+        else:
+            self.branch(row, seed, folder, self.data / "log")
+        self.score(folder, folder / "model.onnx", self.data / "dev", "clevr", stages=True)
+        if row == "ours":
+            for name, relations in RULES.items():
+                place = folder.parent / name
+                self.score(place, folder / "model.onnx", self.data / "dev", "clevr", ["--relations", relations])
+
+    def branch(self, method: str, seed: int, folder: Path, log: Path) -> None:
+        """Adapts by a method, from the source model of this seed."""
+        copy_stage(self.source_model(seed) / "source", folder / "source")
+        self.adapt(method, seed, folder, log, ["--rounds", 2] if self.smoke else [])
+
+    def adapt(self, method: str, seed: int, folder: Path, log: Path, more: Sequence[object]) -> None:
+        """Runs `sim2sg adapt`, its messages kept beside its results."""
+        words = ["adapt", "--domain", SOURCE, "--log", log, "--method", method, "--seed", seed, "--out", folder]
+        small = ["--source-steps", 10, "--source-frames", 16, "--round-steps", 6, "--round-frames", 12, "--batch", 4]
+        sim2sg(*words, *self.options, *(small + ["--frames", 12] if self.smoke else []), *more, log=folder / "log.txt")
+
+    def oracle(self, seed: int, folder: Path) -> None:
+        """Trains the source model on labelled target images, in as many steps and stages as the other rows take."""
+        domain, source = load_domain(str(SOURCE)), self.source_model(seed)
+        begun = yaml.safe_load((source / "config.yaml").read_text())
+        names = {f.name for f in dataclasses.fields(AdaptConfig)} - {"method", "rounds"}
+        rounds = {"rounds": 2} if self.smoke else {}
+        config = AdaptConfig(
+            **{k: v for k, v in begun.items() if k in names}, **rounds, method=METHODS["fair_source"]
+        ).resolved(domain)
+        frames, _, _ = collect_frames(config, domain, source / "frames")
+        previous = source / "source"
+        for number in range(1, (config.rounds or 0) + 1):
+            stage = folder / f"round_{number}"
+            for part in ("data", "held_out"):
+                if not (stage / part).exists():
+                    shutil.copytree(self.oracle_data(part), stage / part)
+            train_round(config, domain, stage, previous, frames, [], number)
+            export_stage(config, domain, stage, frames, frames[0].camera)
+            previous = stage
+        shutil.copyfile(previous / "model.onnx", folder / "model.onnx")
+
+    def oracle_data(self, part: str) -> Path:
+        """Converts the labelled target images: most to train on, some for the temperatures."""
+        folder = self.out / "oracle_data" / part
+        if not (folder / "annotations.json").exists():
+            convert(self.data / "oracle", folder, load_domain(str(SOURCE)), held_out=part == "held_out")
+        return folder
+
+    def control(self, row: str, seed: int, folder: Path) -> None:
+        """One gap alone: the target is rendered, with either the content or the appearance of the full domain."""
+        domain = self.out / "controls" / f"{row}.yaml"
+        write_target_domain(row, domain)
+        log, labelled = domain.with_suffix("") / "log", domain.with_suffix("") / "labelled"
+        counts = (12, 8) if self.smoke else (TARGET_FRAMES, TARGET_LABELLED)
+        for part, count, first in ((log, counts[0], 10_000), (labelled, counts[1], 50_000)):
+            words = ["synth", "--domain", domain, "--count", count, "--seed", first, "--out", part]
+            sim2sg(*words, log=part / "log.txt")
+        for method, name in (("fair_source", f"{row}_fair_source"), ("ours", row)):
+            place = folder.parent / name
+            self.branch(method, seed, place, log / "images")
+            self.score(place, place / "model.onnx", labelled, "coco-rel")
+
+    def score(
+        self, folder: Path, model: Path, data: Path, form: str, extra: Sequence[object] = (), stages: bool = False
+    ) -> None:
+        """Scores a model, and the stages on its way for the study of the criterion; writes `result.json`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        result: dict[str, Any] = {"metrics": self.evaluate(model, data, form, folder / "eval.json", extra)}
+        times = folder / "stages.json"
+        if times.exists():
+            spent = {k: v for k, v in json.loads(times.read_text()).items() if not k.startswith("source/")}
+            result["metrics"]["minutes"] = round(sum(spent.values()) / 60, 2)
+        if stages:
+            result["stages"] = {
+                file.parent.name: {
+                    "agreement": json.loads((file.parent / "agreement.json").read_text()),
+                    **self.evaluate(file, data, form, file.parent / "eval.json"),
+                }
+                for file in sorted(folder.glob("*/model.onnx"))
+                if (file.parent / "agreement.json").exists()
+            }
+        write_json(folder / "result.json", result, indent=1)
+
+    def evaluate(self, model: Path, data: Path, form: str, out: Path, extra: Sequence[object] = ()) -> dict[str, float]:
+        """Evaluates by the verb; every look at the target's labels goes on record."""
+        record = ["--log-evaluations", RECORD] if form == "clevr" and not self.smoke else []
+        words = ["eval", "--model", model, "--data", data, "--format", form, "--out", out, *extra, *record]
+        sim2sg(*words, log=out.with_suffix(".txt"))
+        metrics: dict[str, float] = json.loads(out.read_text())["metrics"]
+        return {name: metrics[name] or 0.0 for name in METRICS}
+
+
+def copy_stage(source: Path, target: Path) -> None:
+    """Copies the source stage, without what it said of another log."""
+    if not target.exists():
+        temporary = target.with_name(".copy")
+        shutil.copytree(
+            source, temporary, dirs_exist_ok=True, ignore=shutil.ignore_patterns("inferred.json", "agreement.json")
+        )
+        temporary.rename(target)
+
+
+def write_target_domain(row: str, path: Path) -> None:
+    """Writes the target of a controlled study: the source prior with content or appearance of the built-in domain."""
+    source, full = yaml.safe_load(SOURCE.read_text()), load_domain("clevr").to_json()
+    keys = ("classes", "camera", "layout") if row == "content_only" else ("appearance",)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump({**source, **{key: full[key] for key in keys}}, sort_keys=False))
+
+
+def collect(out: Path, seeds: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Gathers the rows' results; the gaps are closed per seed, so that a seed's luck with its source falls out."""
+    results: dict[str, list[dict[str, float]]] = {}
+    for seed in range(seeds):
+        folder = out / f"seed_{seed}"
+        found = {p.parent.name: json.loads(p.read_text()) for p in sorted(folder.glob("*/result.json"))}
+        for row, result in found.items():
+            figures = dict(result["metrics"])
+            for metric in GAPS:
+                for base, word in (("fair_source", "gap_closed"), ("source", "gap_closed_from_source")):
+                    ends = [found.get(name, {}).get("metrics", {}).get(metric) for name in (base, "oracle")]
+                    if None not in ends and ends[0] != ends[1] and not row.startswith(CONTROLS):
+                        figures[f"{word}_{metric}"] = (figures[metric] - ends[0]) / (ends[1] - ends[0])
+            results.setdefault(row, []).append(figures)
+    return {
+        row: {metric: summary([run[metric] for run in runs if metric in run]) for metric in runs[0]}
+        for row, runs in sorted(results.items())
+    }
+
+
+def notes(out: Path, jobs: int) -> str:
+    """Says how the runs were made, and how the unsupervised criterion agreed with the true score over all stages."""
+    pairs = [
+        (stage["agreement"]["score"], stage["mAP50"], stage["sgdet_R20"])
+        for file in sorted(out.glob("seed_*/*/result.json"))
+        for stage in json.loads(file.read_text()).get("stages", {}).values()
+    ]
+    made = f"{jobs} runs at a time; minutes are those of a run after its source model."
+    if len(pairs) < 3:
+        return made
+    agreement, detection, recall = zip(*pairs, strict=True)
+    return (
+        f"{made} Spearman's rank correlation of the agreement with the true score over {len(pairs)} models:"
+        f" {spearman(agreement, detection):.2f} with mAP50, {spearman(agreement, recall):.2f} with R@20."
+    )
+
+
+def spearman(a: Sequence[float], b: Sequence[float]) -> float:
+    """Spearman's rank correlation, ties sharing their mean rank."""
+    import numpy as np
+
+    def ranks(values: Sequence[float]) -> np.ndarray:
+        x = np.asarray(values)
+        return ((x[:, None] > x[None]).sum(1) + (x[:, None] >= x[None]).sum(1)) / 2
+
+    return float(np.corrcoef(ranks(a), ranks(b))[0, 1])
+
+
+def sim2sg(*words: object, log: Path) -> None:
+    """Runs a verb of the command line; its messages go to a file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        line = [sys.executable, "-m", "sim2sg_core.cli.main", *map(str, words)]
+        if subprocess.run(line, stdout=file, stderr=subprocess.STDOUT, check=False).returncode:
+            raise SystemExit(f"`sim2sg {words[0]}` failed: see {log}")
+
+
+if __name__ == "__main__":
+    main()
