@@ -26,7 +26,7 @@ from typing import Any
 
 import yaml
 from clevr_data import convert
-from common import print_rows, summary, write_results
+from common import RESULTS, print_rows, summary, write_results
 
 from sim2sg_core.adaptation import METHODS, AdaptConfig
 from sim2sg_core.adaptation.frames import collect_frames
@@ -40,6 +40,7 @@ RECORD = HERE / "results" / "dev_evaluations.jsonl"
 METRICS = ("mAP50", "AP50_cube", "AP50_sphere", "AP50_cylinder", "sgdet_R20", "sgdet_mR20", "sgdet_R20_over_ceiling")
 GAPS = ("mAP50", "sgdet_R20")
 THRICE = ("source", "fair_source", "paper", "ours", "oracle")
+SMOKE_ROWS = ("source", "paper", "ours", "oracle")
 CONTROLS = ("content_only", "appearance_only")
 RULES = {"rule_relations": "rule", "fused_relations": "both"}
 TARGET_FRAMES, TARGET_LABELLED = 200, 80  # of a controlled study
@@ -50,18 +51,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with log/, dev/ and oracle/")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs, outside the repository")
     rows = (*METHODS, "oracle", *CONTROLS)
-    parser.add_argument("--rows", nargs="+", choices=rows, default=rows, help="only these (default: all)")
+    parser.add_argument("--rows", nargs="+", choices=rows, help="only these (default: all; of a smoke test, some)")
     parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(THRICE)}; others take one (default: 3)")
     parser.add_argument("--jobs", type=int, default=0, help="runs at a time (default: one per core)")
     parser.add_argument("--until", type=float, default=1e9, metavar="MIN", help="begin no run after so many minutes")
     parser.add_argument("--smoke", action="store_true", help="minutes: does it work at all? Its figures mean nothing")
     args = parser.parse_args()
+    args.rows = args.rows or (SMOKE_ROWS if args.smoke else rows)
     cores, seeds = os.cpu_count() or 1, 1 if args.smoke else args.seeds
     jobs = args.jobs or cores
     # One thread for each of two runs trains 1.4 times as much as two threads for one.
     threads = max(1, cores // jobs)
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    work = Work(args.data, args.out, ["--workers", threads], args.smoke, time.time() + 60 * args.until)
+    results = args.out / "results" if args.smoke else RESULTS / "clevr"
+    work = Work(args.data, args.out, ["--workers", threads], results, args.smoke, time.time() + 60 * args.until)
     if "oracle" in args.rows:
         for part in ("data", "held_out"):
             work.oracle_data(part)
@@ -72,22 +75,23 @@ def main() -> None:
         wanted = [(row, seed) for seed in range(seeds) for row in args.rows if seed == 0 or row in THRICE]
         for _ in pool.map(work.result, *zip(*wanted, strict=True)):
             pass
-    table = collect(args.out, seeds)
+    table = collect(results)
     print_rows(table)
     if args.smoke:
         print("smoke: nothing is written")
         return
-    print(write_results("clevr", table, notes=notes(args.out, jobs)))
+    print(write_results("clevr", table, notes=notes(results, jobs)))
 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """Runs and scores rows, each in `out/seed_S/ROW`.
+    """Runs and scores rows, each in `out/seed_S/ROW`; what has a result file is done.
 
     Attributes:
         data: The target.
         out: Folder of the runs.
         options: Of every `sim2sg adapt`.
+        results: Folder of the result files, one per run: `seed_S/ROW.json`.
         smoke: Few frames and steps.
         deadline: Seconds since 1970 after which nothing is begun.
     """
@@ -95,6 +99,7 @@ class Work:
     data: Path
     out: Path
     options: Sequence[object]
+    results: Path
     smoke: bool
     deadline: float
 
@@ -109,7 +114,7 @@ class Work:
     def result(self, row: str, seed: int) -> None:
         """Runs one row with one seed, unless its result is there."""
         folder = self.out / f"seed_{seed}" / row
-        if (folder / "result.json").exists() or time.time() > self.deadline:
+        if self.file(row, seed).exists() or time.time() > self.deadline:
             return
         print(f"=== {row}, seed {seed}", flush=True)
         if row in CONTROLS:
@@ -119,11 +124,16 @@ class Work:
             self.oracle(seed, folder)
         else:
             self.branch(row, seed, folder, self.data / "log")
-        self.score(folder, folder / "model.onnx", self.data / "dev", "clevr", stages=True)
+        dev = self.data / "dev"
         if row == "ours":
             for name, relations in RULES.items():
-                place = folder.parent / name
-                self.score(place, folder / "model.onnx", self.data / "dev", "clevr", ["--relations", relations])
+                figures = self.evaluate(folder, dev, "clevr", f"eval_{name}.json", ["--relations", relations])
+                write_json(self.file(name, seed), {"metrics": figures}, indent=1)
+        self.score(row, seed, folder, dev, "clevr", stages=True)
+
+    def file(self, row: str, seed: int) -> Path:
+        """Where the result of a run is kept."""
+        return self.results / f"seed_{seed}" / f"{row}.json"
 
     def branch(self, method: str, seed: int, folder: Path, log: Path) -> None:
         """Adapts by a method, from the source model of this seed."""
@@ -176,34 +186,31 @@ class Work:
         for method, name in (("fair_source", f"{row}_fair_source"), ("ours", row)):
             place = folder.parent / name
             self.branch(method, seed, place, log / "images")
-            self.score(place, place / "model.onnx", labelled, "coco-rel")
+            self.score(name, seed, place, labelled, "coco-rel")
 
-    def score(
-        self, folder: Path, model: Path, data: Path, form: str, extra: Sequence[object] = (), stages: bool = False
-    ) -> None:
-        """Scores a model, and the stages on its way for the study of the criterion; writes `result.json`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        result: dict[str, Any] = {"metrics": self.evaluate(model, data, form, folder / "eval.json", extra)}
+    def score(self, row: str, seed: int, folder: Path, data: Path, form: str, stages: bool = False) -> None:
+        """Scores a run, and the stages on its way for the study of the criterion; writes its result file."""
+        result: dict[str, Any] = {"metrics": self.evaluate(folder, data, form, "eval.json")}
         times = folder / "stages.json"
         if times.exists():
             spent = {k: v for k, v in json.loads(times.read_text()).items() if not k.startswith("source/")}
             result["metrics"]["minutes"] = round(sum(spent.values()) / 60, 2)
         if stages:
             result["stages"] = {
-                file.parent.name: {
-                    "agreement": json.loads((file.parent / "agreement.json").read_text()),
-                    **self.evaluate(file, data, form, file.parent / "eval.json"),
+                stage.name: {
+                    "agreement": json.loads((stage / "agreement.json").read_text()),
+                    **self.evaluate(stage, data, form, "eval.json"),
                 }
-                for file in sorted(folder.glob("*/model.onnx"))
-                if (file.parent / "agreement.json").exists()
+                for stage in sorted(file.parent for file in folder.glob("*/agreement.json"))
             }
-        write_json(folder / "result.json", result, indent=1)
+        write_json(self.file(row, seed), result, indent=1)
 
-    def evaluate(self, model: Path, data: Path, form: str, out: Path, extra: Sequence[object] = ()) -> dict[str, float]:
-        """Evaluates by the verb; every look at the target's labels goes on record."""
+    def evaluate(self, run: Path, data: Path, form: str, name: str, extra: Sequence[object] = ()) -> dict[str, float]:
+        """Evaluates `run/model.onnx` by the verb; every look at the target's labels goes on record."""
+        out = run / name
         record = ["--log-evaluations", RECORD] if form == "clevr" and not self.smoke else []
-        words = ["eval", "--model", model, "--data", data, "--format", form, "--out", out, *extra, *record]
-        sim2sg(*words, log=out.with_suffix(".txt"))
+        words = ["eval", "--model", run / "model.onnx", "--data", data, "--format", form, "--out", out]
+        sim2sg(*words, *extra, *record, log=out.with_suffix(".txt"))
         metrics: dict[str, float] = json.loads(out.read_text())["metrics"]
         return {name: metrics[name] or 0.0 for name in METRICS}
 
@@ -226,12 +233,11 @@ def write_target_domain(row: str, path: Path) -> None:
     path.write_text(yaml.safe_dump({**source, **{key: full[key] for key in keys}}, sort_keys=False))
 
 
-def collect(out: Path, seeds: int) -> dict[str, dict[str, dict[str, float]]]:
+def collect(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
     """Gathers the rows' results; the gaps are closed per seed, so that a seed's luck with its source falls out."""
     results: dict[str, list[dict[str, float]]] = {}
-    for seed in range(seeds):
-        folder = out / f"seed_{seed}"
-        found = {p.parent.name: json.loads(p.read_text()) for p in sorted(folder.glob("*/result.json"))}
+    for seed in sorted(folder.glob("seed_*")):
+        found = {file.stem: json.loads(file.read_text()) for file in sorted(seed.glob("*.json"))}
         for row, result in found.items():
             figures = dict(result["metrics"])
             for metric in GAPS:
@@ -246,11 +252,11 @@ def collect(out: Path, seeds: int) -> dict[str, dict[str, dict[str, float]]]:
     }
 
 
-def notes(out: Path, jobs: int) -> str:
+def notes(folder: Path, jobs: int) -> str:
     """Says how the runs were made, and how the unsupervised criterion agreed with the true score over all stages."""
     pairs = [
         (stage["agreement"]["score"], stage["mAP50"], stage["sgdet_R20"])
-        for file in sorted(out.glob("seed_*/*/result.json"))
+        for file in sorted(folder.glob("seed_*/*.json"))
         for stage in json.loads(file.read_text()).get("stages", {}).values()
     ]
     made = f"{jobs} runs at a time; minutes are those of a run after its source model."
