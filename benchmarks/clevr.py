@@ -62,7 +62,7 @@ def main() -> None:
     jobs = args.jobs or cores
     # One thread for each of two runs trains 1.4 times as much as two threads for one.
     threads = max(1, cores // jobs)
-    os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     results = args.out / "results" if args.smoke else RESULTS / "clevr"
     work = Work(args.data, args.out, ["--workers", threads], results, args.smoke, time.time() + 60 * args.until)
     if "oracle" in args.rows:

@@ -32,13 +32,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="runs, each with its own seed (default: 1)")
     parser.add_argument("--smoke", action="store_true", help="minutes: does it work at all? Its figures mean nothing")
     args = parser.parse_args()
-    figures: dict[str, list[dict[str, float]]] = {"source": [], "label_alignment": []}
+    figures: dict[str, list[dict[str, float]]] = {"source": [], "ours": []}
     started = time.monotonic()
     for seed in range(args.seeds):
         run = args.out / f"seed_{seed}"
         words = ["adapt", "--domain", "drive", "--log", args.data / "log", "--out", run, "--seed", seed]
         sim2sg(*words, *(SMOKE if args.smoke else []))
-        for row, model in (("source", run / "source" / "model.onnx"), ("label_alignment", run / "model.onnx")):
+        for row, model in (("source", run / "source" / "model.onnx"), ("ours", run / "model.onnx")):
             figures[row].append(score(model, args, run / f"eval_{row}.json"))
     rows = {
         row: {metric: summary([run[metric] for run in runs]) for metric in METRICS} for row, runs in figures.items()
@@ -50,7 +50,7 @@ def main() -> None:
     minutes = [
         sum(json.loads((args.out / f"seed_{s}/stages.json").read_text()).values()) / 60 for s in range(args.seeds)
     ]
-    rows["label_alignment"]["adapt_minutes"] = summary([round(m, 1) for m in minutes])
+    rows["ours"]["adapt_minutes"] = summary([round(m, 1) for m in minutes])
     print(write_results("kitti", rows), f"in {(time.monotonic() - started) / 60:.0f} min")
 
 

@@ -97,7 +97,8 @@ METHODS = {
         appearance=True,
         style=0.5,
         teacher=1.0,
-        delay=1,
+        real_share=0.25,
+        delay=3,
         choose=True,
     ),
 }

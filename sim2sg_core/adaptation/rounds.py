@@ -31,6 +31,8 @@ from sim2sg_core.files import atomic_path
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.graph import write_json
 
+PATIENCE = 2  # rounds that may bring nothing: the criterion is noisy
+
 
 def adapt(config: AdaptConfig, domain: Domain, out: Path) -> Path:
     """Adapts a domain to the logs; a run that was stopped continues.
@@ -59,7 +61,7 @@ def adapt(config: AdaptConfig, domain: Domain, out: Path) -> Path:
     for number in range(1, config.rounds + 1):
         stages.append(round_stage(run, config, domain, frames, stages[-1], number))
         scores.append(judge(run, domain, frames, stages[-1]))
-        best, stop = choose_round(scores) if config.method.choose else (number, False)
+        best, stop = choose_round(scores, PATIENCE) if config.method.choose else (number, False)
         if stop and number < config.rounds:
             print(f"  the graphs agree no better than before: no more rounds after {number}", file=sys.stderr)
             break

@@ -13,6 +13,10 @@ from sim2sg_core.learning.config import AugmentConfig
 from sim2sg_core.learning.examples import Example, place
 from sim2sg_core.learning.style import restyle
 from sim2sg_core.runtime.preprocessing import PADDING, letterbox
+from sim2sg_core.scene.layout import wrap_angle
+
+ANY_HUE = 0.3
+"""Probability that colours are turned round the whole wheel."""
 
 
 def augment(
@@ -110,7 +114,7 @@ def flip(example: Example, domain: Domain) -> Example:
         intrinsics=intrinsics,
         boxes=boxes,
         centres=centres,
-        alphas=((alphas + np.pi) % (2 * np.pi) - np.pi).astype(np.float32),
+        alphas=wrap_angle(alphas).astype(np.float32),
         relations=relations,
     )
 
@@ -147,7 +151,8 @@ def colours(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.
     table = (np.clip(table, 0, 1) * 255).round().astype(np.uint8)
     image = cv2.LUT(image, table[None])
     saturation = rng.uniform(1 - 0.6 * strength, 1 + 0.5 * strength)
-    angle = rng.normal(0, 0.15 * strength)
+    # Now and then any hue for any other: what a thing is does not hang on its colour, and no palette is complete.
+    angle = rng.uniform(-np.pi, np.pi) if rng.random() < ANY_HUE * strength else rng.normal(0, 0.15 * strength)
     return cv2.transform(image, colour_matrix(max(saturation, 0.0), angle))
 
 
