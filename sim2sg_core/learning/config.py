@@ -27,7 +27,7 @@ class AugmentConfig:
 
     flip: float = 0.5
     zoom: float = 0.5
-    zoom_range: tuple[float, float] = (0.5, 1.6)
+    zoom_range: tuple[float, float] = (0.8, 1.5)
     colour: float = 1.0
     blur: float = 0.2
     noise: float = 0.3
