@@ -18,6 +18,7 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
 from sim2sg_core.model.network import Graphs, SceneGraphNetwork
+from sim2sg_core.model.relations import LEAST_PRESENCE
 from sim2sg_core.runtime.metadata import RELATIONS
 from sim2sg_core.scene import Camera
 
@@ -194,8 +195,9 @@ def _compare(torch_graph: Graphs, onnx_graph: Graphs, image: int) -> None:
             f" (the best scored {ours.scores[unmatched[0]]:.5f}) are off by up to {worst:.3f} px or"
             f" {SCORE_TOLERANCE} in score"
         )
-    # Every object sees the others as far as they are there: where one is another, all relations move.
-    tolerance = SCORE_TOLERANCE + float(ours.scores[partner < 0].sum())
+    # Every object sees the others as far as they are there, padding too, a little: where one is another, all
+    # relations move.
+    tolerance = SCORE_TOLERANCE + float(np.maximum(ours.scores[partner < 0], LEAST_PRESENCE).sum())
     table = {tuple(pair): row for pair, row in zip(theirs.pairs.tolist(), theirs.relations, strict=True)}
     for (subject, object_), row in zip(ours.pairs.tolist(), ours.relations, strict=True):
         other = table.get((int(partner[subject]), int(partner[object_])))

@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from sim2sg_core.model.config import ModelConfig
 from sim2sg_core.model.decode import Objects, overlaps
 
+LEAST_PRESENCE = 1e-4
+"""Attention to an object that is not there at all, such as padding: a logarithm needs some."""
+
 
 class PairLogits(NamedTuple):
     """Scores of all ordered pairs of N objects."""
@@ -85,7 +88,7 @@ class RelationHead(nn.Module):
         parts = self.query_key_value(x).reshape(batch, count, 3, self.heads, width // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
         logits = query @ key.transpose(-1, -2) * (width // self.heads) ** -0.5
-        logits = logits + torch.log(present.clamp(min=1e-4))[:, None, None, :]
+        logits = logits + torch.log(present.clamp(min=LEAST_PRESENCE))[:, None, None, :]
         mixed = torch.softmax(logits, dim=-1) @ value
         return self.mix(mixed.transpose(1, 2).reshape(batch, count, width))
 
