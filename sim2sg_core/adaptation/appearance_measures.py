@@ -13,6 +13,7 @@ import numpy as np
 
 from sim2sg_core.lifting.ground import mount_of_ground
 from sim2sg_core.scene import Camera, SceneGraph
+from sim2sg_core.scene.boxes import box_iou
 
 MIN_SCORE = 0.3  # objects that count
 DOUBTFUL = 0.15  # what scores above this may be an object and is not floor
@@ -188,8 +189,7 @@ def _crops(light: np.ndarray, field: np.ndarray, graph: SceneGraph) -> tuple[Cro
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether two boxes are rather two readings of one object."""
-    inner = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0).prod()
-    return bool(inner > 0.6 * ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - inner))
+    return bool(box_iou(a[None], b[None])[0, 0] > 0.6)
 
 
 def _cells(light: np.ndarray, box: np.ndarray, before: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:

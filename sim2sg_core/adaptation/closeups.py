@@ -12,7 +12,7 @@ import numpy as np
 
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.scene import Camera, SceneGraph, SceneObject
-from sim2sg_core.scene.boxes import box_iou
+from sim2sg_core.scene.boxes import box_area, box_iou, intersection
 
 ZOOM = 1.75
 """Windows are the frame's size divided by this: two by two of them overlap by a seventh."""
@@ -62,9 +62,7 @@ def merge(objects: list[SceneObject]) -> list[SceneObject]:
 
 def _inside(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(N,) share of the smaller of both areas that `box` and each of the others share."""
-    shared = (np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])).clip(min=0).prod(axis=1)
-    areas = (others[:, 2:] - others[:, :2]).prod(axis=1)
-    return shared / np.maximum(np.minimum(areas, (box[2:] - box[:2]).prod()), 1e-9)
+    return intersection(box[None], others)[0] / np.maximum(np.minimum(box_area(others), box_area(box)), 1e-9)
 
 
 def _windows(width: int, height: int) -> list[tuple[int, int, int, int]]:
