@@ -16,8 +16,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,7 +24,7 @@ from typing import Any
 
 import yaml
 from clevr_data import convert
-from common import RESULTS, print_rows, summary, write_results
+from common import RESULTS, print_rows, sim2sg, summary, write_results
 
 from sim2sg_core.adaptation import METHODS, AdaptConfig
 from sim2sg_core.adaptation.frames import collect_frames
@@ -278,15 +276,6 @@ def spearman(a: Sequence[float], b: Sequence[float]) -> float:
         return ((x[:, None] > x[None]).sum(1) + (x[:, None] >= x[None]).sum(1)) / 2
 
     return float(np.corrcoef(ranks(a), ranks(b))[0, 1])
-
-
-def sim2sg(*words: object, log: Path) -> None:
-    """Runs a verb of the command line; its messages go to a file."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as file:
-        line = [sys.executable, "-m", "sim2sg_core.cli.main", *map(str, words)]
-        if subprocess.run(line, stdout=file, stderr=subprocess.STDOUT, check=False).returncode:
-            raise SystemExit(f"`sim2sg {words[0]}` failed: see {log}")
 
 
 if __name__ == "__main__":

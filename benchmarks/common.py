@@ -10,6 +10,7 @@ import os
 import platform
 import shlex
 import statistics
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,3 +59,16 @@ def print_rows(rows: dict[str, dict[str, dict[str, float]]]) -> None:
     for row, metrics in rows.items():
         cells = [f"{m} {v['mean']:.4g} ± {v['sd']:.2g} (n={v['n']})" for m, v in metrics.items()]
         print(f"{row:{width}s}  {'; '.join(cells)}")
+
+
+def sim2sg(*words: object, log: Path | None = None) -> None:
+    """Runs a verb of the command line; its messages are shown, or appended to a file. Ends the script when it fails."""
+    command = [sys.executable, "-m", "sim2sg_core.cli.main", *map(str, words)]
+    if log is None:
+        failed = subprocess.run(command, check=False).returncode
+    else:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as file:
+            failed = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+    if failed:
+        raise SystemExit(f"`sim2sg {words[0]}` failed: see {log or 'above'}")

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-from common import print_rows, summary, write_results
+from common import print_rows, sim2sg, summary, write_results
 
 METRICS = (
     *(f"AP50_{name}_{level}" for name in ("car", "pedestrian", "cyclist") for level in ("easy", "moderate", "hard")),
@@ -61,11 +59,6 @@ def score(model: Path, args: argparse.Namespace, out: Path) -> dict[str, float]:
     sim2sg(*words, *([] if args.smoke else ["--log-evaluations", record]))
     metrics: dict[str, float] = json.loads(out.read_text())["metrics"]
     return {name: metrics[name] or 0.0 for name in METRICS}
-
-
-def sim2sg(*words: object) -> None:
-    """Runs a verb of the command line."""
-    subprocess.run([sys.executable, "-m", "sim2sg_core.cli.main", *map(str, words)], check=True)
 
 
 if __name__ == "__main__":
