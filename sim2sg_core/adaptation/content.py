@@ -10,15 +10,17 @@ import numpy as np
 from sim2sg_core.adaptation.frames import Frame, mount_prior
 from sim2sg_core.adaptation.method import Method
 from sim2sg_core.domains import Domain
+from sim2sg_core.domains.classes import GROUND
 from sim2sg_core.lifting import MountPrior, estimate_mount, free_edges, lift_graph, refine_placement
 from sim2sg_core.lifting.ground import mount_of_ground, with_mount
-from sim2sg_core.scene import Camera, Layout, Placement, SceneGraph
-from sim2sg_core.synthesis.assets.registry import load_asset
+from sim2sg_core.scene import Camera, Layout, Placement, PredicateRule, SceneGraph
+from sim2sg_core.scene.relations import rule_matrix
+from sim2sg_core.synthesis.assets.registry import class_assets, load_asset
 from sim2sg_core.synthesis.projection import amodal_box, extreme_points
-from sim2sg_core.synthesis.synthesizer import class_assets
 
 MIN_SCORE = 0.05  # below it an object is not worth a draw
 CONTRADICTION = 0.3  # of the logarithm of the distance, by depth and by ground
+CONTACT = PredicateRule("on", "on", 1e-3)
 VIBRATION = np.array([0.01, np.radians(0.3), np.radians(0.2)])  # of a mount that is known: m per m, rad, rad
 
 
@@ -48,6 +50,9 @@ def frame_mounts(frames: Sequence[Frame], graphs: Sequence[SceneGraph], domain: 
         (N, 3) height in metres, pitch and roll in radians.
     """
     prior = mount_prior(domain)
+    # What may stand on other things says nothing of where the ground is.
+    standing = {c.name for c in domain.classes if set(c.supports) == {GROUND}}
+    graphs = [g.select([i for i, o in enumerate(g.objects) if o.label in standing]) for g in graphs]
     unknown = [g for f, g in zip(frames, graphs, strict=True) if f.camera.ground is None]
     # The log's mean mount may lie outside the prior's range: users mount cameras where they like.
     log_mount, _ = estimate_mount(unknown, MountPrior(prior.mean, 2 * prior.std))
@@ -124,6 +129,8 @@ class Rebuilder:
     def __init__(self, domain: Domain, method: Method) -> None:
         self._threshold, self._swap = method.threshold, method.swap or 0.0
         self._sizes = {spec.name: spec.mean_size() for spec in domain.classes}
+        self._supports = {spec.name: spec.supports for spec in domain.classes}
+        self._surfaces = {spec.name: spec.surfaces for spec in domain.classes}
         self._fit = fit_size(domain)
         self._size_std = domain.training.size_freedom if method.refine else None
         self._hulls = {spec.name: class_hull(domain, spec.name) for spec in domain.classes} if method.refine else {}
@@ -133,13 +140,32 @@ class Rebuilder:
         assert graph.camera is not None
         kept = sample_objects(graph, rng, self._threshold)
         refine = None if self._size_std is None else self._refiner(kept, graph.camera, self._size_std)
-        layout = lift_graph(kept, graph.camera, self._fit, refine=refine)
-        placements = tuple(self._exchanged(p, rng) if rng.random() < self._swap else p for p in layout.placements)
+        layout = lift_graph(
+            kept, graph.camera, self._fit, refine=refine, supports=self._supports, surfaces=self._surfaces
+        )
+        carriers = self._carriers(layout.placements)
+        below = [GROUND if k < 0 else layout.placements[k].label for k in carriers]
+        # What carries others stays: they would hang in the air.
+        placements = tuple(
+            self._exchanged(p, below[k], rng) if rng.random() < self._swap and k not in carriers else p
+            for k, p in enumerate(layout.placements)
+        )
         return Layout(vibrated(graph.camera, rng), placements)
 
-    def _exchanged(self, placement: Placement, rng: np.random.Generator) -> Placement:
-        """Returns an object of a class drawn evenly, as large among its kind as the one it replaces."""
-        label = str(rng.choice(list(self._sizes)))
+    def _carriers(self, placements: Sequence[Placement]) -> list[int]:
+        """Returns the index of what each object stands on, -1 for the ground."""
+        touching = rule_matrix(placements, CONTACT, [self._surfaces[p.label] for p in placements])
+        return [
+            -1 if p.position[2] == 0 or not row.any() else int(row.argmax())
+            for p, row in zip(placements, touching, strict=True)
+        ]
+
+    def _exchanged(self, placement: Placement, below: str, rng: np.random.Generator) -> Placement:
+        """Returns an object as large among its kind as the one it replaces, its class drawn evenly.
+
+        Drawn are the classes that may stand where it stands, on `below`: the ground or a class.
+        """
+        label = str(rng.choice([name for name in self._sizes if below in self._supports[name]]))
         scale = float(np.exp(np.log(placement.size / self._sizes[placement.label]).mean()))
         return dataclasses.replace(placement, label=label, size=self._sizes[label] * scale)
 
@@ -163,12 +189,12 @@ class Rebuilder:
 
 
 def grounded(placement: Placement, box: np.ndarray, camera: Camera) -> Placement:
-    """Moves a placement that contradicts the ground to where its box touches it.
+    """Moves a placement that contradicts the level it stands on to where its box touches that.
 
     The network's depth presumes the sizes that it knows: of a smaller object it is far too long.
     """
     foot = np.array([(box[0] + box[2]) / 2, box[3]])
-    depth = float(camera.ground_depth(foot))
+    depth = float(camera.ground_depth(foot, placement.position[2]))
     away = float(np.linalg.norm(placement.position[:2]))
     if not np.isfinite(depth) or away <= 0:
         return placement
@@ -178,7 +204,7 @@ def grounded(placement: Placement, box: np.ndarray, camera: Camera) -> Placement
     middle = front * (1 + 0.5 * scale * float(placement.size[:2].mean()) / max(reach, 1e-6))
     if abs(np.log(np.linalg.norm(middle) / away)) < CONTRADICTION:
         return placement
-    return dataclasses.replace(placement, position=np.array([*middle, 0.0]))
+    return dataclasses.replace(placement, position=np.array([*middle, placement.position[2]]))
 
 
 def class_hull(domain: Domain, label: str) -> np.ndarray:

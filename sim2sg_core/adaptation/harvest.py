@@ -25,10 +25,10 @@ from sim2sg_core.domains import AppearanceSpec, Domain
 from sim2sg_core.lifting import lift_graph
 from sim2sg_core.scene import Layout, SceneGraph
 from sim2sg_core.synthesis.appearance import FINISHES
-from sim2sg_core.synthesis.assets.registry import load_asset
+from sim2sg_core.synthesis.assets.registry import class_assets, load_asset
 from sim2sg_core.synthesis.meshes import Asset
 from sim2sg_core.synthesis.post import add_noise, decode_jpeg, encode_jpeg
-from sim2sg_core.synthesis.synthesizer import Frame, Synthesizer, class_assets
+from sim2sg_core.synthesis.synthesizer import Frame, Synthesizer
 
 __all__ = ["FILE", "draw_harvest", "harvest_appearance", "load_harvest", "save_harvest"]
 
@@ -150,7 +150,13 @@ class Studio:
 
     def _layout(self, graph: SceneGraph, seed: int) -> Layout:
         if graph.camera is not None and graph.camera.ground is not None:
-            layout = lift_graph(graph.filtered(LIKELY, 1.0), graph.camera, lambda label, size: size)
+            layout = lift_graph(
+                graph.filtered(LIKELY, 1.0),
+                graph.camera,
+                lambda label, size: size,
+                supports={c.name: c.supports for c in self.domain.classes},
+                surfaces={c.name: c.surfaces for c in self.domain.classes},
+            )
             if layout.placements:
                 return layout
         return self.synthesizer.sample(seed, graph.camera, (graph.width, graph.height))

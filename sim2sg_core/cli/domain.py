@@ -1,26 +1,52 @@
-"""`sim2sg domain`: looks at domains."""
+"""`sim2sg domain`: shows domains, starts new ones, tries them out."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
-from sim2sg_core.domains import Domain, builtin_domains, load_domain
-from sim2sg_core.domains.spec import ClassSpec
+from sim2sg_core.domains import ClassSpec, Domain, builtin_domains, load_domain
+from sim2sg_core.files import atomic_path
 
-HELP = "show a domain's classes and predicates, and check its YAML"
+HELP = "show a domain's classes and predicates, start a domain of your own, try it out"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares `show`."""
+    """Declares `show`, `new`, `check` and `schema`."""
     verbs = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     show = verbs.add_parser("show", help="check a domain and print what it consists of")
     show.add_argument("domain", nargs="?", help="name or YAML file; left out, the built-in ones are listed")
     show.add_argument("--json", action="store_true", help="print the whole domain, defaults filled in, as JSON")
 
+    new = verbs.add_parser("new", help="write a commented starting point, and the schema that editors check it with")
+    new.add_argument("name", help="of the domain: lower-case letters, digits and _")
+    new.add_argument("--out", type=Path, metavar="FILE", help="default: NAME.yaml")
+    new.add_argument("--layout", choices=("scatter", "room"), default="scatter", help="default: scatter")
+
+    check = verbs.add_parser("check", help="draw scenes of a domain, with what is labelled, and say what will hurt")
+    check.add_argument("domain", metavar="FILE", help="YAML file, or name of a built-in domain")
+    check.add_argument("--out", type=Path, metavar="DIR", help="for contact_sheet.png (default: NAME_check)")
+    check.add_argument("--count", type=int, default=24, metavar="N", help="scenes (default 24)")
+    check.add_argument("--seed", type=int, default=0, metavar="S", help="scene k is made from S + k (default 0)")
+    check.add_argument("--strict", action="store_true", help="exit with 1 when there are warnings")
+
+    schema = verbs.add_parser("schema", help="print the JSON Schema of domain files (draft 2020-12)")
+    schema.add_argument("--out", type=Path, metavar="FILE", help="write it there instead")
+    schema.add_argument("--markdown", action="store_true", help="the same as tables to read")
+
 
 def run(args: argparse.Namespace) -> int:
+    """Does what was asked for. Only `check` needs the renderer."""
+    if args.action == "check":
+        from sim2sg_core.cli.domain_check import check
+
+        return check(args)
+    return {"show": run_show, "new": run_new, "schema": run_schema}[args.action](args)
+
+
+def run_show(args: argparse.Namespace) -> int:
     """Prints a domain, or the names of those that ship with the package."""
     if args.domain is None:
         for name in builtin_domains():
@@ -28,6 +54,30 @@ def run(args: argparse.Namespace) -> int:
         return 0
     domain = load_domain(args.domain)
     print(json.dumps(domain.to_json(), indent=2) if args.json else describe(domain))
+    return 0
+
+
+def run_new(args: argparse.Namespace) -> int:
+    """Writes a starting point."""
+    from sim2sg_core.domains.template import write_template
+
+    path, schema = write_template(args.name, args.layout, args.out)
+    print(f"{path}: edit it, then `sim2sg domain check {path}`")
+    print(f"{schema}: for editors that know YAML schemas; keep it beside the domain")
+    return 0
+
+
+def run_schema(args: argparse.Namespace) -> int:
+    """Prints or writes the schema."""
+    from sim2sg_core.domains.schema import key_table, schema_text
+
+    text = key_table() if args.markdown else schema_text()
+    if args.out is None:
+        print(text, end="")
+        return 0
+    with atomic_path(args.out) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    print(args.out)
     return 0
 
 

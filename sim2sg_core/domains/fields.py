@@ -15,9 +15,12 @@ from pydantic import (
     Field,
     Strict,
     ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+
+from sim2sg_core.domains.mesh_files import SUFFIXES
 
 
 def mistake(message: str, *at: str | int) -> PydanticCustomError:
@@ -51,6 +54,9 @@ class Spec(BaseModel):
 
 
 def _widen(value: Any) -> Any:
+    if isinstance(value, str | dict):
+        kind = "a text" if isinstance(value, str) else "a mapping"
+        raise mistake(f"{value!r} is {kind}; write a list [least, most], or a single number")
     return (value, value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
@@ -77,14 +83,24 @@ def positive(value: tuple[Any, Any]) -> tuple[Any, Any]:
 Number = Annotated[float, Strict()]
 Whole = Annotated[int, Strict()]
 Share = Annotated[float, Strict(), Field(ge=0, le=1)]
-Range = Annotated[tuple[Number, Number], BeforeValidator(_widen), AfterValidator(_ordered)]
-Amount = Annotated[Range, AfterValidator(_not_negative)]  # a range of numbers >= 0
-Extent = Annotated[Range, AfterValidator(positive)]  # a range of numbers > 0
+
+
+def _range_schema(kind: str, **bounds: int) -> WithJsonSchema:
+    """What a range looks like to an editor: one number, or the two ends."""
+    end = {"type": kind, **bounds}
+    return WithJsonSchema({"anyOf": [end, {"type": "array", "items": end, "minItems": 2, "maxItems": 2}]})
+
+
+Range = Annotated[tuple[Number, Number], BeforeValidator(_widen), AfterValidator(_ordered), _range_schema("number")]
+# Ranges of numbers >= 0, and > 0.
+Amount = Annotated[Range, AfterValidator(_not_negative), _range_schema("number", minimum=0)]
+Extent = Annotated[Range, AfterValidator(positive), _range_schema("number", exclusiveMinimum=0)]
 Count = Annotated[
     tuple[Whole, Whole],
     BeforeValidator(_widen),
     AfterValidator(_ordered),
     AfterValidator(_not_negative),
+    _range_schema("integer", minimum=0),
 ]
 Channel = Annotated[int, Strict(), Field(ge=0, le=255)]
 Colour = tuple[Channel, Channel, Channel]
@@ -106,7 +122,9 @@ def _singular(value: str) -> str:
     return value
 
 
-Identifier = Annotated[str, AfterValidator(_identifier)]
+Identifier = Annotated[
+    str, AfterValidator(_identifier), WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9_]*$"})
+]
 ClassName = Annotated[Identifier, AfterValidator(_singular)]
 
 
@@ -145,3 +163,19 @@ def _found(value: str, info: ValidationInfo) -> str:
 
 
 ImageFile = Annotated[str, AfterValidator(_found)]
+
+
+def _mesh_found(value: str, info: ValidationInfo) -> str:
+    # As with images. A folder stands for the meshes in it: `ClassSpec` takes it apart.
+    folder = (info.context or {}).get("folder")
+    if folder is None:
+        return value
+    path = (folder / value).resolve()
+    if not path.exists():
+        raise mistake(f"no mesh {path}; give a path that is absolute or relative to this file")
+    if path.is_file() and path.suffix.lower() not in SUFFIXES:
+        raise mistake(f"{path.name} is not a mesh that can be read; known: {', '.join(SUFFIXES)}")
+    return str(path)
+
+
+MeshFile = Annotated[str, AfterValidator(_mesh_found)]

@@ -128,6 +128,8 @@ def _first_mistake(error: ValidationError, lines: dict[Place, int], file: str) -
     """Returns the mistake that stands first in the file, as one line."""
     found = []
     for item in error.errors():
+        if item["type"] == "too_short" and len(item["input"]) > item["ctx"]["actual_length"]:
+            continue  # Pydantic counts the items without a mistake; the others' are listed too.
         loc: Place = tuple(item["loc"])
         at = item.get("ctx", {}).get("at", ())
         place = _real_place((*loc, *at), lines)
@@ -154,7 +156,7 @@ def _real_place(loc: Place, lines: dict[Place, int]) -> Place:
 def _describe(item: Any) -> str:
     """Says what is wrong and what would be right, in the words of somebody who writes YAML."""
     kind, context, given = item["type"], item.get("ctx", {}), item.get("input")
-    shown = repr(given) if len(repr(given)) < 50 else f"this {_yaml_type(given)}"
+    shown = repr(given) if len(repr(given)) < 50 else "this"
     if kind == "domain":
         return str(context["text"])
     if kind == "missing":
@@ -165,7 +167,7 @@ def _describe(item: Any) -> str:
             shown = repr(context.get("tag"))
         return f"{shown} is not one of {str(expected).replace(' or ', ', ')}"
     if kind == "union_tag_not_found":
-        return "no type; add `type: scatter` or `type: street`"
+        return "no type; add `type: scatter`, `type: room` or `type: street`"
     wanted = {
         "float_type": "a number",
         "int_type": "a whole number",
@@ -178,7 +180,17 @@ def _describe(item: Any) -> str:
         "dict_type": "a mapping of keys",
     }.get(kind)
     if wanted:
+        if kind == "tuple_type" and isinstance(given, str):
+            wanted = f"a list: [{given}]"
         return f"{shown} is {_yaml_type(given)}; write {wanted}"
+    bounds = {
+        "greater_than_equal": ("small", "{ge:g} or more"),
+        "greater_than": ("small", "more than {gt:g}"),
+        "less_than_equal": ("large", "{le:g} or less"),
+    }
+    if kind in bounds:
+        excess, bound = bounds[kind]
+        return f"{shown} is too {excess}; write {bound.format(**context)}"
     if kind == "too_short" or kind == "too_long":
         least, most = context.get("min_length"), context.get("max_length")
         bound = f"at least {least}" if least is not None and kind == "too_short" else f"at most {most}"

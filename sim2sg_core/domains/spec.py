@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, Field, Strict, ValidationError, model_validator
 
+from sim2sg_core.domains.classes import GROUND, ClassSpec
 from sim2sg_core.domains.fields import (
     Amount,
-    ClassName,
     Colour,
     Count,
     Extent,
@@ -31,71 +31,10 @@ from sim2sg_core.domains.fields import (
     nearest,
     positive,
 )
+from sim2sg_core.domains.layouts import AroundSpec, GroupSpec, Layout, ScatterLayout, StreetLayout
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Camera, PredicateRule
 from sim2sg_core.scene.relations import RULES
-
-GROUND = "ground"  # the one support that is not a class
-
-
-class SizeSpec(Spec):
-    """Range of each extent of a class, metres: length along the heading, width, height."""
-
-    length: Extent
-    width: Extent
-    height: Extent
-
-
-class ClassSpec(Spec):
-    """One class of objects.
-
-    Attributes:
-        name: Lower-case, singular.
-        size: Ranges of the extents, or
-        sizes: exact [length, width, height] choices, metres; one of both is given.
-        supports: What it may stand on: "ground" or names of classes.
-        frequency: How common the class is in prior scenes that draw classes freely, relative to the others.
-        assets: Meshes of the class, by the names that the synthesis knows; empty means the class's own.
-        yaw_symmetry: Order of the rotational symmetry about the vertical: 1 none, 2 (a table), 4 (a
-            cube), 0 any angle looks the same (a sphere, a tree).
-        colours: Base colours of its painted parts; empty takes `appearance.paints`.
-        imagenet: ImageNet words of the class, if any.
-    """
-
-    name: ClassName
-    size: SizeSpec | None = None
-    sizes: tuple[tuple[Metres, Metres, Metres], ...] = ()
-    supports: tuple[str, ...] = Field((GROUND,), min_length=1)
-    frequency: Annotated[float, Strict(), Field(gt=0)] = 1.0
-    assets: tuple[Identifier, ...] = ()
-    yaw_symmetry: Literal[0, 1, 2, 4] = 1
-    colours: tuple[Colour, ...] = ()
-    imagenet: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _one_kind_of_size(self) -> ClassSpec:
-        if (self.size is None) == (not self.sizes):
-            raise mistake(
-                "a class has either size: {length: [lo, hi], width: [lo, hi], height: [lo, hi]}"
-                " or sizes: [[length, width, height], …], metres"
-            )
-        return self
-
-    def mean_size(self) -> np.ndarray:
-        """Returns (3,) mean length, width, height, metres."""
-        if self.size is None:
-            return np.mean(np.array(self.sizes, float), axis=0)
-        return np.array([self.size.length, self.size.width, self.size.height], float).mean(axis=1)
-
-    def sample_size(self, rng: np.random.Generator) -> np.ndarray:
-        """Draws (3,) length, width, height, metres: one of `sizes`, or from the ranges.
-
-        Extents drawn from ranges share half of their variation: long ones tend to be wide and high.
-        """
-        if self.size is None:
-            return np.array(self.sizes[rng.integers(len(self.sizes))], float)
-        low, high = np.array([self.size.length, self.size.width, self.size.height], float).T
-        return low + (high - low) * (0.5 * rng.random() + 0.5 * rng.random(3))
 
 
 class PredicateSpec(Spec):
@@ -135,7 +74,12 @@ class PredicateSpec(Spec):
 
 
 class InputSpec(Spec):
-    """Size of the network's input, pixels. The network halves it five times."""
+    """Size of the network's input. The network halves it five times.
+
+    Attributes:
+        width: Pixels.
+        height: Pixels.
+    """
 
     width: Annotated[int, Strict(), Field(gt=0, le=4096, multiple_of=32)]
     height: Annotated[int, Strict(), Field(gt=0, le=4096, multiple_of=32)]
@@ -191,71 +135,6 @@ class CameraPrior(Spec):
             focal = width / 2 / np.tan(np.radians(fov) / 2)
             K = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
         return Camera.from_mount(width, height, K, height_m, np.radians(pitch), np.radians(roll))
-
-
-class ScatterLayout(Spec):
-    """Objects strewn over a piece of flat ground.
-
-    Attributes:
-        type: "scatter".
-        count: Objects per scene.
-        distance: Along the ground from the point below the camera, metres.
-        lateral: To the left (positive) and right of the optical axis, metres.
-        min_gap: Least gap between two footprints, metres.
-        min_visible_pixels: Objects of which less is seen are placed anew.
-    """
-
-    type: Literal["scatter"]
-    count: Count
-    distance: Extent
-    lateral: Range
-    min_gap: Annotated[float, Strict(), Field(ge=0)] = 0.1
-    min_visible_pixels: Annotated[int, Strict(), Field(ge=0)] = 0
-
-
-class StreetLayout(Spec):
-    """A street that the camera drives along. Densities are per 100 m of street.
-
-    Attributes:
-        type: "street".
-        lanes: Lanes in all.
-        lane_width: Metres.
-        sidewalk_width: Metres, each side.
-        curve: Curvature of the street, 1/m, either way.
-        length: How far the street is laid out before the camera, metres.
-        parked_cars: Cars parked along the kerbs.
-        moving_cars: Cars in the lanes.
-        vans: Vans, parked and moving.
-        trucks: Trucks, parked and moving.
-        pedestrians: People on the sidewalks and the road.
-        cyclists: Cyclists on the road and the sidewalks.
-        vegetation: Trees, bushes and hedges.
-        buildings: Houses along the street.
-        junctions: Streets that cross.
-        across: Share of the parking strips where cars stand across the street, 0-1.
-        clutter: Unlabelled things: poles, signs, bins, fences.
-    """
-
-    type: Literal["street"]
-    lanes: Annotated[Count, AfterValidator(positive)] = (1, 4)
-    lane_width: Extent = (2.9, 3.6)
-    sidewalk_width: Amount = (1.2, 3.5)
-    curve: Amount = (0.0, 0.004)
-    length: Extent = (60.0, 120.0)
-    parked_cars: Amount = (0.0, 20.0)
-    moving_cars: Amount = (0.0, 8.0)
-    vans: Amount = (0.0, 3.0)
-    trucks: Amount = (0.0, 1.5)
-    pedestrians: Amount = (0.0, 10.0)
-    cyclists: Amount = (0.0, 4.0)
-    vegetation: Amount = (2.0, 30.0)
-    buildings: Amount = (0.0, 10.0)
-    junctions: Amount = (0.0, 2.5)
-    across: Share = 0.2
-    clutter: Amount = (2.0, 25.0)
-
-
-Layout = Annotated[ScatterLayout | StreetLayout, Field(discriminator="type")]
 
 
 class AppearanceSpec(Spec):
@@ -335,6 +214,15 @@ class TrainingSpec(Spec):
     """Defaults of training and adaptation; options of the command line win over them.
 
     Attributes:
+        backbone: The network's trunk: pretrained EfficientNet-Lite0, or a small one from scratch.
+        batch: Frames per step.
+        learning_rate: Its peak.
+        source_frames: Frames of prior scenes to train the first model on.
+        source_steps: Steps of that training.
+        rounds: Rounds of adaptation, at most.
+        round_frames: Frames to render in each round.
+        round_steps: Steps of training in each round.
+        prior_share: Share of each round's frames that show prior scenes rather than ones rebuilt from the log.
         size_freedom: How far objects rebuilt from a log may leave the sizes of their class, as the standard
             deviation of the logarithm. Small where the class's sizes are well known or the camera looks along the
             ground, so that the log says little of sizes.
@@ -401,6 +289,9 @@ class Domain(Spec):
             if name not in names:
                 known = nearest(name, names)
                 raise mistake(f"unknown class {name!r}; {known}", "relation_classes", i)
+        self._check_supports()
+        if not isinstance(self.layout, StreetLayout):
+            self._check_arrangement(self.layout.around, self.layout.groups)
         self._check_inverses()
         if isinstance(self.layout, ScatterLayout) and self.layout.count[1] > self.max_objects:
             raise mistake(
@@ -409,6 +300,43 @@ class Domain(Spec):
                 "count",
             )
         return self
+
+    def _check_supports(self) -> None:
+        """Everything must stand on the ground in the end: an order in which all can be put down."""
+        down = {GROUND}
+        rest = dict(enumerate(self.classes))
+        while ready := [i for i, c in rest.items() if down.intersection(c.supports)]:
+            down.update(rest.pop(i).name for i in ready)
+        for i, spec in rest.items():
+            raise mistake(
+                f"{spec.name} never reaches the ground: {', '.join(spec.supports)} stands on it in turn;"
+                f" write [{GROUND}] for one of them",
+                "classes",
+                i,
+                "supports",
+            )
+
+    def _check_arrangement(self, around: tuple[AroundSpec, ...], groups: tuple[GroupSpec, ...]) -> None:
+        specs = {c.name: c for c in self.classes}
+
+        def known(name: str, *at: str | int) -> ClassSpec:
+            if name not in specs:
+                raise mistake(f"unknown class {name!r}; {nearest(name, specs)}", "layout", *at)
+            return specs[name]
+
+        for i, ring in enumerate(around):
+            known(ring.of, "around", i, "of")
+            if not known(ring.what, "around", i, "what").on_ground:
+                text = f"{ring.what} does not stand on the ground; add {GROUND} to its supports:"
+                raise mistake(text, "layout", "around", i, "what")
+        for i, group in enumerate(groups):
+            known(group.on, "groups", i, "on")
+            for j, item in enumerate(group.items):
+                if group.on not in known(item.what, "groups", i, "items", j, "what").supports:
+                    raise mistake(
+                        f"{item.what} does not stand on {group.on}; add {group.on} to its supports:",
+                        *("layout", "groups", i, "items", j, "what"),
+                    )
 
     def _check_inverses(self) -> None:
         taken = dict.fromkeys(self.predicate_names, "is a predicate itself: it would be learnt twice")

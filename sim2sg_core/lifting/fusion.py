@@ -38,7 +38,12 @@ def ground_depth(centres: np.ndarray, heights: np.ndarray, camera: Camera) -> tu
 
 
 def fuse_depth(
-    depths: np.ndarray, relative_stds: np.ndarray, centres: np.ndarray, heights: np.ndarray, camera: Camera
+    depths: np.ndarray,
+    relative_stds: np.ndarray,
+    centres: np.ndarray,
+    heights: np.ndarray,
+    camera: Camera,
+    grounded: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fuses the network's depths with the ground's by inverse variance, in log depth.
 
@@ -51,6 +56,8 @@ def fuse_depth(
         centres: (N, 2) pixels of the projected 3D centres.
         heights: (N,) object heights, metres.
         camera: Without a known ground the network's depth is returned as it is.
+        grounded: (N,) bool: which objects stand on the ground for certain; the others keep the network's depth. None
+            means all.
 
     Returns:
         (N,) fused depths and their (N,) relative deviations.
@@ -60,6 +67,8 @@ def fuse_depth(
         return depths, relative_stds
     ground, ground_std = ground_depth(centres, heights, camera)
     usable = np.isfinite(ground) & (ground > 0)
+    if grounded is not None:
+        usable &= grounded
     log_network, log_ground = np.log(np.maximum(depths, 1e-3)), np.log(np.where(usable, ground, 1.0))
     variance, ground_variance = relative_stds**2, ground_std**2
     usable &= np.abs(log_ground - log_network) < 3 * np.sqrt(variance + ground_variance)

@@ -1,17 +1,21 @@
-"""A graph with 3D poses becomes a layout that can be rendered: on the ground, free of overlap."""
+"""A graph with 3D poses becomes a layout that can be rendered: everything stands on something, free of overlap."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from sim2sg_core.lifting.support import Supports, inside
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.graph import SceneGraph
 from sim2sg_core.scene.layout import Layout, Placement
+from sim2sg_core.scene.relations import TOUCH
 
 MAX_DEPTH = 150.0
 CAMERA_CLEARANCE = 0.3  # metres between any footprint and the camera
+UNDER = 0.7  # share of the smaller footprint that may be under a support, as of a chair under a table
 
 
 def lift_graph(
@@ -21,40 +25,101 @@ def lift_graph(
     *,
     refine: Callable[[int, Placement], Placement] | None = None,
     max_overlap: float = 0.15,
+    supports: Mapping[str, tuple[str, ...]] | None = None,
+    surfaces: Mapping[str, tuple[float, ...]] | None = None,
 ) -> Layout:
-    """Rebuilds the scene of a graph on the ground of `camera`.
+    """Rebuilds the scene of a graph over the ground of `camera`.
+
+    Where everything stands on the ground, objects keep their place and are set on it. Else what supports comes first,
+    and every object moves along its viewing ray onto the ground or the surface on which it stands.
 
     Args:
         graph: Objects with poses, best first; those without a pose are left out.
         camera: The camera to render with; its ground is where the objects are put.
         fit_size: Maps a class name and an estimated (3,) length, width, height in metres to the nearest size
             that the class can have.
-        refine: Moves or scales the placement of an object, given by its index in the graph, to what is seen.
-        max_overlap: Share of the smaller footprint that may overlap a better object's. A little is
-            tolerated, since both sizes are estimates; beyond it the object that scored less is left out.
+        refine: Moves or scales the placement of an object, given by its index in the graph, to what is seen; on the
+            level on which it stands.
+        max_overlap: Share of the smaller footprint that may overlap a better object's at the same height. A little
+            is tolerated, since both sizes are estimates; beyond it the object that scored less is left out. Under
+            what others stand on there is room, see `_allowed_overlap`.
+        supports: Class -> what it may stand on, "ground" or classes; what lacks stands on the ground. An object
+            under which nothing of that is found is left out.
+        surfaces: Class -> heights at which others stand on it, as shares of its own; what lacks has its top.
 
     Returns:
-        The layout; every base is on the ground (z = 0).
+        The layout; every base is on the ground (z = 0) or at a surface of a placement before it.
     """
+    rules = Supports(supports or {}, surfaces or {})
+    estimates = _estimates(graph, camera, fit_size)
     placements: list[Placement] = []
+    carriers: list[frozenset[int]] = []  # of each placement: what it stands on, what that stands on, …
+    for k in rules.order([estimate for _, estimate in estimates]):
+        index, placement = estimates[k]
+        carrier = -1
+        if rules.level:
+            placement = dataclasses.replace(placement, position=np.array([*placement.position[:2], 0.0]))
+        elif (stood := rules.stand(placement, placements, camera)) is not None:
+            placement, carrier = stood
+        else:
+            continue
+        if refine is not None:
+            placement = refine(index, placement)
+            if carrier >= 0:
+                placement = inside(placement, placements[carrier])
+        below = frozenset[int]() if carrier < 0 else carriers[carrier] | {carrier}
+        if _clear_of_camera(placement, camera, rules) and all(
+            j in below or footprint_overlap(placement, other) <= _allowed_overlap(placement, other, rules, max_overlap)
+            for j, other in enumerate(placements)
+        ):
+            placements.append(placement)
+            carriers.append(below)
+    return Layout(camera, tuple(placements))
+
+
+def _estimates(
+    graph: SceneGraph, camera: Camera, fit_size: Callable[[str, np.ndarray], np.ndarray]
+) -> list[tuple[int, Placement]]:
+    """Returns index and placement of every object with a pose: of a possible size, about the estimated centre."""
+    found = []
     for index, item in enumerate(graph.objects):
         if item.pose is None or not 0 < item.pose.position[2] < MAX_DEPTH:
             continue
         placement = Placement.from_pose(item.label, item.pose, camera)
-        placement = Placement(
-            item.label,
-            np.array([*placement.position[:2], 0.0]),
-            placement.yaw,
-            fit_size(item.label, placement.size),
-        )
-        if refine is not None:
-            placement = refine(index, placement)
-        near = np.linalg.norm(placement.position[:2]) - np.linalg.norm(placement.size[:2]) / 2
-        if near < CAMERA_CLEARANCE or placement.position[0] <= 0:
-            continue
-        if all(footprint_overlap(placement, other) <= max_overlap for other in placements):
-            placements.append(placement)
-    return Layout(camera, tuple(placements))
+        size = fit_size(item.label, placement.size)
+        lift = np.array([0.0, 0.0, (placement.size[2] - size[2]) / 2])
+        found.append((index, Placement(item.label, placement.position + lift, placement.yaw, size)))
+    return found
+
+
+def _clear_of_camera(placement: Placement, camera: Camera, rules: Supports) -> bool:
+    """Whether an object is in front of the camera and not about it; among things on things it may be below it."""
+    if placement.position[0] <= 0:
+        return False
+    near = np.linalg.norm(placement.position[:2]) - np.linalg.norm(placement.size[:2]) / 2
+    top = placement.position[2] + placement.size[2]
+    beneath = not rules.level and top < camera.T_world_camera[2, 3] - CAMERA_CLEARANCE
+    return bool(near >= CAMERA_CLEARANCE or beneath)
+
+
+def _allowed_overlap(a: Placement, b: Placement, rules: Supports, max_overlap: float) -> float:
+    """Share of the smaller footprint that two objects may overlap, neither of which stands on the other.
+
+    Above and below each other there is no limit. What others stand on is hollow as a table: something of another
+    class on the ground may stand mostly under it, and what stands on the one is not in the way of the other.
+    """
+    if rules.level:
+        return max_overlap
+    base = max(a.position[2], b.position[2])
+    top = min(a.position[2] + a.size[2], b.position[2] + b.size[2])
+    if top - base < TOUCH * min(a.size[2], b.size[2]):
+        return np.inf
+    grounded = int(a.position[2] == 0) + int(b.position[2] == 0)
+    if a.label == b.label or not grounded:
+        return max_overlap
+    if grounded == 1:  # Their footprints overlap as far as that of what carries the upper one may.
+        return np.inf
+    return UNDER if rules.supporter(a.label) or rules.supporter(b.label) else max_overlap
 
 
 def footprint_overlap(a: Placement, b: Placement) -> float:

@@ -1,4 +1,4 @@
-"""Objects on the ground, moved and scaled until they fill the boxes in which they were seen."""
+"""Objects, moved on the level they stand on and scaled until they fill the boxes in which they were seen."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def refine_placement(
     size_std: float,
     iterations: int = 8,
 ) -> Placement:
-    """Finds the place on the ground and the scale under which an object fills its box.
+    """Finds the place on its level and the scale under which an object fills its box.
 
-    Maximum a posteriori by Gauss–Newton over the ground position and the logarithm of the scale. On known
-    ground the lower edge says how far the object is and the height then how large: so sizes that the domain
+    Maximum a posteriori by Gauss–Newton over the horizontal position and the logarithm of the scale. On a known
+    level the lower edge says how far the object is and the height then how large: so sizes that the domain
     never told of can be learned from a log. The prior (the placement given) decides what the box leaves open.
 
     Args:
-        placement: First estimate, its base on the ground.
+        placement: First estimate, its base on the ground or at the surface that supports it; that height stays.
         box: (4,) observed, pixels.
         free: (4,) bool: edges that are the object's own, neither hidden nor cut by the image.
         camera: With a known ground.

@@ -126,7 +126,7 @@ class ModelConfig:
 
 def _typical_depth(layout: Any) -> float:
     """A middling distance of objects, metres: only where the regression starts from."""
-    near, far = layout.distance if layout.type == "scatter" else (5.0, layout.length[0])
+    near, far = (5.0, layout.length[0]) if layout.type == "street" else layout.distance
     return float(math.sqrt(near * far))
 
 

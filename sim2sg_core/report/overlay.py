@@ -148,6 +148,38 @@ def contact_sheet(images: Sequence[np.ndarray], columns: int, cell_width: int = 
     return sheet
 
 
+def draw_tile(
+    image: np.ndarray, graph: SceneGraph, width: int, classes: Sequence[str], predicates: Sequence[str]
+) -> np.ndarray:
+    """Draws a graph for a contact sheet: boxes, labels, a few arrows, and beneath the picture all relations counted.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        graph: Boxes in pixels of `image`.
+        width: Of the tile, pixels; larger images are made smaller first, so that letters stay as they are.
+        classes: All class names, in order.
+        predicates: All predicate names, in order.
+
+    Returns:
+        (H', width, 3) uint8 RGB.
+    """
+    picture = fit_width(image, width)
+    scaled = _magnified(graph, picture.shape[1], picture.shape[0])
+    picture = draw_overlay(picture, scaled, max_relations=5, classes=classes, predicates=predicates)
+    counts = [(name, sum(r.predicate == name for r in graph.relations)) for name in predicates]
+    lines = [f"{len(graph.objects)} objects"]
+    for text in (f"{name.replace('_', ' ')} {count}" for name, count in counts):
+        longer = f"{lines[-1]}, {text}"
+        if cv2.getTextSize(longer, FONT, 0.45, 1)[0][0] > width - 12:
+            lines.append(text)
+        else:
+            lines[-1] = longer
+    footer = np.full((8 + 18 * len(lines), width, 3), DARK, np.uint8)
+    for i, line in enumerate(lines):
+        cv2.putText(footer, line, (6, 17 + 18 * i), FONT, 0.45, (240, 240, 240), 1, cv2.LINE_AA)
+    return np.vstack([picture, footer])
+
+
 def fit_width(image: np.ndarray, width: int) -> np.ndarray:
     """Resizes an (H, W, 3) image to `width`, keeping its shape."""
     height = max(1, round(image.shape[0] * width / image.shape[1]))

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.lifting.support import GROUND
 from sim2sg_core.runtime.providers import import_onnxruntime
 from sim2sg_core.scene import Camera
-from sim2sg_core.scene.relations import FRAMES, PredicateRule
+from sim2sg_core.scene.relations import FRAMES, TOP, PredicateRule
 
 if TYPE_CHECKING:
     from sim2sg_core.domains import Domain
@@ -92,6 +93,18 @@ class ModelInfo:
         """Whether relations are stated for objects of each class, in the order of `classes`."""
         names = self.domain_json.get("relation_classes") or self.classes
         return tuple(name in names for name in self.classes)
+
+    @cached_property
+    def grounded(self) -> tuple[bool, ...]:
+        """Whether objects of each class stand on the ground and nowhere else, in the order of `classes`."""
+        specs = {c["name"]: c for c in self.domain_json.get("classes", [])}
+        return tuple(set(specs.get(name, {}).get("supports", (GROUND,))) == {GROUND} for name in self.classes)
+
+    @cached_property
+    def surfaces(self) -> tuple[tuple[float, ...], ...]:
+        """Heights at which others stand on each class, as shares of its own, in the order of `classes`."""
+        specs = {c["name"]: c for c in self.domain_json.get("classes", [])}
+        return tuple(tuple(specs.get(name, {}).get("surfaces", TOP)) for name in self.classes)
 
     def load_domain(self) -> Domain:
         """Returns the domain that the model was trained for (needs pydantic)."""

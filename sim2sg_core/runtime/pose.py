@@ -36,6 +36,7 @@ def lift(
     sizes: np.ndarray,
     alphas: np.ndarray,
     camera: Camera,
+    grounded: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lifts N objects to 3D.
 
@@ -46,13 +47,15 @@ def lift(
         sizes: (N, 3) length, width, height, metres.
         alphas: (N,) observation angles, radians.
         camera: The image's camera; a known ground is fused with the network's depth.
+        grounded: (N,) bool: objects that stand on the ground for certain; None means all. Those that may stand on
+            others keep the network's depth.
 
     Returns:
         (N, 3) positions of the box centres in the camera frame, metres; (N,) yaws in [-pi, pi); (N,)
         standard deviations of the depths, relative to them.
     """
     rays = camera.rays(centres)
-    depths, stds = fuse_depth(depths, depth_stds, centres, sizes[:, 2], camera)
+    depths, stds = fuse_depth(depths, depth_stds, centres, sizes[:, 2], camera, grounded)
     yaws = alphas + azimuth(rays, camera)
     return rays * depths[:, None], wrap_angle(yaws), stds
 

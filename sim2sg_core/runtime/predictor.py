@@ -300,8 +300,8 @@ def decode(
     inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     order = np.argsort(-scores, kind="stable")
     real = order[((scores > 0) & inside)[order]]
-    poses, stds = _poses({name: outputs[name][real] for name in OUTPUTS[3:8]}, info, box, camera)
-    keep = real[scores[real] >= object_threshold]  # the first of them: they come best first
+    poses, stds = _poses({name: outputs[name][real] for name in OUTPUTS[2:8]}, info, box, camera)
+    keep = real[scores[real].astype(float) >= object_threshold]  # the first of them: they come best first
     objects = tuple(
         SceneObject(info.classes[label], score, xyxy, pose_)
         for label, score, xyxy, pose_ in zip(
@@ -335,6 +335,7 @@ def _poses(
         sizes,
         kept["alphas"].astype(float),
         camera,
+        np.array(info.grounded, bool)[kept["classes"]],
     )
     return [Pose3D(p, y, s) for p, y, s in zip(positions, yaws.tolist(), sizes, strict=True)], stds
 
@@ -361,7 +362,7 @@ def _relations(
     index[keep] = np.arange(len(keep))
     ends = index[pairs]
     real = (ends >= 0).all(axis=1) & (ends[:, 0] != ends[:, 1])
-    rows, columns = np.nonzero(real[:, None] & (probabilities >= threshold) & (probabilities > 0))
+    rows, columns = np.nonzero(real[:, None] & (probabilities.astype(float) >= threshold) & (probabilities > 0))
     subjects, objects = ends[rows].T
     values = probabilities[rows, columns]
     order = np.argsort(-(values * scores[subjects] * scores[objects]), kind="stable")

@@ -61,7 +61,8 @@ def relate(
         (R', 2) pairs of network indices, R' <= R, and (R', P) P(predicate | both objects).
     """
     pairs, learned = outputs["pairs"], outputs["relations"]
-    by_rule = rule_probabilities(poses, depth_stds, camera, info)
+    surfaces = [info.surfaces[label] for label in outputs["classes"][real]]
+    by_rule = rule_probabilities(poses, depth_stds, camera, info, surfaces)
     if how == "rule":
         stated = np.array(info.related, bool)[outputs["classes"][real]]
         chosen = best_pairs(by_rule, outputs["scores"][real], stated, len(pairs))
@@ -75,12 +76,21 @@ def relate(
     return pairs, mixed
 
 
-def rule_probabilities(poses: Sequence[Pose3D], depth_stds: np.ndarray, camera: Camera, info: ModelInfo) -> np.ndarray:
-    """Returns (N, N, P) probabilities of every predicate between estimated boxes, from `LEAST` to 1 - `LEAST`."""
+def rule_probabilities(
+    poses: Sequence[Pose3D],
+    depth_stds: np.ndarray,
+    camera: Camera,
+    info: ModelInfo,
+    surfaces: Sequence[tuple[float, ...]] | None = None,
+) -> np.ndarray:
+    """Returns (N, N, P) probabilities of every predicate between estimated boxes, from `LEAST` to 1 - `LEAST`.
+
+    `surfaces` are those of each of the N boxes, see `scene.derive_relations`.
+    """
     positions = np.array([p.position for p in poses], float).reshape(-1, 3)
     level = level_placements(poses, camera)
     covariances = level_covariances(positions, depth_stds, camera)
-    chances = [soft_rule_matrix(level, covariances, rule) for rule in info.rules]
+    chances = [soft_rule_matrix(level, covariances, rule, surfaces) for rule in info.rules]
     count = len(level)
     return np.stack(chances, axis=-1).clip(LEAST, 1 - LEAST) if chances else np.zeros((count, count, 0))
 

@@ -20,6 +20,8 @@ from sim2sg_core.scene.layout import Placement, wrap_angle
 
 RULES = ("left_of", "in_front_of", "on", "under", "next_to")
 FRAMES = {"left_of": "viewer", "in_front_of": "viewer", "on": "none", "under": "none", "next_to": "none"}
+TOP = (1.0,)  # surfaces of an object of which no others are known
+TOUCH = 0.1  # of the lower object's height: vertical extents that share less only touch
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,9 @@ class PredicateRule:
     Attributes:
         name: The user's word for it.
         rule: One of `RULES`.
-        margin: Metres. For left_of and in_front_of the least difference along the axis; for on and
-            under the largest vertical gap that still counts as contact; for next_to unused (the gap
-            between footprints is compared with half the mean diameter).
+        margin: Metres. For left_of and in_front_of the least difference along the axis; for on the largest
+            vertical gap that still counts as contact, for under the largest difference of the two bases; for
+            next_to unused (the gap between footprints is compared with half the mean diameter).
     """
 
     name: str
@@ -45,7 +47,10 @@ class PredicateRule:
 
 
 def derive_relations(
-    poses: Sequence[Pose3D], camera: Camera | None, rules: Sequence[PredicateRule]
+    poses: Sequence[Pose3D],
+    camera: Camera | None,
+    rules: Sequence[PredicateRule],
+    surfaces: Sequence[tuple[float, ...]] | None = None,
 ) -> tuple[Relation, ...]:
     """Decides every ordered pair by rule.
 
@@ -53,6 +58,8 @@ def derive_relations(
         poses: N boxes in the camera frame.
         camera: Gives the ground; None, or one without a ground, means a level camera.
         rules: The predicates.
+        surfaces: Of each of the N boxes, the heights at which others stand on it, as shares of its own; None
+            means the top of every one.
 
     Returns:
         The true relations. Symmetric ones (next_to) once, with subject < object.
@@ -62,7 +69,7 @@ def derive_relations(
     level = level_placements(poses, camera)
     found: list[Relation] = []
     for rule in rules:
-        for subject, object_ in np.argwhere(rule_matrix(level, rule)):
+        for subject, object_ in np.argwhere(rule_matrix(level, rule, surfaces)):
             found.append(Relation(int(subject), rule.name, int(object_), 1.0, rule.frame))
     return tuple(found)
 
@@ -74,33 +81,96 @@ def level_placements(poses: Sequence[Pose3D], camera: Camera | None) -> list[Pla
     return [Placement.from_pose("", pose, camera) for pose in poses]
 
 
-def rule_matrix(placements: Sequence[Placement], rule: PredicateRule) -> np.ndarray:
-    """Returns the (N, N) truth of one rule: entry [i, j] is `i rule j`. Pure function of the layout."""
-    position = np.array([p.position for p in placements])
-    size = np.array([p.size for p in placements])
+def rule_matrix(
+    placements: Sequence[Placement], rule: PredicateRule, surfaces: Sequence[tuple[float, ...]] | None = None
+) -> np.ndarray:
+    """Decides one rule for every ordered pair. Pure function of the layout.
+
+    - left_of, in_front_of: more than the margin apart along the axis.
+    - on: the base is at one of the other's surfaces, the centre over its footprint.
+    - under: both bases are at one height, the centre is over the other's footprint, which is the larger, more than
+      half of it is lower than the other's top, and neither stands on the other: a chair under a table.
+    - next_to: the gap between the footprints, as discs, is under half their mean diameter, and the vertical extents
+      overlap: a cup is not next to the table it stands on.
+
+    Args:
+        placements: N boxes in the level frame.
+        rule: The rule.
+        surfaces: Of each box, see `derive_relations`.
+
+    Returns:
+        (N, N) bool: entry [i, j] is `i rule j`; next_to only for i < j.
+
+    Raises:
+        Sim2SGError: Unknown rule.
+    """
+    position = np.array([p.position for p in placements], float).reshape(-1, 3)
+    size = np.array([p.size for p in placements], float).reshape(-1, 3)
+    rise = position[:, None, 2] - position[None, :, 2]  # of i's base over j's
     if rule.rule == "left_of":
         truth = position[:, None, 1] - position[None, :, 1] > rule.margin
     elif rule.rule == "in_front_of":
         truth = position[None, :, 0] - position[:, None, 0] > rule.margin
     elif rule.rule in ("on", "under"):
-        # The overlap test is on footprint discs: exact polygons change nothing for upright objects.
-        gap = position[:, None, 2] - (position[None, :, 2] + size[None, :, 2])
-        inside = _centre_over(placements)
-        if rule.rule == "on":
-            truth = (np.abs(gap) <= rule.margin) & inside
-        else:  # a stands beneath the top of b, on b's own floor, as a chair under a table
-            same_floor = np.abs(position[:, None, 2] - position[None, :, 2]) <= rule.margin
-            truth = same_floor & inside & (size[:, None, 2] * 0.5 < size[None, :, 2])
+        # The overlap test is on centres: exact polygons change nothing for upright objects.
+        over = _centre_over(placements)
+        low, high = _contacts(size[:, 2], surfaces, rule.margin)
+        on = ((rise[..., None] >= low) & (rise[..., None] <= high)).any(axis=-1) & over
+        truth = on if rule.rule == "on" else (np.abs(rise) <= rule.margin) & over & _fits_under(size) & ~on & ~on.T
     elif rule.rule == "next_to":
         distance = np.linalg.norm(position[:, None, :2] - position[None, :, :2], axis=-1)
-        diameter = np.linalg.norm(size[:, :2], axis=1) / np.sqrt(2)
-        mean = (diameter[:, None] + diameter[None, :]) / 2
-        truth = np.triu(distance - mean < mean / 2, k=1)
+        low, high = _beside(size[:, 2])
+        truth = np.triu((distance < _neighbourhood(size)) & (rise > low) & (rise < high), k=1)
     else:
         raise Sim2SGError(f"rule {rule.rule!r} is not known: use one of {', '.join(RULES)}")
     truth = np.array(truth)
     np.fill_diagonal(truth, False)
     return truth
+
+
+def _contacts(
+    heights: np.ndarray, surfaces: Sequence[tuple[float, ...]] | None, margin: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Heights over an object's base at which the base of another touches one of its surfaces from above.
+
+    A surface reaches `margin` up and down, but down no farther than half its own height: however thin the two
+    objects are, only one of them is on the other.
+
+    Returns:
+        (N, S) lower and (N, S) upper ends of disjoint intervals, metres; those that lack are NaN.
+    """
+    intervals: list[list[list[float]]] = []
+    for height, shares in zip(heights, surfaces or [TOP] * len(heights), strict=True):
+        merged: list[list[float]] = []
+        for level in sorted(share * height for share in shares):
+            below = min(margin, level / 2) if level > 0 else margin
+            if merged and level - below <= merged[-1][1]:
+                merged[-1][1] = level + margin
+            else:
+                merged.append([level - below, level + margin])
+        intervals.append(merged)
+    ends = np.full((len(intervals), max(map(len, intervals), default=0), 2), np.nan)
+    for row, merged in zip(ends, intervals, strict=True):
+        row[: len(merged)] = merged
+    return ends[..., 0], ends[..., 1]
+
+
+def _fits_under(size: np.ndarray) -> np.ndarray:
+    """(N, N) whether the sizes let i stand under j. Of two, at most one can: the one with the smaller footprint."""
+    area = size[:, :2].prod(axis=1)
+    return (size[:, None, 2] * 0.5 < size[None, :, 2]) & (area[:, None] < area[None])
+
+
+def _beside(heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N, N) least and greatest height of i's base over j's at which their vertical extents overlap."""
+    touch = TOUCH * np.minimum(heights[:, None], heights[None])
+    return touch - heights[:, None], heights[None] - touch
+
+
+def _neighbourhood(size: np.ndarray) -> np.ndarray:
+    """(N, N) distances between centres within which i and j are next to each other: 1.5 mean diameters."""
+    diameter = np.linalg.norm(size[:, :2], axis=1) / np.sqrt(2)
+    return (diameter[:, None] + diameter[None]) * 0.75
 
 
 def _centre_over(placements: Sequence[Placement]) -> np.ndarray:
@@ -115,7 +185,12 @@ def _centre_over(placements: Sequence[Placement]) -> np.ndarray:
     return inside
 
 
-def soft_rule_matrix(placements: Sequence[Placement], covariances: np.ndarray, rule: PredicateRule) -> np.ndarray:
+def soft_rule_matrix(
+    placements: Sequence[Placement],
+    covariances: np.ndarray,
+    rule: PredicateRule,
+    surfaces: Sequence[tuple[float, ...]] | None = None,
+) -> np.ndarray:
     """Returns the probability that a rule holds between boxes whose positions are uncertain.
 
     Every rule compares some length x with a border b: x is the difference along an axis, the vertical gap, the
@@ -128,6 +203,7 @@ def soft_rule_matrix(placements: Sequence[Placement], covariances: np.ndarray, r
         placements: N boxes in the level frame.
         covariances: (N, 3, 3) of their positions in the level frame, square metres.
         rule: The rule.
+        surfaces: Of each box, see `derive_relations`.
 
     Returns:
         (N, N) probabilities that `i rule j`, 0 on the diagonal; with vanishing covariances the truth of
@@ -141,23 +217,26 @@ def soft_rule_matrix(placements: Sequence[Placement], covariances: np.ndarray, r
     covariances = np.asarray(covariances, float).reshape(-1, 3, 3)
     delta = position[:, None] - position[None]
     joint = covariances[:, None] + covariances[None]
+    rise, spread = delta[..., 2], joint[..., 2, 2]
     if rule.rule == "left_of":
         chance = _above(delta[..., 1] - rule.margin, joint[..., 1, 1])
     elif rule.rule == "in_front_of":
         chance = _above(-delta[..., 0] - rule.margin, joint[..., 0, 0])
     elif rule.rule in ("on", "under"):
-        height = size[:, 2]
-        gap = delta[..., 2] - (height[None] if rule.rule == "on" else 0.0)
-        chance = _within(gap, rule.margin, joint[..., 2, 2]) * _chance_over(placements, delta, joint)
-        if rule.rule == "under":
-            chance = chance * (height[:, None] * 0.5 < height[None])
+        over = _chance_over(placements, delta, joint)
+        low, high = _contacts(size[:, 2], surfaces, rule.margin)
+        if rule.rule == "on":
+            chance = _touching(rise, low, high, spread) * over
+        else:
+            # Between thin objects the bases may be at one height although one stands on the other.
+            level = _between(rise, -rule.margin, rule.margin, spread)
+            on = _touching(rise, np.maximum(low, -rule.margin), np.minimum(high, rule.margin), spread)
+            chance = np.maximum(level - on - on.T * over.T, 0.0) * over * _fits_under(size)
     elif rule.rule == "next_to":
         distance = np.linalg.norm(delta[..., :2], axis=-1)
         along = delta[..., :2] / np.maximum(distance, 1e-9)[..., None]
-        diameter = np.linalg.norm(size[:, :2], axis=1) / np.sqrt(2)
-        reach = (diameter[:, None] + diameter[None]) * 0.75  # 1.5 mean diameters between the centres
         variance = np.einsum("ija,ijab,ijb->ij", along, joint[..., :2, :2], along)
-        chance = _above(reach - distance, variance)
+        chance = _above(_neighbourhood(size) - distance, variance) * _between(rise, *_beside(size[:, 2]), spread)
     else:
         raise Sim2SGError(f"rule {rule.rule!r} is not known: use one of {', '.join(RULES)}")
     chance = np.array(chance)
@@ -173,12 +252,18 @@ def _chance_over(placements: Sequence[Placement], delta: np.ndarray, joint: np.n
     turn = np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], -2)  # (N, 2, 2) into the footprint's axes
     local = np.einsum("jab,ijb->ija", turn, delta[..., :2])
     variance = np.einsum("jab,ijbc,jac->ija", turn, joint[..., :2, :2], turn)
-    return _within(local, half, variance).prod(axis=-1)
+    return _between(local, -half, half, variance).prod(axis=-1)
 
 
-def _within(value: np.ndarray, reach: float | np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """P(|x| <= reach) for x normal about `value`."""
-    return np.maximum(_above(reach - value, variance) - _above(-reach - value, variance), 0.0)
+def _touching(rise: np.ndarray, low: np.ndarray, high: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """(N, N) probability that i's base, `rise` over j's, lies in one of j's (N, S) disjoint intervals."""
+    chance = _between(rise[..., None], low, high, variance[..., None])
+    return np.asarray(np.nansum(chance, axis=-1))
+
+
+def _between(value: np.ndarray, low: float | np.ndarray, high: float | np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """P(low <= x <= high) for x normal about `value`."""
+    return np.maximum(_above(high - value, variance) - _above(low - value, variance), 0.0)
 
 
 def _above(value: np.ndarray, variance: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ Brightness is relative: light and ambient together give 1 on the ground in the m
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from sim2sg_core.domains.spec import AppearanceSpec
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import read_image
 from sim2sg_core.scene.layout import Layout
+from sim2sg_core.synthesis import indoors
 from sim2sg_core.synthesis.meshes import Asset, Slot
 from sim2sg_core.synthesis.palettes import FAMILIES, any_color
 from sim2sg_core.synthesis.post import Sensor
@@ -41,6 +42,7 @@ FLOORS = {
     "gravel": ("gravel", (1.5, 3.0), 0.9),
     "asphalt": ("asphalt", (2.5, 5.0), 0.9),
     "paving": ("paving", (2.0, 3.5), 0.8),
+    "planks": ("planks", (1.0, 2.0), 0.8),
 }
 STUDIO_FLOORS = ("plain", "plain", "plain", "speckle", "concrete", "mottle", "tiles", "wood", "ripples", "weave")
 STREET_FLOORS = ("grass", "grass", "grass", "soil", "gravel")
@@ -109,7 +111,8 @@ class Painter:
             if slot.palette not in shared:
                 shared[slot.palette] = self.look(slot, rng, colours)
             look = shared[slot.palette]
-            made.append(dataclasses.replace(look, emissive=slot.emissive, texture_scale=slot.texture_scale))
+            look = dataclasses.replace(look, emissive=slot.emissive, texture_scale=slot.texture_scale)
+            made.append(dataclasses.replace(look, opacity=slot.opacity))
         return tuple(made)
 
     def look(self, slot: Slot, rng: np.random.Generator, colours: Sequence[tuple[int, int, int]] = ()) -> Look:
@@ -138,7 +141,7 @@ class Painter:
         scale = slot.texture_scale * float(rng.uniform(0.8, 1.25))
         return Look(
             color, float(roughness), float(specular), float(metallic), texture, scale,
-            float(rng.uniform(0.5, 1.0)), slot.emissive, cutout=texture == "leaves",
+            float(rng.uniform(0.5, 1.0)), slot.emissive, cutout=texture == "leaves", opacity=slot.opacity,
         )  # fmt: skip
 
     def _paint(self, rng: np.random.Generator, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
@@ -177,6 +180,7 @@ class Appearance:
     shadow_range: float
     sensor: Sensor
     painter: Painter
+    walls: Look | None = None  # of a room
 
     def scene(self, layout: Layout, instances: Sequence) -> RenderScene:
         """Returns the scene of these instances in this light."""
@@ -227,6 +231,7 @@ def sample_appearance(domain: Domain, rng: np.random.Generator) -> Appearance:
     """Draws how one frame looks."""
     spec = domain.appearance
     outdoors = domain.layout.type == "street" and "backdrop" not in spec.skies
+    room = domain.layout.type == "room"
     painter = Painter(
         paints=spec.paints,
         paint_shares=spec.paint_shares,
@@ -234,15 +239,22 @@ def sample_appearance(domain: Domain, rng: np.random.Generator) -> Appearance:
         anything=spec.random_paint,
         materials=tuple(spec.materials),
         finish_shares=tuple(spec.materials.values()) if isinstance(spec.materials, dict) else (),
-        textured=spec.textured if spec.textured is not None else 0.95 if outdoors else 0.06,
+        textured=spec.textured if spec.textured is not None else 0.95 if outdoors else 0.7 if room else 0.06,
         patches={surface: patch_names(surface, len(files)) for surface, files in spec.patches.items()},
     )
     exposure = float(2 ** rng.uniform(*spec.exposure))
     ambient = float(rng.uniform(*spec.ambient))
-    floors = spec.floors or (STREET_FLOORS if outdoors else STUDIO_FLOORS)
+    floors = spec.floors or (STREET_FLOORS if outdoors else indoors.FLOORS if room else STUDIO_FLOORS)
     floor = floors[rng.integers(len(floors))]
-    parts = _outdoors(domain, rng, ambient, floor) if outdoors else _studio(domain, rng, ambient, floor)
-    return Appearance(exposure=exposure, sensor=sample_sensor(domain, rng, outdoors), painter=painter, **parts)
+    if room:
+        ground = _floor_look(domain, rng, floor, indoors.floor_colour)
+        parts = indoors.indoors(domain, rng, ambient, floor, ground)
+    else:
+        parts = _outdoors(domain, rng, ambient, floor) if outdoors else _studio(domain, rng, ambient, floor)
+    sensor = sample_sensor(domain, rng, outdoors)
+    if room:
+        exposure, sensor = indoors.room_light(exposure, sensor, domain, rng)
+    return Appearance(exposure=exposure, sensor=sensor, painter=painter, **parts)
 
 
 def sample_sensor(domain: Domain, rng: np.random.Generator, outdoors: bool) -> Sensor:
@@ -262,12 +274,20 @@ def sample_sensor(domain: Domain, rng: np.random.Generator, outdoors: bool) -> S
     )
 
 
-def _floor_look(domain: Domain, rng: np.random.Generator, floor: str) -> Look:
+def _floor_look(
+    domain: Domain,
+    rng: np.random.Generator,
+    floor: str,
+    usual: Callable[[str, np.random.Generator], np.ndarray] | None = None,
+) -> Look:
+    """Draws the ground's look; `usual` gives its colour where the domain leaves it open."""
     spec = domain.appearance
     texture, scales, strength = FLOORS.get(floor, FLOORS["plain"])
     if spec.floor_colours:
         color = np.array(spec.floor_colours[rng.integers(len(spec.floor_colours))], float)
         color = np.clip(color + rng.normal(0, 10) + spec.tint * rng.normal(0, 3, 3), 10, 250) / 255
+    elif usual:
+        color = usual(floor, rng)
     elif floor in FAMILIES:
         color = FAMILIES[floor].draw(rng)
     else:

@@ -23,6 +23,7 @@ class Slot:
         textures: Names of texture families that may modulate the colour; empty for plain.
         texture_scale: Size of one texture repeat, metres.
         emissive: Share of the colour that glows regardless of light (lamps, sky-lit windows).
+        opacity: 1 opaque; less lets what is behind shine through, while reflections keep their strength.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Slot:
     textures: tuple[str, ...] = ()
     texture_scale: float = 1.0
     emissive: float = 0.0
+    opacity: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,6 +37,9 @@ class Look:
         texture_strength: 0 plain to 1 the full contrast of the texture.
         emissive: Share of the colour that glows regardless of light.
         cutout: Whether the texture's gaps are cut out (leaves). Gaps count as unseen pixels of what is partly hidden.
+        opacity: Share of the diffuse colour that hides what is behind, seen head-on: 1 is opaque, 0 leaves reflections
+            alone. What is seen through a translucent part is drawn, but in ids, counts, boxes and depth the part
+            covers it as if it were opaque. Such parts cast no shadow. Not for the ground, nor together with `cutout`.
     """
 
     color: Color = (0.25, 0.25, 0.25)
@@ -48,6 +51,7 @@ class Look:
     texture_strength: float = 1.0
     emissive: float = 0.0
     cutout: bool = False
+    opacity: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +69,7 @@ class Instance:
         layer: Decals on one plane (lane markings over a road): the higher wins where they coincide.
         shadow: Whether it casts a shadow.
         coarse: A mesh of fewer triangles with the same slots, drawn far away and in shadow maps; None for none.
+        part_of: Index of the labelled instance that its pixels count for (a cloth is part of its table).
     """
 
     asset: Asset
@@ -77,6 +82,7 @@ class Instance:
     layer: int = 0
     shadow: bool = True
     coarse: Asset | None = None
+    part_of: int | None = None
 
     @classmethod
     def of(cls, placement: Placement, asset: Asset, looks: tuple[Look, ...], coarse: Asset | None = None) -> Instance:

@@ -11,7 +11,8 @@ or, to look at one asset from around::
 
 One context per process, made after spawn, never before a fork. One vertex buffer holds every mesh, each instance is
 one record, and one indirect draw makes each pass: shadows, then objects, ground and sky with two targets (colour, id),
-then every labelled object alone in a small tile, which gives its visibility.
+then what is translucent, blended over them (what is seen through it is drawn, but the id and depth there are those of
+the translucent part), then every labelled object alone in a small tile, which gives its visibility.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.synthesis import shaders
-from sim2sg_core.synthesis.contact import CONTACT, contact_map
+from sim2sg_core.synthesis.contact import CONTACT, contact_map, raised_map
 from sim2sg_core.synthesis.counting import TILE, TILE_COLUMNS, extents, maybe_hidden, place_tiles
 from sim2sg_core.synthesis.culling import bounds, casters_of, cull, enclose, sees_sky
 from sim2sg_core.synthesis.mesh_store import MeshStore, draw_commands, instance_records
@@ -41,6 +42,7 @@ from sim2sg_core.synthesis.projection import (
 )
 from sim2sg_core.synthesis.render_scene import Instance, Light, Look, Rendered, RenderScene
 from sim2sg_core.synthesis.textures import SIZE, SPARE_LAYERS, balance, build_textures, leaf_cover
+from sim2sg_core.synthesis.translucency import ALL, OPAQUE, TRANSLUCENT, Parts, blend
 
 try:
     import moderngl
@@ -122,6 +124,8 @@ class Renderer:
         self._shadows = {count: self._shadow_target(count) for count in (1, 2)}
         self._contact = ctx.texture((CONTACT, CONTACT), 1)
         self._contact.repeat_x = self._contact.repeat_y = False
+        self._raised = ctx.texture((CONTACT, CONTACT), 2, dtype="f2")
+        self._raised.repeat_x = self._raised.repeat_y = False
         self._tile_rows = 0
         self._grow_tiles(2)
 
@@ -210,7 +214,8 @@ class Renderer:
         instances = list(scene.instances)
         ids = np.array([k + 1 if i.label is not None else 0 for k, i in enumerate(instances)], np.int64)
         with self.context:
-            records, matrices = instance_records(instances, ids, self._write_looks(instances))
+            painted = [k if i.part_of is None else i.part_of + 1 for k, i in zip(ids, instances, strict=True)]
+            records, matrices = instance_records(instances, np.array(painted, np.int64), self._write_looks(instances))
             view = view_matrix(camera)
             clip = clip_matrix(camera) @ view
             distance, visible = cull(instances, matrices, view, clip)
@@ -225,8 +230,9 @@ class Renderer:
             alone = maybe_hidden(matrices, drawn, ids, amodal, camera, view) if visibility else drawn[:0]
             scales = place_tiles(records, alone, amodal, camera)
             self.store.write_instances(records)
-            shadows = self._draw_shadows(scene, instances, ranges[len(instances) :], matrices)
-            self._draw_picture(scene, clip, view, draw_commands(ranges, drawn), shadows, instances)
+            parts = Parts.of(instances)
+            shadows = self._draw_shadows(scene, instances, ranges[len(instances) :], matrices, parts)
+            self._draw_picture(scene, clip, view, draw_commands(ranges, drawn), shadows, instances, parts)
             rgb, id_image, depth_image = self._read(depth)
             pixels, boxes = extents(id_image, len(instances))
             alone_pixels = pixels.copy()
@@ -274,7 +280,7 @@ class Renderer:
             look.specular,
             look.metallic,
             look.emissive,
-            float(look.cutout),
+            2.0 if look.cutout else look.opacity,  # The shaders tell the three kinds of part by it.
             float(layer),
             1.0 / look.texture_scale,
             0.0 if look.texture is None else look.texture_strength,
@@ -293,15 +299,18 @@ class Renderer:
         self.store.array(program).render_indirect(self._commands, moderngl.TRIANGLES, count=len(commands))
 
     def _draw_shadows(
-        self, scene: RenderScene, instances: list[Instance], ranges: list, matrices: np.ndarray
+        self, scene: RenderScene, instances: list[Instance], ranges: list, matrices: np.ndarray, parts: Parts
     ) -> list[tuple[np.ndarray, float]]:
         """Fills the shadow maps. Returns (matrix world to texture, texel in metres) of each light that has one."""
         lights = [light for light in scene.lights if light.shadow][:2]
         casters = casters_of(scene, instances, matrices)
+        casters = casters[parts.opaque[casters]]
         if not lights or not len(casters):
             return []
         centre, radius = enclose(matrices[casters])
-        program = self._program(shaders.SHADOW_VERTEX, shaders.EMPTY_FRAGMENT)
+        program = self._program(
+            shaders.SHADOW_VERTEX, shaders.EMPTY_FRAGMENT, PARTS=OPAQUE if parts.translucent[casters].any() else ALL
+        )
         commands = draw_commands(ranges, casters)
         ctx, s, made = self.context, self.shadow_size, []
         texture, frame = self._shadows[len(lights)]
@@ -331,6 +340,7 @@ class Renderer:
         commands: np.ndarray,
         shadows: list[tuple[np.ndarray, float]],
         instances: list[Instance],
+        parts: Parts,
     ) -> None:
         ctx = self.context
         lights = sorted(scene.lights[:3], key=lambda light: not light.shadow)
@@ -350,26 +360,50 @@ class Renderer:
         self._textures.use(0)
         self._contact.use(2)
         values = self._uniforms(scene, clip, view, lights, shadows)
+        standing = parts.solid(instances)
+        raised, values["u_raised_rect"] = raised_map(standing, scene.ground_height, scene.occlusion)
+        if raised is not None:
+            self._raised.write(raised.tobytes())
+            self._raised.use(3)
         cut = leafy[commands[:, 4]] if len(commands) else np.zeros(0, bool)
-        for cutout in (0, 1):  # Discarding pixels costs early depth tests, so only leaves get that shader.
-            part = commands[cut == cutout]
+        clear = parts.translucent[commands[:, 4]]
+        solid = parts.opaque[commands[:, 4]]
+        variant = {**defines, "STUDIO": studio, "TEXTURED": textured, "RAISED": int(raised is not None)}
+        # Discarding pixels costs early depth tests, so only leaves get that shader.
+        for cutout, which in ((0, ALL), (1, ALL), (0, OPAQUE), (1, OPAQUE)):
+            part = commands[(cut == cutout) & solid & (clear == (which == OPAQUE))]
             if len(part):
                 program = self._program(
-                    shaders.VERTEX,
-                    shared + shaders.FRAGMENT,
-                    **defines,
-                    STUDIO=studio,
-                    CUTOUT=cutout,
-                    TEXTURED=textured,
+                    shaders.VERTEX, shared + shaders.FRAGMENT, **variant, CUTOUT=cutout, PARTS=which
                 )
                 self._set(program, **values)
                 self._indirect(program, part)
         if scene.ground is not None:
-            self._draw_ground(scene, values, defines, shared, instances)
+            self._draw_ground(scene, values, defines, shared, standing)
         if scene.ground is None or sees_sky(scene.camera):
             self._draw_sky(scene, values, view, shared, fog, lights)
+        if clear.any():
+            self._draw_translucent(commands[clear][::-1], values, variant, shared)
         if self.samples:
             ctx.copy_framebuffer(self._frame, self._target)
+
+    def _draw_translucent(
+        self, commands: np.ndarray, values: dict[str, object], defines: dict[str, int], shared: str
+    ) -> None:
+        """Blends the translucent parts of these instances, the farthest first, over the picture."""
+        fragment = shared + shaders.FRAGMENT
+        program = self._program(shaders.VERTEX, fragment, **defines, CUTOUT=0, PARTS=TRANSLUCENT)
+        labels = self._program(shaders.VERTEX, shaders.LABEL_FRAGMENT, TEXTURED=0, PARTS=TRANSLUCENT)
+
+        def shade(side: float) -> None:
+            self._set(program, **values, u_side=side)
+            self._indirect(program, commands)
+
+        def label() -> None:
+            self._set(labels, u_clip=values["u_clip"])
+            self._indirect(labels, commands)
+
+        blend(self.context, self._target, shade, label)
 
     def _uniforms(
         self,
@@ -392,6 +426,7 @@ class Renderer:
             "u_textures": 0,
             "u_shadow": 1,
             "u_contact": 2,
+            "u_raised": 3,
             "u_ambient_up": scene.ambient_up,
             "u_ambient_down": scene.ambient_down,
             "u_exposure": scene.exposure,

@@ -31,15 +31,26 @@ void main() {
   v_id = int(in_extra.x);
   gl_Position = u_clip * vec4(v_world, 1.0);
   gl_Position.z -= in_extra.y * gl_Position.w;
+#if PARTS  // Beyond the far plane with the parts that another pass draws: PARTS is 1 for opaque ones, 2 for the others.
+  if ((look.surface.w < 1.0) != (PARTS == 2)) gl_Position = vec4(0.0, 0.0, 2.0, 1.0);
+#endif
 }
 """
 
 SHADOW_VERTEX = """
+#if PARTS
+struct Look { vec4 color_rough; vec4 surface; vec4 texture; };
+layout(std430, binding = 0) readonly buffer Looks { Look looks[]; };
+in int in_slot; in vec4 in_size;
+#endif
 uniform mat4 u_clip;
 in vec3 in_position; in vec4 in_row0; in vec4 in_row1; in vec4 in_row2;
 void main() {
   vec4 p = vec4(in_position, 1.0);
   gl_Position = u_clip * vec4(dot(in_row0, p), dot(in_row1, p), dot(in_row2, p), 1.0);
+#if PARTS  // What is translucent casts no shadow.
+  if (looks[int(in_size.w) + in_slot].surface.w < 1.0) gl_Position = vec4(0.0, 0.0, 2.0, 1.0);
+#endif
 }
 """
 
@@ -63,6 +74,13 @@ void main() {
 ALONE_FRAGMENT = """
 layout(location = 0) out float out_cover;
 void main() { out_cover = 1.0; }
+"""
+
+LABEL_FRAGMENT = """
+flat in int v_id;
+layout(location = 0) out vec4 out_color;
+layout(location = 1) out uint out_id;
+void main() { out_color = vec4(0.0); out_id = uint(v_id); }
 """
 
 # Shared by the shaders of objects, ground and sky.
@@ -100,9 +118,10 @@ uniform vec3 u_ambient_up; uniform vec3 u_ambient_down; uniform float u_exposure
 uniform vec4 u_fog;
 #endif
 
-vec3 finish(vec3 color, float range) {
+// Haze and encoding of a colour that hides `cover` of what is behind it.
+vec3 finish(vec3 color, float range, float cover) {
 #if FOG
-  color = mix(u_fog.rgb, color, exp(-u_fog.a * range));
+  color = mix(u_fog.rgb * cover, color, exp(-u_fog.a * range));
 #endif
   color *= u_exposure;
   color = color / (1.0 + 0.18 * color * color);  // a soft shoulder; leaves mid tones alone
@@ -112,6 +131,12 @@ vec3 finish(vec3 color, float range) {
 
 FRAGMENT = """
 uniform sampler2DArray u_textures; uniform float u_pixel; uniform float u_occlusion;
+#if PARTS == 2
+uniform float u_side;  // -1 draws the far sides
+#endif
+#if RAISED
+uniform sampler2D u_raised; uniform vec4 u_raised_rect;
+#endif
 in vec3 v_world; in vec3 v_normal; in vec3 v_local;
 #if TEXTURED
 in vec3 v_local_normal;
@@ -123,6 +148,9 @@ void main() {
   vec3 to_eye = u_eye - v_world;
   float range = length(to_eye);
   vec3 V = to_eye / range, N = normalize(v_normal);
+#if PARTS == 2
+  N *= u_side;
+#endif
   float rough = v_color_rough.a, specular = v_surface.x, metal = v_surface.y, emissive = v_surface.z;
 #if TEXTURED
   vec3 a = abs(v_local_normal);
@@ -132,7 +160,7 @@ void main() {
   vec4 texel = textureLod(u_textures, vec3(uv * v_texture.y, v_texture.x), lod);
 #if CUTOUT
   // Leaves: full of gaps where the crown is seen edge-on, closed where it faces the eye and far away.
-  if (v_surface.w > 0.5 && texel.a < 0.6 - 1.3 * abs(dot(N, V)) - 0.1 * max(lod, 0.0)) discard;
+  if (v_surface.w > 1.5 && texel.a < 0.6 - 1.3 * abs(dot(N, V)) - 0.1 * max(lod, 0.0)) discard;
 #endif
   vec3 tile = 2.0 * texel.rgb;
   vec3 albedo = v_color_rough.rgb * mix(vec3(1.0), tile * tile, v_texture.z);
@@ -142,6 +170,14 @@ void main() {
   float up = 0.5 + 0.5 * N.z;
   float low = exp2(-3.0 * v_local.z / v_texture.w);  // 1 at the base: less sky is seen there
   float open = 1.0 - u_occlusion * low * (1.0 - 0.7 * up);
+  float contact = 1.0;
+#if RAISED
+  if (N.z > 0.9) {  // The top of something: what stands just on it takes its light.
+    vec2 raised = texture(u_raised, (v_world.xy - u_raised_rect.xy) * u_raised_rect.zw).rg;
+    if (abs(v_world.z - raised.y) < 0.002) contact = raised.x;
+    open *= contact;
+  }
+#endif
   vec3 diffuse = mix(u_ambient_down, u_ambient_up, up) * open;
   vec3 F0 = mix(vec3(0.08 * specular), albedo, metal);
   float ndv = max(dot(N, V), 0.0);
@@ -154,7 +190,7 @@ void main() {
     vec3 L = l * inverse;
     float ndl = dot(N, L);
     float falloff = u_light_position[i].w > 0.5 ? u_light_reach[i] * inverse * inverse : 1.0;
-    float lit = clamp(ndl, 0.0, 1.0) * falloff;
+    float lit = clamp(ndl, 0.0, 1.0) * falloff * (0.6 + 0.4 * contact);
 #if SHADOWS > 0
     if (i < SHADOWS) lit *= shadow(i, v_world + N * u_shadow_step[i].z);
 #endif
@@ -188,9 +224,21 @@ void main() {
   float grazing = 1.0 - ndv;
   float fresnel = grazing * grazing; fresnel *= fresnel * grazing;
   vec3 F = F0 + (1.0 - F0) * (fresnel * (1.0 - rough) * (metal > 0.5 ? 0.3 : min(1.0, 2.5 * specular)));
+#if PARTS == 2
+  float cover = mix(v_surface.w, 1.0, fresnel);  // Schlick: the more grazing, the less is seen through it.
+  albedo *= cover;
+#else
+  const float cover = 1.0;
+#endif
   vec3 color = albedo * (1.0 - metal) * diffuse + F0 * gloss + F * mirror * (1.0 - 0.65 * rough * (1.0 - metal));
   color += albedo * emissive;
-  out_color = vec4(finish(color, range), 1.0);
+  out_color = vec4(finish(color, range, cover), 1.0);
+#if PARTS == 2
+  // Light adds up before the encoding and blending comes after it. This weight makes sqrt(own² + (1 - cover) behind²)
+  // of own + (1 - alpha) behind, exactly so before black and before white.
+  float own = dot(out_color.rgb, out_color.rgb) / 3.0;
+  out_color.a = 1.0 - (sqrt(1.0 - cover + own) - sqrt(own));
+#endif
   out_id = uint(v_id);
 }
 """
@@ -252,7 +300,7 @@ void main() {
   }
 #endif
   vec3 color = albedo * diffuse + shine;
-  out_color = vec4(finish(color, range), 1.0);
+  out_color = vec4(finish(color, range, 1.0), 1.0);
   out_id = 0u;
 }
 """
@@ -289,7 +337,7 @@ void main() {
 #if FOG
   color = mix(color, u_fog.rgb, exp(-abs(D.z) * 14.0) * min(1.0, u_fog.a * 250.0));
 #endif
-  out_color = vec4(finish(color, 0.0), 1.0);
+  out_color = vec4(finish(color, 0.0, 1.0), 1.0);
   out_id = 0u;
 }
 """

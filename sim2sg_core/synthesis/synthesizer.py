@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 
 from sim2sg_core.domains import Domain
-from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Camera, Layout, Placement, SceneGraph
 from sim2sg_core.synthesis.appearance import Appearance, load_patches, sample_appearance
-from sim2sg_core.synthesis.assets.registry import asset_names, coarse_asset, load_asset
+from sim2sg_core.synthesis.assets.registry import class_assets, coarse_asset, load_asset
 from sim2sg_core.synthesis.labels import make_graph
 from sim2sg_core.synthesis.layouts import sample_layout, scenery
 from sim2sg_core.synthesis.post import apply_sensor, encode_jpeg
@@ -145,16 +144,6 @@ class Synthesizer:
         asset = load_asset(placement.asset or self.assets[placement.label][0])
         colours = self.domain.class_spec(placement.label).colours
         return Instance.of(placement, asset, appearance.painter.looks(asset, rng, colours), coarse_asset(asset.name))
-
-
-def class_assets(domain: Domain, label: str) -> tuple[str, ...]:
-    """Returns the names of the meshes of a class. Raises Sim2SGError when there is none."""
-    names = domain.class_spec(label).assets or asset_names(label)
-    if not names:
-        raise Sim2SGError(f"domain {domain.name}: class {label} has no assets: list some under `assets:`")
-    for name in domain.class_spec(label).assets:
-        load_asset(name)  # Says so when there is none.
-    return names
 
 
 def mounted(

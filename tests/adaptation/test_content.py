@@ -13,13 +13,14 @@ from sim2sg_core.adaptation.content import (
     choose_frames,
     fit_size,
     frame_mounts,
+    grounded,
     round_layouts,
     sample_objects,
     vibrated,
 )
 from sim2sg_core.adaptation.frames import Frame
 from sim2sg_core.adaptation.method import Method
-from sim2sg_core.domains import load_domain
+from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.lifting.ground import mount_of_ground, with_mount
 from sim2sg_core.scene import Camera, Placement, Relation, SceneGraph, SceneObject
 
@@ -106,6 +107,83 @@ def test_rebuilt_objects_fill_the_boxes_in_which_they_were_seen():
     [found] = rebuild(seen, np.random.default_rng(0)).placements
     assert found.size == pytest.approx(truth.size, rel=0.1)
     assert np.linalg.norm(found.position - truth.position) < 0.3
+
+
+def table_domain(**training):
+    """Cubes are tables, spheres stand on them, cylinders may also stand on the ground."""
+    data = CLEVR.to_json()
+    data["classes"][0]["surfaces"] = [0.5, 1.0]
+    data["classes"][1]["supports"] = ["cube"]
+    data["classes"][2]["supports"] = ["ground", "cube"]
+    data["training"] |= training
+    return Domain.from_json(data)
+
+
+def laid_table(height=0.99):
+    table = Placement("cube", np.array([9.0, 0.5, 0]), 0.3, np.full(3, 0.99))
+    ball = Placement("sphere", np.array([9.2, 0.3, height]), 0.0, np.full(3, 0.7))
+    alone = Placement("cylinder", np.array([9.0, 3.0, 0]), 0.0, np.full(3, 0.7))
+    return [ball, table, alone]
+
+
+def seen(placements, boxes=None):
+    objects = tuple(
+        SceneObject(p.label, 1.0, np.zeros(4) if boxes is None else boxes[k], p.to_pose(CAMERA))
+        for k, p in enumerate(placements)
+    )
+    return SceneGraph(480, 320, objects, (), camera=CAMERA)
+
+
+@pytest.mark.parametrize("height", [0.99, 0.495])
+def test_what_stands_on_others_is_rebuilt_on_them(height):
+    method = Method(labels=True, threshold=None, prior_share=0.0)
+    placements = laid_table(height)
+    [layout] = round_layouts([seen(placements)], table_domain(), 1, method, np.random.default_rng(0), None)
+    found = sorted((p.label, tuple(p.position.round(3))) for p in layout.placements)
+    assert found == sorted((p.label, tuple(p.position.round(3))) for p in placements)
+
+
+def test_objects_on_others_are_refined_at_their_height():
+    method = Method(labels=True, threshold=None, prior_share=0.0, refine=True)
+    rebuild = Rebuilder(table_domain(size_freedom=0.3), method)
+    ball, table, _ = laid_table()
+    boxes = [rebuild._project(p, CAMERA) for p in (table, ball)]
+    guess = dataclasses.replace(ball, position=ball.position + [0.2, -0.1, 0.0])
+    found = {p.label: p for p in rebuild(seen([table, guess], boxes), np.random.default_rng(0)).placements}
+    assert found["sphere"].position[2] == pytest.approx(found["cube"].size[2])
+    assert np.linalg.norm(found["sphere"].position - ball.position) < 0.07
+
+
+@pytest.mark.parametrize("height", [0.0, 0.99])
+def test_what_contradicts_its_level_is_moved_to_where_its_box_touches_it(height):
+    rebuild = Rebuilder(CLEVR, Method(labels=True, threshold=None, refine=True))
+    truth = Placement("cube", np.array([7.0, 0.5, height]), 0.0, np.full(3, 0.5))
+    far = dataclasses.replace(truth, position=np.array([13.0, 0.93, height]), size=np.full(3, 0.99))
+    moved = grounded(far, rebuild._project(truth, CAMERA), CAMERA)
+    assert moved.position[2] == height and np.linalg.norm(moved.position - truth.position) < 0.3
+    assert grounded(truth, rebuild._project(truth, CAMERA), CAMERA) is truth
+
+
+def test_objects_are_exchanged_for_what_may_stand_there():
+    method = Method(labels=True, threshold=None, prior_share=0.0, swap=1.0)
+    rebuild = Rebuilder(table_domain(), method)
+    rng = np.random.default_rng(0)
+    kinds = {"ball": set(), "alone": set()}
+    for _ in range(40):
+        placements = rebuild(seen(laid_table()), rng).placements
+        [table] = [p for p in placements if p.position[1] == pytest.approx(0.5)]
+        assert table.label == "cube" and np.allclose(table.size, 0.99), "the ball would hang in the air"
+        kinds["ball"] |= {p.label for p in placements if p.position[2] > 0}
+        kinds["alone"] |= {p.label for p in placements if p.position[1] > 2}
+    assert kinds == {"ball": {"sphere", "cylinder"}, "alone": {"cube", "cylinder"}}
+
+
+def test_the_mount_is_estimated_from_what_stands_on_the_ground():
+    floating = dataclasses.replace(CAMERA, ground=None)
+    graphs = [seen(laid_table())] * 20
+    found = frame_mounts([frame(floating)] * 20, graphs, table_domain())
+    assert np.abs(found - MOUNT).max() < 0.1
+    assert np.abs(frame_mounts([frame(floating)] * 20, graphs, CLEVR) - MOUNT).max() > 0.1
 
 
 def test_certain_objects_come_back_where_they_were():

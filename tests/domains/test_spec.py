@@ -11,7 +11,7 @@ from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError
 
 
-@pytest.fixture(scope="module", params=["clevr", "drive"])
+@pytest.fixture(scope="module", params=["clevr", "dining", "drive"])
 def domain(request: pytest.FixtureRequest) -> Domain:
     return load_domain(request.param)
 

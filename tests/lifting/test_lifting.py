@@ -70,6 +70,19 @@ def test_an_object_off_the_ground_keeps_the_networks_depth():
     assert fused[0] == pytest.approx(pose.position[2])
 
 
+def test_what_may_stand_on_others_is_not_fused():
+    placements = scene(np.random.default_rng(0), 10)
+    centres_3d = np.array([p.to_pose(CAMERA).position for p in placements])
+    depths, stds = centres_3d[:, 2] * 1.05, np.full(10, 0.15)
+    given = depths, stds, CAMERA.project(centres_3d), np.array([p.size[2] for p in placements]), CAMERA
+    everything, every_std = fuse_depth(*given)
+    grounded = np.arange(10) % 2 == 0
+    fused, std = fuse_depth(*given, grounded)
+    assert np.array_equal(fused[grounded], everything[grounded]) and (everything != depths).all()
+    assert np.allclose(fused[~grounded], depths[~grounded]) and np.allclose(std[~grounded], 0.15)
+    assert np.array_equal(std[grounded], every_std[grounded])
+
+
 def test_without_ground_nothing_is_fused():
     fused, std = fuse_depth(np.array([5.0]), np.array([0.1]), np.array([[1.0, 2]]), np.array([1.0]), Camera(9, 9, K))
     assert fused == [5.0] and std == [0.1]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 
-from sim2sg_core.runtime import Predictor
+from sim2sg_core.domains import load_domain
+from sim2sg_core.runtime import Predictor, load_info
 from sim2sg_core.runtime.pose import azimuth
 from sim2sg_core.runtime.preprocessing import Letterbox
 from sim2sg_core.scene import Camera, Placement
@@ -144,3 +147,21 @@ def test_for_a_level_camera_it_is_kittis_convention(x, y, yaw):
         assert azimuth(np.array([x, y, 1.0]), camera) == pytest.approx(np.arctan2(x, 1.0), abs=1e-9)
     straight_ahead = Placement("car", np.array([10.0, 0, 0]), 0.0, np.ones(3)).to_pose(level)
     assert straight_ahead.yaw == pytest.approx(-np.pi / 2), "driving away is -90 degrees in KITTI"
+
+
+def test_only_classes_that_stand_on_the_ground_alone_are_fused_with_it(make_model):
+    level = Camera.from_mount(640, 480, np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]), 1.5, 0.4)
+    truth = place(level, 0.5, 0.6, (0.5, 0.5, 0.5), 0.0)
+    outputs = network_outputs(truth, level, 0.1)
+    outputs["depths"] *= 1.1
+    data = load_domain("clevr").to_json()
+    far = 1.1 * truth.to_pose(level).position[2]
+    for supports, fused in ((["ground"], True), (["ground", "sphere"], False), (["sphere"], False), (None, True)):
+        data["classes"][0]["supports"] = supports
+        if supports is None:
+            del data["classes"][0]["supports"]
+        model = make_model(outputs, f"{supports}.onnx", domain=json.dumps(data))
+        assert load_info(model).grounded == (fused, True, True)
+        [found] = Predictor(model).predict(np.zeros((480, 640, 3), np.uint8), level).objects
+        assert (found.pose.position[2] < 0.95 * far) == fused
+        assert fused or found.pose.position[2] == pytest.approx(far, rel=1e-4)

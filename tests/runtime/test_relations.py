@@ -114,6 +114,24 @@ def test_rules_keep_to_the_classes_that_have_relations(make_model):
     assert stated == set(range(6)) - spheres
 
 
+def test_rules_know_the_surfaces_of_the_models_classes(make_model):
+    chair = Placement("cube", np.array([9.0, 0, 0]), 0.0, np.array([1.0, 1.0, 1.2]))
+    book = Placement("sphere", np.array([9.1, 0, 0.6]), 0.0, np.array([0.3, 0.3, 0.1]))
+    data = CLEVR.to_json()
+    data["predicates"] = [{"name": "on", "rule": "on", "margin": 0.2}]
+    data["classes"][1]["supports"] = ["cube"]
+    scores = []
+    for surfaces in ([0.5], None):
+        data["classes"][0]["surfaces"] = surfaces or [1.0]
+        if surfaces is None:  # as models of before there were any
+            del data["classes"][0]["surfaces"]
+        outputs = {**outputs_of([chair, book], 2, 2, 0.002), "relations": np.full((2, 1), 0.5)}
+        options = {"domain": json.dumps(data), "predicates": json.dumps(["on"]), "inverses": "{}"}
+        model = make_model(outputs, f"{surfaces}.onnx", **options)
+        scores.append(table(Predictor(model).predict(IMAGE, CAMERA, relations="rule"))[1, "on", 0])
+    assert scores[0] > 0.9 and scores[1] < 0.01
+
+
 def test_both_is_the_mean_of_the_logits_on_the_networks_pairs(make_model):
     predictor = Predictor(make_model(outputs_of(scene(2, 5), 6, 20, 0.05)))
     every = Predictor(make_model(outputs_of(scene(2, 5), 6, 30, 0.05), "all.onnx"))

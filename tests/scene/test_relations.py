@@ -49,6 +49,44 @@ def test_on_needs_contact_and_support():
     assert names([table, place(6.5, 0.1, 0.75, (0.2, 0.2, 0.1))], [on]) == set(), "beside it"
 
 
+def test_on_is_at_any_surface():
+    on = PredicateRule("on", "on", 0.02)
+    chair, book = place(5, 0, 0, (0.45, 0.45, 0.9)), place(5.1, 0, 0.45, (0.2, 0.15, 0.03))
+    poses = [p.to_pose(CAMERA) for p in (chair, book)]
+    assert derive_relations(poses, CAMERA, [on]) == ()
+    [found] = derive_relations(poses, CAMERA, [on], [(0.5, 1.0), (1.0,)])
+    assert (found.subject, found.object) == (1, 0)
+    assert derive_relations(poses, CAMERA, [on], [(0.3, 1.0), (1.0,)]) == ()
+
+
+def test_of_two_thin_things_only_the_upper_is_on_the_other():
+    on, under = PredicateRule("on", "on", 0.05), PredicateRule("under", "under", 0.05)
+    plate, fork = place(5, 0, 0.75, (0.25, 0.25, 0.02)), place(5, 0, 0.77, (0.2, 0.02, 0.015))
+    assert names([plate, fork], [on, under]) == {(1, "on", 0)}
+    assert names([place(5, 0, 0, (1.6, 0.8, 0.75)), place(5, 0, 0, (0.2, 0.2, 0.02))], [on, under]) == {
+        (1, "under", 0)
+    }, "a book on the floor beneath a table does not carry it"
+
+
+def test_a_chair_is_under_a_table_from_halfway():
+    under = PredicateRule("under", "under", 0.03)
+    table, chair = place(5, 0, 0, (1.6, 0.8, 0.75), yaw=np.pi / 2), (0.45, 0.45, 0.9)
+    assert names([table, place(5, -0.75, 0, chair)], [under]) == {(1, "under", 0)}
+    assert names([table, place(5, -0.85, 0, chair)], [under]) == set(), "its centre is in front of the table"
+    assert names([table, place(5, -0.5, 0.75, (0.2, 0.2, 0.1))], [under]) == set(), "a cup on it"
+    cafe = place(5, 0, 0, (0.6, 0.6, 0.75))
+    assert names([cafe, place(5, -0.1, 0, chair)], [under]) == {(1, "under", 0)}, "never both ways round"
+
+
+def test_next_to_is_at_one_height():
+    rule = PredicateRule("next_to", "next_to", 0.0)
+    table, cup = place(5, 0, 0, (1.6, 0.8, 0.75)), (0.08, 0.08, 0.1)
+    assert names([table, place(5, 0, 0.75, cup)], [rule]) == set(), "it only touches"
+    assert names([place(5, 0, 0.75, cup), place(5, 0.1, 0.75, cup)], [rule]) == {(0, "next_to", 1)}
+    assert names([place(5, 0, 0.75, cup), place(5, 0.1, 0, cup)], [rule]) == set()
+    assert names([table, place(5, 0.7, 0, (0.45, 0.45, 0.9))], [rule]) == {(0, "next_to", 1)}
+
+
 def test_next_to_counts_once():
     rule = PredicateRule("next_to", "next_to", 0.0)
     assert names([place(5, 0), place(5, 1.3), place(5, 8)], [rule]) == {(0, "next_to", 1)}
@@ -106,6 +144,26 @@ def crowd(seed: int, count: int = 6) -> list[Placement]:
     return placements
 
 
+def surfaces_of(seed: int, count: int) -> list[tuple[float, ...]]:
+    """Tops, seats and shelves; some surfaces are so close that their margins meet."""
+    rng = np.random.default_rng(seed)
+    kinds: list[tuple[float, ...]] = [(1.0,), (0.5, 1.0), (0.2, 0.25, 0.9), (0.45,)]
+    return [kinds[i] for i in rng.integers(len(kinds), size=count)]
+
+
+@given(st.integers(0, 10**6), st.floats(0, 2))
+def test_of_two_objects_one_at_most_is_on_or_under_the_other(seed, margin):
+    placements, surfaces = crowd(seed), surfaces_of(seed, 6)
+    on = rule_matrix(placements, PredicateRule("on", "on", margin), surfaces)
+    under = rule_matrix(placements, PredicateRule("under", "under", margin), surfaces)
+    assert not (on & on.T).any() and not (under & under.T).any() and not (under & on.T).any()
+
+
+def thin(placements: list[Placement]) -> list[Placement]:
+    """The same of a twentieth of the height, so that floor and surface are both within the margin."""
+    return [Placement(p.label, p.position * [1, 1, 0.2], p.yaw, p.size * [1, 1, 0.05]) for p in placements]
+
+
 def spreads(seed: int, count: int, scale: float) -> np.ndarray:
     root = np.random.default_rng(seed + 1).normal(0, scale, (count, 3, 3))
     return root @ root.transpose(0, 2, 1)
@@ -124,6 +182,23 @@ def test_without_uncertainty_the_soft_rule_is_the_rule(rule):
         np.testing.assert_allclose(soft_rule_matrix(placements, np.zeros((6, 3, 3)), rule), truth, atol=1e-9)
         seen |= set(truth.ravel().tolist())
     assert seen == {False, True}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.name)
+def test_without_uncertainty_the_soft_rule_knows_the_surfaces(rule):
+    differs = False
+    for seed in range(40):
+        surfaces = surfaces_of(seed, 6)
+        for placements in (crowd(seed), thin(crowd(seed))):
+            placements[1] = Placement("thing", placements[0].position, 0.3, np.array([0.2, 0.2, 0.1]))
+            share = surfaces[0][0] * placements[0].size[2]
+            placements[1] = Placement("thing", placements[0].position + [0, 0, share], 0.3, placements[1].size)
+            truth = rule_matrix(placements, rule, surfaces)
+            differs |= bool((truth != rule_matrix(placements, rule)).any())
+            truth = truth | truth.T if rule.rule == "next_to" else truth
+            soft = soft_rule_matrix(placements, np.zeros((6, 3, 3)), rule, surfaces)
+            np.testing.assert_allclose(soft, truth, atol=1e-9)
+    assert differs == (rule.rule in ("on", "under"))
 
 
 @given(seed=st.integers(0, 10**6), scale=st.floats(0, 5), margin=st.floats(0, 2))

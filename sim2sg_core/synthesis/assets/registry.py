@@ -1,4 +1,4 @@
-"""Built-in assets by name.
+"""Assets by name: built-in ones, and those from mesh files (`file:…`, see `files`).
 
 A module of this package lists its assets in `BUILDERS: dict[str, Callable[[], Asset]]`; meshes are built when first
 asked for. The assets of a class are those named like it: `car`, or `car_…`. `lod_…` is the coarse twin of `…`.
@@ -12,8 +12,10 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 
+from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.synthesis import assets
+from sim2sg_core.synthesis.assets.files import PREFIX, file_asset, file_asset_name
 from sim2sg_core.synthesis.assets.primitives import BUILDERS as PRIMITIVES
 from sim2sg_core.synthesis.meshes import Asset
 
@@ -38,13 +40,35 @@ def asset_names(label: str | None = None) -> tuple[str, ...]:
     return tuple(n for n in _all_names() if label is None or n == label or n.startswith(f"{label}_"))
 
 
+def class_assets(domain: Domain, label: str) -> tuple[str, ...]:
+    """Returns the names of the meshes of a class.
+
+    Raises:
+        Sim2SGError: There is none, or one of those that the domain names cannot be had.
+    """
+    spec = domain.class_spec(label)
+    # A class with colours of its own is painted in them, whatever its files say.
+    files = tuple(file_asset_name(mesh, painted=bool(spec.colours)) for mesh in spec.meshes)
+    named = files or spec.assets
+    for name in named:
+        load_asset(name)  # Says so when there is none.
+    names = named or asset_names(label)
+    if not names:
+        raise Sim2SGError(
+            f"domain {domain.name}: class {label} has no assets: list some under `assets:`, or files under `meshes:`"
+        )
+    return names
+
+
 @cache
 def load_asset(name: str) -> Asset:
     """Builds an asset when first asked for, and returns the same object ever after.
 
     Raises:
-        Sim2SGError: No such asset.
+        Sim2SGError: No such asset, or its file cannot be read.
     """
+    if name.startswith(PREFIX):
+        return file_asset(name)
     builders = next((b for b in itertools.chain([PRIMITIVES], _modules()) if name in b), None)
     if builders is None:
         raise Sim2SGError(f"no asset {name!r}; known: {', '.join(_all_names())}")
@@ -54,6 +78,8 @@ def load_asset(name: str) -> Asset:
 @cache
 def coarse_asset(name: str) -> Asset | None:
     """Returns the twin of an asset with fewer triangles and the same slots, if there is one."""
+    if name.startswith(PREFIX):
+        return None
     twin = f"{COARSE}{name}"
     if twin in PRIMITIVES or (name not in PRIMITIVES and twin in _all_names()):
         return load_asset(twin)

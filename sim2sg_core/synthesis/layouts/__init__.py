@@ -15,15 +15,23 @@ def sample_layout(domain: Domain, camera: Camera, rng: np.random.Generator) -> L
         from sim2sg_core.synthesis.layouts.street import sample_street
 
         return sample_street(domain, camera, rng)
+    if domain.layout.type == "room":
+        from sim2sg_core.synthesis.layouts.furnished import sample_room
+
+        return sample_room(domain, camera, rng)
     from sim2sg_core.synthesis.layouts.scatter import sample_scatter
 
     return sample_scatter(domain, camera, rng)
 
 
 def scenery(domain: Domain, layout: Layout, appearance: object, rng: np.random.Generator) -> list[Instance]:
-    """Draws what surrounds the layout and carries no label: roads, kerbs, poles, fences."""
+    """Draws what surrounds the layout and carries no label: roads, kerbs, poles; walls, windows."""
     if domain.layout.type == "street":
         from sim2sg_core.synthesis.layouts import street
 
         return list(street.scenery(domain, layout, appearance, rng))
+    if domain.layout.type == "room":
+        from sim2sg_core.synthesis.layouts.room_scenery import room_scenery
+
+        return room_scenery(domain, layout, appearance, rng)
     return []

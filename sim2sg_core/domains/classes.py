@@ -1,0 +1,170 @@
+"""What classes of objects a domain has: sizes, meshes, and what they stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field, ModelWrapValidatorHandler, Strict, ValidationInfo, model_validator
+
+from sim2sg_core.domains.fields import (
+    ClassName,
+    Colour,
+    Count,
+    Extent,
+    Identifier,
+    MeshFile,
+    Metres,
+    Number,
+    Share,
+    Spec,
+    mistake,
+)
+from sim2sg_core.domains.mesh_files import folder_files, mesh_extents
+from sim2sg_core.errors import Sim2SGError
+
+GROUND = "ground"  # the one support that is not a class
+SLACK = 0.1  # how far sizes read from meshes are widened each way
+
+
+class SizeSpec(Spec):
+    """Range of each extent of a class.
+
+    Attributes:
+        length: Along the heading, metres.
+        width: Across it, metres.
+        height: Metres.
+    """
+
+    length: Extent
+    width: Extent
+    height: Extent
+
+
+class MeshSpec(Spec):
+    """A mesh from a file; in YAML the file alone will do.
+
+    Attributes:
+        file: OBJ, GLB, GLTF or PLY, relative to the domain's file; in `meshes:` a folder stands for all that are in it.
+        unit: Of its coordinates; None takes what the format says (metres for GLB and GLTF), else metres.
+        up: Axis of the file that points up; None takes what the format says (y for GLB and GLTF), else z. With y up the
+            file's z becomes the front, as glTF has it; with x up its y does.
+        turn_deg: Turns it about the vertical, counter-clockwise from above, so that its front points along +x.
+    """
+
+    file: MeshFile
+    unit: Literal["m", "cm", "mm", "in", "ft"] | None = None
+    up: Literal["x", "y", "z"] | None = None
+    turn_deg: Number = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _file_alone(cls, data: Any) -> Any:
+        return {"file": data} if isinstance(data, str) else data
+
+
+class ClassSpec(Spec):
+    """One class of objects.
+
+    Attributes:
+        name: Lower-case, singular.
+        size: Ranges of the extents, or
+        sizes: exact [length, width, height] choices, metres. One of both is given, unless `meshes` say how large it is.
+        supports: What it may stand on: "ground" or names of classes.
+        surfaces: Heights at which others stand on it, as shares of its own: 1 is its top, 0.5 perhaps a chair's seat.
+        count: How many there are in a prior scene; of what stands on others, on each of them. None leaves it to the
+            layout: on the ground it is drawn freely by `frequency`, on others it only comes in groups.
+        frequency: How common the class is where classes are drawn freely, relative to the others.
+        assets: Meshes of the class, by the names that the synthesis knows; empty means the class's own.
+        meshes: Meshes from files, in place of `assets`.
+        yaw_symmetry: Order of the rotational symmetry about the vertical: 1 none, 2 (a table), 4 (a
+            cube), 0 any angle looks the same (a sphere, a tree).
+        colours: Base colours of its painted parts; empty takes `appearance.paints`.
+        imagenet: ImageNet words of the class, if any.
+    """
+
+    name: ClassName
+    size: SizeSpec | None = None
+    sizes: tuple[tuple[Metres, Metres, Metres], ...] = ()
+    supports: tuple[str, ...] = Field((GROUND,), min_length=1)
+    surfaces: tuple[Share, ...] = Field((1.0,), min_length=1)
+    count: Count | None = None
+    frequency: Annotated[float, Strict(), Field(gt=0)] = 1.0
+    assets: tuple[Identifier, ...] = ()
+    meshes: tuple[MeshSpec, ...] = ()
+    yaw_symmetry: Literal[0, 1, 2, 4] = 1
+    colours: tuple[Colour, ...] = ()
+    imagenet: tuple[str, ...] = ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _complete(cls, data: Any, handler: ModelWrapValidatorHandler[ClassSpec], info: ValidationInfo) -> ClassSpec:
+        spec = handler(data)
+        if spec.assets and spec.meshes:
+            raise mistake("assets and meshes are both given; delete one", "meshes")
+        if spec.size is not None and spec.sizes:
+            raise mistake("size and sizes are both given; delete one", "sizes")
+        sized = spec.size is not None or bool(spec.sizes)
+        # Only a domain read from a file touches the disk; what a model carries along is complete.
+        if spec.meshes and (info.context or {}).get("folder") is not None:
+            files = [(i, file) for i, entry in enumerate(spec.meshes) for file in _files(entry, i)]
+            update: dict[str, Any] = {"meshes": tuple(file for _, file in files)}
+            if not sized:
+                update["size"] = size_range([_measured(file, i) for i, file in files])
+            return spec.model_copy(update=update)
+        if not sized:
+            raise mistake(
+                "a class has either size: {length: [lo, hi], width: [lo, hi], height: [lo, hi]}"
+                " or sizes: [[length, width, height], …], metres; or meshes: whose size it takes"
+            )
+        return spec
+
+    @property
+    def on_ground(self) -> bool:
+        """Whether it may stand on the ground."""
+        return GROUND in self.supports
+
+    def mean_size(self) -> np.ndarray:
+        """Returns (3,) mean length, width, height, metres."""
+        if self.size is None:
+            return np.mean(np.array(self.sizes, float), axis=0)
+        return np.array([self.size.length, self.size.width, self.size.height], float).mean(axis=1)
+
+    def sample_size(self, rng: np.random.Generator) -> np.ndarray:
+        """Draws (3,) length, width, height, metres: one of `sizes`, or from the ranges.
+
+        Extents drawn from ranges share half of their variation: long ones tend to be wide and high.
+        """
+        if self.size is None:
+            return np.array(self.sizes[rng.integers(len(self.sizes))], float)
+        low, high = np.array([self.size.length, self.size.width, self.size.height], float).T
+        return low + (high - low) * (0.5 * rng.random() + 0.5 * rng.random(3))
+
+
+def size_range(extents: Sequence[tuple[float, float, float]]) -> SizeSpec:
+    """Returns the sizes of a class that has N meshes of these (length, width, height), metres, and some slack."""
+    low, high = np.min(extents, axis=0) * (1 - SLACK), np.max(extents, axis=0) * (1 + SLACK)
+    length, width, height = ((float(f"{a:.4g}"), float(f"{b:.4g}")) for a, b in zip(low, high))
+    return SizeSpec(length=length, width=width, height=height)
+
+
+def _files(entry: MeshSpec, index: int) -> Iterator[MeshSpec]:
+    """The entry itself, or one for each mesh in the folder that it names."""
+    path = Path(entry.file)
+    if not path.is_dir():
+        yield entry
+        return
+    files = folder_files(path)
+    if not files:
+        raise mistake(f"no meshes in the folder {path}; put OBJ, GLB, GLTF or PLY files there", "meshes", index)
+    for file in files:
+        yield entry.model_copy(update={"file": str(file)})
+
+
+def _measured(spec: MeshSpec, index: int) -> tuple[float, float, float]:
+    try:
+        return mesh_extents(spec)
+    except Sim2SGError as error:
+        raise mistake(str(error), "meshes", index) from None

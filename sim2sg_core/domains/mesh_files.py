@@ -1,0 +1,131 @@
+"""Meshes that users bring: read from OBJ, GLB, GLTF and PLY into metres, z up, front along +x."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim2sg_core.errors import Sim2SGError
+
+if TYPE_CHECKING:
+    import trimesh
+
+    from sim2sg_core.domains.classes import MeshSpec
+
+SUFFIXES = (".obj", ".glb", ".gltf", ".ply")
+METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
+THINNEST = 1e-4  # of the largest extent: flatter things have no body to draw
+
+# Which axis of the file becomes x, y and z. Axes are only renamed in turn, so nothing is mirrored; glTF's frame (y up,
+# front along z, left along x) becomes ours exactly.
+AXES = {"z": (0, 1, 2), "y": (2, 0, 1), "x": (1, 2, 0)}
+
+
+def is_gltf(file: str | Path) -> bool:
+    """Whether the format says what its numbers mean: metres, y up, linear colours."""
+    return Path(file).suffix.lower() in (".glb", ".gltf")
+
+
+def folder_files(folder: Path) -> list[Path]:
+    """Returns the mesh files that lie in a folder, sorted by name."""
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+
+
+def read_mesh(file: str | Path, unit: str | None = None, up: str | None = None, turn_deg: float = 0) -> trimesh.Trimesh:
+    """Reads the geometry of a file as one mesh, without its colours.
+
+    Args:
+        file: OBJ, GLB, GLTF or PLY.
+        unit: Of its coordinates: m, cm, mm, in, ft; None means metres.
+        up: Axis of the file that points up; None means y for GLB and GLTF, else z. With y up, the file's z becomes
+            the front (x) and its x the left (y), as glTF has it; with x up, its y the front and its z the left.
+        turn_deg: Then turns it about the vertical, counter-clockwise from above.
+
+    Returns:
+        The mesh, metres, z up.
+
+    Raises:
+        Sim2SGError: Not readable, without faces, or flat.
+    """
+    parts = read_parts(file, unit, up, turn_deg)
+    import trimesh  # Not before: `read_parts` says what to install.
+
+    starts = np.cumsum([0, *(len(p.vertices) for p in parts)])
+    return trimesh.Trimesh(
+        np.concatenate([p.vertices for p in parts]),
+        np.concatenate([p.faces + start for p, start in zip(parts, starts)]),
+        process=False,
+    )
+
+
+def read_parts(
+    file: str | Path, unit: str | None = None, up: str | None = None, turn_deg: float = 0
+) -> list[trimesh.Trimesh]:
+    """Reads the parts of a file, each with its colours; otherwise as `read_mesh`."""
+    scene = _load(Path(file))
+    c, s = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
+    to_world = np.eye(4)
+    to_world[:3, :3] = np.eye(3)[list(AXES[up or ("y" if is_gltf(file) else "z")])]
+    to_world[:3, :3] = METRES[unit or "m"] * np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ to_world[:3, :3]
+    parts = []
+    for node in scene.graph.nodes_geometry:
+        transform, name = scene.graph[node]
+        if len(getattr(scene.geometry[name], "faces", ())):  # Points and lines have none.
+            parts.append(_moved(scene.geometry[name], to_world @ transform))
+    if not parts:
+        raise Sim2SGError(f"{file}: has no faces; export the object as a mesh of triangles")
+    _check(file, parts)
+    return parts
+
+
+def mesh_extents(spec: MeshSpec) -> tuple[float, float, float]:
+    """Returns length, width and height of a mesh, metres. Raises Sim2SGError as `read_mesh` does."""
+    mesh = read_mesh(spec.file, spec.unit, spec.up, spec.turn_deg)
+    length, width, height = _extents([mesh]).tolist()
+    return length, width, height
+
+
+def _load(file: Path) -> Any:
+    try:
+        import trimesh
+    except ImportError:
+        raise Sim2SGError(f"{file}: meshes are read with trimesh; install it: pip install 'sim2sg[train]'") from None
+    if not file.is_file():
+        raise Sim2SGError(f"no mesh {file}; put it back or correct its path")
+    if file.suffix.lower() not in SUFFIXES:
+        raise Sim2SGError(f"{file}: is not a mesh that can be read; known: {', '.join(SUFFIXES)}")
+    try:
+        return trimesh.load(str(file), force="scene", process=False)
+    except Exception as error:  # The readers raise whatever their parsing stumbles over.
+        reason = (str(error).splitlines() or [""])[0][:120] or type(error).__name__
+        raise Sim2SGError(f"{file}: cannot be read as a mesh ({reason}); export it again, e.g. as GLB") from None
+
+
+def _moved(part: Any, transform: np.ndarray) -> Any:
+    """Returns a copy at another place, which shares the colours: trimesh's own would need scipy for some."""
+    import trimesh
+
+    faces = part.faces if np.linalg.det(transform[:3, :3]) > 0 else part.faces[:, ::-1]
+    moved = trimesh.Trimesh(part.vertices @ transform[:3, :3].T + transform[:3, 3], faces, process=False)
+    moved.visual = part.visual
+    return moved
+
+
+def _extents(parts: list[Any]) -> np.ndarray:
+    """Extents of what the faces use: loose vertices do not count."""
+    used = np.concatenate([p.vertices[np.unique(p.faces)] for p in parts])
+    return np.asarray(used.max(axis=0) - used.min(axis=0))
+
+
+def _check(file: str | Path, parts: list[Any]) -> None:
+    for part in parts:
+        if part.faces.min() < 0 or part.faces.max() >= len(part.vertices):
+            raise Sim2SGError(f"{file}: its faces name vertices that are not there; export it again, e.g. as GLB")
+    extents = _extents(parts)
+    if not np.isfinite(extents).all():
+        raise Sim2SGError(f"{file}: its coordinates are not all numbers; export it again, e.g. as GLB")
+    for axis, extent in zip(("length", "width", "height"), extents):
+        if extent <= THINNEST * extents.max():
+            raise Sim2SGError(f"{file}: is flat, its {axis} is {extent:g} m; give a mesh with a body, or check `up:`")

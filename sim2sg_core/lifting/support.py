@@ -1,0 +1,133 @@
+"""What stands on what: the order in which a scene is put together, and where an object comes to stand."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sim2sg_core.scene.camera import Camera
+from sim2sg_core.scene.layout import Placement
+from sim2sg_core.scene.relations import TOP
+
+GROUND = "ground"  # the one support of a domain that is not a class
+SLACK = 0.15  # of a supporter's extent, by which an estimate may miss its footprint
+OVERHANG = 0.25  # of its own extent, that an object may stand over the edge
+FLAT = 0.05  # drop per distance under which a ray says nothing of where it meets a level plane
+
+
+@dataclass(frozen=True)
+class Supports:
+    """Which classes stand on which.
+
+    Attributes:
+        below: Class -> what it may stand on: `GROUND` or classes; a class that lacks stands on the ground.
+        surfaces: Class -> heights at which others stand on it, as shares of its own; a class that lacks has its top.
+    """
+
+    below: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    surfaces: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    @property
+    def level(self) -> bool:
+        """Whether everything stands on the ground."""
+        return all(set(names) == {GROUND} for names in self.below.values())
+
+    def of(self, label: str) -> Sequence[str]:
+        """What a class may stand on."""
+        return self.below.get(label, (GROUND,))
+
+    def supporter(self, label: str) -> bool:
+        """Whether others may stand on a class."""
+        return any(label in names for names in self.below.values())
+
+    def order(self, placements: Sequence[Placement]) -> list[int]:
+        """Returns the indices of N placements, what supports before what it supports, else in the order given.
+
+        Classes that support themselves or each other, as boxes upon boxes, come from the lowest to the highest.
+        """
+        step: dict[str, int] = {}
+        stacked: set[str] = set()
+        rest = list(dict.fromkeys([*self.below, *(p.label for p in placements)]))
+        count = 0
+        while rest:
+            ready = [c for c in rest if not (set(self.of(c)) & set(rest)) - {c}]
+            stacked |= {c for c in ready if c in self.of(c)} if ready else set(rest)
+            step |= dict.fromkeys(ready or rest, count)
+            rest = [c for c in rest if c not in step]
+            count += 1
+
+        def key(index: int) -> tuple[int, bool, float, int]:
+            placement = placements[index]
+            piled = placement.label in stacked
+            return step[placement.label], piled, float(placement.position[2]) if piled else 0.0, index
+
+        return sorted(range(len(placements)), key=key)
+
+    def stand(self, placement: Placement, placed: Sequence[Placement], camera: Camera) -> tuple[Placement, int] | None:
+        """Puts an object on the nearest allowed surface under its viewing ray.
+
+        Args:
+            placement: Estimate; its base at any height.
+            placed: What stands already.
+            camera: That sees it, with a known ground.
+
+        Returns:
+            The object with its base exactly at a surface, and the index in `placed` of what it stands on, -1 for the
+            ground; None where nothing that may support it is.
+        """
+        best: tuple[float, Placement, int] | None = None
+        height = float(placement.position[2])
+        if GROUND in self.of(placement.label):
+            best = abs(height), at_height(placement, 0.0, camera), -1
+        for index, support in enumerate(placed):
+            if support.label not in self.of(placement.label):
+                continue
+            for share in self.surfaces.get(support.label, TOP):
+                level = float(support.position[2] + share * support.size[2])
+                moved = at_height(placement, level, camera)
+                outside = np.abs(local(moved, support)) - support.size[:2] / 2
+                if (outside > SLACK * support.size[:2]).any():
+                    continue
+                # Of two surfaces at one height, as of tables side by side, the one that it stands on wholly.
+                miss = abs(level - height) + float(outside.max(initial=0.0))
+                if best is None or miss < best[0]:
+                    best = miss, inside(moved, support), index
+        return None if best is None else best[1:]
+
+
+def at_height(placement: Placement, height: float, camera: Camera) -> Placement:
+    """Moves an object along the viewing ray of its box's centre until its base is at a height.
+
+    On a ray that is too flat, or that never gets there, only the height is set.
+    """
+    eye = camera.T_world_camera[2, 3]
+    drop = eye - (placement.position[2] + placement.size[2] / 2)
+    wanted = eye - (height + placement.size[2] / 2)
+    position = np.array([*placement.position[:2], height], float)
+    if abs(drop) > FLAT * np.linalg.norm(position[:2]) and drop * wanted > 0:
+        position[:2] *= wanted / drop  # The camera is above the origin.
+    return dataclasses.replace(placement, position=position)
+
+
+def local(placement: Placement, support: Placement) -> np.ndarray:
+    """Returns the (2,) place of an object along the length and the width of what supports it, from its centre."""
+    c, s = np.cos(support.yaw), np.sin(support.yaw)
+    return np.array([[c, s], [-s, c]]) @ (placement.position[:2] - support.position[:2])
+
+
+def inside(placement: Placement, support: Placement) -> Placement:
+    """Moves an object onto the footprint of its support, so that little of it stands over the edge."""
+    angle = placement.yaw - support.yaw
+    c, s = abs(np.cos(angle)), abs(np.sin(angle))
+    extent = np.array([[c, s], [s, c]]) @ placement.size[:2]
+    reach = np.maximum(support.size[:2] / 2 - extent * (0.5 - OVERHANG), 0.0)
+    place = local(placement, support)
+    moved = place.clip(-reach, reach)
+    if (moved == place).all():
+        return placement
+    c, s = np.cos(support.yaw), np.sin(support.yaw)
+    spot = support.position[:2] + np.array([[c, -s], [s, c]]) @ moved
+    return dataclasses.replace(placement, position=np.array([*spot, placement.position[2]]))

@@ -1,0 +1,218 @@
+import json
+import pickle
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from sim2sg_core.adaptation.content import class_hull
+from sim2sg_core.domains import MeshSpec
+from sim2sg_core.domains.loading import parse_domain
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.scene import Layout
+from sim2sg_core.synthesis.assets.file_colours import cluster_looks, display
+from sim2sg_core.synthesis.assets.files import (
+    MOST_FACES,
+    file_asset,
+    file_asset_name,
+    load_mesh_asset,
+    unmatched_edges,
+)
+from sim2sg_core.synthesis.assets.registry import class_assets, coarse_asset, load_asset
+from sim2sg_core.synthesis.assets.shapes import weld
+from sim2sg_core.synthesis.synthesizer import Synthesizer
+
+DOMAIN = """\
+name: own
+box: visible
+input: {width: 64, height: 64}
+max_objects: 8
+camera: {width: 96, height: 64, hfov_deg: 50, height_m: 1.2, pitch_deg: 35}
+layout: {type: scatter, count: 3, distance: [1.3, 2.0], lateral: [-0.5, 0.5], min_gap: 0.05}
+predicates: [{name: left_of, rule: left_of}]
+classes:
+  - {name: crate, meshes: [{file: crate.obj, unit: mm, up: y}]}
+  - {name: ball, meshes: [ball.ply], yaw_symmetry: 0}
+  - {name: can, meshes: [can.glb], colours: [[200, 30, 30]]}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """An OBJ in mm with y up, a coloured PLY, a GLB with a material."""
+    path = tmp_path_factory.mktemp("mesh files")  # With a space: names must bear it.
+    trimesh.creation.box((300, 200, 400)).export(path / "crate.obj")
+    ball = trimesh.creation.icosphere(2, 0.15)
+    ball.visual.face_colors = np.where(ball.triangles_center[:, 2:] > 0, [[255, 0, 0, 255]], [[0, 0, 255, 255]])
+    ball.export(path / "ball.ply")
+    can = trimesh.creation.cylinder(0.1, 0.3)
+    can.visual = trimesh.visual.TextureVisuals(
+        material=trimesh.visual.material.PBRMaterial(
+            baseColorFactor=[51, 102, 255, 255], metallicFactor=0.75, roughnessFactor=0.25
+        )
+    )
+    can.export(path / "can.glb")
+    return path
+
+
+@pytest.fixture(scope="module")
+def domain(folder):
+    return parse_domain(DOMAIN, str(folder / "own.yaml"))
+
+
+def spec(path, **options):
+    return MeshSpec(file=str(path), **options)
+
+
+def drawn_colours(asset):
+    return {tuple(np.round(s.color, 2)) for s in asset.slots}
+
+
+def test_geometry_is_unit_normalised_and_colourless_files_are_painted(folder):
+    asset = load_mesh_asset(spec(folder / "crate.obj", unit="mm", up="y"))
+    assert asset.size == pytest.approx((0.4, 0.3, 0.2), rel=1e-4)
+    assert asset.mesh.vertices.min(0) == pytest.approx([-0.5, -0.5, 0])
+    assert asset.mesh.vertices.max(0) == pytest.approx([0.5, 0.5, 1])
+    assert [s.palette for s in asset.slots] == ["paint"]
+    assert len(asset.mesh.faces) == 12
+
+
+def test_face_colours_become_slots(folder):
+    asset = load_mesh_asset(spec(folder / "ball.ply"))
+    assert {s.palette for s in asset.slots} == {"fixed"}
+    assert drawn_colours(asset) == {(1, 0, 0), (0, 0, 1)}
+    centre = asset.mesh.vertices[asset.mesh.faces].mean(axis=1)
+    red = np.array([s.color[0] > 0.5 for s in asset.slots])[asset.mesh.slots]
+    assert (red == (centre[:, 2] > 0.5)).all()
+
+
+def test_materials_say_colour_and_finish(folder):
+    (slot,) = load_mesh_asset(spec(folder / "can.glb")).slots
+    # The file's factor is linear, the renderer's colours are squares of what is shown.
+    assert slot.color == pytest.approx(display(np.array([0.2, 0.4, 1.0])) ** 2, abs=2e-3)
+    assert (slot.roughness, slot.metallic) == pytest.approx((0.25, 0.75))
+    (painted,) = load_mesh_asset(spec(folder / "can.glb"), painted=True).slots
+    assert painted.palette == "paint"
+
+
+@pytest.mark.parametrize("metres", [1e-5, 1000.0])
+def test_the_scale_of_a_file_does_not_matter(tmp_path, metres):
+    trimesh.creation.icosphere(2, metres / 2).export(tmp_path / "ball.ply")
+    asset = load_mesh_asset(spec(tmp_path / "ball.ply"))
+    assert len(asset.mesh.faces) == 320
+    assert asset.size == pytest.approx((metres, metres, metres), rel=0.01)
+
+
+def test_vertex_colours_and_obj_materials(tmp_path):
+    box = trimesh.creation.box((1, 1, 1))
+    box.visual.vertex_colors = np.tile([0, 128, 0, 255], (8, 1))
+    box.export(tmp_path / "vertices.ply")
+    assert drawn_colours(load_mesh_asset(spec(tmp_path / "vertices.ply"))) == {(0, 0.25, 0)}
+    (tmp_path / "two.mtl").write_text("newmtl a\nKd 1 0 0\nNs 30\nnewmtl b\nKd 0 0.5 0\nNs 2\n")
+    vertices = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\n"
+    faces = "usemtl a\nf 1 3 2\nf 1 2 4\nusemtl b\nf 1 4 3\nf 2 3 4\n"
+    (tmp_path / "two.obj").write_text("mtllib two.mtl\n" + vertices + faces)
+    asset = load_mesh_asset(spec(tmp_path / "two.obj"))
+    assert drawn_colours(asset) == {(1, 0, 0), (0, 0.25, 0)}
+    assert asset.slots[int(asset.slots[0].color[0] < 0.5)].roughness == pytest.approx(0.5)
+    # Closed only across the two materials: nothing is doubled.
+    assert len(asset.mesh.faces) == 4
+
+
+def test_textures_are_read_where_the_faces_are(tmp_path):
+    box = trimesh.creation.box((1, 1, 1))
+    box.unmerge_vertices()
+    upper = box.triangles_center[:, 2] > 0.4
+    uv = np.repeat(np.where(upper[:, None], [[0.5, 0.9]], [[0.5, 0.1]]), 3, axis=0)
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    pixels[:4], pixels[4:] = (255, 0, 0), (0, 0, 255)  # v runs upwards: 0.9 is in the first rows.
+    material = trimesh.visual.material.PBRMaterial(
+        baseColorTexture=Image.fromarray(pixels), metallicFactor=0.0, roughnessFactor=1.0
+    )
+    box.visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
+    box.export(tmp_path / "textured.glb")
+    asset = load_mesh_asset(spec(tmp_path / "textured.glb", up="z"))
+    assert drawn_colours(asset) == {(1, 0, 0), (0, 0, 1)}
+    centre = asset.mesh.vertices[asset.mesh.faces].mean(axis=1)
+    red = np.array([s.color[0] > 0.5 for s in asset.slots])[asset.mesh.slots]
+    assert (red == (centre[:, 2] > 0.9)).all()
+
+
+def test_open_pieces_are_drawn_from_both_sides_and_closed_ones_face_outwards(tmp_path):
+    inside_out = trimesh.creation.box((1, 1, 1))
+    inside_out.invert()
+    opened = trimesh.creation.box((1, 1, 1))
+    opened.update_faces(np.arange(12) >= 2)
+    opened.apply_translation([3, 0, 0])
+    trimesh.util.concatenate([inside_out, opened]).export(tmp_path / "both.ply")
+    asset = load_mesh_asset(spec(tmp_path / "both.ply"))
+    assert len(asset.mesh.faces) == 12 + 2 * 10
+    points = asset.mesh.vertices[asset.mesh.faces]
+    normal = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
+    closed = points[..., 0].mean(axis=1) < 0
+    away = points.mean(axis=1)[closed] - points[closed].reshape(-1, 3).mean(axis=0)
+    assert closed.sum() == 12
+    assert (np.einsum("ij,ij->i", away, normal[closed]) > 0).all()
+    assert normal[~closed].sum(axis=0) == pytest.approx([0, 0, 0], abs=1e-6)
+
+
+def test_large_meshes_are_thinned_and_keep_shape_and_colours(tmp_path):
+    ball = trimesh.creation.icosphere(5)
+    above = ball.triangles_center[:, 2] > 0.3
+    ball.visual.face_colors = np.where(above[:, None], [[255, 0, 0, 255]], [[0, 0, 255, 255]])
+    ball.export(tmp_path / "fine.ply")
+    assert len(ball.faces) > 3 * MOST_FACES
+    asset = load_mesh_asset(spec(tmp_path / "fine.ply"))
+    assert 0.8 * MOST_FACES < len(asset.mesh.faces) <= MOST_FACES
+    assert asset.size == pytest.approx((2, 2, 2), rel=0.01)
+    vertices, faces, _ = weld(asset.mesh.vertices, asset.mesh.faces)
+    assert not unmatched_edges(faces, len(vertices)).any()
+    assert np.linalg.norm((vertices - [0, 0, 0.5]) * 2, axis=1) == pytest.approx(1, abs=0.02)
+    height = (asset.mesh.vertices[asset.mesh.faces].mean(axis=1)[:, 2] - 0.5) * 2
+    red = np.array([s.color[0] > 0.5 for s in asset.slots])[asset.mesh.slots]
+    assert (red == (height > 0.3))[np.abs(height - 0.3) > 0.1].all()
+
+
+def test_many_colours_become_a_few_the_same_every_time():
+    rng = np.random.default_rng(3)
+    centres = rng.random((5, 5))
+    group = rng.integers(5, size=2000)
+    looks = np.clip(centres[group] + rng.normal(0, 0.005, (2000, 5)), 0, 1)
+    looks[:10] = np.nan
+    found, index = cluster_looks(looks, np.ones(2000), 6)
+    assert len(found) == 6
+    assert np.isnan(found[5]).all() and (index[:10] == 5).all()
+    assert np.abs(found[index[10:]] - centres[group[10:]]).max() < 0.02
+    again = cluster_looks(looks, np.ones(2000), 6)
+    assert np.array_equal(index, again[1])
+
+
+def test_names_hold_everything(folder):
+    made = spec(folder / "crate.obj", unit="mm", up="y", turn_deg=-37.5)
+    name = file_asset_name(made)
+    assert name == f"file:{str(folder).replace(' ', '%20')}/crate.obj?unit=mm&up=y&turn_deg=-37.5"
+    assert file_asset(name) is load_mesh_asset(made)
+    assert load_asset(name).name == name
+    assert coarse_asset(name) is None
+
+
+def test_a_file_that_went_missing_is_named(tmp_path):
+    with pytest.raises(Sim2SGError, match=r"no mesh .*gone\.obj; put it back"):
+        load_asset(f"file:{tmp_path}/gone.obj")
+
+
+def test_a_domain_of_files_is_drawn(domain):
+    domain = pickle.loads(pickle.dumps(domain))  # As workers get it.
+    assert class_assets(domain, "can")[0].endswith("can.glb?painted=yes")
+    assert class_hull(domain, "crate").shape[1] == 3
+    synthesizer = Synthesizer(domain, shadow_size=64, samples=0)
+    frame = synthesizer.frame(synthesizer.sample(1), 1)
+    layout = Layout.from_json(json.loads(json.dumps(frame.layout.to_json())))
+    again = synthesizer.frame(layout, 1)
+    synthesizer.close()
+    assert len(frame.graph.objects) == 3
+    boxes = frame.graph.boxes()
+    assert (boxes[:, 2:] - boxes[:, :2] > 4).all()
+    assert all(p.asset.startswith("file:") for p in frame.layout.placements)
+    assert [p.asset for p in again.layout.placements] == [p.asset for p in frame.layout.placements]
