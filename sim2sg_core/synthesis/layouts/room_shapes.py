@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-import cv2
 import numpy as np
 
 from sim2sg_core.synthesis.assets import shapes
 from sim2sg_core.synthesis.assets.registry import load_asset
+from sim2sg_core.synthesis.layouts.supports import support_regions
 from sim2sg_core.synthesis.meshes import Asset, Mesh, MeshBuilder, Slot
 
 BLANK = Slot("surface", "fixed")
@@ -61,18 +61,8 @@ def curtain() -> Asset:
 
 @cache
 def top_outline(name: str) -> np.ndarray:
-    """(N, 2) counter-clockwise outline of an asset's highest face, as shares of its length and width.
-
-    (0, 2) where it ends in a point or an edge.
-    """
-    vertices = load_asset(name).mesh.vertices
-    top = vertices[vertices[:, 2] > 0.985, :2].astype(np.float32)
-    outline = cv2.convexHull(top)[:, 0].astype(float) if len(top) > 2 else np.zeros((0, 2))
-    if len(outline) < 3:
-        return np.zeros((0, 2))
-    ahead = np.roll(outline, -1, axis=0)
-    area = (outline[:, 0] * ahead[:, 1] - outline[:, 1] * ahead[:, 0]).sum()
-    return outline if area > 0 else outline[::-1]
+    """(N, 2) counter-clockwise outline of an asset's flat top, shares of length and width; (0, 2) without one."""
+    return support_regions(load_asset(name), (1.0,))[0]
 
 
 @cache
