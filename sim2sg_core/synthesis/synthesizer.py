@@ -12,7 +12,7 @@ import numpy as np
 from sim2sg_core.domains import Domain
 from sim2sg_core.scene import Camera, Layout, Placement, SceneGraph
 from sim2sg_core.synthesis.appearance import Appearance, load_patches, sample_appearance
-from sim2sg_core.synthesis.assets.registry import class_assets, coarse_asset, load_asset
+from sim2sg_core.synthesis.assets.registry import class_assets, coarse_asset, like_sized, load_asset
 from sim2sg_core.synthesis.labels import make_graph
 from sim2sg_core.synthesis.layouts import sample_layout, scenery
 from sim2sg_core.synthesis.post import apply_sensor, encode_jpeg
@@ -20,8 +20,6 @@ from sim2sg_core.synthesis.render_scene import Instance
 from sim2sg_core.synthesis.renderer import Renderer
 
 SMALL = 512
-
-MIN_CHOICES = 4  # meshes to choose among for an inferred object, so that none is learnt by heart
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,18 +124,12 @@ class Synthesizer:
         return Frame(image, graph, layout, scene, rendered.ids, rendered.depth, appearance.sensor.jpeg)
 
     def with_asset(self, placement: Placement, rng: np.random.Generator) -> Placement:
-        """Chooses the mesh of a placement that has none, among those of about its proportions.
-
-        An inferred size says something of the kind: a tall car is no coupe, a tall plant no hedge.
-        """
+        """Chooses the mesh of a placement that has none, among those of about its proportions."""
         draw = rng.random()  # In any case: later draws must not depend on it.
         if placement.asset:
             return placement
-        choices = self.assets[placement.label]
-        sizes = np.log([load_asset(name).size for name in choices])
-        distance = np.abs(sizes - np.log(np.maximum(placement.size, 1e-3))).sum(axis=1)
-        near = np.argsort(distance, kind="stable")[: max(MIN_CHOICES, len(choices) // 3)]
-        return dataclasses.replace(placement, asset=choices[near[int(draw * len(near))]])
+        near = like_sized(self.assets[placement.label], placement.size)
+        return dataclasses.replace(placement, asset=near[int(draw * len(near))])
 
     def dress(self, placement: Placement, appearance: Appearance, rng: np.random.Generator) -> Instance:
         """Gives a placement its colours."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import importlib
 import itertools
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
+
+import numpy as np
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
@@ -20,6 +22,7 @@ from sim2sg_core.synthesis.assets.primitives import BUILDERS as PRIMITIVES
 from sim2sg_core.synthesis.meshes import Asset
 
 COARSE = "lod_"
+MIN_CHOICES = 4  # meshes to choose among for a size, so that none is learnt by heart
 
 
 def _modules() -> Iterator[dict[str, Callable[[], Asset]]]:
@@ -58,6 +61,17 @@ def class_assets(domain: Domain, label: str) -> tuple[str, ...]:
             f"domain {domain.name}: class {label} has no assets: list some under `assets:`, or files under `meshes:`"
         )
     return names
+
+
+def like_sized(names: Sequence[str], size: np.ndarray) -> tuple[str, ...]:
+    """Returns the assets of about the proportions of a (3,) size, the nearest first: enough of them to choose among.
+
+    A size says something of the kind: a tall car is no coupe, a tall plant no hedge.
+    """
+    sizes = np.log([load_asset(name).size for name in names])
+    distance = np.abs(sizes - np.log(np.maximum(size, 1e-3))).sum(axis=1)
+    order = np.argsort(distance, kind="stable")[: max(MIN_CHOICES, len(names) // 3)]
+    return tuple(names[k] for k in order)
 
 
 @cache

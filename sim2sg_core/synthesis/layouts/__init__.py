@@ -16,9 +16,9 @@ def sample_layout(domain: Domain, camera: Camera, rng: np.random.Generator) -> L
 
         return sample_street(domain, camera, rng)
     if domain.layout.type == "room":
-        from sim2sg_core.synthesis.layouts.furnished import sample_room
+        from sim2sg_core.synthesis.layouts.furnished import sample_furnished
 
-        return sample_room(domain, camera, rng)
+        return sample_furnished(domain, camera, rng)
     from sim2sg_core.synthesis.layouts.scatter import sample_scatter
 
     return sample_scatter(domain, camera, rng)

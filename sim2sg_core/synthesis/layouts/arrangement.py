@@ -8,7 +8,7 @@ import numpy as np
 
 from sim2sg_core.domains import Domain, RoomLayout, ScatterLayout
 from sim2sg_core.scene import Camera, Placement
-from sim2sg_core.synthesis.assets.registry import class_assets, load_asset
+from sim2sg_core.synthesis.assets.registry import class_assets, like_sized, load_asset
 from sim2sg_core.synthesis.layouts.collision import TOUCH, footprint_gap, interpenetrate, rest_of
 from sim2sg_core.synthesis.layouts.supports import region_area, rotation, support_regions
 from sim2sg_core.synthesis.layouts.visibility import seen
@@ -16,7 +16,6 @@ from sim2sg_core.synthesis.meshes import Asset
 from sim2sg_core.synthesis.projection import NEAR, amodal_box
 
 CLEAR = 0.3  # Metres about the camera that stay free.
-MIN_CHOICES = 4  # Meshes to choose among for a size.
 KIT = 0.7  # Share of the tables with equal chairs, equal plates.
 NEARLY_EMPTY = 0.25  # Share of the supporting objects with little on them.
 
@@ -68,11 +67,8 @@ class Arrangement:
         if kit is not None and label in kit:
             return kit[label]
         size = self.domain.class_spec(label).sample_size(self.rng)
-        names = class_assets(self.domain, label)
-        known = np.log([load_asset(name).size for name in names])
-        order = np.argsort(np.abs(known - np.log(size)).sum(axis=1), kind="stable")
-        near = order[: max(MIN_CHOICES, len(names) // 3)]
-        drawn = size, names[int(near[self.rng.integers(len(near))])]
+        near = like_sized(class_assets(self.domain, label), size)
+        drawn = size, near[int(self.rng.integers(len(near)))]
         if kit is not None:
             kit[label] = drawn
         return drawn

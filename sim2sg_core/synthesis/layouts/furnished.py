@@ -33,11 +33,6 @@ def is_furnished(domain: Domain) -> bool:
     )
 
 
-def sample_room(domain: Domain, camera: Camera, rng: np.random.Generator) -> Layout:
-    """Draws a room's content, see `sample_furnished`; its walls are no part of the layout."""
-    return sample_furnished(domain, camera, rng)
-
-
 def sample_furnished(domain: Domain, camera: Camera, rng: np.random.Generator) -> Layout:
     """Draws a scene of things on the ground, round each other, and upon each other.
 

@@ -66,6 +66,18 @@ class Furnisher:
                      part_of=part_of)
         )  # fmt: skip
 
+    def before(
+        self, wall: Wall, asset: Asset, position: np.ndarray, size: np.ndarray, looks: tuple[Look, ...], shadow: bool
+    ) -> None:
+        """Draws a thing with its front to the room: `size` is its extent along the wall, out of it, and its height.
+
+        Blocks are drawn so; things of the library, whose fronts face -x, are turned.
+        """
+        if asset is block():
+            self.add(asset, position, wall.yaw, size, looks, shadow=shadow)
+        else:
+            self.add(asset, position, wall.inward + np.pi, size[[1, 0, 2]], looks, shadow=shadow)
+
     def on_wall(self, wall: Wall, along: float, z: float, size: tuple[float, float, float], look: Look,
                 asset: Asset | None = None, out: float = 0.0) -> None:  # fmt: skip
         """Draws a box on a wall: `size` is its extent along the wall, out of it, and its height."""
@@ -190,7 +202,7 @@ class Furnisher:
         for _ in range(count):
             if things and rng.random() < 0.6:
                 asset = load_asset(things[rng.integers(len(things))])
-                size = np.array(asset.size) * rng.uniform(0.85, 1.2)
+                size = np.array(asset.size)[[1, 0, 2]] * rng.uniform(0.85, 1.2)
                 looks = self.painter.looks(asset, rng)
             else:
                 asset, size = block(), np.array([rng.uniform(0.25, 1.1), 0.025, rng.uniform(0.25, 0.8)])
@@ -200,7 +212,7 @@ class Furnisher:
             if not found or z < 0.5 or z + size[2] > self.room.height:
                 continue
             wall, along = self.walls[found[0]], found[1]
-            self.add(asset, np.array([*wall.point(along, size[1] / 2), z]), wall.yaw, size, looks)
+            self.before(wall, asset, np.array([*wall.point(along, size[1] / 2), z]), size, looks, shadow=False)
             if asset is block():
                 rim = float(rng.uniform(0.02, 0.05))
                 inner = (size[0] - 2 * rim, size[1] + 0.004, size[2] - 2 * rim)
@@ -215,7 +227,7 @@ class Furnisher:
         for _ in range(count):
             if things:
                 asset = load_asset(things[rng.integers(len(things))])
-                size = np.array(asset.size) * rng.uniform(0.9, 1.15)
+                size = np.array(asset.size)[[1, 0, 2]] * rng.uniform(0.9, 1.15)
                 looks = self.painter.looks(asset, rng)
             else:
                 asset = block()
@@ -233,7 +245,7 @@ class Furnisher:
                     self.taken.claim(x, y, wall.yaw, size, 0.0)
                     # Shadow maps are as fine as they are small: what stands far off casts none.
                     casts = self.near(np.array([x, y])) < CASTING
-                    self.add(asset, np.array([x, y, 0.0]), wall.yaw, size, looks, shadow=casts)
+                    self.before(wall, asset, np.array([x, y, 0.0]), size, looks, shadow=casts)
                     break
 
     def near(self, point: np.ndarray) -> float:
