@@ -30,10 +30,14 @@ TABLECLOTH = Slot("tablecloth", "trim", (0.7, 0.68, 0.64), 0.95, 0.03, textures=
 RUG = Slot("rug", "cloth", textures=PATTERNS, texture_scale=0.8)
 PRINT = Slot("print", "cloth", roughness=0.6, specular=0.2, textures=("print", "clouds", "stripes"), texture_scale=0.5)
 LAMP = Look((0.95, 0.93, 0.86), 0.8, 0.1, emissive=1.3)
-TABLE_THINGS = ("room_fruit", "room_napkin", "room_candle", "room_jar", "room_vase", "room_flower")
+TABLE_THINGS = tuple(
+    f"room_{name}"
+    for name in ("apple", "candle", "flower", "fruit", "jar", "napkin", "orange", "placemat", "salt", "vase")
+)
 WALL_THINGS = ("room_picture", "room_clock", "room_mirror")
 RUGS = ("room_rug", "room_carpet", "room_mat")
-HUNG = ("room_lamp_ceiling", "room_pendant", "room_ceiling", "room_curtain", "room_window", "room_door", "room_blind")
+HUNG = ("room_lamp_ceiling", "room_pendant", "room_ceiling", "room_curtain", "room_window", "room_door", "room_blind",
+        "room_tablecloth", "room_runner", "room_tv")  # fmt: skip
 
 
 class Furnisher:
