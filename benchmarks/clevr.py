@@ -1,178 +1,43 @@
 """CLEVR: what each part of the method is worth, from a poor source prior to path-traced images.
 
-The target is an unlabelled log (`DATA/log`), scored on `DATA/dev`, which only the evaluator reads. All rows of a seed
-branch from one source checkpoint and take equally many optimiser steps on equally many labelled (or pseudo-labelled)
-images; the oracle alone is trained on labelled target images (`DATA/oracle`). Two controlled studies, simulation to
-simulation, close one gap at a time. Resumable: every run keeps its own result, the same command goes on.
+The target is an unlabelled log (`DATA/log`), scored on `DATA/dev`; the oracle learns from `DATA/oracle`. Rows and rules
+are those of `ablation.py`. Two controlled studies, simulation to simulation, close one gap at a time.
 
 python benchmarks/clevr.py --data DATA --out RUNS [--rows ROW …] [--smoke]
 """
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
-import json
-import multiprocessing
-import os
-import shutil
-import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import yaml
+from ablation import Ablation, run
 from clevr_data import convert
-from common import RESULTS, print_rows, sim2sg, summary, write_results
+from common import sim2sg
 
-from sim2sg_core.adaptation import METHODS, AdaptConfig
-from sim2sg_core.adaptation.frames import collect_frames
-from sim2sg_core.adaptation.stages import export_stage, train_round
 from sim2sg_core.domains import load_domain
-from sim2sg_core.scene.graph import write_json
 
-HERE = Path(__file__).parent
-SOURCE = HERE / "clevr_source.yaml"
-RECORD = HERE / "results" / "dev_evaluations.jsonl"
-METRICS = ("mAP50", "AP50_cube", "AP50_sphere", "AP50_cylinder", "sgdet_R20", "sgdet_mR20", "sgdet_R20_over_ceiling")
-GAPS = ("mAP50", "sgdet_R20")
-THRICE = ("source", "fair_source", "paper", "ours", "oracle")
-SMOKE_ROWS = ("source", "paper", "ours", "oracle")
-CONTROLS = ("content_only", "appearance_only")
-RULES = {"rule_relations": "rule", "fused_relations": "both"}
+SOURCE = Path(__file__).parent / "clevr_source.yaml"
 TARGET_FRAMES, TARGET_LABELLED = 200, 80  # of a controlled study
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with log/, dev/ and oracle/")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the runs, outside the repository")
-    rows = (*METHODS, "oracle", *CONTROLS)
-    parser.add_argument("--rows", nargs="+", choices=rows, help="only these (default: all; of a smoke test, some)")
-    parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(THRICE)}; others take one (default: 3)")
-    parser.add_argument("--jobs", type=int, default=0, help="runs at a time (default: one per core)")
-    parser.add_argument("--until", type=float, default=1e9, metavar="MIN", help="begin no run after so many minutes")
-    parser.add_argument("--smoke", action="store_true", help="minutes: does it work at all? Its figures mean nothing")
-    args = parser.parse_args()
-    args.rows = args.rows or (SMOKE_ROWS if args.smoke else rows)
-    cores, seeds = os.cpu_count() or 1, 1 if args.smoke else args.seeds
-    jobs = args.jobs or cores
-    # One thread for each of two runs trains 1.4 times as much as two threads for one.
-    threads = max(1, cores // jobs)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    results = args.out / "results" if args.smoke else RESULTS / "clevr"
-    work = Work(args.data, args.out, ["--workers", threads], results, args.smoke, time.time() + 60 * args.until)
-    if "oracle" in args.rows:
-        for part in ("data", "held_out"):
-            work.oracle_data(part)
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        for _ in pool.map(work.source_model, range(seeds)):
-            pass
-        # Seed by seed, so that a table of one seed is whole early.
-        wanted = [(row, seed) for seed in range(seeds) for row in args.rows if seed == 0 or row in THRICE]
-        for _ in pool.map(work.result, *zip(*wanted, strict=True)):
-            pass
-    table = collect(results)
-    print_rows(table)
-    if args.smoke:
-        print("smoke: nothing is written")
-        return
-    missing = [f"{row} of seed {seed}" for row, seed in wanted if not work.file(row, seed).exists()]
-    unfinished = f" Not run yet: {', '.join(missing)}." if missing else ""
-    print(write_results("clevr", table, notes=notes(results, jobs) + unfinished))
+class Clevr(Ablation):
+    """The rows of CLEVR."""
 
+    name = "clevr"
+    source = str(SOURCE)
+    test = "dev"
+    form = "clevr"
+    metrics = (
+        *("mAP50", "AP50_cube", "AP50_sphere", "AP50_cylinder"),
+        *("sgdet_R20", "sgdet_mR20", "sgdet_R20_over_ceiling"),
+    )
+    gaps = ("mAP50", "sgdet_R20")
+    controls = ("content_only", "appearance_only")
 
-@dataclasses.dataclass(frozen=True)
-class Work:
-    """Runs and scores rows, each in `out/seed_S/ROW`; what has a result file is done.
-
-    Attributes:
-        data: The target.
-        out: Folder of the runs.
-        options: Of every `sim2sg adapt`.
-        results: Folder of the result files, one per run: `seed_S/ROW.json`.
-        smoke: Few frames and steps.
-        deadline: Seconds since 1970 after which nothing is begun.
-    """
-
-    data: Path
-    out: Path
-    options: Sequence[object]
-    results: Path
-    smoke: bool
-    deadline: float
-
-    def source_model(self, seed: int) -> Path:
-        """Trains the source model of a seed, from which all its rows branch. Returns its run."""
-        run = self.out / f"seed_{seed}" / "source_model"
-        if not (run / "model.onnx").exists() and time.time() < self.deadline:
-            # Its log gives the lens and nothing else.
-            self.adapt("source", seed, run, self.data / "log", ["--rounds", 0])
-        return run
-
-    def result(self, row: str, seed: int) -> None:
-        """Runs one row with one seed, unless its result is there."""
-        folder = self.out / f"seed_{seed}" / row
-        if self.file(row, seed).exists() or time.time() > self.deadline:
-            return
-        print(f"=== {row}, seed {seed}", flush=True)
-        if row in CONTROLS:
-            self.control(row, seed, folder)
-            return
-        if row == "oracle":
-            self.oracle(seed, folder)
-        else:
-            self.branch(row, seed, folder, self.data / "log")
-        dev = self.data / "dev"
-        if row == "ours":
-            for name, relations in RULES.items():
-                figures = self.evaluate(folder, dev, "clevr", f"eval_{name}.json", ["--relations", relations])
-                write_json(self.file(name, seed), {"metrics": figures}, indent=1)
-        self.score(row, seed, folder, dev, "clevr", stages=True)
-
-    def file(self, row: str, seed: int) -> Path:
-        """Where the result of a run is kept."""
-        return self.results / f"seed_{seed}" / f"{row}.json"
-
-    def branch(self, method: str, seed: int, folder: Path, log: Path) -> None:
-        """Adapts by a method, from the source model of this seed."""
-        copy_stage(self.source_model(seed) / "source", folder / "source")
-        self.adapt(method, seed, folder, log, ["--rounds", 2] if self.smoke else [])
-
-    def adapt(self, method: str, seed: int, folder: Path, log: Path, more: Sequence[object]) -> None:
-        """Runs `sim2sg adapt`, its messages kept beside its results."""
-        words = ["adapt", "--domain", SOURCE, "--log", log, "--method", method, "--seed", seed, "--out", folder]
-        small = ["--source-steps", 10, "--source-frames", 16, "--round-steps", 6, "--round-frames", 12, "--batch", 4]
-        sim2sg(*words, *self.options, *(small + ["--frames", 12] if self.smoke else []), *more, log=folder / "log.txt")
-
-    def oracle(self, seed: int, folder: Path) -> None:
-        """Trains the source model on labelled target images, in as many steps and stages as the other rows take."""
-        domain, source = load_domain(str(SOURCE)), self.source_model(seed)
-        begun = yaml.safe_load((source / "config.yaml").read_text())
-        names = {f.name for f in dataclasses.fields(AdaptConfig)} - {"method", "rounds"}
-        rounds = {"rounds": 2} if self.smoke else {}
-        config = AdaptConfig(
-            **{k: v for k, v in begun.items() if k in names}, **rounds, method=METHODS["fair_source"]
-        ).resolved(domain)
-        frames, _, _ = collect_frames(config, domain, source / "frames")
-        previous = source / "source"
-        for number in range(1, (config.rounds or 0) + 1):
-            stage = folder / f"round_{number}"
-            for part in ("data", "held_out"):
-                if not (stage / part).exists():
-                    shutil.copytree(self.oracle_data(part), stage / part)
-            train_round(config, domain, stage, previous, frames, [], number)
-            export_stage(config, domain, stage, frames, frames[0].camera)
-            previous = stage
-        shutil.copyfile(previous / "model.onnx", folder / "model.onnx")
-
-    def oracle_data(self, part: str) -> Path:
-        """Converts the labelled target images: most to train on, some for the temperatures."""
-        folder = self.out / "oracle_data" / part
-        if not (folder / "annotations.json").exists():
-            convert(self.data / "oracle", folder, load_domain(str(SOURCE)), held_out=part == "held_out")
-        return folder
+    def convert_oracle(self, out: Path, held_out: bool) -> None:
+        """Writes the oracle's images, their cameras recovered."""
+        convert(self.data / "oracle", out, load_domain(self.source), held_out=held_out)
 
     def control(self, row: str, seed: int, folder: Path) -> None:
         """One gap alone: the target is rendered, with either the content or the appearance of the full domain."""
@@ -186,43 +51,7 @@ class Work:
         for method, name in (("fair_source", f"{row}_fair_source"), ("ours", row)):
             place = folder.parent / name
             self.branch(method, seed, place, log / "images")
-            self.score(name, seed, place, labelled, "coco-rel")
-
-    def score(self, row: str, seed: int, folder: Path, data: Path, form: str, stages: bool = False) -> None:
-        """Scores a run, and the stages on its way for the study of the criterion; writes its result file."""
-        result: dict[str, Any] = {"metrics": self.evaluate(folder, data, form, "eval.json")}
-        times = folder / "stages.json"
-        if times.exists():
-            spent = {k: v for k, v in json.loads(times.read_text()).items() if not k.startswith("source/")}
-            result["metrics"]["minutes"] = round(sum(spent.values()) / 60, 2)
-        if stages:
-            result["stages"] = {
-                stage.name: {
-                    "agreement": json.loads((stage / "agreement.json").read_text()),
-                    **self.evaluate(stage, data, form, "eval.json"),
-                }
-                for stage in sorted(file.parent for file in folder.glob("*/agreement.json"))
-            }
-        write_json(self.file(row, seed), result, indent=1)
-
-    def evaluate(self, run: Path, data: Path, form: str, name: str, extra: Sequence[object] = ()) -> dict[str, float]:
-        """Evaluates `run/model.onnx` by the verb; every look at the target's labels goes on record."""
-        out = run / name
-        record = ["--log-evaluations", RECORD] if form == "clevr" and not self.smoke else []
-        words = ["eval", "--model", run / "model.onnx", "--data", data, "--format", form, "--out", out]
-        sim2sg(*words, *extra, *record, log=out.with_suffix(".txt"))
-        metrics: dict[str, float] = json.loads(out.read_text())["metrics"]
-        return {name: metrics[name] or 0.0 for name in METRICS}
-
-
-def copy_stage(source: Path, target: Path) -> None:
-    """Copies the source stage, without what it said of another log."""
-    if not target.exists():
-        temporary = target.with_name(".copy")
-        shutil.copytree(
-            source, temporary, dirs_exist_ok=True, ignore=shutil.ignore_patterns("inferred.json", "agreement.json")
-        )
-        temporary.rename(target)
+            self.score(name, seed, place, labelled)
 
 
 def write_target_domain(row: str, path: Path) -> None:
@@ -233,57 +62,5 @@ def write_target_domain(row: str, path: Path) -> None:
     path.write_text(yaml.safe_dump({**source, **{key: full[key] for key in keys}}, sort_keys=False))
 
 
-def collect(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
-    """Gathers the rows' results; the gaps are closed per seed, so that a seed's luck with its source falls out."""
-    results: dict[str, list[dict[str, float]]] = {}
-    for seed in sorted(folder.glob("seed_*")):
-        found = {file.stem: json.loads(file.read_text()) for file in sorted(seed.glob("*.json"))}
-        for row, result in found.items():
-            figures = dict(result["metrics"])
-            for metric in GAPS:
-                for base, word in (("fair_source", "gap_closed"), ("source", "gap_closed_from_source")):
-                    ends = [found.get(name, {}).get("metrics", {}).get(metric) for name in (base, "oracle")]
-                    if None not in ends and ends[0] != ends[1] and not row.startswith(CONTROLS):
-                        figures[f"{word}_{metric}"] = (figures[metric] - ends[0]) / (ends[1] - ends[0])
-            results.setdefault(row, []).append(figures)
-    return {
-        row: {metric: summary([run[metric] for run in runs if metric in run]) for metric in runs[0]}
-        for row, runs in sorted(results.items())
-    }
-
-
-def notes(folder: Path, jobs: int) -> str:
-    """Says how the runs were made, and how the unsupervised criterion agreed with the true score."""
-    made = f"{jobs} runs at a time; minutes are those of a run after its source model."
-    runs = [
-        [(stage["agreement"]["score"], stage["mAP50"], stage["sgdet_R20"]) for stage in result["stages"].values()]
-        for file in sorted(folder.glob("seed_*/*.json"))
-        if len((result := json.loads(file.read_text())).get("stages", {})) > 2
-    ]
-    if not runs:
-        return made
-    everything = [model for run in runs for model in run]
-    overall = [spearman([m[0] for m in everything], [m[k] for m in everything]) for k in (1, 2)]
-    within = [sum(spearman([m[0] for m in run], [m[k] for m in run]) for run in runs) / len(runs) for k in (1, 2)]
-    lost = [max(m[1] for m in run) - max(run)[1] for run in runs]
-    return (
-        f"{made} Spearman's rank correlation of the agreement with mAP50 and with R@20: {overall[0]:.2f} and"
-        f" {overall[1]:.2f} over all {len(everything)} models, {within[0]:.2f} and {within[1]:.2f} on the mean within"
-        f" one of {len(runs)} runs. The model that agrees best is {sum(lost) / len(lost):.3f} of mAP50 behind the"
-        f" run's best on the mean, {max(lost):.3f} at worst."
-    )
-
-
-def spearman(a: Sequence[float], b: Sequence[float]) -> float:
-    """Spearman's rank correlation, ties sharing their mean rank."""
-    import numpy as np
-
-    def ranks(values: Sequence[float]) -> np.ndarray:
-        x = np.asarray(values)
-        return ((x[:, None] > x[None]).sum(1) + (x[:, None] >= x[None]).sum(1)) / 2
-
-    return float(np.corrcoef(ranks(a), ranks(b))[0, 1])
-
-
 if __name__ == "__main__":
-    main()
+    run(Clevr, __doc__)

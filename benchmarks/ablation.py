@@ -1,0 +1,296 @@
+"""What each part of the method is worth on one target: the rows, the rules and the table of such a benchmark.
+
+All rows of a seed branch from one source checkpoint and take equally many optimiser steps on equally many labelled (or
+pseudo-labelled) images; the oracle alone is trained on labelled target images. Labels of the target are read by the
+evaluator alone. Resumable: every run keeps its own result, the same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import multiprocessing
+import os
+import shutil
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import yaml
+from common import RESULTS, print_rows, sim2sg, summary, write_results
+
+from sim2sg_core.adaptation import METHODS, AdaptConfig
+from sim2sg_core.adaptation.frames import collect_frames
+from sim2sg_core.adaptation.stages import export_stage, train_round
+from sim2sg_core.domains import load_domain
+from sim2sg_core.scene.graph import write_json
+
+RECORD = RESULTS / "dev_evaluations.jsonl"
+THRICE = ("source", "fair_source", "paper", "ours", "oracle")
+SMOKE_ROWS = ("source", "paper", "ours", "oracle")
+RULES = {"rule_relations": "rule", "fused_relations": "both"}
+
+
+def run(kind: type[Ablation], description: str) -> None:
+    """The whole script of a benchmark: reads the command line, runs what is missing, writes the table."""
+    rows = (*METHODS, "oracle", *kind.controls)
+    args = arguments(description, rows)
+    cores, seeds = os.cpu_count() or 1, 1 if args.smoke else args.seeds
+    jobs = args.jobs or cores
+    # One thread for each of two runs trains 1.4 times as much as two threads for one.
+    threads = max(1, cores // jobs)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    results = args.out / "results" if args.smoke else RESULTS / kind.name
+    work = kind(args.data, args.out, ["--workers", threads], results, args.smoke, time.time() + 60 * args.until)
+    if "oracle" in args.rows:
+        for part in ("data", "held_out"):
+            work.oracle_data(part)
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        for _ in pool.map(work.source_model, range(seeds)):
+            pass
+        # Seed by seed, so that a table of one seed is whole early.
+        wanted = [(row, seed) for seed in range(seeds) for row in args.rows if seed == 0 or row in THRICE]
+        for _ in pool.map(work.result, *zip(*wanted, strict=True)):
+            pass
+    table = collect(results, kind)
+    print_rows(table)
+    if args.smoke:
+        print("smoke: nothing is written")
+        return
+    missing = [f"{row} of seed {seed}" for row, seed in wanted if not work.file(row, seed).exists()]
+    unfinished = f" Not run yet: {', '.join(missing)}." if missing else ""
+    print(write_results(kind.name, table, notes=notes(results, jobs, kind) + unfinished))
+
+
+def arguments(description: str, rows: Sequence[str]) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with the target's log and its labelled sets")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs, outside the repository")
+    parser.add_argument("--rows", nargs="+", choices=rows, help="only these (default: all; of a smoke test, some)")
+    parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(THRICE)}; others take one (default: 3)")
+    parser.add_argument("--jobs", type=int, default=0, help="runs at a time (default: one per core)")
+    parser.add_argument("--until", type=float, default=1e9, metavar="MIN", help="begin no run after so many minutes")
+    parser.add_argument("--smoke", action="store_true", help="minutes: does it work at all? Its figures mean nothing")
+    args = parser.parse_args()
+    args.rows = args.rows or (SMOKE_ROWS if args.smoke else rows)
+    return args
+
+
+@dataclasses.dataclass(frozen=True)
+class Ablation(ABC):
+    """Runs and scores the rows of a benchmark, each in `out/seed_S/ROW`; what has a result file is done.
+
+    Attributes:
+        name: Of the benchmark, and so of its results.
+        source: The source prior: a domain's name or file.
+        log: Where the unlabelled log lies in `data`.
+        test: Where the labelled images lie that rows are scored on.
+        form: Their format, as `sim2sg eval` names it.
+        metrics: What is kept of each evaluation.
+        gaps: Those of which the closed part of the gap from fair source to oracle is told.
+        controls: Rows beyond the methods and the oracle.
+        data: The target.
+        out: Folder of the runs.
+        options: Of every `sim2sg adapt`.
+        results: Folder of the result files, one per run: `seed_S/ROW.json`.
+        smoke: Few frames and steps.
+        deadline: Seconds since 1970 after which nothing is begun.
+    """
+
+    name: ClassVar[str]
+    source: ClassVar[str]
+    log: ClassVar[str] = "log"
+    test: ClassVar[str]
+    form: ClassVar[str]
+    metrics: ClassVar[tuple[str, ...]]
+    gaps: ClassVar[tuple[str, ...]]
+    controls: ClassVar[tuple[str, ...]] = ()
+
+    data: Path
+    out: Path
+    options: Sequence[object]
+    results: Path
+    smoke: bool
+    deadline: float
+
+    @abstractmethod
+    def convert_oracle(self, out: Path, held_out: bool) -> None:
+        """Writes the oracle's labelled images as `sim2sg synth` does: most to train on, or those held out."""
+
+    def control(self, row: str, seed: int, folder: Path) -> None:
+        """Runs one of `controls` and writes its result."""
+        raise NotImplementedError(row)
+
+    def source_model(self, seed: int) -> Path:
+        """Trains the source model of a seed, from which all its rows branch. Returns its run."""
+        run = self.out / f"seed_{seed}" / "source_model"
+        if not (run / "model.onnx").exists() and time.time() < self.deadline:
+            # Its log gives the lens and nothing else.
+            self.adapt("source", seed, run, self.data / self.log, ["--rounds", 0])
+        return run
+
+    def result(self, row: str, seed: int) -> None:
+        """Runs one row with one seed, unless its result is there."""
+        folder = self.out / f"seed_{seed}" / row
+        if self.file(row, seed).exists() or time.time() > self.deadline:
+            return
+        print(f"=== {row}, seed {seed}", flush=True)
+        if row in self.controls:
+            self.control(row, seed, folder)
+            return
+        if row == "oracle":
+            self.oracle(seed, folder)
+        else:
+            self.branch(row, seed, folder, self.data / self.log)
+        if row == "ours":
+            for name, relations in RULES.items():
+                figures = self.evaluate(folder, f"eval_{name}.json", extra=["--relations", relations])
+                write_json(self.file(name, seed), {"metrics": figures}, indent=1)
+        self.score(row, seed, folder)
+
+    def file(self, row: str, seed: int) -> Path:
+        """Where the result of a run is kept."""
+        return self.results / f"seed_{seed}" / f"{row}.json"
+
+    def branch(self, method: str, seed: int, folder: Path, log: Path) -> None:
+        """Adapts by a method, from the source model of this seed."""
+        copy_stage(self.source_model(seed) / "source", folder / "source")
+        self.adapt(method, seed, folder, log, ["--rounds", 2] if self.smoke else [])
+
+    def adapt(self, method: str, seed: int, folder: Path, log: Path, more: Sequence[object]) -> None:
+        """Runs `sim2sg adapt`, its messages kept beside its results."""
+        words = ["adapt", "--domain", self.source, "--log", log, "--method", method, "--seed", seed, "--out", folder]
+        small = ["--source-steps", 10, "--source-frames", 16, "--round-steps", 6, "--round-frames", 12, "--batch", 4]
+        sim2sg(*words, *self.options, *(small + ["--frames", 12] if self.smoke else []), *more, log=folder / "log.txt")
+
+    def oracle(self, seed: int, folder: Path) -> None:
+        """Trains the source model on labelled target images, in as many steps and stages as the other rows take."""
+        domain, source = load_domain(self.source), self.source_model(seed)
+        begun = yaml.safe_load((source / "config.yaml").read_text())
+        names = {f.name for f in dataclasses.fields(AdaptConfig)} - {"method", "rounds"}
+        rounds = {"rounds": 2} if self.smoke else {}
+        config = AdaptConfig(
+            **{k: v for k, v in begun.items() if k in names}, **rounds, method=METHODS["fair_source"]
+        ).resolved(domain)
+        frames, _, _ = collect_frames(config, domain, source / "frames")
+        previous = source / "source"
+        for number in range(1, (config.rounds or 0) + 1):
+            stage = folder / f"round_{number}"
+            for part in ("data", "held_out"):
+                if not (stage / part).exists():
+                    shutil.copytree(self.oracle_data(part), stage / part)
+            train_round(config, domain, stage, previous, frames, [], number)
+            export_stage(config, domain, stage, frames, frames[0].camera)
+            previous = stage
+        shutil.copyfile(previous / "model.onnx", folder / "model.onnx")
+
+    def oracle_data(self, part: str) -> Path:
+        """Converts the labelled target images: most to train on, some for the temperatures."""
+        folder = self.out / "oracle_data" / part
+        if not (folder / "annotations.json").exists():
+            self.convert_oracle(folder, held_out=part == "held_out")
+        return folder
+
+    def score(self, row: str, seed: int, folder: Path, simulated: Path | None = None) -> None:
+        """Scores a run and writes its result file.
+
+        Args:
+            row: Its row.
+            seed: Its seed.
+            folder: Its folder.
+            simulated: A labelled set of simulated images; None takes the target's, on which the stages on the run's
+                way are scored too, for the study of the criterion.
+        """
+        result: dict[str, Any] = {"metrics": self.evaluate(folder, "eval.json", simulated)}
+        times = folder / "stages.json"
+        if times.exists():
+            spent = {k: v for k, v in json.loads(times.read_text()).items() if not k.startswith("source/")}
+            result["metrics"]["minutes"] = round(sum(spent.values()) / 60, 2)
+        if simulated is None:
+            result["stages"] = {
+                stage.name: {
+                    "agreement": json.loads((stage / "agreement.json").read_text()),
+                    **self.evaluate(stage, "eval.json"),
+                }
+                for stage in sorted(file.parent for file in folder.glob("*/agreement.json"))
+            }
+        write_json(self.file(row, seed), result, indent=1)
+
+    def evaluate(
+        self, run: Path, name: str, simulated: Path | None = None, extra: Sequence[object] = ()
+    ) -> dict[str, float]:
+        """Evaluates `run/model.onnx` by the verb; every look at the target's labels goes on record."""
+        out = run / name
+        record = ["--log-evaluations", RECORD] if simulated is None and not self.smoke else []
+        data, form = (simulated, "coco-rel") if simulated else (self.data / self.test, self.form)
+        words = ["eval", "--model", run / "model.onnx", "--data", data, "--format", form, "--out", out]
+        sim2sg(*words, *extra, *record, log=out.with_suffix(".txt"))
+        metrics: dict[str, float] = json.loads(out.read_text())["metrics"]
+        return {name: metrics[name] or 0.0 for name in self.metrics}
+
+
+def copy_stage(source: Path, target: Path) -> None:
+    """Copies the source stage, without what it said of another log."""
+    if not target.exists():
+        temporary = target.with_name(".copy")
+        shutil.copytree(
+            source, temporary, dirs_exist_ok=True, ignore=shutil.ignore_patterns("inferred.json", "agreement.json")
+        )
+        temporary.rename(target)
+
+
+def collect(folder: Path, kind: type[Ablation]) -> dict[str, dict[str, dict[str, float]]]:
+    """Gathers the rows' results; the gaps are closed per seed, so that a seed's luck with its source falls out."""
+    results: dict[str, list[dict[str, float]]] = {}
+    for seed in sorted(folder.glob("seed_*")):
+        found = {file.stem: json.loads(file.read_text()) for file in sorted(seed.glob("*.json"))}
+        for row, result in found.items():
+            figures = dict(result["metrics"])
+            for metric in kind.gaps:
+                for base, word in (("fair_source", "gap_closed"), ("source", "gap_closed_from_source")):
+                    ends = [found.get(name, {}).get("metrics", {}).get(metric) for name in (base, "oracle")]
+                    if None not in ends and ends[0] != ends[1] and not row.startswith(kind.controls):
+                        figures[f"{word}_{metric}"] = (figures[metric] - ends[0]) / (ends[1] - ends[0])
+            results.setdefault(row, []).append(figures)
+    return {
+        row: {metric: summary([run[metric] for run in runs if metric in run]) for metric in runs[0]}
+        for row, runs in sorted(results.items())
+    }
+
+
+def notes(folder: Path, jobs: int, kind: type[Ablation]) -> str:
+    """Says how the runs were made, and how the unsupervised criterion agreed with the true score."""
+    made = f"{jobs} runs at a time; minutes are those of a run after its source model."
+    runs = [
+        [(stage["agreement"]["score"], *(stage[metric] for metric in kind.gaps)) for stage in result["stages"].values()]
+        for file in sorted(folder.glob("seed_*/*.json"))
+        if len((result := json.loads(file.read_text())).get("stages", {})) > 2
+    ]
+    if not runs:
+        return made
+    everything = [model for run in runs for model in run]
+    overall = [spearman([m[0] for m in everything], [m[k] for m in everything]) for k in (1, 2)]
+    within = [sum(spearman([m[0] for m in run], [m[k] for m in run]) for run in runs) / len(runs) for k in (1, 2)]
+    lost = [max(m[1] for m in run) - max(run)[1] for run in runs]
+    return (
+        f"{made} Spearman's rank correlation of the agreement with {kind.gaps[0]} and with {kind.gaps[1]}:"
+        f" {overall[0]:.2f} and {overall[1]:.2f} over all {len(everything)} models, {within[0]:.2f} and"
+        f" {within[1]:.2f} on the mean within one of {len(runs)} runs. The model that agrees best is"
+        f" {sum(lost) / len(lost):.3f} of {kind.gaps[0]} behind the run's best on the mean, {max(lost):.3f} at worst."
+    )
+
+
+def spearman(a: Sequence[float], b: Sequence[float]) -> float:
+    """Spearman's rank correlation, ties sharing their mean rank."""
+
+    def ranks(values: Sequence[float]) -> np.ndarray:
+        x = np.asarray(values)
+        return ((x[:, None] > x[None]).sum(1) + (x[:, None] >= x[None]).sum(1)) / 2
+
+    return float(np.corrcoef(ranks(a), ranks(b))[0, 1])
