@@ -124,6 +124,7 @@ vec3 finish(vec3 color, float range, float cover) {
   color = mix(u_fog.rgb * cover, color, exp(-u_fog.a * range));
 #endif
   color *= u_exposure;
+  color = min(color, vec3(2.35));  // the shoulder's summit, beyond white: further on it would grow dark again
   color = color / (1.0 + 0.18 * color * color);  // a soft shoulder; leaves mid tones alone
   return sqrt(color);
 }

@@ -52,6 +52,16 @@ def test_boxes_match_the_projected_geometry_within_a_pixel(renderer, camera, see
     assert (out.ids > 0).sum() == out.visible_pixels[0] == out.alone_pixels[0]
 
 
+def test_more_light_never_darkens(renderer, camera):
+    scene = RenderScene(camera, crowd(3))
+    before = renderer.render(dataclasses.replace(scene, exposure=0.5)).rgb.astype(int)
+    for exposure in (1.0, 2.0, 4.0, 16.0, 64.0):
+        after = renderer.render(dataclasses.replace(scene, exposure=exposure)).rgb.astype(int)
+        assert (after >= before - 1).all()
+        before = after
+    assert before.min() > 200  # all overexposed
+
+
 def test_depth_of_the_ground_and_of_the_sky(renderer, camera):
     level = dataclasses.replace(camera, ground=np.array([0.0, -1.0, 0.0, 1.5]))
     for view in (camera, level):
