@@ -20,9 +20,12 @@ from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.evaluation import FORMATS, TargetImage, evaluate, evaluate_predcls, find_doubts, load_targets
 from sim2sg_core.evaluation.datasets import protocol_for
-from sim2sg_core.evaluation.scoring import RECALL_AT
-from sim2sg_core.images import read_image
+from sim2sg_core.evaluation.mistakes import KINDS, find_mistakes
+from sim2sg_core.evaluation.scoring import RECALL_AT, pair_by_name, rename
+from sim2sg_core.evaluation.targets import Protocol
+from sim2sg_core.images import read_image, write_jpeg
 from sim2sg_core.progress import Progress
+from sim2sg_core.report.overlay import Colour, contact_sheet, draw_boxes
 from sim2sg_core.scene.graph import Relation, SceneGraph, load_graphs, write_json
 
 if TYPE_CHECKING:
@@ -31,6 +34,15 @@ if TYPE_CHECKING:
 HELP = "score a model on labelled images: average precision and relation recall"
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth")
+MISTAKE_COLOURS: dict[str, Colour] = {
+    "missed": (255, 70, 60),
+    "wrong class": (255, 159, 28),
+    "misplaced": (255, 224, 102),
+    "false alarm": (240, 100, 240),
+    "twice": (92, 142, 255),
+}
+WORST = 12
+"""Images on the sheet of the worst."""
 USUAL_DOMAIN = {"kitti": "drive", "clevr": "clevr"}
 
 
@@ -81,6 +93,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 takes all (default)")
     add_relations(parser)
     parser.add_argument(
+        "--mistakes",
+        type=Path,
+        metavar="DIR",
+        help="also draw every image with wrong boxes, what is wrong with each, and list them in mistakes.json",
+    )
+    parser.add_argument(
         "--log-evaluations",
         type=Path,
         metavar="JSONL",
@@ -93,6 +111,8 @@ def run(args: argparse.Namespace) -> int:
     check_output(args.out)
     if args.log_evaluations:
         check_output(args.log_evaluations)
+    if args.mistakes and args.mistakes.is_dir() and any(args.mistakes.iterdir()):
+        raise Sim2SGError(f"{args.mistakes}: is not empty: give --mistakes a new folder")
     if args.graphs:
         if args.relations != "auto":
             raise Sim2SGError("--relations goes with --model: graphs hold what `sim2sg infer --relations` wrote")
@@ -124,6 +144,8 @@ def run(args: argparse.Namespace) -> int:
     for doubt in doubts:
         print(f"mind: {doubt}")
     print(f"figures in {args.out}")
+    if args.mistakes:
+        print(draw_all(args.mistakes, predictions, targets, protocol_for(args.format, domain)))
     return 0
 
 
@@ -217,6 +239,30 @@ def predict_given(
                 ]
             progress.update()
     return found
+
+
+def draw_all(folder: Path, predictions: Predictions, targets: Sequence[TargetImage], protocol: Protocol) -> str:
+    """Draws the mistakes of every image and a sheet of the worst images. Returns a line that counts them."""
+    found = []
+    for graph, target in pair_by_name(predictions.graphs, targets):
+        if mistakes := find_mistakes(rename(graph, protocol), target, protocol):
+            found.append((target, mistakes))
+    found.sort(key=lambda pair: (-len(pair[1]), pair[0].file))
+    folder.mkdir(parents=True, exist_ok=True)
+    worst: list[np.ndarray] = []
+    for target, mistakes in found:
+        boxes = [(m.box, m.describe(), MISTAKE_COLOURS[m.kind]) for m in mistakes]
+        boxes += [(m.found_box, "", MISTAKE_COLOURS[m.kind]) for m in mistakes if m.found_box is not None]
+        picture = draw_boxes(labelled_image(target), boxes, title=target.file, min_width=640)
+        write_jpeg(folder / Path(target.file).with_suffix(".jpg").name, picture)
+        worst += [picture] if len(worst) < WORST else []
+    counts = {kind: sum(m.kind == kind for _, mistakes in found for m in mistakes) for kind in KINDS}
+    images = [{"file": target.file, "mistakes": [m.to_json() for m in mistakes]} for target, mistakes in found]
+    write_json(folder / "mistakes.json", {"counts": counts, "images": images}, indent=1)
+    if worst:
+        write_jpeg(folder / "worst.jpg", contact_sheet(worst, columns=3, cell_width=640))
+    said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "none"
+    return f"mistakes ({said}) in {folder}: worst.jpg, mistakes.json"
 
 
 def labelled_image(target: TargetImage) -> np.ndarray:

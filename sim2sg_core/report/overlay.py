@@ -89,6 +89,35 @@ def draw_overlay(
     return canvas
 
 
+def draw_boxes(
+    image: np.ndarray, boxes: Sequence[tuple[np.ndarray, str, Colour]], *, title: str = "", min_width: int = 0
+) -> np.ndarray:
+    """Draws boxes, each in its colour, with what is to be said of it.
+
+    Args:
+        image: (H, W, 3) uint8 RGB; stays as it is.
+        boxes: (4,) xyxy pixels, words ("" for none) and colour of each.
+        title: Written in the upper left corner.
+        min_width: Narrower images are magnified to this width first.
+
+    Returns:
+        (H', W', 3) uint8 RGB; H, W unless magnified.
+    """
+    canvas = fit_width(image, min_width) if image.shape[1] < min_width else np.ascontiguousarray(image).copy()
+    height, width = image.shape[:2]
+    items = tuple(SceneObject(words, 1.0, np.asarray(box, float)) for box, words, _ in boxes)
+    items = _magnified(SceneGraph(width, height, items), canvas.shape[1], canvas.shape[0]).objects
+    taken: list[tuple[int, int, int, int]] = []
+    for item, (_, _, colour) in zip(items, boxes, strict=True):
+        _draw_box(canvas, item.box, colour)
+    if title:
+        _draw_tag(canvas, SceneObject(title, 1.0, np.zeros(4)), (255, 255, 255), taken)
+    for item, (_, words, colour) in zip(items, boxes, strict=True):
+        if words:
+            _draw_tag(canvas, item, colour, taken)
+    return canvas
+
+
 def worth_showing(graph: SceneGraph, limit: int) -> list[Relation]:
     """Chooses the relations that say most in a picture.
 

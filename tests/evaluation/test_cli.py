@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 
 from sim2sg_core.cli.eval import commit_of
 from sim2sg_core.cli.main import main
 from sim2sg_core.evaluation import load_targets
+from sim2sg_core.images import read_image
 from sim2sg_core.scene import Camera
 from sim2sg_core.scene.graph import save_graphs
 from tests.evaluation.conftest import label
@@ -84,6 +86,29 @@ def test_onnx_model(write_clevr, clevr, tmp_path):
     assert (figures["AP50_cube"], figures["AP50_sphere"], figures["mAP50"]) == (1, 1, 1)
     assert figures["sgdet_R20"] == 1
     assert not any(key.startswith("predcls") for key in figures)
+
+
+def test_mistakes_are_drawn_and_listed(write_clevr, clevr, tmp_path, capsys):
+    folder = write_clevr({"a": [("cube", [120, 60, 240, 180], [0, 0, 0]), ("sphere", [300, 60, 390, 150], [0, 1, 0])]})
+    outputs = empty_outputs(k=2, r=1, predicates=len(clevr.predicates))
+    outputs["boxes"][:] = [[80, 40, 160, 120], [10, 150, 60, 200]]
+    outputs["scores"][:] = [0.9, 0.8]
+    outputs["classes"][:] = [clevr.class_names.index(name) for name in ("sphere", "cube")]
+    model = write_model(tmp_path / "model.onnx", outputs, domain=json.dumps(clevr.to_json()))
+    drawn = tmp_path / "mistakes"
+    arguments = ["--model", model, "--data", folder, "--format", "clevr", "--out", tmp_path / "eval.json"]
+    arguments += ["--threads", "1", "--mistakes", drawn]
+    assert main(["eval", *map(str, arguments)]) == 0
+    assert "1 missed, 1 wrong class, 1 false alarm" in capsys.readouterr().out
+    found = json.loads((drawn / "mistakes.json").read_text())
+    assert found["counts"]["wrong class"] == 1 and len(found["images"]) == 1
+    assert [m["kind"] for m in found["images"][0]["mistakes"]] == ["missed", "wrong class", "false alarm"]
+    picture, plain = read_image(drawn / "a.jpg"), read_image(next((folder / "images").glob("a.*")))
+    assert picture.shape[1] == 640 and (drawn / "worst.jpg").exists()
+    plain = cv2.resize(plain, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    assert (np.abs(picture.astype(int) - plain).max(2) > 60).mean() > 0.01
+    assert main(["eval", *map(str, arguments)]) == 2
+    assert "give --mistakes a new folder" in capsys.readouterr().err
 
 
 def test_relations_by_rule_are_scored(write_clevr, clevr, tmp_path):
