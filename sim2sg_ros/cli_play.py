@@ -9,12 +9,17 @@ from pathlib import Path
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_ros.cli_node import missing_ros
 
-HELP = "play a bag as a live ROS 2 camera"
+HELP = "play a bag or a folder of images as a live ROS 2 camera"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `sim2sg play`."""
-    parser.add_argument("log", type=Path, metavar="BAG", help="MCAP, sqlite3 or ROS 1 bag, or a folder of such")
+    parser.add_argument(
+        "log",
+        type=Path,
+        metavar="LOG",
+        help="MCAP, sqlite3 or ROS 1 bag, a folder of such, or of images: those go out on /camera/image/compressed",
+    )
     parser.add_argument("--rate", type=float, default=1.0, help="speed: 2 plays twice as fast (default: 1)")
     parser.add_argument("--hz", type=float, default=0.0, help="images per second, in place of recorded times")
     parser.add_argument("--loop", action="store_true", help="start again at the end")
@@ -57,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
     logs = open_logs(args.log)
     try:
+        from sim2sg_ros.folder_camera import playable
         from sim2sg_ros.player import PlayOptions, play
     except ImportError as error:
         raise Sim2SGError(missing_ros(error)) from None
@@ -71,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         wait_timeout=args.wait_timeout,
     )
     started = time.monotonic()
-    sent = play(logs, options, ["--ros-args", *args.ros_args] if args.ros_args else [])
+    sent = play([playable(log) for log in logs], options, ["--ros-args", *args.ros_args] if args.ros_args else [])
     counts = ", ".join(f"{count} on {topic}" for topic, count in sorted(sent.items())) or "nothing"
     print(f"sent {counts} in {time.monotonic() - started:.1f} s", flush=True)
     return 0

@@ -83,7 +83,7 @@ class Player:
             self._add(topic, kind)
         if not self._publishers:
             names = ", ".join(str(log.path) for log in logs)
-            raise Sim2SGError(f"{names}: no messages to play (an image folder has none: record it as a bag)")
+            raise Sim2SGError(f"{names}: no messages to play")
         self._clock: Publisher | None = None
         if options.clock:
             from rosgraph_msgs.msg import Clock

@@ -14,7 +14,7 @@ RESUMES = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `sim2sg adapt`."""
-    parser.add_argument("--domain", required=True, help="built-in name (clevr, drive) or YAML file")
+    parser.add_argument("--domain", required=True, help="built-in name (clevr, dining, drive) or YAML file")
     parser.add_argument(
         "--log",
         nargs="+",

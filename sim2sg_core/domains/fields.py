@@ -128,6 +128,24 @@ Identifier = Annotated[
 ClassName = Annotated[Identifier, AfterValidator(_singular)]
 
 
+# What the synthesis knows, see `synthesis.appearance`.
+FLOORS = ("plain", "speckle", "concrete", "tiles", "wood", "ripples", "checker", "mottle", "weave", "grass", "soil",
+          "gravel", "asphalt", "paving", "planks")  # fmt: skip
+SKIES = ("backdrop", "clear", "cloudy", "overcast")
+
+
+def _one_of(kinds: tuple[str, ...]) -> AfterValidator:
+    def known(value: str) -> str:
+        if value not in kinds:
+            raise mistake(f"unknown kind {value!r}; {nearest(value, kinds)}")
+        return value
+
+    return AfterValidator(known)
+
+
+Floor = Annotated[str, _one_of(FLOORS), WithJsonSchema({"type": "string", "enum": list(FLOORS)})]
+Sky = Annotated[str, _one_of(SKIES), WithJsonSchema({"type": "string", "enum": list(SKIES)})]
+
 FINISHES = ("rubber", "metal", "paint", "plastic")
 Finish = Literal["rubber", "metal", "paint", "plastic"]
 

@@ -20,12 +20,14 @@ from sim2sg_core.domains.fields import (
     Colour,
     Count,
     Extent,
+    Floor,
     Identifier,
     ImageFile,
     Materials,
     Metres,
     Range,
     Share,
+    Sky,
     Spec,
     mistake,
     nearest,
@@ -177,8 +179,8 @@ class AppearanceSpec(Spec):
     fog: Amount = (0.0, 0.0)
     tint: Annotated[float, Strict(), Field(ge=0)] = 1.0
     textured: Share | None = None
-    floors: tuple[Identifier, ...] = ()
-    skies: tuple[Identifier, ...] = ()
+    floors: tuple[Floor, ...] = ()
+    skies: tuple[Sky, ...] = ()
     floor_colours: tuple[Colour, ...] = ()
     paints: tuple[Colour, ...] = ()
     paint_shares: tuple[Annotated[float, Strict(), Field(gt=0)], ...] = ()

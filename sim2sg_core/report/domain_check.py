@@ -225,7 +225,9 @@ def _how_to_place(domain: Domain, spec: ClassSpec) -> str:
         return "a street only knows the classes of the domain drive: raise their densities, or take another layout"
     if spec.count is not None:
         raising = f"raise its count: (now [{spec.count[0]}, {spec.count[1]}])"
-        return raising if spec.on_ground else f"{raising} or the number of {' and '.join(spec.supports)}"
+        if spec.on_ground:  # What is small and carries nothing is put down last.
+            return f"{raising}, or make room for it (layout: distance, lateral; fewer of the others)"
+        return f"{raising} or the number of {' and '.join(spec.supports)}"
     if spec.on_ground:
         share = spec.frequency / sum(c.frequency for c in domain.classes if c.on_ground and c.count is None)
         count = domain.layout.count[1]

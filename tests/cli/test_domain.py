@@ -254,6 +254,16 @@ def test_supports_and_max_objects() -> None:
     assert "never stands" not in warnings(1.0)
 
 
+def test_what_finds_no_place_is_told_to_need_room() -> None:
+    from sim2sg_core.scene import Layout, SceneGraph, SceneObject
+
+    domain = parse_domain(FAULTY.replace("frequency: 1.0e-9", "count: [0, 1]"), "f")
+    graph = SceneGraph(240, 160, (SceneObject("cube", 1.0, np.array([0.0, 0, 40, 40])),))
+    layout = Layout(domain.camera.sample(np.random.default_rng(0)), ())
+    [found] = [w for w in content_warnings(domain, [graph], [layout]) if w.startswith("post is never placed")]
+    assert "raise its count: (now [0, 1]), or make room for it (layout: distance, lateral" in found
+
+
 def test_pictures_that_look_alike_whatever_the_meshes() -> None:
     rng = np.random.default_rng(0)
 

@@ -22,7 +22,8 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from sim2sg.msg import GraphInfo, SceneGraph
 
-from sim2sg_core.logs import RawMessage
+from sim2sg_core.logs import RawMessage, open_log
+from sim2sg_ros.folder_camera import playable
 from sim2sg_ros.player import as_recorded, at_fixed_rate, find_message_type, with_stamp
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
@@ -196,3 +197,30 @@ def test_no_such_bag(start: Callable[..., Any], tmp_path: Path) -> None:
     process = start("play", tmp_path / "none")
     assert process.popen.wait(30) == 2
     assert "no such file" in process.log()
+
+
+def test_a_folder_of_images_is_played_as_a_camera(start: Callable[..., Any], peer: Any, tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    for name in ("a.jpg", "b.png", "c.bmp"):
+        cv2.imwrite(str(tmp_path / name), picture)
+    topic = "/yard/image/compressed"
+    images = peer.listen(CompressedImage, topic)
+    player = start(
+        "play", tmp_path, "--hz", 20, "--wait-for-subscribers", 1, "--ros-args", "-r",
+        f"/camera/image/compressed:={topic}",
+    )  # fmt: skip
+    peer.spin_until(lambda: len(images) == 3)
+    assert player.popen.wait(20) == 0, player.log()
+    assert [message.format for message in images] == ["jpeg", "png", "png"]
+    assert stamps(images) == [0, 100_000_000, 200_000_000]  # Names without times: ten a second.
+    assert images[0].data.tobytes() == (tmp_path / "a.jpg").read_bytes()
+    for message in images[1:]:
+        np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR), picture)
+
+
+def test_a_folder_of_images_keeps_the_times_in_its_names(tmp_path: Path) -> None:
+    for number in (1, 3):
+        cv2.imwrite(str(tmp_path / f"camera_{FIRST + number * PERIOD}.png"), np.zeros((8, 8, 3), np.uint8))
+    made = list(playable(open_log(tmp_path)).messages([TOPIC]))
+    assert [m.stamp for m in made] == [FIRST + PERIOD, FIRST + 3 * PERIOD]
+    assert stamps([deserialize_message(m.data, CompressedImage) for m in made]) == [m.stamp for m in made]

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from sim2sg_core.domains import load_domain
+from sim2sg_core.domains import fields, load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Layout
-from sim2sg_core.synthesis.appearance import sample_appearance
+from sim2sg_core.synthesis.appearance import FLOORS, SKIES, sample_appearance
 from sim2sg_core.synthesis.assets.registry import load_asset
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 
@@ -75,3 +75,8 @@ def test_missing_or_misplaced_patches_are_told(tmp_path, stripes):
         Synthesizer(with_look(patches={"floor": (str(tmp_path / "gone.png"),)}))
     with pytest.raises(Sim2SGError, match="unknown surface 'ceiling'"):
         Synthesizer(with_look(patches={"ceiling": (stripes,)}))
+
+
+def test_domains_may_name_the_floors_and_skies_that_can_be_drawn():
+    assert set(fields.FLOORS) == set(FLOORS)
+    assert set(fields.SKIES) == {*SKIES, "backdrop"}

@@ -216,3 +216,20 @@ def test_a_domain_of_files_is_drawn(domain):
     assert (boxes[:, 2:] - boxes[:, :2] > 4).all()
     assert all(p.asset.startswith("file:") for p in frame.layout.placements)
     assert [p.asset for p in again.layout.placements] == [p.asset for p in frame.layout.placements]
+
+
+def test_an_unknown_asset_is_told_with_its_class_and_what_was_meant():
+    text = """
+name: yard
+box: visible
+input: {width: 96, height: 64}
+classes: [{name: crate, sizes: [[1, 1, 1]], assets: [cubes]}]
+camera: {width: 96, height: 64, hfov_deg: 49, height_m: 2, pitch_deg: 20}
+layout: {type: scatter, count: [5, 6], distance: [3, 9], lateral: [-4, 4]}
+"""
+    with pytest.raises(
+        Sim2SGError, match=r"domain yard: class crate: no asset 'cubes'; did you mean cube\? known: "
+    ) as e:
+        class_assets(parse_domain(text, "yard.yaml"), "crate")
+    assert "chair_…" in str(e.value) and "lod_" not in str(e.value)
+    assert len(str(e.value)) < 500

@@ -121,6 +121,20 @@ def test_a_level_camera_sees_nothing_but_the_room():
     renderer.release()
 
 
+def test_without_clutter_nothing_unlabelled_lies_on_tables():
+    bare, usual = room_domain(clutter=(0, 0)), DOMAIN
+
+    def raised(domain):
+        made = [furnished(domain, room_layout(domain, seed), seed)[1] for seed in range(12)]
+        return sum(
+            item.position[2] > 0 and item.asset.name.startswith(rooms_module.TABLE_THINGS)
+            for room in made
+            for item in room
+        )
+
+    assert raised(bare) == 0 < raised(usual)
+
+
 def test_scenery_hides_next_to_nothing_that_is_labelled():
     synthesizer = Synthesizer(DOMAIN, shadow_size=64, samples=0)
     for seed in range(8):

@@ -6,6 +6,7 @@ asked for. The assets of a class are those named like it: `car`, or `car_…`. `
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import itertools
 import pkgutil
@@ -54,7 +55,10 @@ def class_assets(domain: Domain, label: str) -> tuple[str, ...]:
     files = tuple(file_asset_name(mesh, painted=bool(spec.colours)) for mesh in spec.meshes)
     named = files or spec.assets
     for name in named:
-        load_asset(name)  # Says so when there is none.
+        try:
+            load_asset(name)
+        except Sim2SGError as error:
+            raise Sim2SGError(f"domain {domain.name}: class {label}: {error}") from None
     names = named or asset_names(label)
     if not names:
         raise Sim2SGError(
@@ -85,8 +89,17 @@ def load_asset(name: str) -> Asset:
         return file_asset(name)
     builders = next((b for b in itertools.chain([PRIMITIVES], _modules()) if name in b), None)
     if builders is None:
-        raise Sim2SGError(f"no asset {name!r}; known: {', '.join(_all_names())}")
+        raise Sim2SGError(f"no asset {name!r}; {_like_named(name)}")
     return builders[name]()
+
+
+def _like_named(name: str) -> str:
+    """Says what an unknown name may have been meant to be; there are hundreds, of which the kinds will do."""
+    known = [n for n in _all_names() if not n.startswith(COARSE)]
+    close = difflib.get_close_matches(name, known, n=3) or [n for n in known if name in n][:3]
+    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    kinds = dict.fromkeys(n if n in PRIMITIVES else f"{n.split('_')[0]}_…" for n in known)
+    return f"{hint}known: {', '.join(kinds)}"
 
 
 @cache

@@ -392,7 +392,8 @@ def room_scenery(domain: Domain, layout: Layout, appearance: Any, rng: np.random
     if clutter and rng.random() < 0.4:
         furnisher.rug()
     furnisher.along_walls(clutter - on_walls)
-    furnisher.tables()
+    if domain.layout.clutter[1]:
+        furnisher.tables()
     return furnisher.made
 
 

@@ -1,0 +1,119 @@
+"""The worked example: its domains, its meshes, and what the page about it says of both."""
+
+import argparse
+import math
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from sim2sg_core.cli.domain_check import raw_extents
+from sim2sg_core.cli.main import load_verb, main
+from sim2sg_core.domains import Domain, load_domain
+from sim2sg_core.logs import load_calibration
+from sim2sg_core.report.domain_check import standing_on
+from sim2sg_core.report.domain_looks import mesh_warnings
+from sim2sg_core.synthesis.synthesizer import Synthesizer
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "examples" / "warehouse"
+PAGE = (ROOT / "docs" / "warehouse.md").read_text(encoding="utf-8")
+CLASSES = {"shelf", "pallet", "box", "forklift", "person"}
+COMMANDS = re.findall(r"(?m)^    (sim2sg .*)$", PAGE)
+BROKEN = sorted((FOLDER / "broken").glob("*.yaml"))
+SCENES = 8
+MOST_BYTES = 60_000
+
+
+@pytest.fixture(scope="module", params=["warehouse", "other_warehouse"])
+def domain(request: pytest.FixtureRequest) -> Domain:
+    return load_domain(FOLDER / f"{request.param}.yaml")
+
+
+def test_scenes_show_every_class_and_nothing_floats(domain: Domain) -> None:
+    assert set(domain.class_names) == CLASSES
+    camera = domain.camera.model_copy(update={"width": 240, "height": 160})
+    synthesizer = Synthesizer(domain.model_copy(update={"camera": camera}), samples=0)
+    seen: set[str] = set()
+    held: set[str] = set()
+    true: set[str] = set()
+    for seed in range(SCENES):
+        frame = synthesizer.frame(synthesizer.sample(seed), seed)
+        seen |= {o.label for o in frame.graph.objects if (o.visibility or 0) > 0.5}
+        true |= {r.predicate for r in frame.graph.relations}
+        for item in frame.layout.placements:
+            support = standing_on(domain, item, frame.layout)
+            assert support in domain.class_spec(item.label).supports, (seed, item)
+            held.add(support)
+    synthesizer.close()
+    assert seen == CLASSES
+    assert true == set(domain.predicate_names)
+    assert held >= {"ground", "pallet", "shelf"}
+
+
+def test_meshes_are_of_every_format_small_and_fit_their_classes(domain: Domain) -> None:
+    assert mesh_warnings(domain, raw_extents(domain)) == []
+    files = [path for path in (FOLDER / "meshes").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".obj", ".mtl", ".glb", ".ply"}
+    assert max(path.stat().st_size for path in files) <= MOST_BYTES
+
+
+def test_the_stand_in_has_the_classes_predicates_and_lens_of_the_example() -> None:
+    mine, other = (load_domain(FOLDER / f"{name}.yaml") for name in ("warehouse", "other_warehouse"))
+    assert (mine.class_names, mine.rules()) == (other.class_names, other.rules())
+    camera = load_calibration(FOLDER / "camera.yaml", other.camera.width, other.camera.height)
+    wide = 2 * math.degrees(math.atan(camera.width / 2 / camera.K[0, 0]))
+    assert other.camera.hfov_deg[0] == pytest.approx(wide, abs=0.1)
+    low, high = mine.camera.hfov_deg
+    assert low < wide < high
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+def test_broken_files_are_told_as_the_page_quotes_it(path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(ROOT)
+    command = f"sim2sg domain check {path.relative_to(ROOT)}"
+    assert command in COMMANDS
+    assert main(shlex.split(command)[1:]) == 2
+    assert f"\n    {capsys.readouterr().err}" in PAGE
+
+
+def test_there_are_broken_files() -> None:
+    assert len(BROKEN) == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_quoted_commands_are_understood(command: str) -> None:
+    words = shlex.split(command)
+    verb = load_verb(words[1])
+    parser = argparse.ArgumentParser(prog=words[1])
+    verb.add_arguments(parser)
+    args = parser.parse_args(words[2:])
+    # What is read comes with the repository, or is written by a command above.
+    written = {word for above in COMMANDS[: COMMANDS.index(command)] for word in shlex.split(above)}
+    for path in re.findall(r"(?:examples|runs)/\S+", command):
+        if path.startswith("examples/"):
+            assert (ROOT / path).exists(), path
+        elif path not in (str(getattr(args, "out", "")), str(getattr(args, "overlay", ""))):
+            assert any(path.startswith(word) for word in written if word.startswith("runs/")), path
+
+
+def test_the_page_quotes_the_example() -> None:
+    """Its excerpt of the YAML, its picture and its links are there."""
+    yaml = (FOLDER / "warehouse.yaml").read_text(encoding="utf-8")
+    [excerpt] = re.findall(r"(?s)```yaml\n(.*?)```", PAGE)
+    assert excerpt in yaml
+    for quoted in re.findall(r"`((?:supports|surfaces|count): .*?)`", PAGE):
+        assert quoted in yaml, quoted
+    for link in re.findall(r"\]\(([^)#]+)", PAGE):
+        assert (ROOT / "docs" / link).exists(), link
+
+
+def test_the_page_quotes_a_warning_that_comes(tmp_path: Path) -> None:
+    text = (FOLDER / "warehouse.yaml").read_text(encoding="utf-8")
+    changed = text.replace("forklift.obj, unit: cm, up: y", "forklift.obj").replace("meshes/", f"{FOLDER}/meshes/")
+    path = tmp_path / "changed.yaml"
+    path.write_text(changed, encoding="utf-8")
+    domain = load_domain(path)
+    [warning] = mesh_warnings(domain, raw_extents(domain))
+    assert f"\n    warning: {warning}\n" in PAGE
