@@ -85,7 +85,7 @@ def draw_overlay(
         _draw_arrow(canvas, graph, relation, by_predicate[relation.predicate])
     taken = _draw_legend(canvas, {p: c for p, c in by_predicate.items() if p in {r.predicate for r in shown}})
     for item in graph.objects:
-        _draw_tag(canvas, item, by_class[item.label], taken)
+        _draw_tag(canvas, item.box, _name(item), by_class[item.label], taken)
     return canvas
 
 
@@ -104,17 +104,16 @@ def draw_boxes(
         (H', W', 3) uint8 RGB; H, W unless magnified.
     """
     canvas = fit_width(image, min_width) if image.shape[1] < min_width else np.ascontiguousarray(image).copy()
-    height, width = image.shape[:2]
-    items = tuple(SceneObject(words, 1.0, np.asarray(box, float)) for box, words, _ in boxes)
-    items = _magnified(SceneGraph(width, height, items), canvas.shape[1], canvas.shape[0]).objects
+    scale = np.array([canvas.shape[1] / image.shape[1], canvas.shape[0] / image.shape[0]] * 2)
+    scaled = [(np.asarray(box, float) * scale, words, colour) for box, words, colour in boxes]
     taken: list[tuple[int, int, int, int]] = []
-    for item, (_, _, colour) in zip(items, boxes, strict=True):
-        _draw_box(canvas, item.box, colour)
+    for box, _, colour in scaled:
+        _draw_box(canvas, box, colour)
     if title:
-        _draw_tag(canvas, SceneObject(title, 1.0, np.zeros(4)), (255, 255, 255), taken)
-    for item, (_, words, colour) in zip(items, boxes, strict=True):
+        _draw_tag(canvas, np.zeros(4), title, (255, 255, 255), taken)
+    for box, words, colour in scaled:
         if words:
-            _draw_tag(canvas, item, colour, taken)
+            _draw_tag(canvas, box, words, colour, taken)
     return canvas
 
 
@@ -299,16 +298,21 @@ def _draw_arrow(canvas: np.ndarray, graph: SceneGraph, relation: Relation, colou
     cv2.circle(canvas, centre, round(1.8 * unit * 8), colour, -1, cv2.LINE_AA, shift=3)
 
 
-def _draw_tag(canvas: np.ndarray, item: SceneObject, colour: Colour, taken: list[tuple[int, int, int, int]]) -> None:
-    """Writes class and score where they cover no earlier tag, best above the box."""
+def _name(item: SceneObject) -> str:
+    """Returns the id of a tracked object, else its class, and its score."""
+    text = (item.id or item.label).replace("_", " ")
+    return f"{text} {item.score:.2f}" if item.score < 1 else text
+
+
+def _draw_tag(
+    canvas: np.ndarray, box: np.ndarray, text: str, colour: Colour, taken: list[tuple[int, int, int, int]]
+) -> None:
+    """Writes a few words where they cover no earlier tag, best above the box."""
     height, width = canvas.shape[:2]
-    text = item.label.replace("_", " ")
-    if item.score < 1:
-        text += f" {item.score:.2f}"
     size = 0.42 * _unit(canvas)
     (text_w, text_h), base = cv2.getTextSize(text, FONT, size, 1)
     tag_w, tag_h = text_w + 6, text_h + base + 3
-    x1, y1, x2, y2 = (round(float(v)) for v in item.box)
+    x1, y1, x2, y2 = (round(float(v)) for v in box)
     places = [
         (x1 - 1, y1 - tag_h), (x1 - 1, y2), (x2 - tag_w + 1, y1 - tag_h), (x2 - tag_w + 1, y2),
         (x1 + 1, y1 + 1), (x1 - 1, y1 - 2 * tag_h), (x1 - 1, y2 + tag_h),
