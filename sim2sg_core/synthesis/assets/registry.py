@@ -39,6 +39,7 @@ def _all_names() -> tuple[str, ...]:
     return tuple(sorted(name for builders in _modules() for name in builders))
 
 
+@cache
 def asset_names(label: str | None = None) -> tuple[str, ...]:
     """Returns the names of all assets, or of those of the class `label`."""
     return tuple(n for n in _all_names() if label is None or n == label or n.startswith(f"{label}_"))
