@@ -83,6 +83,10 @@ class Camera:
         T[2, 3] = self.ground[3] / np.linalg.norm(self.ground[:3])
         return T
 
+    @cached_property
+    def _inverse_focal(self) -> np.ndarray:
+        return np.linalg.inv(self.K[:2, :2])
+
     @property
     def focal(self) -> float:
         """Focal length, pixels: the mean of both axes."""
@@ -107,7 +111,7 @@ class Camera:
     def rays(self, pixels: np.ndarray) -> np.ndarray:
         """Returns (..., 3) camera-frame rays with z = 1 through (..., 2) pixels."""
         pixels = np.asarray(pixels, float)
-        normalised = (pixels - self.K[:2, 2]) @ np.linalg.inv(self.K[:2, :2]).T
+        normalised = (pixels - self.K[:2, 2]) @ self._inverse_focal.T
         normalised = undistort(normalised, self.distortion, self.distortion_model)
         return np.concatenate([normalised, np.ones_like(normalised[..., :1])], axis=-1)
 
@@ -172,18 +176,15 @@ def distort(points: np.ndarray, coefficients: np.ndarray, model: str) -> np.ndar
         return points
     x, y = points[..., 0], points[..., 1]
     if model in ("plumb_bob", "rational_polynomial"):
-        k1, k2, p1, p2, k3, k4, k5, k6 = np.pad(d, (0, max(0, 8 - len(d))))[:8]
+        k1, k2, p1, p2, k3, k4, k5, k6 = [*d.tolist(), *[0.0] * 8][:8]
         r2 = x * x + y * y
         radial = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
-        return np.stack(
-            [
-                x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
-                y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
-            ],
-            axis=-1,
-        )
+        bent = np.empty_like(points, float)
+        bent[..., 0] = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
+        bent[..., 1] = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
+        return bent
     if model == "equidistant":
-        k1, k2, k3, k4 = np.pad(d, (0, max(0, 4 - len(d))))[:4]
+        k1, k2, k3, k4 = [*d.tolist(), *[0.0] * 4][:4]
         r = np.hypot(x, y)
         theta = np.arctan(r)
         t2 = theta * theta
@@ -193,10 +194,13 @@ def distort(points: np.ndarray, coefficients: np.ndarray, model: str) -> np.ndar
 
 
 def undistort(points: np.ndarray, coefficients: np.ndarray, model: str) -> np.ndarray:
-    """Inverts `distort` by fixed-point iteration on (..., 2) normalised points."""
+    """Inverts `distort` by fixed-point iteration on (..., 2) normalised points, to 1e-9 or 30 steps."""
     if not np.asarray(coefficients).any():
         return points
     result = np.array(points, float)
     for _ in range(30):
-        result = result + (points - distort(result, coefficients, model))
+        error = points - distort(result, coefficients, model)
+        result = result + error
+        if np.abs(error).max(initial=0.0) < 1e-9:  # a millionth of a pixel
+            break
     return result
