@@ -1,6 +1,7 @@
 """Runs exported models: onnxruntime, numpy and OpenCV; no torch."""
 
+from sim2sg_core.runtime.decoding import RawOutput
 from sim2sg_core.runtime.metadata import ModelInfo, load_info
-from sim2sg_core.runtime.predictor import Predictor, RawOutput, Timing
+from sim2sg_core.runtime.predictor import Predictor, Timing
 
 __all__ = ["ModelInfo", "Predictor", "RawOutput", "Timing", "load_info"]

@@ -58,6 +58,7 @@ class ModelInfo:
         camera: Camera of the training log, or None.
         relations: Who decides relations unless the user says otherwise, one of `RELATIONS`.
         provider: Short name of the execution provider that runs it; empty when it does not run.
+        quantized: "int8" when its convolutions run in 8 bits, for CPUs (`sim2sg quantize`); empty for a float model.
     """
 
     model_id: str
@@ -75,6 +76,7 @@ class ModelInfo:
     camera: Camera | None
     relations: str = "learned"
     provider: str = ""
+    quantized: str = ""
 
     @cached_property
     def frames(self) -> tuple[str, ...]:
@@ -203,6 +205,7 @@ def read_info(session: Any, path: Path, provider: str = "") -> ModelInfo:
             camera=Camera.from_json(camera, int(camera["width"]), int(camera["height"])) if camera else None,
             relations=relations,
             provider=provider,
+            quantized=metadata.get("quantized", ""),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Sim2SGError(f"{path}: its metadata is damaged ({error!r}): export it again") from None

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
+
 import numpy as np
 
 from sim2sg_core.lifting.fusion import PIXEL_STD, fuse_depth
 from sim2sg_core.scene import Camera
 from sim2sg_core.scene.layout import wrap_angle
+
+
+@dataclass(frozen=True, eq=False)
+class Lifted:
+    """N boxes in the camera's frame, as arrays.
+
+    Attributes:
+        positions: (N, 3) centres of the boxes, metres.
+        yaws: (N,) radians in [-pi, pi), as of `Pose3D`.
+        sizes: (N, 3) length, width, height, metres.
+        stds: (N,) standard deviations of the depths, relative to them.
+    """
+
+    positions: np.ndarray
+    yaws: np.ndarray
+    sizes: np.ndarray
+    stds: np.ndarray
 
 
 def azimuth(rays: np.ndarray, camera: Camera) -> np.ndarray:
@@ -37,7 +57,7 @@ def lift(
     alphas: np.ndarray,
     camera: Camera,
     grounded: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Lifted:
     """Lifts N objects to 3D.
 
     Args:
@@ -49,15 +69,15 @@ def lift(
         camera: The image's camera; a known ground is fused with the network's depth.
         grounded: (N,) bool: objects that stand on the ground for certain; None means all. Those that may stand on
             others keep the network's depth.
-
-    Returns:
-        (N, 3) positions of the box centres in the camera frame, metres; (N,) yaws in [-pi, pi); (N,)
-        standard deviations of the depths, relative to them.
     """
     rays = camera.rays(centres)
+    yaws = wrap_angle(alphas + azimuth(rays, camera))
+    if camera.distortion.any():
+        # Inverting a lens is most of the cost: once is enough. From here as if seen by a camera without one.
+        centres = rays[:, :2] @ camera.K[:2, :2].T + camera.K[:2, 2]
+        camera = dataclasses.replace(camera, distortion=np.zeros(0))
     depths, stds = fuse_depth(depths, depth_stds, centres, sizes[:, 2], camera, grounded)
-    yaws = alphas + azimuth(rays, camera)
-    return rays * depths[:, None], wrap_angle(yaws), stds
+    return Lifted(rays * depths[:, None], yaws, sizes, stds)
 
 
 def level_covariances(positions: np.ndarray, relative_stds: np.ndarray, camera: Camera) -> np.ndarray:

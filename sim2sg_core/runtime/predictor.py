@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.runtime import pose
-from sim2sg_core.runtime.metadata import INPUT, OUTPUTS, ModelInfo, check_file, load_info, same_aspect
+from sim2sg_core.runtime.decoding import RawOutput, camera_of, decode
+from sim2sg_core.runtime.metadata import OUTPUTS, ModelInfo, check_file, load_info
 from sim2sg_core.runtime.preprocessing import Letterbox, letterbox
-from sim2sg_core.runtime.providers import open_session
-from sim2sg_core.runtime.relations import relate, usable_relations, wanted_relations
-from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
+from sim2sg_core.runtime.relations import usable_relations, wanted_relations
+from sim2sg_core.runtime.session import open_runner
+from sim2sg_core.scene import Camera, SceneGraph
+
+__all__ = ["Predictor", "RawOutput", "Timing", "decode"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,36 +35,6 @@ class Timing:
     def total_ms(self) -> float:
         """Sum of the stages."""
         return self.preprocess_ms + self.inference_ms + self.postprocess_ms
-
-
-@dataclass(frozen=True, eq=False)
-class RawOutput:
-    """What the network said of one image, before any camera or threshold: decode it as often as you like.
-
-    Attributes:
-        outputs: Name -> array without the batch axis, see `decode`.
-        info: The model.
-        box: How the image lay in the network's input.
-    """
-
-    outputs: dict[str, np.ndarray]
-    info: ModelInfo
-    box: Letterbox
-
-    def graph(
-        self,
-        camera: Camera | None = None,
-        *,
-        object_threshold: float = 0.0,
-        relation_threshold: float = 0.0,
-        relations: str = "auto",
-        file: str = "",
-        stamp: int = 0,
-    ) -> SceneGraph:
-        """Returns the scene graph; arguments and errors as of `Predictor.predict`."""
-        view = camera_of(self.info, camera, *self.box.source)
-        graph = decode(self.outputs, self.info, self.box, view, object_threshold, relation_threshold, relations)
-        return dataclasses.replace(graph, file=file, stamp=int(stamp))
 
 
 class Predictor:
@@ -89,21 +60,39 @@ class Predictor:
         provider: str = "auto",
         require_provider: bool = False,
         threads: int = 0,
+        *,
+        device: int = 0,
+        fp16: bool = False,
+        cache: Path | None = None,
     ) -> None:
         """Loads a model; the first inference is still slow, see `warm_up`.
 
         Args:
             model: ONNX file written by `sim2sg export` or `sim2sg adapt`.
-            provider: "auto" (TensorRT, CUDA, CPU: the first that runs), "tensorrt", "cuda" or "cpu".
+            provider: "auto" (TensorRT, CUDA, CPU: the first that runs; CPU for a model of `sim2sg quantize`),
+                "tensorrt", "cuda" or "cpu".
             require_provider: Raise instead of falling back to a slower provider.
             threads: CPU threads of one inference; 0 takes the cores this process may use.
+            device: Number of the GPU.
+            fp16: Let TensorRT compute in half precision, faster and slightly less exact.
+            cache: Folder of TensorRT engines, see `sim2sg build-engine`; default `engines.default_cache()`.
 
         Raises:
             Sim2SGError: Not a model of ours, or the provider is missing.
         """
         path = check_file(model)
         info = load_info(path)  # before any engine is built for a file that is not ours
-        self._session, running = open_session(path, provider, require_provider=require_provider, threads=threads)
+        if info.quantized and provider == "auto":
+            provider = "cpu"  # what it was made for: a GPU would convert to float and back at every layer
+        self._run, running = open_runner(
+            path,
+            provider,
+            require_provider=require_provider,
+            threads=threads,
+            cache=cache,
+            device=device,
+            fp16=fp16,
+        )
         self.info = dataclasses.replace(info, provider=running)
         self.last_timing = Timing()
         self._input = np.empty((0, info.height, info.width, 3), np.uint8)
@@ -192,21 +181,22 @@ class Predictor:
         """
         if cameras is None or isinstance(cameras, Camera):
             cameras = [cameras] * len(images)
+        views = []
         for image, camera in zip(images, cameras, strict=True):  # refused before the inference
-            view = camera_of(self.info, camera, image.shape[1], image.shape[0])
-            self._check_relations(relations, view)
+            views.append(camera_of(self.info, camera, image.shape[1], image.shape[0]))
+            self._check_relations(relations, views[-1])
         outputs = self.infer_batch(images, bgr=bgr)
         started = time.perf_counter()
         graphs = [
             output.graph(
-                camera,
+                view,
                 object_threshold=object_threshold,
                 relation_threshold=relation_threshold,
                 relations=relations,
                 file=files[i] if files else "",
                 stamp=stamps[i] if stamps else 0,
             )
-            for i, (output, camera) in enumerate(zip(outputs, cameras, strict=True))
+            for i, (output, view) in enumerate(zip(outputs, views, strict=True))
         ]
         self.last_timing = dataclasses.replace(self.last_timing, postprocess_ms=(time.perf_counter() - started) * 1e3)
         return graphs
@@ -233,7 +223,7 @@ class Predictor:
         started = time.perf_counter()
         boxes = self._fill(images, bgr)
         prepared = time.perf_counter()
-        values = self._session.run(OUTPUTS, {INPUT: self._input[: len(images)]})
+        values = self._run(self._input[: len(images)])
         inferred = time.perf_counter()
         self.last_timing = Timing((prepared - started) * 1e3, (inferred - prepared) * 1e3)
         return [
@@ -249,130 +239,3 @@ class Predictor:
             letterbox(image, self.info.width, self.info.height, bgr=bgr, out=self._input[i])[1]
             for i, image in enumerate(images)
         ]
-
-
-def camera_of(info: ModelInfo, camera: Camera | None, width: int, height: int) -> Camera | None:
-    """Returns the camera of an image: the given one, scaled to it, else that of the training log, else None.
-
-    Raises:
-        Sim2SGError: The given one has another aspect ratio.
-    """
-    if camera is None:
-        return info.camera_for(width, height)
-    if (camera.width, camera.height) == (width, height):
-        return camera
-    if not same_aspect(camera, width, height):
-        raise Sim2SGError(
-            f"the image is {width}x{height} and its camera {camera.width}x{camera.height}:"
-            " give the intrinsics of this image (or no camera)"
-        )
-    return camera.scaled(width, height)
-
-
-def decode(
-    outputs: dict[str, np.ndarray],
-    info: ModelInfo,
-    box: Letterbox,
-    camera: Camera | None,
-    object_threshold: float = 0.0,
-    relation_threshold: float = 0.0,
-    relations: str = "auto",
-) -> SceneGraph:
-    """Turns the padded outputs of one image into a graph.
-
-    Padding is told by what cannot be a result: a score of zero, a box without area inside the image, a
-    pair of an object with itself.
-
-    Args:
-        outputs: Name -> array without the batch axis: boxes (K, 4), scores (K,), classes (K,),
-            centres (K, 2), depths (K,), depth_stds (K,), sizes (K, 3), alphas (K,), pairs (R, 2),
-            relations (R, P); boxes and centres in input pixels.
-        info: Names behind the indices, and the focal length of the depths.
-        box: How the image lies in the input.
-        camera: Camera of the original image; None gives no poses.
-        object_threshold: See `Predictor.predict`.
-        relation_threshold: See `Predictor.predict`.
-        relations: See `Predictor.predict`.
-    """
-    width, height = box.source
-    boxes = (outputs["boxes"].reshape(-1, 2, 2) * box.ratio).clip(0, [width, height]).reshape(-1, 4)
-    scores = outputs["scores"]
-    inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-    order = np.argsort(-scores, kind="stable")
-    real = order[((scores > 0) & inside)[order]]
-    poses, stds = _poses({name: outputs[name][real] for name in OUTPUTS[2:8]}, info, box, camera)
-    keep = real[scores[real].astype(float) >= object_threshold]  # the first of them: they come best first
-    objects = tuple(
-        SceneObject(info.classes[label], score, xyxy, pose_)
-        for label, score, xyxy, pose_ in zip(
-            outputs["classes"][keep].tolist(), scores[keep].tolist(), boxes[keep], poses, strict=False
-        )
-    )
-    pairs, probabilities = outputs["pairs"], outputs["relations"]
-    how = usable_relations(info, relations, camera)
-    if how != "learned" and camera is not None:
-        # Of all objects, so that a threshold leaves things out and changes nothing else.
-        pairs, probabilities = relate(outputs, info, how, real, [p for p in poses if p], stds, camera)
-    found = _relations(pairs, probabilities, keep, scores[keep], info, relation_threshold)
-    return SceneGraph(width, height, objects, found, camera=camera)
-
-
-def _poses(
-    kept: dict[str, np.ndarray],
-    info: ModelInfo,
-    box: Letterbox,
-    camera: Camera | None,
-) -> tuple[Sequence[Pose3D | None], np.ndarray]:
-    """Lifts objects, with the relative deviations of their depths; without a camera there is no pose."""
-    if camera is None:
-        return [None] * len(kept["depths"]), np.zeros(0)
-    depths = kept["depths"].astype(float) * (camera.focal * box.scale / info.focal_ref)
-    sizes = kept["sizes"].astype(float)
-    positions, yaws, stds = pose.lift(
-        kept["centres"] * box.ratio,
-        depths,
-        kept["depth_stds"].astype(float),
-        sizes,
-        kept["alphas"].astype(float),
-        camera,
-        np.array(info.grounded, bool)[kept["classes"]],
-    )
-    return [Pose3D(p, y, s) for p, y, s in zip(positions, yaws.tolist(), sizes, strict=True)], stds
-
-
-def _relations(
-    pairs: np.ndarray,
-    probabilities: np.ndarray,
-    keep: np.ndarray,
-    scores: np.ndarray,
-    info: ModelInfo,
-    threshold: float,
-) -> tuple[Relation, ...]:
-    """Relations between kept objects, best triplet first.
-
-    Args:
-        pairs: (R, 2) network indices of subject and object.
-        probabilities: (R, P).
-        keep: (N,) network indices of the kept objects, in their new order.
-        scores: (N,) their scores.
-        info: Names and frames of the predicates.
-        threshold: Least probability.
-    """
-    index = np.full(info.max_objects, -1)
-    index[keep] = np.arange(len(keep))
-    ends = index[pairs]
-    real = (ends >= 0).all(axis=1) & (ends[:, 0] != ends[:, 1])
-    rows, columns = np.nonzero(real[:, None] & (probabilities.astype(float) >= threshold) & (probabilities > 0))
-    subjects, objects = ends[rows].T
-    values = probabilities[rows, columns]
-    order = np.argsort(-(values * scores[subjects] * scores[objects]), kind="stable")
-    return tuple(
-        Relation(s, info.predicates[p], o, v, info.frames[p])
-        for s, p, o, v in zip(
-            subjects[order].tolist(),
-            columns[order].tolist(),
-            objects[order].tolist(),
-            values[order].tolist(),
-            strict=True,
-        )
-    )

@@ -70,15 +70,15 @@ def letterbox(
     # Padded every time: a reused buffer may hold an image of another shape, and it costs microseconds.
     out[h:] = PADDING
     out[:h, w:] = PADDING
-    resized = resize(image, w, h)
+    inside = out[:h, :w]
     if bgr:
-        cv2.cvtColor(resized, cv2.COLOR_BGR2RGB, dst=out[:h, :w])
+        cv2.cvtColor(resize(image, w, h), cv2.COLOR_BGR2RGB, dst=inside)
     else:
-        out[:h, :w] = resized
+        resize(image, w, h, out=inside)
     return out, box
 
 
-def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+def resize(image: np.ndarray, width: int, height: int, out: np.ndarray | None = None) -> np.ndarray:
     """Resizes an image; every image that a network sees, in training too, is resized by this.
 
     Shrinking goes linearly to twice the size, then averages 2x2 pixels. Against an ideally filtered image
@@ -90,10 +90,15 @@ def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
         image: (h, w, 3) uint8.
         width: Pixels.
         height: Pixels.
+        out: (height, width, 3) uint8 to write into, a view with padded rows too; None returns a new array, or
+            `image` itself where it has the size.
     """
     if (width, height) == (image.shape[1], image.shape[0]):
-        return image
+        if out is None:
+            return image
+        np.copyto(out, image)
+        return out
     if width >= image.shape[1]:
-        return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR))
+        return np.asarray(cv2.resize(image, (width, height), dst=out, interpolation=cv2.INTER_LINEAR))
     double = cv2.resize(image, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.resize(double, (width, height), interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(double, (width, height), dst=out, interpolation=cv2.INTER_AREA))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import logging
 import os
-import shutil
-import subprocess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.runtime.engines import engine_folder
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +19,9 @@ PROVIDERS = {
     "cpu": "CPUExecutionProvider",
 }
 """Short names, best first: `auto` takes them in this order."""
+
+BATCH = "batch"
+"""Name of the batch axis in exported models."""
 
 
 def import_onnxruntime() -> ModuleType:
@@ -58,8 +58,14 @@ def open_session(
     require_provider: bool = False,
     threads: int = 0,
     cache: Path | None = None,
+    device: int = 0,
+    fp16: bool = False,
+    cuda_graph: bool = True,
 ) -> tuple[Any, str]:
     """Opens a session and checks on which provider it really runs.
+
+    On a GPU the batch axis is fixed to 1: one TensorRT engine fits, no shape has to be computed on the CPU
+    between kernels, and on CUDA the whole network is captured into one CUDA graph where onnxruntime can.
 
     Args:
         model: The ONNX file.
@@ -68,7 +74,10 @@ def open_session(
         require_provider: Make a fall-back to another provider, of the session or of single nodes, an
             error instead of a warning.
         threads: CPU threads of one inference; 0 takes the cores this process may use.
-        cache: Folder of TensorRT's engine and timing caches; default `~/.cache/sim2sg/tensorrt`.
+        cache: Folder of TensorRT's engine and timing caches; default `engines.default_cache()`.
+        device: Number of the GPU.
+        fp16: Let TensorRT compute in half precision; the others always compute in single.
+        cuda_graph: On CUDA, capture the network into one graph; the session must then be run by `session.Runner`.
 
     Returns:
         The session and the short name of its provider.
@@ -76,28 +85,27 @@ def open_session(
     Raises:
         Sim2SGError: Unknown or missing provider, or a file that onnxruntime cannot load.
     """
+    if device < 0:
+        raise Sim2SGError(f"device {device} is not a GPU: count them from 0, as nvidia-smi does")
     ort = import_onnxruntime()
     available = [name for name, full in PROVIDERS.items() if full in ort.get_available_providers()]
     wanted = _wanted(provider, available, require_provider)
     chain = [name for name in available if name == wanted or _rank(name) > _rank(wanted)]
-    if require_provider and wanted != "cpu":
-        chain = [name for name in chain if name != "cpu"]  # onnxruntime refuses it beside the flag below
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 3  # errors; what matters of its warnings is said below
-    options.intra_op_num_threads = threads or usable_cores()
-    options.inter_op_num_threads = 1
-    # Spinning wins under a millisecond and keeps the cores busy between frames.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    if require_provider and wanted != "cpu":
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    settings = [(PROVIDERS[n], _tensorrt_options(model, cache) if n == "tensorrt" else {}) for n in chain]
+    strict = require_provider and wanted != "cpu"
+    if strict:
+        chain = [name for name in chain if name != "cpu"]  # onnxruntime refuses it beside the option for it
+    gpu = {"device_id": str(device)}
+    settings: dict[str, dict[str, str]] = {"cuda": gpu, "cpu": {}}
+    if wanted == "tensorrt":
+        settings["tensorrt"] = gpu | _tensorrt_options(model, cache, fp16)
+    elif fp16:
+        logger.warning("half precision is TensorRT's alone: %s computes in single precision", wanted)
     try:
-        session = ort.InferenceSession(str(model), options, providers=settings)
+        options = _options(ort, wanted, threads, strict)
+        session = _create(ort, model, options, {n: settings[n] for n in chain}, cuda_graph)
     except Exception as error:  # onnxruntime has no common base class for its errors
         reason = str(error).strip().splitlines()[0]
-        if require_provider and wanted != "cpu":
+        if strict:
             raise Sim2SGError(f"{model}: provider {wanted} is required and cannot run it: {reason}") from None
         raise Sim2SGError(f"{model}: onnxruntime cannot load it: {reason}") from None
     running = short_name(session.get_providers()[0])
@@ -107,6 +115,40 @@ def open_session(
             raise Sim2SGError(f"{message}: check the GPU driver and the CUDA libraries of onnxruntime-gpu")
         logger.warning("%s: inference will be SLOWER than it should be", message)
     return session, running
+
+
+def has_cuda_graph(session: Any) -> bool:
+    """Whether a session runs as one CUDA graph."""
+    return bool(session.get_provider_options().get(PROVIDERS["cuda"], {}).get("enable_cuda_graph") == "1")
+
+
+def _options(ort: ModuleType, wanted: str, threads: int, strict: bool) -> Any:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3  # errors; what matters of its warnings is said by `open_session`
+    options.intra_op_num_threads = threads or usable_cores()
+    options.inter_op_num_threads = 1
+    # Spinning wins under a millisecond and keeps the cores busy between frames.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    if strict:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    if wanted != "cpu":
+        options.add_free_dimension_override_by_name(BATCH, 1)
+    return options
+
+
+def _create(ort: ModuleType, model: Path, options: Any, settings: dict[str, dict[str, str]], cuda_graph: bool) -> Any:
+    """Creates a session, as a CUDA graph if that can be had."""
+    if cuda_graph and next(iter(settings)) == "cuda":
+        captured = settings | {"cuda": settings["cuda"] | {"enable_cuda_graph": "1"}}
+        providers = [(PROVIDERS[name], values) for name, values in captured.items()]
+        try:
+            # Without onnxruntime's own fall-back, which would print and forget the device.
+            return ort.InferenceSession(str(model), options, providers=providers, enable_fallback=0)
+        except Exception as error:
+            logger.info("no CUDA graph (%s): launching kernels one by one", str(error).strip().splitlines()[0])
+    providers = [(PROVIDERS[name], values) for name, values in settings.items()]
+    return ort.InferenceSession(str(model), options, providers=providers)
 
 
 def usable_cores() -> int:
@@ -139,28 +181,15 @@ def _wanted(provider: str, available: list[str], required: bool) -> str:
     return available[-1]
 
 
-def _tensorrt_options(model: Path, cache: Path | None) -> dict[str, Any]:
-    """Engine and timing cache, keyed by all that makes an engine invalid, so that it is built once."""
-    root = cache or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sim2sg" / "tensorrt"
-    folder = root / _engine_key(model)
+def _tensorrt_options(model: Path, cache: Path | None, fp16: bool) -> dict[str, str]:
+    """Engine and timing cache, so that an engine is built once, and the precision."""
+    folder = engine_folder(model, cache, fp16)
     folder.mkdir(parents=True, exist_ok=True)
+    # As words: onnxruntime refuses "1" here, and falls back to the CPU.
     return {
-        "trt_engine_cache_enable": True,
+        "trt_engine_cache_enable": "True",
         "trt_engine_cache_path": str(folder),
-        "trt_timing_cache_enable": True,
+        "trt_timing_cache_enable": "True",
         "trt_timing_cache_path": str(folder),
+        "trt_fp16_enable": "True" if fp16 else "False",
     }
-
-
-def _engine_key(model: Path) -> str:
-    """Hash of the model file and of the versions of onnxruntime, TensorRT, GPU and driver."""
-    digest = hashlib.sha256(model.read_bytes())
-    for package in ("onnxruntime-gpu", "tensorrt"):
-        try:
-            digest.update(f"{package}={importlib.metadata.version(package)}".encode())
-        except importlib.metadata.PackageNotFoundError:
-            digest.update(f"{package}=system".encode())
-    if tool := shutil.which("nvidia-smi"):
-        query = [tool, "--query-gpu=name,driver_version", "--format=csv,noheader"]
-        digest.update(subprocess.run(query, capture_output=True, timeout=10, check=False).stdout)
-    return digest.hexdigest()[:16]

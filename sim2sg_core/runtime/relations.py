@@ -8,9 +8,10 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime.metadata import RELATIONS, ModelInfo
-from sim2sg_core.runtime.pose import level_covariances
-from sim2sg_core.scene import Camera, Pose3D
-from sim2sg_core.scene.relations import level_placements, soft_rule_matrix
+from sim2sg_core.runtime.pose import Lifted, level_covariances
+from sim2sg_core.scene import Camera, Placement
+from sim2sg_core.scene.layout import wrap_angle
+from sim2sg_core.scene.relations import soft_rule_matrix
 
 CHOICES = ("auto", *RELATIONS)
 """What a user may ask for; auto is what the model says of itself."""
@@ -41,20 +42,18 @@ def relate(
     info: ModelInfo,
     how: str,
     real: np.ndarray,
-    poses: Sequence[Pose3D],
-    depth_stds: np.ndarray,
+    lifted: Lifted,
     camera: Camera,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores relations with the help of the rules.
 
     Args:
-        outputs: Of the network, see `predictor.decode`.
+        outputs: Of the network, see `decoding.decode`.
         info: Classes, predicates and their rules.
         how: "rule": the R pairs with the best triplet by rule. "both": the network's R pairs, scored by the
             mean of the logits of network and rule.
         real: (N,) network indices of the objects that are no padding.
-        poses: N boxes in the camera frame.
-        depth_stds: (N,) standard deviations of their depths, relative to them.
+        lifted: Their boxes in the camera frame.
         camera: With a known ground.
 
     Returns:
@@ -62,7 +61,7 @@ def relate(
     """
     pairs, learned = outputs["pairs"], outputs["relations"]
     surfaces = [info.surfaces[label] for label in outputs["classes"][real]]
-    by_rule = rule_probabilities(poses, depth_stds, camera, info, surfaces)
+    by_rule = rule_probabilities(lifted, camera, info, surfaces)
     if how == "rule":
         stated = np.array(info.related, bool)[outputs["classes"][real]]
         chosen = best_pairs(by_rule, outputs["scores"][real], stated, len(pairs))
@@ -77,8 +76,7 @@ def relate(
 
 
 def rule_probabilities(
-    poses: Sequence[Pose3D],
-    depth_stds: np.ndarray,
+    lifted: Lifted,
     camera: Camera,
     info: ModelInfo,
     surfaces: Sequence[tuple[float, ...]] | None = None,
@@ -87,12 +85,19 @@ def rule_probabilities(
 
     `surfaces` are those of each of the N boxes, see `scene.derive_relations`.
     """
-    positions = np.array([p.position for p in poses], float).reshape(-1, 3)
-    level = level_placements(poses, camera)
-    covariances = level_covariances(positions, depth_stds, camera)
+    level = level_boxes(lifted, camera)
+    covariances = level_covariances(lifted.positions, lifted.stds, camera)
     chances = [soft_rule_matrix(level, covariances, rule, surfaces) for rule in info.rules]
     count = len(level)
     return np.stack(chances, axis=-1).clip(LEAST, 1 - LEAST) if chances else np.zeros((count, count, 0))
+
+
+def level_boxes(lifted: Lifted, camera: Camera) -> list[Placement]:
+    """Returns what `scene.relations.level_placements` does, of all boxes at once."""
+    bases = camera.to_world(lifted.positions)
+    bases[:, 2] -= lifted.sizes[:, 2] / 2
+    yaws = wrap_angle(-lifted.yaws - np.pi / 2).tolist()  # `scene.layout.world_yaw` of an array
+    return [Placement("", base, yaw, size) for base, yaw, size in zip(bases, yaws, lifted.sizes, strict=True)]
 
 
 def best_pairs(probabilities: np.ndarray, scores: np.ndarray, stated: np.ndarray, count: int) -> np.ndarray:

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 
 from sim2sg_core.domains import load_domain
+from sim2sg_core.lifting.fusion import fuse_depth
 from sim2sg_core.runtime import Predictor, load_info
-from sim2sg_core.runtime.pose import azimuth
+from sim2sg_core.runtime.pose import azimuth, lift
 from sim2sg_core.runtime.preprocessing import Letterbox
 from sim2sg_core.scene import Camera, Placement
 from tests.runtime.constant_model import FOCAL_REF, HEIGHT, WIDTH, empty_outputs
@@ -165,3 +166,15 @@ def test_only_classes_that_stand_on_the_ground_alone_are_fused_with_it(make_mode
         [found] = Predictor(model).predict(np.zeros((480, 640, 3), np.uint8), level).objects
         assert (found.pose.position[2] < 0.95 * far) == fused
         assert fused or found.pose.position[2] == pytest.approx(far, rel=1e-4)
+
+
+@given(camera=cameras(), seed=st.integers(0, 10**6), grounded=st.booleans())
+def test_a_lens_is_inverted_once_and_the_depths_stay_those_of_the_lens(camera, seed, grounded):
+    rng = np.random.default_rng(seed)
+    centres = rng.uniform([0, 0], [camera.width, camera.height], (6, 2))
+    depths, stds, sizes = rng.uniform(1, 30, 6), rng.uniform(0.02, 0.3, 6), rng.uniform(0.2, 2, (6, 3))
+    stands = np.array([True, grounded] * 3)
+    lifted = lift(centres, depths, stds, sizes, np.zeros(6), camera, stands)
+    expected, expected_stds = fuse_depth(depths, stds, centres, sizes[:, 2], camera, stands)
+    np.testing.assert_allclose(lifted.positions, camera.rays(centres) * expected[:, None], rtol=1e-9)
+    np.testing.assert_allclose(lifted.stds, expected_stds, rtol=1e-9)

@@ -89,6 +89,25 @@ def test_other_arrays_are_refused(image):
         letterbox(image, 320, 240)
 
 
+@given(
+    w=st.integers(1, 700),
+    h=st.integers(1, 500),
+    width=st.integers(8, 400),
+    height=st.integers(8, 300),
+    bgr=st.booleans(),
+)
+def test_written_in_place_as_if_step_by_step(w, h, width, height, bgr):
+    image = np.random.default_rng(w * h).integers(0, 256, (h, w, 3), dtype=np.uint8)
+    box = Letterbox.fit(w, h, width, height)
+    plain = np.full((height, width, 3), PADDING, np.uint8)
+    small = resize(image, *box.target)
+    plain[: box.target[1], : box.target[0]] = small[..., ::-1] if bgr else small
+    buffer = np.zeros((height, width, 3), np.uint8)
+    out, _ = letterbox(image, width, height, bgr=bgr, out=buffer)
+    assert out is buffer, "no copy"
+    np.testing.assert_array_equal(out, plain)
+
+
 def test_views_with_padded_rows_are_read_as_they_are():
     wide = np.random.default_rng(0).integers(0, 256, (60, 100, 3), dtype=np.uint8)
     wide.flags.writeable = False

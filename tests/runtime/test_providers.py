@@ -53,13 +53,18 @@ def test_threads_are_explicit_and_do_not_spin(model):
         assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 
+def test_a_negative_device_is_refused(model):
+    with pytest.raises(Sim2SGError, match="device -1 is not a GPU"):
+        Predictor(model, "cpu", device=-1)
+
+
+@without_gpu
+def test_half_precision_without_tensorrt_is_a_warning(model, caplog):
+    Predictor(model, "cpu", fp16=True)
+    assert "half precision is TensorRT's alone: cpu computes in single precision" in caplog.text
+
+
 def test_names():
     assert [short_name(full) for full in PROVIDERS.values()] == ["tensorrt", "cuda", "cpu"]
     assert short_name("CoreMLExecutionProvider") == "coreml"
     assert list(PROVIDERS) == ["tensorrt", "cuda", "cpu"], "best first"
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif("cuda" in MISSING, reason="onnxruntime without CUDA: install sim2sg[gpu]")
-def test_cuda_runs_every_node(model):
-    assert Predictor(model, "cuda", require_provider=True).info.provider == "cuda"

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import Predictor, load_info
-from sim2sg_core.runtime.pose import level_covariances
+from sim2sg_core.runtime.pose import Lifted, level_covariances
 from sim2sg_core.runtime.preprocessing import Letterbox
-from sim2sg_core.runtime.relations import LEAST, best_pairs, mean_logit
-from sim2sg_core.scene import Camera, Placement, SceneGraph, derive_relations
+from sim2sg_core.runtime.relations import LEAST, best_pairs, level_boxes, mean_logit
+from sim2sg_core.scene import Camera, Placement, Pose3D, SceneGraph, derive_relations
+from sim2sg_core.scene.relations import level_placements
 from tests.runtime.constant_model import FOCAL_REF, HEIGHT, WIDTH, empty_outputs
 
 CLEVR = load_domain("clevr")
@@ -223,3 +224,18 @@ def test_errors_of_depth_go_along_the_ray_and_errors_of_the_centre_across():
     pitched = level_covariances(np.array([[0.0, 0, 10]]), np.array([0.05]), CAMERA)[0]
     assert np.trace(pitched) == pytest.approx(0.5**2 + 2 * (10 * 1.5 / 525) ** 2)
     assert pitched[0, 2] < 0, "farther along a ray that looks down is lower"
+
+
+@given(seed=st.integers(0, 10**6), count=st.integers(0, 9))
+def test_all_boxes_at_once_as_one_by_one(seed, count):
+    rng = np.random.default_rng(seed)
+    camera = Camera.from_mount(640, 480, np.diag([500.0, 500, 1]), *rng.uniform([0.3, -0.5, -0.5], [3, 1, 0.5]))
+    positions, sizes = rng.normal(0, 5, (count, 3)), rng.uniform(0.1, 3, (count, 3))
+    lifted = Lifted(positions, rng.uniform(-np.pi, np.pi, count), sizes, np.ones(count))
+    poses = [Pose3D(*values) for values in zip(positions, lifted.yaws, sizes)]
+    found, expected = level_boxes(lifted, camera), level_placements(poses, camera)
+    assert len(found) == len(expected) == count
+    for one, other in zip(found, expected):
+        np.testing.assert_allclose(one.position, other.position, atol=1e-12)
+        np.testing.assert_array_equal(one.size, other.size)
+        assert abs(one.yaw - other.yaw) < 1e-12

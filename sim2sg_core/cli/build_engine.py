@@ -1,0 +1,53 @@
+"""`sim2sg build-engine`: compiles a model for the robot's GPU before the robot needs it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sim2sg_core.errors import Sim2SGError
+
+HELP = "build a model's TensorRT engine, so that no robot compiles at its first frame"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("--model", type=Path, required=True, metavar="FILE", help="model.onnx")
+    parser.add_argument(
+        "--provider", choices=("tensorrt",), default="tensorrt", help="what to build for (the others need no engine)"
+    )
+    parser.add_argument("--device", type=int, default=0, metavar="N", help="number of the GPU (default 0)")
+    parser.add_argument("--fp16", action="store_true", help="compute in half precision: faster, slightly less exact")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where engines are kept (default: sim2sg/tensorrt in $XDG_CACHE_HOME or ~/.cache, where they are sought)",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="build nothing; say whether a fitting engine is there (exit code 1: none)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Builds an engine, or checks for one."""
+    from sim2sg_core.runtime.engines import build_engine, engine_folder, find_engine
+    from sim2sg_core.runtime.metadata import load_info
+
+    info = load_info(args.model)  # one of ours?
+    if info.quantized:
+        raise Sim2SGError(
+            f"{args.model}: is in {info.quantized}, which is for CPUs: give the float model that it was made of;"
+            " on a GPU --fp16 makes it faster"
+        )
+    if args.check:
+        engines = find_engine(args.model, args.cache, args.fp16)
+        for engine in engines:
+            print(f"{engine}: fits, {engine.stat().st_size / 1e6:.1f} MB")
+        if not engines:
+            print(f"no fitting engine in {engine_folder(args.model, args.cache, args.fp16)}")
+        return 0 if engines else 1
+    built = build_engine(args.model, args.cache, device=args.device, fp16=args.fp16)
+    what = "built and loaded" if built.new else "was there; loaded"
+    print(f"{built.folder}: {what} in {built.seconds:.1f} s, {built.size / 1e6:.1f} MB")
+    return 0
