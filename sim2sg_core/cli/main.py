@@ -25,7 +25,20 @@ from sim2sg_core.errors import Sim2SGError
 
 GROUP = "sim2sg.verbs"
 # The order in which one uses them; other packages' verbs follow by name.
-ORDER = ("log", "domain", "adapt", "infer", "eval", "play", "node", "synth", "train", "export")
+ORDER = (
+    "log",
+    "domain",
+    "adapt",
+    "infer",
+    "eval",
+    "play",
+    "node",
+    "synth",
+    "train",
+    "export",
+    "quantize",
+    "build-engine",
+)
 EXIT_USER_ERROR, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 2, 130, 141
 
 # What to install when an import fails: top-level module -> extra.

@@ -1,0 +1,168 @@
+"""`sim2sg quantize`: the 8-bit version of a model, faster on CPUs, and what it costs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim2sg_core.errors import Sim2SGError
+
+if TYPE_CHECKING:
+    from sim2sg_core.evaluation.likeness import Likeness
+    from sim2sg_core.logs import LogFrame
+    from sim2sg_core.model.quantization import Quantized
+    from sim2sg_core.scene import SceneGraph
+
+HELP = "make a model faster on CPUs: 8-bit convolutions, calibrated on a log without labels"
+
+RUNS = 30
+"""Least number of timed runs of each model."""
+REDUCE = {"auto": None, "yes": True, "no": False}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("--model", type=Path, required=True, metavar="FILE", help="model.onnx")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--log", type=Path, nargs="+", metavar="LOG", help="bags (.mcap, .db3, .bag), or folders of them"
+    )
+    source.add_argument("--images", type=Path, metavar="DIR", help="folder of images")
+    parser.add_argument("--topic", metavar="NAME", help="image topic of the log; left out, the only one")
+    parser.add_argument(
+        "--frames",
+        type=int,
+        default=40,
+        metavar="N",
+        help="calibrate on so many, evenly chosen (default 40); half as many others compare the models",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="ONNX file to write")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 takes all (default)")
+    parser.add_argument(
+        "--reduce-range",
+        choices=tuple(REDUCE),
+        default="auto",
+        help="weights of 7 bits, which x86 CPUs without VNNI need; auto: as this machine needs (default)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Quantises, then times both models and compares their graphs on frames that calibrated nothing."""
+    from sim2sg_core.evaluation.likeness import likeness
+    from sim2sg_core.model.quantization import quantize
+
+    check(args)
+    calibration, held_out = choose_frames(args)
+    made = quantize(
+        args.model, (frame.decode() for frame in calibration), args.out, reduce_range=REDUCE[args.reduce_range]
+    )
+    print(describe(made, args.reduce_range))
+    graphs, times = compare((args.model, args.out), held_out, args.threads)
+    print(figures(args, times, likeness(graphs[0], graphs[1]), len(held_out)))
+    if line := advice(args.model, times):
+        print(line)
+    return 0
+
+
+def check(args: argparse.Namespace) -> None:
+    """Raises Sim2SGError, before any work, when an option cannot be."""
+    from sim2sg_core.runtime import load_info
+
+    if args.frames < 1:
+        raise Sim2SGError(f"--frames is {args.frames}: it must be 1 or more")
+    if args.threads < 0:
+        raise Sim2SGError(f"--threads is {args.threads}: it must be 0 or more")
+    if args.out.is_dir():
+        raise Sim2SGError(f"{args.out}: is a folder; name a file in it")
+    load_info(args.model)  # one of ours?
+
+
+def choose_frames(args: argparse.Namespace) -> tuple[list[LogFrame], list[LogFrame]]:
+    """Returns the frames to calibrate on and those to compare on, both spread over all of the log."""
+    from sim2sg_core.cli.infer import open_images
+    from sim2sg_core.logs import open_logs, sample_frames
+
+    logs = open_logs(args.log) if args.log else [open_images(args.images)]
+    frames = sample_frames(logs, args.topic, args.frames + (args.frames + 1) // 2)
+    if len(frames) < 2:
+        raise Sim2SGError(f"{logs[0].path}: has one image only: calibrating and comparing take two at least")
+    held_out = frames[1::3]
+    return [frame for i, frame in enumerate(frames) if i % 3 != 1], held_out
+
+
+def compare(
+    models: tuple[Path, Path], frames: Sequence[LogFrame], threads: int
+) -> tuple[list[list[SceneGraph]], list[float]]:
+    """Runs two models in turn, so that another load on the machine slows both alike.
+
+    Returns:
+        The graphs of each, and the median of its inferences, milliseconds.
+    """
+    from sim2sg_core.logs import resolve_camera
+    from sim2sg_core.runtime import Predictor
+
+    predictors = [Predictor(model, "cpu", threads=threads) for model in models]
+    for predictor in predictors:
+        predictor.warm_up()
+    graphs: list[list[SceneGraph]] = [[], []]
+    times: list[list[float]] = [[], []]
+    for frame in frames:
+        image = frame.decode()
+        size = image.shape[1], image.shape[0]
+        camera = resolve_camera(frame.log, frame.topic, *size, fallback=predictors[0].info.camera)
+        for _ in range(-(-RUNS // len(frames))):
+            found = []
+            for predictor, taken in zip(predictors, times, strict=True):
+                found.append(predictor.predict(image, camera, file=frame.name, stamp=frame.stamp))
+                taken.append(predictor.last_timing.inference_ms)
+        for kept, graph in zip(graphs, found, strict=True):
+            kept.append(graph)
+    return graphs, [float(np.median(taken)) for taken in times]
+
+
+def describe(made: Quantized, reduce_range: str) -> str:
+    """Returns in one line what was written."""
+    weights = "7-bit weights" if made.reduced else "8-bit weights"
+    if reduce_range == "auto":
+        weights += ", as this CPU lacks VNNI" if made.reduced else ", which suit this CPU"
+    what = f"{made.convolutions} convolutions ({weights})"
+    return f"{made.path}: {made.model_id}, {what}, calibrated on {made.frames} frames"
+
+
+def advice(model: Path, times: Sequence[float]) -> str | None:
+    """Returns a line when the 8-bit model is not the faster one; None when it is."""
+    if times[1] < times[0]:
+        return None
+    return (
+        f"not faster on this machine ({times[1]:.1f} ms against {times[0]:.1f} ms of the float model): run {model} here"
+    )
+
+
+def figures(args: argparse.Namespace, times: Sequence[float], alike: Likeness, frames: int) -> str:
+    """Returns time and size of both models, and how alike they are, as a table."""
+    from sim2sg_core.cli.domain import table
+    from sim2sg_core.runtime.providers import usable_cores
+
+    sizes = [path.stat().st_size / 1e6 for path in (args.model, args.out)]
+    threads = args.threads or usable_cores()
+
+    def share(value: float | None) -> str:
+        return "-" if value is None else f"{100 * value:.1f} %"
+
+    def number(value: float | None) -> str:
+        return "-" if value is None else f"{value:.3f}"
+
+    rows = [
+        ("", "float", "int8", ""),
+        ("inference, ms", f"{times[0]:.1f}", f"{times[1]:.1f}", f"{times[0] / times[1]:.2f}x, threads: {threads}"),
+        ("file, MB", f"{sizes[0]:.1f}", f"{sizes[1]:.1f}", ""),
+        ("same objects", str(alike.objects), share(alike.found), f"{frames} frames; int8 adds {share(alike.added)}"),
+        ("mean IoU of their boxes", "", number(alike.iou), ""),
+        ("mean change of their scores", "", number(alike.score_gap), ""),
+        ("same relations", str(alike.relations), share(alike.kept), ""),
+    ]
+    return table(rows)

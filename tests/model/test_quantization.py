@@ -1,0 +1,216 @@
+"""8-bit models: what is in 8 bits, how near they come, and what is refused."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import numpy_helper
+
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.model.quantization import OPERATORS, backbone_nodes, needs_reduced_range, quantize
+from sim2sg_core.runtime import Predictor, load_info
+from sim2sg_core.runtime.metadata import OUTPUTS
+from sim2sg_core.runtime.preprocessing import letterbox
+from tests.model.small_model import HEIGHT, OBJECTS, WIDTH, pictures, small_model
+from tests.runtime.constant_model import empty_outputs, write_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("quantization")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return small_model(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def made(model, folder):
+    return quantize(model, pictures(6), folder / "int8.onnx", reduce_range=False)
+
+
+def producers(graph) -> dict[str, onnx.NodeProto]:
+    return {name: node for node in graph.node for name in node.output}
+
+
+def behind(graph, start: str) -> list[onnx.NodeProto]:
+    """All nodes that depend on a tensor; nodes are in topological order."""
+    reached, found = {start}, []
+    for node in graph.node:
+        if reached.intersection(node.input):
+            found.append(node)
+            reached.update(node.output)
+    return found
+
+
+def head_outputs(graph) -> list[str]:
+    """Outputs of the convolutions that stay float: the heat map, and what each cell says of its object."""
+    chosen = {node.name for node in backbone_nodes(graph)}
+    return [node.output[0] for node in graph.node if node.op_type == "Conv" and node.name not in chosen]
+
+
+def test_convolutions_up_to_the_heads_have_8_bit_weights(model, made):
+    before, after = onnx.load(model).graph, onnx.load(made.path).graph
+    source, weights = producers(after), {item.name: item for item in after.initializer}
+    heads = head_outputs(before)
+    assert len(heads) == 2
+    kinds = []
+    for node in (n for n in after.node if n.op_type == "Conv"):
+        if node.output[0] in heads:
+            assert weights[node.input[1]].data_type == onnx.TensorProto.FLOAT
+            continue
+        for index, kind in ((0, onnx.TensorProto.UINT8), (1, onnx.TensorProto.INT8)):
+            read = source[node.input[index]]
+            assert read.op_type == "DequantizeLinear"
+            zero = weights[read.input[2]]
+            assert zero.data_type == kind
+            kinds.append(kind)
+        channels = numpy_helper.to_array(weights[source[node.input[1]].input[1]])
+        assert len(channels) == weights[source[node.input[1]].input[0]].dims[0], "one scale for each output channel"
+    assert len(kinds) == 2 * made.convolutions > 20
+
+
+def test_behind_the_peaks_all_is_as_it_was(model, made):
+    before, after = onnx.load(model).graph, onnx.load(made.path).graph
+    [peaks] = [node for node in before.node if node.op_type == "MaxPool"]
+    was, now = (behind(graph, peaks.output[0]) for graph in (before, after))
+    assert sorted(node.op_type for node in now) == sorted(node.op_type for node in was)
+    for name in head_outputs(before):
+        assert not {n.op_type for n in behind(after, name)} & {"QuantizeLinear", "DequantizeLinear"}
+    assert {node.op_type for node in after.node} - {node.op_type for node in before.node} <= {
+        "QuantizeLinear",
+        "DequantizeLinear",
+    }
+
+
+def test_heads_come_near_those_of_the_float_model(model, made):
+    """The dense maps of frames that it was not calibrated on; the objects are made of these by the same float code."""
+    names = head_outputs(onnx.load(model).graph)
+    images = np.stack(pictures(9)[6:])
+    maps = []
+    for path in (model, made.path):
+        proto = onnx.load(path)
+        proto.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+        session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+        maps.append(session.run(names, {"image": images}))
+    for wanted, found in zip(*maps):
+        assert wanted.shape[2:] == (HEIGHT // 4, WIDTH // 4)
+        spread = wanted.std(axis=(0, 2, 3))
+        error = np.sqrt(((found - wanted) ** 2).mean(axis=(0, 2, 3)))
+        assert (error > 0).all() and (error < 0.2 * spread).all(), error / spread
+
+
+def test_metadata_is_kept(model, made):
+    before, after = ({p.key: p.value for p in onnx.load(path).metadata_props} for path in (model, made.path))
+    assert after == before | {"model_id": "small-int8", "quantized": "int8"}
+    assert made.model_id == load_info(made.path).model_id == "small-int8"
+    assert (load_info(model).quantized, load_info(made.path).quantized) == ("", "int8")
+    assert (made.frames, made.reduced) == (6, False)
+    assert made.path.stat().st_size < 0.5 * model.stat().st_size
+    assert not [path for path in made.path.parent.iterdir() if path.name.startswith(".")], "no temporary files"
+
+
+def test_the_predictor_runs_it_on_the_cpu(model, made):
+    images = pictures(3, 480, 320)
+    ours, theirs = Predictor(model, "cpu", threads=1), Predictor(made.path, threads=1)
+    assert theirs.info.provider == "cpu"
+    batch = theirs.predict_batch(images)
+    for image, together in zip(images, batch):
+        alone, wanted = theirs.predict(image), ours.predict(image)
+        np.testing.assert_allclose(alone.scores(), together.scores(), atol=1e-5)
+        assert len(alone.objects) == OBJECTS and alone.relations and alone.objects[0].pose is not None
+        np.testing.assert_allclose(alone.scores(), wanted.scores(), atol=0.1)
+
+
+def test_frames_are_prepared_as_the_runtime_does(model, folder):
+    """The ranges are those of the network's input, not of the picture."""
+    images = pictures(2, 300, 120)
+    twice = [[letterbox(image, WIDTH, HEIGHT)[0] for image in images], images]
+    protos = [onnx.load(quantize(model, list_, folder / f"{i}.onnx").path) for i, list_ in enumerate(twice)]
+    assert protos[0].graph == protos[1].graph
+
+
+def test_reduced_weights_have_7_bits(model, folder, made):
+    largest = []
+    for result in (made, quantize(model, pictures(2), folder / "reduced.onnx", reduce_range=True)):
+        weights = [i for i in onnx.load(result.path).graph.initializer if i.data_type == onnx.TensorProto.INT8]
+        largest.append(max(np.abs(numpy_helper.to_array(i).astype(int)).max() for i in weights))
+    assert largest == [127, 64]
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "needs"),
+    [
+        ("x86_64", "fpu avx2", True),
+        ("x86_64", "fpu avx2 avx512f avx512_vnni", False),
+        ("AMD64", "avx_vnni", False),
+        ("x86_64", "not_avx_vnni", True),
+        ("x86_64", None, True),
+        ("aarch64", None, False),
+        ("arm64", "", False),
+    ],
+)
+def test_which_cpus_need_reduced_weights(tmp_path, machine, flags, needs):
+    cpuinfo = tmp_path / "cpuinfo"
+    if flags is not None:
+        cpuinfo.write_text(f"processor\t: 0\nmodel name\t: avx_vnni\nflags\t\t: {flags}\n\nprocessor\t: 1\n")
+    assert needs_reduced_range(machine, cpuinfo) is needs
+
+
+def test_refusals(model, made, folder, monkeypatch):
+    def refused(match, *arguments):
+        with pytest.raises(Sim2SGError, match=match) as caught:
+            quantize(*arguments)
+        assert "\n" not in str(caught.value)
+
+    out = folder / "kept.onnx"
+    out.write_bytes(b"an older model")
+    constants = write_model(folder / "constants.onnx", empty_outputs(2, 1))
+    (folder / "other.onnx").write_bytes(b"not ONNX")
+    refused("not an ONNX model", folder / "other.onnx", pictures(1), out)
+    refused("in int8 already: give the float model", made.path, pictures(1), out)
+    refused("is the model itself", model, pictures(1), model.parent / "." / model.name)
+    refused("no convolutions", constants, pictures(1), out)
+    refused("needs frames", model, iter(()), out)
+    refused("uint8", model, [np.zeros((4, 4, 3))], out)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    refused(r"needs the package onnx: pip install onnx, or 'sim2sg\[train\]'", model, pictures(1), out)
+    assert out.read_bytes() == b"an older model"
+
+
+def test_it_needs_no_torch_and_says_nothing(model, folder):
+    """onnxruntime's advice goes to the root logger; neither screen nor logging may be changed by it."""
+    code = (
+        "import sys, logging, numpy as np\n"
+        "from pathlib import Path\n"
+        "from sim2sg_core.model.quantization import quantize\n"
+        "rng = np.random.default_rng(0)\n"
+        "quantize(Path(sys.argv[1]), [rng.integers(0, 256, (64, 96, 3), np.uint8)], Path(sys.argv[2]))\n"
+        "assert not logging.getLogger().handlers and not logging.root.manager.disable\n"
+        "print('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(model), str(folder / "quiet.onnx")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+def test_logging_works_again(model, folder, caplog):
+    quantize(model, pictures(1), folder / "logged.onnx")
+    logging.getLogger("after").warning("heard")
+    assert "heard" in caplog.text
+
+
+def test_only_known_operators_before_the_peaks_are_chosen(model):
+    graph = onnx.load(model).graph
+    first = next(i for i, node in enumerate(graph.node) if node.op_type == "MaxPool")
+    place = {node.name: i for i, node in enumerate(graph.node)}
+    chosen = backbone_nodes(graph)
+    assert {node.op_type for node in chosen} <= set(OPERATORS) and max(place[n.name] for n in chosen) < first
+    assert {output.name for output in graph.output} == set(OUTPUTS)
