@@ -1,7 +1,12 @@
-"""Counters and latencies of the node, and how they go out on /diagnostics."""
+"""Counters and latencies of the node, and how they go out on /diagnostics.
+
+One status for the model and one for each camera. Levels: ERROR, nothing comes out and somebody has to act; STALE, no
+images come in; WARN, something comes out but not as was asked for; OK, all else, a node that is not active included.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import Counter, deque
@@ -14,14 +19,21 @@ WINDOW = 300
 """Samples that percentiles are taken over: ten seconds at 30 Hz."""
 
 
-EVENTS = ("received", "published", "stale", "failed")
+EVENTS = ("received", "published", "replaced", "stale", "failed")
+"""What happens to images: replaced ones gave way to newer ones before their turn, stale ones were older than max_age
+at their turn, failed ones could not be read or looked at. All are in the end published, replaced, stale or failed."""
 
 
 class Statistics:
     """Counts events and keeps the latest latencies of each stage. Thread-safe.
 
     Stages, in milliseconds: `wait` (in the mailbox), `decode`, `preprocess`, `inference`, `postprocess`,
-    `publish`, `total` (received to published) and `image_age` (stamp to published, by the node's clock).
+    `tracking`, `publish`, `total` (received to published), `image_age` (stamp to published, by the node's clock)
+    and `outputs` (after that, only where somebody listens).
+
+    Attributes:
+        last_error: What was wrong with the last image that failed.
+        last_received: When the last image came, by time.monotonic, seconds.
     """
 
     def __init__(self) -> None:
@@ -34,7 +46,7 @@ class Statistics:
         self.last_received = 0.0
 
     def count(self, event: str) -> None:
-        """Counts one of `EVENTS`; stale are images older than max_age."""
+        """Counts one of `EVENTS`."""
         with self._lock:
             self._counts[event] += 1
             if event == "received":
@@ -66,50 +78,83 @@ class Statistics:
         return result
 
 
-def make_status(
-    name: str, state: str, silence: str, facts: Mapping[str, str], statistics: Statistics, dropped: int
-) -> DiagnosticStatus:
-    """Builds the node's one diagnostic status.
+def model_status(name: str, state: str, error: str, facts: Mapping[str, str]) -> DiagnosticStatus:
+    """Builds the status of the node and its model.
 
     Args:
         name: The node's full name.
         state: Lifecycle state.
-        silence: Why no images arrive; "" when they do.
-        facts: Model, provider and the like, in the order to show; `warning`, where not empty, makes the
-            level WARN.
+        error: What last went wrong with the model; "" for nothing.
+        facts: About the model, in the order to show; `warning`, where not empty, makes the level WARN.
+    """
+    level, message = _judge_node(state, error)
+    if state == "active":
+        message = f"{facts.get('model', '')} on {facts.get('provider', '')}"
+        if facts.get("warning"):
+            level, message = DiagnosticStatus.WARN, facts["warning"]
+    values = {"state": state, **facts, "memory MiB": f"{resident_memory():.0f}", "last error": error}
+    return _status(f"{name}: model", level, message, facts.get("model", ""), values)
+
+
+def camera_status(
+    name: str, camera: str, state: str, error: str, facts: Mapping[str, str], statistics: Statistics
+) -> DiagnosticStatus:
+    """Builds the status of a camera.
+
+    Args:
+        name: The node's full name.
+        camera: The camera's name; "" for the only one.
+        state: The node's lifecycle state.
+        error: As for `model_status`: a node without a model has cameras without graphs.
+        facts: About model and input, in the order to show. Where not empty, `silence`, `QoS problem`,
+            `target frame problem` and `warning` say what is wrong.
         statistics: Counters and latencies.
-        dropped: Images replaced by newer ones.
     """
     rates = statistics.rates()
-    values = dict(facts)
-    values |= {f"{event} per second": f"{rates[event]:.2f}" for event in ("received", "published")}
+    values = {"state": state, **facts}
+    values |= {f"{event} per second": f"{rates[event]:.2f}" for event in EVENTS}
     values |= {event: str(statistics.counted(event)) for event in EVENTS}
-    values["replaced by newer images"] = str(dropped)
+    values["replaced by newer images"] = values.pop("replaced")
     for stage, (p50, p99) in statistics.percentiles().items():
         values[f"{stage} p50 ms"], values[f"{stage} p99 ms"] = f"{p50:.2f}", f"{p99:.2f}"
-    values["last error"] = statistics.last_error
-    level, message = _judge(state, silence, facts, statistics, rates)
-    return DiagnosticStatus(
-        level=level,
-        name=f"{name}: scene graph",
-        message=message,
-        hardware_id=facts.get("model", ""),
-        values=[KeyValue(key=key, value=value) for key, value in values.items()],
-    )
+    values["last error"] = statistics.last_error or error
+    level, message = _judge_node(state, error)
+    if state == "active":
+        level, message = _judge_camera(facts, statistics, rates)
+    title = f"{name}: {camera} scene graph" if camera else f"{name}: scene graph"
+    return _status(title, level, message, facts.get("model", ""), values)
 
 
-def _judge(
-    state: str, silence: str, facts: Mapping[str, str], statistics: Statistics, rates: Mapping[str, float]
-) -> tuple[bytes, str]:
-    if state == "unconfigured" and statistics.last_error:
-        return DiagnosticStatus.ERROR, statistics.last_error
-    if state != "active":
-        return DiagnosticStatus.OK, state
-    if silence:
-        return DiagnosticStatus.STALE, silence
+def resident_memory() -> float:
+    """Returns MiB of memory that this process holds; NaN where /proc does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except (OSError, ValueError, IndexError):
+        return float("nan")
+
+
+def _judge_node(state: str, error: str) -> tuple[bytes, str]:
+    if state == "unconfigured" and error:
+        return DiagnosticStatus.ERROR, error
+    return DiagnosticStatus.OK, state
+
+
+def _judge_camera(facts: Mapping[str, str], statistics: Statistics, rates: Mapping[str, float]) -> tuple[bytes, str]:
+    qos = facts.get("QoS problem", "")
+    if qos and not rates["received"]:
+        return DiagnosticStatus.ERROR, qos
+    if facts.get("silence"):
+        return DiagnosticStatus.STALE, facts["silence"]
     if rates["failed"] > 0:
         level = DiagnosticStatus.WARN if rates["published"] > 0 else DiagnosticStatus.ERROR
         return level, statistics.last_error
-    if facts.get("warning"):
-        return DiagnosticStatus.WARN, facts["warning"]
+    for warning in (qos, facts.get("target frame problem", ""), facts.get("warning", "")):
+        if warning:
+            return DiagnosticStatus.WARN, warning
     return DiagnosticStatus.OK, f"{rates['published']:.1f} graphs per second"
+
+
+def _status(title: str, level: bytes, message: str, hardware: str, values: Mapping[str, str]) -> DiagnosticStatus:
+    pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
+    return DiagnosticStatus(level=level, name=title, message=message, hardware_id=hardware, values=pairs)

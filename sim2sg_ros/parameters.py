@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import ParameterUninitializedException
 
 from sim2sg_core.runtime.relations import CHOICES
 from sim2sg_core.scene import Camera
@@ -26,6 +28,7 @@ class Settings:
 
     model: str = ""
     autostart: bool = True
+    cameras: Sequence[str] = field(default_factory=lambda: [""])  # ROS knows no empty list of strings.
     transport: str = "auto"
     object_threshold: float = 0.3
     relation_threshold: float = 0.5
@@ -33,12 +36,18 @@ class Settings:
     provider: str = "auto"
     require_provider: bool = False
     threads: int = 0
+    device: int = 0
+    fp16: bool = False
+    engine_cache: str = ""
     max_age: float = 0.0
     max_rate: float = 0.0
     rectified: bool = False
     camera_height: float = UNKNOWN
     camera_pitch: float = UNKNOWN
     camera_roll: float = UNKNOWN
+    tracking: bool = True
+    track_memory: float = 1.0
+    target_frame: str = ""
     silence_timeout: float = 5.0
     diagnostics_period: float = 1.0
 
@@ -78,6 +87,12 @@ TABLE: dict[str, Parameter] = {
     "autostart": Parameter(
         "Configure and activate at start; false leaves both to a lifecycle manager", takes_effect="at start"
     ),
+    "cameras": Parameter(
+        "Names of the cameras that share the model, such as [left, right]. Each reads `<name>/image` and"
+        " `<name>/camera_info` and publishes ~/<name>/scene_graph and so on. One empty name: a single camera,"
+        " without the name in its topics",
+        takes_effect="at start",
+    ),
     "transport": Parameter(
         "Read sensor_msgs/Image (raw) from `image`, or sensor_msgs/CompressedImage (compressed) from"
         " `image/compressed`; auto takes what is published, compressed first",
@@ -107,11 +122,21 @@ TABLE: dict[str, Parameter] = {
         (0, 256),
         takes_effect="at configure",
     ),
+    "device": Parameter("Number of the GPU, counted from 0 as nvidia-smi does", (0, 255), takes_effect="at configure"),
+    "fp16": Parameter(
+        "Let TensorRT compute in half precision: faster, slightly less exact", takes_effect="at configure"
+    ),
+    "engine_cache": Parameter(
+        'Folder of the TensorRT engines that `sim2sg build-engine` made; "": the same default as there',
+        takes_effect="at configure",
+    ),
     "max_age": Parameter(
         "Skip images older than this when their turn comes, seconds by the node's clock; 0 skips none",
         (0.0, 3600.0),
     ),
-    "max_rate": Parameter("Publish at most this many graphs a second; 0 sets no limit", (0.0, 1000.0)),
+    "max_rate": Parameter(
+        "Publish at most this many graphs a second, of all cameras together; 0 sets no limit", (0.0, 1000.0)
+    ),
     "rectified": Parameter("The images are rectified: use P of camera_info without distortion, in place of K and D"),
     "camera_height": Parameter(
         "Height of the camera over the ground, metres; with camera_pitch it sharpens 3D poses. NaN: as in"
@@ -128,6 +153,17 @@ TABLE: dict[str, Parameter] = {
         "Roll of the camera, radians, positive turns it clockwise about the optical axis; NaN: none",
         (-math.pi, math.pi),
         may_be_nan=True,
+    ),
+    "tracking": Parameter("Give objects an id that stays the same from image to image; false leaves ids empty"),
+    "track_memory": Parameter(
+        "Seconds that an object may be out of sight and still get its old id back",
+        (0.0, 60.0),
+        takes_effect="at activate",
+    ),
+    "target_frame": Parameter(
+        "Publish the poses of scene graphs in this frame, by tf2 at the image's time, which needs tf2_ros."
+        ' "": in the camera\'s optical frame',
+        takes_effect="at activate",
     ),
     "silence_timeout": Parameter(
         "Say why no image arrives after this many seconds without one; 0 never does", (0.0, 3600.0)
@@ -148,7 +184,7 @@ def declare(node: Node) -> Settings:
     defaults = Settings()
     for name, parameter in TABLE.items():
         node.declare_parameter(name, getattr(defaults, name), _descriptor(parameter, getattr(defaults, name)))
-    settings = Settings(**{name: node.get_parameter(name).value for name in TABLE})
+    settings = Settings(**{name: _value(node, name, getattr(defaults, name)) for name in TABLE})
     if reason := check(dataclasses.asdict(settings)):
         raise ValueError(reason)
     return settings
@@ -160,6 +196,8 @@ def check(values: Mapping[str, Any]) -> str:
         parameter = TABLE.get(name)
         if parameter is None:
             continue
+        if name == "cameras" and (reason := _check_cameras(value)):
+            return reason
         if parameter.choices and value not in parameter.choices:
             return f"{name} is {value!r}: use one of {', '.join(parameter.choices)}"
         if parameter.limits and not (parameter.may_be_nan and math.isnan(value)):
@@ -178,6 +216,28 @@ def rows() -> Iterable[tuple[str, Any, Parameter]]:
     """Yields (name, default, parameter) for documentation."""
     defaults = Settings()
     return ((name, getattr(defaults, name), parameter) for name, parameter in TABLE.items())
+
+
+def _value(node: Node, name: str, default: Any) -> Any:
+    try:
+        value = node.get_parameter(name).value
+    except ParameterUninitializedException:  # `cameras: []` in YAML has no type, so ROS leaves it unset.
+        return default
+    return default if value is None else value
+
+
+def _check_cameras(names: Sequence[str]) -> str:
+    if list(names) == [""]:
+        return ""
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z](_?[A-Za-z0-9])*_?", name):
+            return (
+                f"cameras has {name!r}: a name in ROS is letters, digits and single underscores, and starts with"
+                " a letter"
+            )
+        if list(names).count(name) > 1:
+            return f"cameras has {name!r} twice: give each camera a name of its own"
+    return "" if names else "cameras is empty: name at least one camera, or leave it away"
 
 
 def _descriptor(parameter: Parameter, default: Any) -> ParameterDescriptor:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
-from rclpy.publisher import Publisher
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage
-from sim2sg.msg import SceneGraph as GraphMessage
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.runtime import Predictor
+from sim2sg_core.runtime import ModelInfo, Predictor
 from sim2sg_core.runtime.metadata import same_aspect
 from sim2sg_core.scene import Camera, SceneGraph
+from sim2sg_ros.camera import CameraStream, Latest
 from sim2sg_ros.conversions import camera_from_message, graph_to_message
-from sim2sg_ros.diagnostics import Statistics
-from sim2sg_ros.images import decode_compressed, decode_image
+from sim2sg_ros.frames import Frames, place
+from sim2sg_ros.images import Pixels, decode_compressed, decode_image
 from sim2sg_ros.parameters import Settings
 from sim2sg_ros.worker import Frame
 
@@ -32,39 +31,25 @@ class Pipeline:
     The two share single attributes, each replaced as a whole: no locks are needed.
 
     Attributes:
-        predictor: The model in use; None stops the work.
-        camera_info: The latest CameraInfo, or None.
-        latest: The latest graph and its message, or None.
+        predictor: The model in use, of all cameras; None stops the work.
+        frames: What knows the target frame; None while the node is not active.
     """
 
     def __init__(
-        self,
-        node: LifecycleNode,
-        publisher: Publisher,
-        settings: Callable[[], Settings],
-        statistics: Statistics,
+        self, node: LifecycleNode, cameras: Mapping[str, CameraStream], settings: Callable[[], Settings]
     ) -> None:
         """Starts nothing yet.
 
         Args:
             node: For its clock and log.
-            publisher: Of sim2sg/SceneGraph.
+            cameras: By name.
             settings: Returns the parameters in force.
-            statistics: Counts and latencies go here.
         """
         self.predictor: Predictor | None = None
-        self.camera_info: CameraInfo | None = None
-        self.latest: tuple[SceneGraph, GraphMessage] | None = None
+        self.frames: Frames | None = None
         self._node = node
-        self._publisher = publisher
+        self._cameras = cameras
         self._settings = settings
-        self._statistics = statistics
-        self._sequence = 0
-
-    def restart(self) -> None:
-        """Forgets the camera and the latest graph, and counts from zero."""
-        self.camera_info = self.latest = None
-        self._sequence = 0
 
     def age(self, message: Any) -> float:
         """Returns seconds since a message's stamp, by the node's clock."""
@@ -72,20 +57,32 @@ class Pipeline:
         return (now - Time.from_msg(message.header.stamp).nanoseconds) / 1e9
 
     def process(self, frame: Frame) -> None:
-        """Turns one image into a published graph. Never raises."""
-        try:
-            self._publish_graph(frame)
-        except Sim2SGError as error:
-            self._report(str(error))
-        except Exception as error:
-            # Whatever it is, the next image deserves a try. At shutdown publishing fails by design.
-            if self._node.context.ok():
-                self._report(f"{type(error).__name__}: {' '.join(str(error).split())}")
-
-    def _publish_graph(self, frame: Frame) -> None:
-        message, predictor, settings = frame.message, self.predictor, self._settings()
-        if predictor is None or self._is_stale(message, settings.max_age):
+        """Turns one image into a published graph, and what else is wanted of it. Never raises."""
+        camera, predictor = self._cameras[frame.camera], self.predictor
+        if predictor is None:
             return
+        try:
+            pixels = self._publish_graph(frame, camera, predictor)
+        except Exception as error:
+            # Whatever it is, the next image deserves a try.
+            self._report(error, camera, "image skipped")
+            camera.statistics.count("failed")
+            return
+        if pixels is None:
+            return
+        try:
+            self._publish_outputs(camera, pixels, predictor.info)
+        except Exception as error:
+            self._report(error, camera, "the graph is published, but not all that is drawn of it")
+
+    def _publish_graph(self, frame: Frame, camera: CameraStream, predictor: Predictor) -> Pixels | None:
+        """Publishes the graph and returns the image; None when it was skipped."""
+        message, settings = frame.message, self._settings()
+        stamp = Time.from_msg(message.header.stamp).nanoseconds
+        if self._is_stale(message, camera, settings.max_age):
+            return None
+        if camera.jumped_back(stamp) and self.frames is not None:
+            self.frames.reset()
         taken = time.perf_counter()
         decode = decode_compressed if isinstance(message, CompressedImage) else decode_image
         pixels = decode(message)
@@ -93,40 +90,74 @@ class Pipeline:
         height, width = pixels.image.shape[:2]
         graph = predictor.predict(
             pixels.image,
-            self._camera(predictor, width, height),
+            self._camera(camera.info, predictor, width, height),
             bgr=pixels.bgr,
             object_threshold=settings.object_threshold,
             relation_threshold=settings.relation_threshold,
             relations=settings.relations,
-            stamp=Time.from_msg(message.header.stamp).nanoseconds,
+            stamp=stamp,
         )
         predicted = time.perf_counter()
-        result = graph_to_message(graph, message.header, predictor.info.model_id, self._sequence)
-        elapsed = int((time.perf_counter() - frame.received) * 1e9)
-        result.processing_time.sec, result.processing_time.nanosec = divmod(elapsed, 10**9)
-        self._publisher.publish(result)
+        if settings.tracking:
+            graph = camera.track(graph)
+        else:
+            camera.forget_tracks()
+        tracked = time.perf_counter()
+        # Kept before it goes out, so that who has got it finds it with ~/get_scene_graph too.
+        camera.latest = self._make_message(graph, frame, camera, predictor.info.model_id)
+        camera.publisher.publish(camera.latest.message)
         published = time.perf_counter()
-        self._sequence += 1
-        self.latest = (graph, result)
-        self._statistics.count("published")
-        self._statistics.record(
+        camera.sequence += 1
+        camera.statistics.count("published")
+        camera.statistics.record(
             {
                 "wait": (taken - frame.received) * 1e3,
                 "decode": (decoded - taken) * 1e3,
                 "preprocess": predictor.last_timing.preprocess_ms,
                 "inference": predictor.last_timing.inference_ms,
                 "postprocess": predictor.last_timing.postprocess_ms,
-                "publish": (published - predicted) * 1e3,
+                "tracking": (tracked - predicted) * 1e3,
+                "publish": (published - tracked) * 1e3,
                 "total": (published - frame.received) * 1e3,
                 "image_age": self.age(message) * 1e3,
             }
         )
+        return pixels
 
-    def _is_stale(self, message: Any, limit: float) -> bool:
+    def _make_message(self, graph: SceneGraph, frame: Frame, camera: CameraStream, model_id: str) -> Latest:
+        header = frame.message.header
+        placement, camera.frame_problem = self.frames.find(header) if self.frames else (None, "")
+        if camera.frame_problem:
+            self._node.get_logger().warning(
+                f"poses are left out: {camera.frame_problem}", throttle_duration_sec=THROTTLE
+            )
+        message = graph_to_message(graph, header, model_id, camera.sequence)
+        place(message, placement)
+        elapsed = int((time.perf_counter() - frame.received) * 1e9)
+        message.processing_time.sec, message.processing_time.nanosec = divmod(elapsed, 10**9)
+        return Latest(graph, message, header, placement)
+
+    def _publish_outputs(self, camera: CameraStream, pixels: Pixels, info: ModelInfo) -> None:
+        """Publishes what is drawn and told of the latest graph, where anybody listens."""
+        latest = camera.latest
+        if latest is None or not camera.outputs.wanted():
+            return
+        started = time.perf_counter()
+        camera.outputs.publish(
+            latest.graph,
+            latest.message,
+            pixels,
+            header=latest.header,
+            classes=info.classes,
+            predicates=info.predicates,
+        )
+        camera.statistics.record({"outputs": (time.perf_counter() - started) * 1e3})
+
+    def _is_stale(self, message: Any, camera: CameraStream, limit: float) -> bool:
         age = self.age(message)
         if limit <= 0 or age <= limit:
             return False
-        self._statistics.count("stale")
+        camera.statistics.count("stale")
         self._node.get_logger().warning(
             f"image skipped: {age:.1f} s old, max_age is {limit:g} s (for a recording set use_sim_time, or"
             " play it with --stamp now)",
@@ -134,9 +165,9 @@ class Pipeline:
         )
         return True
 
-    def _camera(self, predictor: Predictor, width: int, height: int) -> Camera | None:
+    def _camera(self, info: CameraInfo | None, predictor: Predictor, width: int, height: int) -> Camera | None:
         """Returns the camera of an image; None leaves it to the camera that the model was trained for."""
-        info, settings, trained_for = self.camera_info, self._settings(), predictor.info.camera
+        settings, trained_for = self._settings(), predictor.info.camera
         if info is None:
             return None
         ground = settings.ground()
@@ -154,7 +185,15 @@ class Pipeline:
             return None
         return camera
 
-    def _report(self, reason: str) -> None:
-        self._statistics.count("failed")
-        self._statistics.last_error = reason
-        self._node.get_logger().error(f"image skipped: {reason}", throttle_duration_sec=THROTTLE)
+    def _report(self, error: Exception, camera: CameraStream, what: str) -> None:
+        if not self._node.context.ok():
+            return  # At shutdown publishing fails by design.
+        reason = str(error) if isinstance(error, Sim2SGError) else f"{type(error).__name__}: {one_line(error)}"
+        camera.statistics.last_error = reason
+        who = f"camera {camera.name}: " if camera.name else ""
+        self._node.get_logger().error(f"{who}{what}: {reason}", throttle_duration_sec=THROTTLE)
+
+
+def one_line(error: Exception) -> str:
+    """Returns an error's text on one line."""
+    return " ".join(str(error).split())

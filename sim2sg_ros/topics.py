@@ -23,6 +23,8 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+PATIENCE = 3.0
+"""Seconds without an image after which another transport is tried, where one is published."""
 MESSAGE_TYPES: dict[str, type[Any]] = {RAW: Image, COMPRESSED: CompressedImage}
 
 
@@ -34,8 +36,15 @@ def sensor_qos() -> QoSProfile:
 class ImageInput:
     """Subscribes to the image topic, raw or compressed, and to camera_info.
 
-    The topics are the relative `image` and `camera_info`. As with image_transport, the compressed one is
-    `<image>/compressed`, and camera_info lies beside the image unless it is remapped itself.
+    The topics are the relative `image` and `camera_info`, of a named camera `<name>/image` and
+    `<name>/camera_info`. As with image_transport, the compressed one is `<image>/compressed`, and
+    camera_info lies beside the image unless it is remapped itself.
+
+    Attributes:
+        topic: The raw image's full topic name.
+        compressed_topic: The compressed image's.
+        camera_info_topic: CameraInfo's.
+        problem: A publisher whose QoS excludes ours, and the fix, in one line; "" when there is none.
     """
 
     def __init__(
@@ -44,6 +53,7 @@ class ImageInput:
         transport: str,
         on_image: Callable[[Any], None],
         on_camera_info: Callable[[CameraInfo], None],
+        name: str = "",
     ) -> None:
         """Subscribes to camera_info, and to the image as soon as it is known which.
 
@@ -52,15 +62,19 @@ class ImageInput:
             transport: "raw", "compressed" or "auto".
             on_image: Called with every Image or CompressedImage.
             on_camera_info: Called with every CameraInfo.
+            name: Of the camera; "" for the only one.
         """
         self._node = node
         self._transport = transport
         self._on_image = on_image
         self._image: Subscription | None = None
         self._kind = ""
-        self.topic = node.resolve_topic_name("image")
-        self.compressed_topic = _compressed_topic(node, self.topic)
-        self.camera_info_topic = _camera_info_topic(node, self.topic)
+        self.problem = ""
+        self._patience = PATIENCE
+        self._relative = f"{name}/image" if name else "image"
+        self.topic = node.resolve_topic_name(self._relative)
+        self.compressed_topic = _compressed_topic(node, self._relative)
+        self.camera_info_topic = _camera_info_topic(node, self._relative)
         self._camera_info = self._subscribe(CameraInfo, self.camera_info_topic, on_camera_info)
         self.update()
 
@@ -69,9 +83,21 @@ class ImageInput:
         """The image topic subscribed to; "" while none is chosen."""
         return self._image.topic_name if self._image else ""
 
-    def update(self) -> None:
-        """Subscribes anew when another topic carries the images now. To be called now and then."""
-        choice = self._choose()
+    @property
+    def transport(self) -> str:
+        """What is read: "raw" or "compressed"; "" while none is chosen."""
+        return {RAW: "raw", COMPRESSED: "compressed"}.get(self._kind, "")
+
+    def update(self, quiet: float = 0.0) -> None:
+        """Subscribes anew when another topic carries the images now. To be called now and then.
+
+        Args:
+            quiet: Seconds since the last image.
+        """
+        self.problem = self.why_incompatible()
+        if quiet < PATIENCE:
+            self._patience = PATIENCE
+        choice = self._choose(quiet)
         if choice is None or (self.listening_to, self._kind) == choice:
             return
         if self._image is not None:
@@ -124,7 +150,7 @@ class ImageInput:
                     )
         return ""
 
-    def _choose(self) -> tuple[str, str] | None:
+    def _choose(self, quiet: float) -> tuple[str, str] | None:
         """Returns (topic, type) to read from; None to leave things as they are."""
         if self._transport == "raw":
             return self.topic, RAW
@@ -137,7 +163,12 @@ class ImageInput:
             (self.topic, RAW),
         ]
         if self._image is not None and self._publishers(self.listening_to, self._kind):
-            return None  # Never leave a camera that is there.
+            if quiet < self._patience:
+                return None  # Never leave a camera that is there.
+            # A publisher that was killed stays listed for some 20 s. A camera that merely pauses is looked
+            # for elsewhere too, but ever more rarely.
+            self._patience = 2 * quiet
+            candidates = [c for c in candidates if c != (self.listening_to, self._kind)]
         return next((c for c in candidates if self._publishers(*c)), None)
 
     def _publishers(self, topic: str, kind: str) -> int:
@@ -145,13 +176,15 @@ class ImageInput:
         return sum(info.topic_type == kind for info in infos)
 
     def _advise_remap(self) -> str:
-        found = [name for name, types in self._node.get_topic_names_and_types() if set(types) & set(MESSAGE_TYPES)]
-        # Our own subscriptions list their topics too.
-        found = [name for name in sorted(found) if self._node.count_publishers(name)]
+        topics = dict(self._node.get_topic_names_and_types())
+        found = [name for name, types in topics.items() if set(types) & set(MESSAGE_TYPES)]
+        # What a scene-graph node draws is no camera, and subscriptions list their topics too.
+        drawn = {name.removesuffix("scene_graph") + "overlay" for name in topics if name.endswith("/scene_graph")}
+        found = [name for name in sorted({*found} - drawn) if self._node.count_publishers(name)]
         if not found:
             return "no node publishes images at all; start the camera, or check ROS_DOMAIN_ID"
         bases = dict.fromkeys(name.removesuffix("/compressed") for name in found)
-        return f"images are on {', '.join(found)}; remap with image:={next(iter(bases))}"
+        return f"images are on {', '.join(found)}; remap with {self._relative}:={next(iter(bases))}"
 
     def _subscribe(self, kind: type[Any], topic: str, callback: Callable[[Any], None]) -> Subscription:
         return self._node.create_subscription(
@@ -164,22 +197,21 @@ class ImageInput:
         )
 
     def _on_incompatible_qos(self, _event: Any) -> None:
-        self._node.get_logger().warning(
-            self.why_incompatible() or "a publisher's QoS does not fit ours: see qos_overrides in the README"
-        )
+        self.problem = self.why_incompatible() or "a publisher's QoS does not fit ours: see qos_overrides in the README"
+        self._node.get_logger().warning(self.problem)
 
 
 def _compressed_topic(node: Node, image: str) -> str:
-    name = "image/compressed"
-    remapped = node.resolve_topic_name(name)
-    if remapped != node.resolve_topic_name(name, only_expand=True):
-        return remapped
-    return image if image.endswith("/compressed") else f"{image}/compressed"
+    base = node.resolve_topic_name(image).removesuffix("/compressed")
+    return _remapped(node, f"{image}/compressed") or f"{base}/compressed"
 
 
 def _camera_info_topic(node: Node, image: str) -> str:
-    remapped = node.resolve_topic_name("camera_info")
-    if remapped != node.resolve_topic_name("camera_info", only_expand=True):
-        return remapped
-    folder, _, _ = image.removesuffix("/compressed").rpartition("/")
-    return f"{folder}/camera_info"
+    folder, _, _ = node.resolve_topic_name(image).removesuffix("/compressed").rpartition("/")
+    return _remapped(node, f"{image.removesuffix('image')}camera_info") or f"{folder}/camera_info"
+
+
+def _remapped(node: Node, name: str) -> str:
+    """Returns what the user remapped a relative name to, in full; "" where it is not remapped."""
+    full = node.resolve_topic_name(name)
+    return full if full != node.resolve_topic_name(name, only_expand=True) else ""

@@ -18,14 +18,16 @@ class Frame:
     Attributes:
         message: sensor_msgs/Image or CompressedImage.
         received: When, by time.perf_counter, seconds.
+        camera: Name of the camera that took it.
     """
 
     message: Any
     received: float
+    camera: str = ""
 
 
 class Worker:
-    """Takes the newest frame, works on it, and takes the next newest.
+    """Takes a camera's newest frame, works on it, and takes the newest of the camera whose turn is next.
 
     onnxruntime gives up the interpreter lock, so callbacks go on meanwhile.
     """
@@ -37,7 +39,7 @@ class Worker:
 
         Args:
             process: Works on one frame; must not raise.
-            min_period: Least seconds between the starts of two frames; asked before each.
+            min_period: Least seconds between the starts of two frames, of whichever camera; asked before each.
             name: Of the thread.
         """
         self.mailbox: Mailbox[Frame] = Mailbox()
@@ -47,6 +49,10 @@ class Worker:
         # A daemon: a hanging inference must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+
+    def put(self, frame: Frame) -> bool:
+        """Hands a frame in. Returns whether it replaced an older one of its camera that was still waiting."""
+        return self.mailbox.put(frame, frame.camera)
 
     def stop(self, timeout: float = 10.0) -> bool:
         """Ends the thread after the frame in work. Returns whether it ended in `timeout` seconds."""

@@ -7,15 +7,23 @@ import pytest
 pytest.importorskip("diagnostic_msgs.msg", reason="the ROS messages are not installed")
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from sim2sg_ros.diagnostics import WINDOW, Statistics, make_status
+from sim2sg_ros.diagnostics import EVENTS, WINDOW, Statistics, camera_status, model_status, resident_memory
 
 pytestmark = pytest.mark.ros
 
-FACTS = {"model": "m", "provider": "cpu", "warning": ""}
+OK, WARN, ERROR, STALE = (getattr(DiagnosticStatus, name) for name in ("OK", "WARN", "ERROR", "STALE"))
+MODEL = {"model": "m", "provider": "cpu", "warning": ""}
 
 
-def status(statistics: Statistics, state: str = "active", silence: str = "", **facts: str) -> DiagnosticStatus:
-    return make_status("/eye", state, silence, {**FACTS, **facts}, statistics, dropped=3)
+def camera(statistics: Statistics, state: str = "active", error: str = "", **facts: str) -> DiagnosticStatus:
+    return camera_status("/eye", "left", state, error, {**MODEL, **facts}, statistics)
+
+
+def counted(*events: str) -> Statistics:
+    statistics = Statistics()
+    for event in events:
+        statistics.count(event)
+    return statistics
 
 
 def test_percentiles_are_of_the_latest_samples() -> None:
@@ -38,30 +46,68 @@ def test_rates_are_since_the_last_call() -> None:
 
 
 def test_all_is_well() -> None:
-    statistics = Statistics()
-    statistics.count("received")
-    statistics.count("published")
+    statistics = counted("received", "received", "published", "replaced")
     statistics.record({"total": 5.0})
-    result = status(statistics)
-    assert result.level == DiagnosticStatus.OK
+    result = camera(statistics, input="/left/image")
+    assert (result.level, result.name, result.hardware_id) == (OK, "/eye: left scene graph", "m")
+    assert result.message.endswith("graphs per second")
     values = {item.key: item.value for item in result.values}
-    assert values["replaced by newer images"] == "3"
+    assert values["replaced by newer images"] == "1"
+    assert values["received"] == "2"
     assert values["total p99 ms"] == "5.00"
+    assert values["input"] == "/left/image"
+    assert len(values) == len(result.values), "no key twice"
+    for event in EVENTS:
+        assert float(values[f"{event} per second"]) >= 0
 
 
-def test_levels_tell_what_is_wrong() -> None:
-    failing = Statistics()
-    failing.count("failed")
+def test_the_only_camera_has_no_name() -> None:
+    assert camera_status("/eye", "", "active", "", MODEL, Statistics()).name == "/eye: scene graph"
+
+
+def test_levels_of_a_camera_tell_what_is_wrong() -> None:
+    failing = counted("failed")
     failing.last_error = "step 7"
-    result = status(failing)
-    assert (result.level, result.message) == (DiagnosticStatus.ERROR, "step 7")
+    result = camera(failing)
+    assert (result.level, result.message) == (ERROR, "step 7")
+    assert camera(counted("failed", "published")).level == WARN
 
-    mixed = Statistics()
-    mixed.count("failed")
-    mixed.count("published")
-    assert status(mixed).level == DiagnosticStatus.WARN
+    assert camera(Statistics(), silence="no image for 6 s").level == STALE
+    assert camera(Statistics(), warning="cpu runs").message == "cpu runs"
+    no_frame = camera(counted("received"), **{"target frame problem": "no map"})
+    assert (no_frame.level, no_frame.message) == (WARN, "no map")
 
-    assert status(Statistics(), silence="no image for 6 s").level == DiagnosticStatus.STALE
-    assert status(Statistics(), warning="cpu runs").message == "cpu runs"
-    assert status(failing, state="unconfigured").level == DiagnosticStatus.ERROR
-    assert status(Statistics(), state="inactive").level == DiagnosticStatus.OK
+
+def test_a_qos_that_lets_nothing_through_is_an_error_before_silence_is_noticed() -> None:
+    qos = {"QoS problem": "does not fit"}
+    assert (camera(Statistics(), **qos).level, camera(Statistics(), **qos).message) == (ERROR, "does not fit")
+    assert camera(Statistics(), silence="no image", **qos).level == ERROR
+    # Another publisher's images arrive.
+    assert camera(counted("received", "published"), **qos).level == WARN
+
+
+@pytest.mark.parametrize("state", ["unconfigured", "inactive", "finalized"])
+def test_who_is_not_active_is_well_unless_it_could_not_configure(state: str) -> None:
+    facts = {**MODEL, "silence": "no image", "warning": "cpu runs"}
+    for error in ("", "no such model"):
+        expected = (ERROR, error) if error and state == "unconfigured" else (OK, state)
+        model = model_status("/eye", state, error, facts)
+        eye = camera_status("/eye", "", state, error, facts, counted("failed"))
+        assert (model.level, model.message) == (eye.level, eye.message) == expected
+        assert {item.key: item.value for item in model.values}["last error"] == error
+
+
+def test_the_model_tells_what_runs_it() -> None:
+    result = model_status("/eye", "active", "the old error", MODEL)
+    assert (result.level, result.name, result.message) == (OK, "/eye: model", "m on cpu")
+    fell_back = model_status("/eye", "active", "", {**MODEL, "warning": "cuda was asked for"})
+    assert (fell_back.level, fell_back.message) == (WARN, "cuda was asked for")
+    values = {item.key: item.value for item in result.values}
+    assert float(values["memory MiB"]) > 10
+
+
+def test_memory_grows_with_what_is_held() -> None:
+    before = resident_memory()
+    block = bytearray(b"x" * (50 << 20))
+    assert 40 < resident_memory() - before < 120
+    del block

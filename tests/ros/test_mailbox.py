@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sim2sg_ros.mailbox import Mailbox
 from sim2sg_ros.worker import Frame, Worker
@@ -55,6 +59,52 @@ def test_every_item_is_taken_or_counted_as_dropped() -> None:
     assert not reader.is_alive()
     assert taken == sorted(taken)
     assert len(taken) + 1 + box.dropped == 1000
+
+
+@given(st.lists(st.one_of(st.just("take"), st.sampled_from("abc")), max_size=60))
+def test_slots_are_read_newest_first_and_each_in_its_turn(steps: list[str]) -> None:
+    box: Mailbox[tuple[str, int]] = Mailbox()
+    waiting: dict[str, int] = {}
+    turns: list[str] = []
+    dropped = 0
+    for number, step in enumerate(steps):
+        if step != "take":
+            assert box.put((step, number), step) == (step in waiting)
+            dropped += step in waiting
+            waiting[step] = number
+        elif waiting:
+            slot, newest = box.take(timeout=0) or ("", -1)
+            assert newest == waiting.pop(slot), "the newest of its slot"
+            # Since the slot's last turn each that still waits has had one, or waits for its first.
+            since = turns[len(turns) - turns[::-1].index(slot) :] if slot in turns else []
+            if slot in turns:
+                assert all(other in since for other in waiting)
+            turns.append(slot)
+        else:
+            assert box.take(timeout=0) is None
+        assert box.dropped == dropped
+
+
+def test_a_slow_camera_gets_its_turns_beside_a_fast_one() -> None:
+    served: Counter[str] = Counter()
+
+    def process(frame: Frame) -> None:
+        served[frame.camera] += 1
+        time.sleep(0.02)
+
+    worker = Worker(process, lambda: 0.0)
+    replaced: Counter[str] = Counter()
+    for number in range(100):
+        replaced["fast"] += worker.put(Frame(number, 0.0, "fast"))
+        if number % 10 == 0:
+            replaced["slow"] += worker.put(Frame(number, 0.0, "slow"))
+        time.sleep(0.005)
+    time.sleep(0.1)
+    assert worker.stop()
+    assert replaced["slow"] == 0
+    assert served["slow"] == 10
+    assert served["fast"] + replaced["fast"] == 100
+    assert replaced["fast"] > 20
 
 
 def test_a_slow_worker_gets_the_newest_frame_never_a_queue() -> None:

@@ -8,8 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
+from rclpy.validate_topic_name import validate_topic_name
+
 from sim2sg_core.scene import Camera
 from sim2sg_ros import parameters
 from sim2sg_ros.parameters import Settings
@@ -47,10 +51,23 @@ def test_the_yaml_holds_every_parameter_with_its_default_and_a_comment() -> None
         ("transport", "theora", "auto, raw, compressed"),
         ("relations", "rules", "auto, learned, rule, both"),
         ("threads", -1, "range"),
+        ("track_memory", 61.0, "range is 0 to 60"),
+        ("cameras", ["left", "left"], "'left' twice"),
+        ("cameras", ["left", ""], "''"),
+        ("cameras", ["left/eye"], "letters, digits"),
+        ("cameras", ["2nd"], "starts with"),
+        ("cameras", ["a__b"], "single underscores"),
+        ("cameras", [], "empty"),
     ],
 )
 def test_values_out_of_range_are_refused(name: str, value: object, reason: str) -> None:
     assert reason in parameters.check({name: value})
+
+
+@given(st.text(max_size=8))
+def test_names_of_cameras_are_those_that_ros_takes(name: str) -> None:
+    if name and parameters.check({"cameras": [name]}) == "":
+        assert validate_topic_name(f"~/{name}/scene_graph")
 
 
 def test_unknown_names_are_left_to_others() -> None:

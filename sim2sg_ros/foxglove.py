@@ -1,0 +1,152 @@
+"""Graphs as Foxglove's image annotations: drawn by the viewer over the image, so no pixels are sent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+from std_msgs.msg import Header
+
+from sim2sg_core.report.overlay import (
+    CLASS_COLOURS,
+    DARK,
+    PREDICATE_COLOURS,
+    Colour,
+    assign_colours,
+    worth_showing,
+)
+from sim2sg_core.scene import SceneGraph
+from sim2sg_ros.conversions import object_names
+from sim2sg_ros.overlays import MAX_ARROWS
+
+HEAD_PX = 10.0
+"""Length of an arrow's head, pixels."""
+FONT_PX = 14.0
+"""Height of letters, pixels."""
+
+Points = list[tuple[float, float]]
+
+
+class Shape(NamedTuple):
+    """A line in the image.
+
+    Attributes:
+        points: x, y, pixels from the image's upper left corner.
+        closed: The last point is joined to the first.
+        colour: Red, green, blue; 0 to 255.
+        width: Of the line, pixels.
+    """
+
+    points: Points
+    closed: bool
+    colour: Colour
+    width: float
+
+
+class Text(NamedTuple):
+    """Words in the image.
+
+    Attributes:
+        at: x, y of the lower left corner of the first letter, pixels.
+        text: The words.
+        colour: Of the letters.
+        ground: Colour behind them.
+    """
+
+    at: tuple[float, float]
+    text: str
+    colour: Colour
+    ground: Colour
+
+
+def annotate(
+    graph: SceneGraph, classes: Sequence[str] = (), predicates: Sequence[str] = ()
+) -> tuple[list[Shape], list[Text]]:
+    """Lays out what is drawn: a box and a name for each object, a named arrow for each relation worth it.
+
+    Args:
+        graph: Boxes in pixels of the original image.
+        classes: All class names of the model, so that a class keeps its colour in every image.
+        predicates: All predicate names, likewise.
+    """
+    by_class = assign_colours((o.label for o in graph.objects), classes, CLASS_COLOURS)
+    shown = worth_showing(graph, MAX_ARROWS)
+    by_predicate = assign_colours((r.predicate for r in shown), predicates, PREDICATE_COLOURS)
+    shapes, texts = [], []
+    for name, item in zip(object_names(graph.objects), graph.objects, strict=True):
+        x1, y1, x2, y2 = np.asarray(item.box, float).tolist()
+        colour = by_class[item.label]
+        shapes.append(Shape([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], True, colour, 2.0))
+        at = (x1, max(y1 - 2, FONT_PX))  # Inside the image for boxes that reach its upper edge.
+        texts.append(Text(at, f"{name} {item.score:.2f}", DARK, colour))
+    centres = (graph.boxes()[:, :2] + graph.boxes()[:, 2:]) / 2
+    for relation in shown:
+        start, end = centres[relation.subject], centres[relation.object]
+        colour = by_predicate[relation.predicate]
+        shapes.append(Shape(_arrow(start, end), False, colour, 1.5))
+        x, y = (0.6 * start + 0.4 * end).tolist()
+        texts.append(Text((x, y), relation.predicate.replace("_", " "), colour, DARK))
+    return shapes, texts
+
+
+def image_annotations(
+    msg: ModuleType,
+    graph: SceneGraph,
+    header: Header,
+    classes: Sequence[str] = (),
+    predicates: Sequence[str] = (),
+) -> Any:
+    """Builds an ImageAnnotations.
+
+    Args:
+        msg: The installed `foxglove_msgs.msg`.
+        graph: Boxes in pixels of the original image.
+        header: The image's header: Foxglove matches annotations to images by its stamp.
+        classes: All class names of the model.
+        predicates: All predicate names.
+    """
+
+    def colour(rgb: Colour) -> Any:
+        r, g, b = (channel / 255 for channel in rgb)
+        return msg.Color(r=r, g=g, b=b, a=1.0)
+
+    shapes, texts = annotate(graph, classes, predicates)
+    points = [
+        msg.PointsAnnotation(
+            timestamp=header.stamp,
+            type=msg.PointsAnnotation.LINE_LOOP if shape.closed else msg.PointsAnnotation.LINE_STRIP,
+            points=[msg.Point2(x=x, y=y) for x, y in shape.points],
+            outline_color=colour(shape.colour),
+            thickness=shape.width,
+        )
+        for shape in shapes
+    ]
+    labels = [
+        msg.TextAnnotation(
+            timestamp=header.stamp,
+            position=msg.Point2(x=item.at[0], y=item.at[1]),
+            text=item.text,
+            font_size=FONT_PX,
+            text_color=colour(item.colour),
+            background_color=colour(item.ground),
+        )
+        for item in texts
+    ]
+    result = msg.ImageAnnotations(points=points, texts=labels)
+    if hasattr(result, "timestamp"):  # Of later versions; it overrules those above, even where it is zero.
+        result.timestamp = header.stamp
+    return result
+
+
+def _arrow(start: np.ndarray, end: np.ndarray) -> Points:
+    """Returns an arrow as one line: along the shaft to the tip, then along both sides of the head."""
+    along = end - start
+    length = float(np.linalg.norm(along))
+    if length < 1e-6:
+        return [tuple(start.tolist()), tuple(end.tolist())]
+    back = along / length * min(HEAD_PX, 0.5 * length)
+    side = np.array([-back[1], back[0]]) * 0.45
+    corners = [start, end, end - back + side, end, end - back - side]
+    return [tuple(corner.tolist()) for corner in corners]

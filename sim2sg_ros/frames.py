@@ -1,0 +1,173 @@
+"""Poses in another frame than the camera's, where tf2_ros is installed and knows it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import Pose, PoseWithCovariance, Vector3
+from rclpy.node import Node
+from rclpy.time import Time
+from sim2sg.msg import SceneGraph as GraphMessage
+from std_msgs.msg import Header
+
+PATIENCE = 0.1
+"""Seconds to wait for a transform that is a little later than its image."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Where one frame, the source, stands in another.
+
+    Attributes:
+        frame: Name of the other, the target.
+        known: Whether the transform is; False makes `place` take the poses away.
+        translation: (3,) origin of the source in the target, metres.
+        rotation: (4,) unit quaternion x, y, z, w that turns source axes into target axes.
+    """
+
+    frame: str
+    known: bool = False
+    translation: np.ndarray | tuple[float, ...] = (0.0, 0.0, 0.0)
+    rotation: np.ndarray | tuple[float, ...] = (0.0, 0.0, 0.0, 1.0)
+
+
+class Frames:
+    """Looks up where the camera stood in the target frame when it took an image.
+
+    Attributes:
+        problem: Why poses stay in the camera's frame although another is wanted; "" when they do not.
+    """
+
+    def __init__(self, node: Node, target: str) -> None:
+        """Subscribes to /tf and /tf_static where a target is given.
+
+        Args:
+            node: The node.
+            target: Name of the frame; "" for the camera's own.
+        """
+        self.problem = ""
+        self._target = target
+        self._buffer: Any = None
+        self._patience = PATIENCE
+        if not target:
+            return
+        try:
+            import tf2_ros
+        except ImportError as error:
+            self.problem = (
+                f"target_frame {target} is not used, poses stay in the camera's optical frame: tf2_ros is not"
+                f" here ({error}); install ros-$ROS_DISTRO-tf2-ros-py"
+            )
+            node.get_logger().error(self.problem)
+            return
+        self._buffer = tf2_ros.Buffer()
+        self._listener = tf2_ros.TransformListener(self._buffer, node)
+
+    def find(self, header: Header) -> tuple[Placement | None, str]:
+        """Looks up the transform at the time of an image.
+
+        Runs in the inference thread while the executor fills the buffer, which tf2 allows.
+
+        Args:
+            header: The image's.
+
+        Returns:
+            The placement, None where poses stay as they are; and, where it is not known, why not.
+        """
+        if self._buffer is None:
+            return None, ""
+        # By the clock of this machine: simulated time may stand still.
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                found = self._buffer.lookup_transform(self._target, header.frame_id, Time.from_msg(header.stamp))
+            except Exception as error:  # tf2's exceptions come from several modules, by distribution.
+                if time.monotonic() < deadline:
+                    time.sleep(0.005)
+                    continue
+                self._patience = 0.0  # Not again for every image.
+                reason = " ".join(str(error).split())
+                return Placement(self._target), f"no transform from {header.frame_id} to {self._target}: {reason}"
+            self._patience = PATIENCE
+            t, q = found.transform.translation, found.transform.rotation
+            return Placement(self._target, True, (t.x, t.y, t.z), (q.x, q.y, q.z, q.w)), ""
+
+    def reset(self) -> None:
+        """Forgets what is known of the past, for a clock that jumped back; static transforms stay."""
+        if self._buffer is not None:
+            self._buffer.clear()
+
+    def close(self) -> None:
+        """Unsubscribes."""
+        if self._buffer is not None:
+            self._listener.unregister()
+            self._buffer = None
+
+
+def place(message: GraphMessage, placement: Placement | None) -> None:
+    """Turns a message's poses into the target frame, in place; None leaves them.
+
+    The header is replaced, not changed: the image's own may share it. Where the transform is not known
+    objects lose their pose.
+    """
+    if placement is None:
+        return
+    message.header = Header(stamp=message.header.stamp, frame_id=placement.frame)
+    items = [item for item in message.objects if item.has_pose]
+    if not placement.known:
+        for item in items:
+            item.has_pose, item.pose, item.size = False, PoseWithCovariance(), Vector3()
+        return
+    poses: list[Pose] = [item.pose.pose for item in items]
+    positions, orientations, covariances = transform_poses(
+        np.array([[p.position.x, p.position.y, p.position.z] for p in poses]).reshape(-1, 3),
+        np.array([[p.orientation.x, p.orientation.y, p.orientation.z, p.orientation.w] for p in poses]).reshape(-1, 4),
+        np.array([item.pose.covariance for item in items]).reshape(-1, 6, 6),
+        np.array(placement.translation),
+        np.array(placement.rotation),
+    )
+    for item, pose, position, turn, covariance in zip(
+        items, poses, positions.tolist(), orientations.tolist(), covariances, strict=True
+    ):
+        pose.position.x, pose.position.y, pose.position.z = position
+        pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w = turn
+        item.pose.covariance = covariance.ravel()
+
+
+def transform_poses(
+    positions: np.ndarray,
+    orientations: np.ndarray,
+    covariances: np.ndarray,
+    translation: np.ndarray,
+    rotation: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Expresses poses of a source frame in a target frame.
+
+    Args:
+        positions: (N, 3) metres.
+        orientations: (N, 4) unit quaternions x, y, z, w that turn object axes into source axes.
+        covariances: (N, 6, 6) of x, y, z and of rotations about the axes of the source frame.
+        translation: (3,) origin of the source in the target, metres.
+        rotation: (4,) unit quaternion that turns source axes into target axes.
+
+    Returns:
+        The same three in the target frame. Covariances of a rotated vector: R C R^T, here for both halves.
+    """
+    matrix = rotation_matrix(rotation)
+    both = np.zeros((6, 6))
+    both[:3, :3] = both[3:, 3:] = matrix
+    v, w = rotation[:3], rotation[3]
+    u, s = orientations[:, :3], orientations[:, 3:]
+    # The Hamilton product rotation * orientation.
+    turned = np.hstack([w * u + s * v + np.cross(v, u), w * s - u @ v[:, None]])
+    return positions @ matrix.T + translation, turned, both @ covariances @ both.T
+
+
+def rotation_matrix(quaternion: np.ndarray) -> np.ndarray:
+    """Returns the (3, 3) rotation of a unit quaternion (x, y, z, w), by the Euler-Rodrigues formula."""
+    x, y, z = quaternion[:3]
+    skew = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.eye(3) + 2 * quaternion[3] * skew + 2 * skew @ skew

@@ -1,0 +1,160 @@
+"""The Python example: what it prints of a graph, and as a process beside a real node."""
+
+from __future__ import annotations
+
+import importlib.util
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+pytest.importorskip("sim2sg.msg", reason="the messages are not built")
+from geometry_msgs.msg import Point
+from sensor_msgs.msg import CameraInfo, Image
+from sim2sg.msg import SceneGraph, SceneObject, SceneRelation
+
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "python_subscriber" / "subscriber.py"
+TOPIC = "/cam/image"
+
+
+@pytest.fixture(scope="module")
+def example() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("sim2sg_example_subscriber", EXAMPLE)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def graph() -> SceneGraph:
+    message = SceneGraph(sequence=7)
+    message.header.frame_id = "left_optical"
+    message.objects = [
+        SceneObject(id="3", class_name="cube", score=0.9, has_pose=True, x1=1.0, y1=2.0, x2=3.0, y2=4.0),
+        SceneObject(id="5", class_name="sphere", score=0.8, x1=10.0, y1=20.0, x2=30.0, y2=40.0),
+    ]
+    message.objects[0].pose.pose.position = Point(x=0.5, y=-0.25, z=2.0)
+    message.relations = [
+        SceneRelation(subject=0, predicate="left_of", object=1, score=0.7),
+        SceneRelation(subject=1, predicate="on", object=0, score=0.6),
+    ]
+    return message
+
+
+def test_it_tells_objects_ids_and_inverses(example: ModuleType) -> None:
+    assert example.describe(graph(), {"left_of": "right_of", "on": ""}, {"3", "4"}) == [
+        "graph 7: 2 objects, 2 relations",
+        "  cube#3 0.90 at (0.50, -0.25, 2.00) m in left_optical",
+        "  sphere#5 0.80 in the box (10, 20, 30, 40) new",
+        "  #4 gone",
+        "  cube#3 left_of sphere#5 0.70, so sphere#5 right_of cube#3",
+        "  sphere#5 on cube#3 0.60",
+    ]
+
+
+def test_without_tracking_it_names_objects_by_index(example: ModuleType) -> None:
+    message = graph()
+    for item in message.objects:
+        item.id = ""
+    lines = example.describe(message, {}, set())
+    assert lines[-2:] == ["  cube_0 left_of sphere_1 0.70", "  sphere_1 on cube_0 0.60"]
+    assert "new" not in "".join(lines)
+
+
+def test_nothing_found_is_one_line(example: ModuleType) -> None:
+    assert example.describe(SceneGraph(sequence=1), {}, ()) == ["graph 1: 0 objects, 0 relations"]
+
+
+@pytest.fixture(scope="module", params=["", "front"])
+def live(
+    request: pytest.FixtureRequest, start: Callable[..., Any], models: tuple[Path, Path]
+) -> Iterator[tuple[str, str]]:
+    """A node, with one camera or with named ones; its name and its camera's."""
+    camera = str(request.param)
+    name = f"seer_{camera}".rstrip("_")
+    words = ["node", "--model", models[0], "--name", name, "--object-threshold", 0, "--threads", 1]
+    prefix = f"{camera}/" if camera else ""
+    words += ["--ros-args", "-r", f"{prefix}image:={TOPIC}", "-p", "relation_threshold:=0.0"]
+    if camera:
+        words += ["-p", f"cameras:=[{camera}, rear]"]
+    process = start(*words)
+    yield name, camera
+    process.stop()
+
+
+def test_it_prints_what_a_node_sees(live: tuple[str, str], peer: Any, example: ModuleType, tmp_path: Path) -> None:
+    name, camera = live
+    topic = f"/{name}/{camera}/scene_graph" if camera else f"/{name}/scene_graph"
+    graphs: list[SceneGraph] = peer.listen(SceneGraph, topic)
+    images, infos = peer.publisher(Image, TOPIC), peer.publisher(CameraInfo, "/cam/camera_info")
+    output = tmp_path / "output.txt"
+    command = [sys.executable, str(EXAMPLE), "--ros-args", "-p", f"node:=/{name}"]
+    if camera:
+        command += ["-p", f"camera:={camera}"]
+    with output.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        peer.spin_until(lambda: images.get_subscription_count() and infos.get_subscription_count(), 40)
+        peer.spin_until(lambda: peer.node.count_subscribers(topic) == 2, 40)
+        shot = 0
+
+        def both_have_some() -> bool:
+            """Shoots on, since the first messages after discovery may be lost."""
+            nonlocal shot
+            shot += 1
+            infos.publish(CameraInfo(width=96, height=64, k=[80.0, 0, 48, 0, 80, 32, 0, 0, 1]))
+            images.publish(picture(shot))
+            peer.spin_for(0.2)
+            text = output.read_text()
+            return len(graphs) > 2 and "model model-a" in text and text.count("\ngraph ") > 2 and " at (" in text
+
+        peer.spin_until(both_have_some, 40)
+        peer.spin_for(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(15) == 0
+    finally:
+        process.kill()
+        process.wait()
+        for publisher in (images, infos):
+            peer.node.destroy_publisher(publisher)
+    check(output.read_text(), graphs, example)
+
+
+def picture(number: int) -> Image:
+    """The same picture over and over, so that objects keep their ids."""
+    values = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    message = Image(height=64, width=96, encoding="rgb8", step=288, data=values.tobytes())
+    message.header.frame_id = "front_optical"
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(number * 100_000_000, 1_000_000_000)
+    return message
+
+
+def check(text: str, graphs: list[SceneGraph], example: ModuleType) -> None:
+    """Compares what was printed with the same graphs as this process received them."""
+    assert "Traceback" not in text
+    assert "model model-a knows cube, sphere, cylinder" in text
+    printed = {}
+    for block in text.split("\ngraph ")[1:]:
+        sequence, rest = block.split(":", 1)
+        printed[int(sequence)] = [f"graph {sequence}:{rest.splitlines()[0]}", *rest.splitlines()[1:]]
+    common = [g for g in graphs if g.sequence in printed and g.sequence - 1 in printed]
+    assert common, "no graph was received by both"
+    before = {g.sequence: {item.id for item in g.objects} for g in graphs}
+    latest = [g for g in common if g.sequence - 1 in before][-1]
+    inverses = {"left_of": "right_of", "in_front_of": "behind"}
+    expected = example.describe(latest, inverses, before[latest.sequence - 1])
+    assert [line for line in printed[latest.sequence] if line.startswith((" ", "graph"))] == expected
+    assert latest.objects
+    assert all(item.id and item.has_pose for item in latest.objects)
+    assert "new" not in "".join(expected), "the same picture has the same objects"
+    assert any(", so " in line for line in expected)

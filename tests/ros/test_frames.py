@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import math
+import sys
+import time
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+pytest.importorskip("sim2sg.msg", reason="the messages are not built")
+from geometry_msgs.msg import TransformStamped
+from sim2sg.msg import SceneGraph, SceneObject
+from std_msgs.msg import Header
+
+from sim2sg_ros.frames import PATIENCE, Frames, Placement, place, rotation_matrix, transform_poses
+
+pytestmark = pytest.mark.ros
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def quaternion(rng: np.random.Generator) -> np.ndarray:
+    q = rng.normal(size=4)
+    return q / np.linalg.norm(q)
+
+
+def poses(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    half = rng.normal(size=(count, 6, 6))
+    turns = np.array([quaternion(rng) for _ in range(count)]).reshape(-1, 4)
+    return rng.normal(size=(count, 3)) * 10, turns, half @ half.transpose(0, 2, 1)
+
+
+def matrix(translation: np.ndarray, q: np.ndarray) -> np.ndarray:
+    result = np.eye(4)
+    result[:3, :3], result[:3, 3] = rotation_matrix(q), translation
+    return result
+
+
+@given(st.floats(-math.pi, math.pi))
+def test_a_turn_about_z_is_the_matrix_known_for_it(angle: float) -> None:
+    c, s = math.cos(angle), math.sin(angle)
+    result = rotation_matrix(np.array([0, 0, math.sin(angle / 2), math.cos(angle / 2)]))
+    np.testing.assert_allclose(result, [[c, -s, 0], [s, c, 0], [0, 0, 1]], atol=1e-12)
+
+
+@given(seeds, st.integers(0, 5))
+def test_poses_are_multiplied_like_homogeneous_matrices(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    before = poses(rng, count)
+    translation, rotation = rng.normal(size=3), quaternion(rng)
+    positions, turns, covariances = transform_poses(*before, translation, rotation)
+    for i in range(count):
+        expected = matrix(translation, rotation) @ matrix(before[0][i], before[1][i])
+        np.testing.assert_allclose(matrix(positions[i], turns[i]), expected, atol=1e-9)
+    # How far out a pose is, in standard deviations, does not depend on the frame.
+    step = rng.normal(size=6)
+    turned = np.concatenate([rotation_matrix(rotation) @ step[:3], rotation_matrix(rotation) @ step[3:]])
+    for i in range(count):
+        distance = step @ np.linalg.solve(before[2][i], step)
+        assert turned @ np.linalg.solve(covariances[i], turned) == pytest.approx(distance, rel=1e-4)
+
+
+@given(seeds)
+def test_there_and_back_is_where_it_was(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    before = poses(rng, 3)
+    translation, rotation = rng.normal(size=3), quaternion(rng)
+    inverse = rotation * [-1, -1, -1, 1]
+    after = transform_poses(*before, translation, rotation)
+    back = transform_poses(*after, -rotation_matrix(inverse) @ translation, inverse)
+    np.testing.assert_allclose(back[0], before[0], atol=1e-9)
+    np.testing.assert_allclose(back[1], before[1], atol=1e-9)
+    np.testing.assert_allclose(back[2], before[2], atol=1e-8)
+
+
+def message() -> SceneGraph:
+    known, unknown = SceneObject(class_name="cup", has_pose=True), SceneObject(class_name="book")
+    known.pose.pose.position.z = 2.0
+    known.pose.covariance[14] = 0.25  # Of depth, along z.
+    known.size.x = 0.1
+    return SceneGraph(header=Header(frame_id="eye_optical"), objects=[known, unknown])
+
+
+def test_a_message_is_placed_and_the_images_header_is_left_alone() -> None:
+    graph = message()
+    header = graph.header
+    # What every driver publishes: the optical frame in the camera's own, x forward, z up.
+    optical = Placement("map", True, (10.0, 0.0, 1.5), (-0.5, 0.5, -0.5, 0.5))
+    place(graph, optical)
+    assert (header.frame_id, graph.header.frame_id) == ("eye_optical", "map")
+    cup, book = graph.objects
+    point, turn = cup.pose.pose.position, cup.pose.pose.orientation
+    np.testing.assert_allclose([point.x, point.y, point.z], [12.0, 0.0, 1.5], atol=1e-12)
+    np.testing.assert_allclose([turn.x, turn.y, turn.z, turn.w], [-0.5, 0.5, -0.5, 0.5])
+    np.testing.assert_allclose(np.diag(cup.pose.covariance.reshape(6, 6)), [0.25, 0, 0, 0, 0, 0], atol=1e-12)
+    assert cup.has_pose and cup.size.x == 0.1
+    assert not book.has_pose and book == SceneObject(class_name="book")
+
+
+def test_without_the_transform_there_is_no_pose() -> None:
+    graph = message()
+    place(graph, Placement("map"))
+    assert graph.header.frame_id == "map"
+    assert graph.objects[0] == SceneObject(class_name="cup")
+
+
+def test_none_leaves_the_message_as_it_is() -> None:
+    graph = message()
+    place(graph, None)
+    assert graph == message()
+
+
+def test_transforms_come_from_tf2(ros: None) -> None:
+    pytest.importorskip("tf2_ros", reason="tf2_ros is not installed (it is no wheel; a ROS installation has it)")
+    import rclpy
+
+    node = rclpy.create_node("frames")
+    frames = Frames(node, "map")
+    header = Header(frame_id="eye_optical")
+    header.stamp.sec = 100
+    placement, reason = frames.find(header)
+    assert placement is not None and not placement.known
+    assert "from eye_optical to map" in reason
+    transform = TransformStamped(header=Header(frame_id="map", stamp=header.stamp), child_frame_id="eye_optical")
+    transform.transform.translation.x = 3.0
+    frames._buffer.set_transform(transform, "test")
+    placement, reason = frames.find(header)
+    assert placement is not None and placement.known and not reason
+    assert placement.translation == (3.0, 0.0, 0.0)
+    frames.close()
+    node.destroy_node()
+
+
+class StandInBuffer:
+    """In place of tf2_ros.Buffer, which is no wheel: knows one transform from `known_from` on."""
+
+    def __init__(self) -> None:
+        self.known_from = math.inf
+        self.lookups = 0
+        self.cleared = False
+
+    def lookup_transform(self, target: str, source: str, stamp: Any) -> TransformStamped:
+        self.lookups += 1
+        if time.monotonic() < self.known_from:
+            raise LookupError(f'"{target}" passed to lookupTransform\ndoes not exist')
+        result = TransformStamped(child_frame_id=source)
+        result.header.frame_id, result.header.stamp = target, stamp.to_msg()
+        result.transform.translation.x = 3.0
+        return result
+
+    def clear(self) -> None:
+        self.cleared = True
+
+
+class StandInListener:
+    def __init__(self, buffer: StandInBuffer, node: object) -> None:
+        self.gone = False
+
+    def unregister(self) -> None:
+        self.gone = True
+
+
+@pytest.fixture
+def frames(monkeypatch: pytest.MonkeyPatch) -> Frames:
+    module = ModuleType("tf2_ros")
+    module.Buffer, module.TransformListener = StandInBuffer, StandInListener  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tf2_ros", module)
+    return Frames(None, "map")  # type: ignore[arg-type]  # The node goes to the listener only.
+
+
+def test_a_late_transform_is_waited_for_and_a_missing_one_but_once(frames: Frames) -> None:
+    header = Header(frame_id="eye_optical")
+    started = time.monotonic()
+    frames._buffer.known_from = started + 0.05
+    placement, reason = frames.find(header)
+    assert 0.05 <= time.monotonic() - started < PATIENCE
+    assert (placement.frame, placement.known, placement.translation, reason) == ("map", True, (3.0, 0.0, 0.0), "")
+
+    frames._buffer.known_from = math.inf
+    for least, lookups in ((PATIENCE, None), (0.0, 1), (0.0, 1)):
+        frames._buffer.lookups, started = 0, time.monotonic()
+        placement, reason = frames.find(header)
+        assert not placement.known
+        assert reason == 'no transform from eye_optical to map: "map" passed to lookupTransform does not exist'
+        assert time.monotonic() - started >= least
+        assert lookups in (None, frames._buffer.lookups)
+
+    frames._buffer.known_from = -math.inf
+    assert frames.find(header)[0].known
+    frames._buffer.known_from = time.monotonic() + 0.05
+    assert frames.find(header)[0].known, "once it is known it is waited for again"
+
+
+def test_the_past_can_be_forgotten_and_the_topics_left(frames: Frames) -> None:
+    buffer, listener = frames._buffer, frames._listener
+    frames.reset()
+    assert buffer.cleared
+    frames.close()
+    assert listener.gone
+    assert frames.find(Header(frame_id="eye_optical")) == (None, "")
+
+
+def test_no_target_asks_nobody() -> None:
+    frames = Frames(None, "")  # type: ignore[arg-type]
+    assert (frames.find(Header()), frames.problem) == ((None, ""), "")
+    frames.reset()
+    frames.close()

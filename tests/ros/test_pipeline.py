@@ -1,0 +1,185 @@
+"""What the inference thread does with an image, without the thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+pytest.importorskip("sim2sg.msg", reason="the messages are not built")
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, Image
+from sim2sg.srv import GetSceneGraph
+from std_msgs.msg import Header
+
+from sim2sg_ros.camera import CameraStream
+from sim2sg_ros.frames import Placement
+from sim2sg_ros.node import SceneGraphNode
+from sim2sg_ros.worker import Frame
+
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
+
+
+@pytest.fixture
+def node(ros: None, models: tuple[Path, Path]) -> Iterator[SceneGraphNode]:
+    values = {"model": str(models[0]), "autostart": False, "object_threshold": 0.0, "threads": 1, "provider": "cpu"}
+    node = SceneGraphNode(
+        parameter_overrides=[Parameter(name, value=value) for name, value in values.items()], namespace="inside"
+    )
+    node.trigger_configure()
+    node.trigger_activate()
+    yield node
+    node.destroy_node()
+
+
+def camera_of(node: SceneGraphNode) -> CameraStream:
+    return node._cameras[""]
+
+
+def look(node: SceneGraphNode, seconds: float, **fields: Any) -> list[str]:
+    """Has an image of that stamp looked at, always of the same scene, and returns the ids of its objects."""
+    pixels = np.random.default_rng(3).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    message = Image(height=64, width=96, encoding="rgb8", step=3 * 96, data=pixels.tobytes(), **fields)
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(round(seconds * 1e9), 10**9)
+    node._pipeline.process(Frame(message, time.perf_counter()))
+    latest = camera_of(node).latest
+    assert latest is not None
+    assert latest.header == message.header
+    assert latest.message.header.stamp == message.header.stamp
+    return [item.id for item in latest.message.objects]
+
+
+def put(node: SceneGraphNode, name: str, value: Any) -> None:
+    [result] = node.set_parameters([Parameter(name, value=value)])
+    assert result.successful, result.reason
+
+
+def test_objects_keep_their_ids_while_the_scene_stands_still(node: SceneGraphNode) -> None:
+    first = look(node, 100.0)
+    assert first and all(first)
+    assert len(set(first)) == len(first)
+    assert look(node, 100.03) == look(node, 100.06) == first
+
+
+def test_images_out_of_order_keep_the_ids_and_their_own_stamps(node: SceneGraphNode) -> None:
+    first = look(node, 100.0)
+    for seconds in (100.1, 100.05, 100.2, 100.15, 100.15, 100.3):
+        assert look(node, seconds) == first
+        latest = camera_of(node).latest
+        assert latest is not None and latest.graph.stamp == round(seconds * 1e9)
+
+
+def test_when_time_jumps_back_graphs_go_on_and_ids_begin_anew(node: SceneGraphNode) -> None:
+    first = look(node, 100.0)
+    look(node, 100.1)
+    after = look(node, 50.0)
+    assert after and not set(after) & set(first)
+    assert look(node, 50.1) == after
+    assert camera_of(node).statistics.counted("published") == camera_of(node).sequence == 4
+
+
+def test_without_tracking_ids_are_empty(node: SceneGraphNode) -> None:
+    before = look(node, 100.0)
+    put(node, "tracking", False)
+    assert not any(look(node, 100.1))
+    put(node, "tracking", True)
+    assert not set(look(node, 100.2)) & set(before)
+
+
+def test_activating_begins_anew(node: SceneGraphNode) -> None:
+    look(node, 100.0)
+    node.trigger_deactivate()
+    node.trigger_activate()
+    assert camera_of(node).latest is None
+    look(node, 20.0)
+    assert camera_of(node).sequence == 1
+
+
+class Broken:
+    """Outputs that somebody listens to and that cannot be made."""
+
+    def wanted(self) -> bool:
+        return True
+
+    def publish(self, *args: object, **fields: object) -> None:
+        raise RuntimeError("no\npaint")
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_failing_output_takes_nothing_from_the_graph(node: SceneGraphNode) -> None:
+    camera = camera_of(node)
+    camera.outputs.close()
+    camera.outputs = Broken()  # type: ignore[assignment]
+    assert look(node, 100.0)
+    assert look(node, 100.1)
+    assert camera.statistics.counted("published") == 2
+    assert camera.statistics.counted("failed") == 0
+    assert camera.statistics.last_error == "RuntimeError: no paint"
+
+
+def test_nobody_listens_so_nothing_is_drawn(node: SceneGraphNode) -> None:
+    look(node, 100.0)
+    assert not camera_of(node).outputs.made
+    assert "outputs" not in camera_of(node).statistics.percentiles()
+
+
+def test_where_somebody_listens_the_overlay_is_published(node: SceneGraphNode, peer: Any) -> None:
+    pictures = peer.listen(Image, "/inside/sim2sg/overlay")
+    peer.spin_until(camera_of(node).outputs.wanted)
+    for number in range(50):  # The first may be lost: one side knows of the other before that knows of it.
+        look(node, 100.0 + number)
+        peer.spin_for(0.1)
+        if pictures:
+            break
+    assert pictures[-1].header.stamp.sec == 100 + number
+    assert (pictures[-1].width, pictures[-1].height) == (96, 64)
+    assert camera_of(node).outputs.made == {"overlay": number + 1}
+    assert "outputs" in camera_of(node).statistics.percentiles()
+
+
+class Fixed:
+    """In place of Frames where tf2_ros is no wheel: the camera stands still in the map, or nobody knows where."""
+
+    def __init__(self, known: bool) -> None:
+        self.placement = Placement("map", known, (10.0, 0.0, 1.5), (-0.5, 0.5, -0.5, 0.5))
+        self.problem = ""
+        self.resets = 0
+
+    def find(self, header: object) -> tuple[Placement, str]:
+        return self.placement, "" if self.placement.known else "no transform from left to map: unheard of"
+
+    def reset(self) -> None:
+        self.resets += 1
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_poses_in_a_target_frame(node: SceneGraphNode, known: bool) -> None:
+    camera = camera_of(node)
+    camera.info = CameraInfo(width=96, height=64, k=[80.0, 0, 48, 0, 80, 32, 0, 0, 1])
+    assert look(node, 99.0)
+    before = camera.latest
+    node._pipeline.frames = fixed = Fixed(known)  # type: ignore[assignment]
+    look(node, 100.0, header=Header(frame_id="left"))
+    assert before is not None and camera.latest is not None
+    graph = camera.latest.message
+    assert (graph.header.frame_id, camera.latest.header.frame_id) == ("map", "left")
+    assert bool(camera.frame_problem) != known
+    for old, new in zip(before.message.objects, graph.objects, strict=True):
+        assert old.has_pose and new.has_pose == known
+        if known:
+            o, n = old.pose.pose.position, new.pose.pose.position
+            assert [n.x, n.y, n.z] == pytest.approx([10 + o.z, -o.x, 1.5 - o.y], abs=1e-9)
+    answer = node._on_get_scene_graph(camera, GetSceneGraph.Request(), GetSceneGraph.Response())
+    assert answer.success and answer.graph == graph
+    look(node, 10.0, header=Header(frame_id="left"))
+    assert fixed.resets == 1

@@ -1,0 +1,182 @@
+"""The tables: what they say of a running node, and whether the README's are current."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+pytest.importorskip("sim2sg.msg", reason="the messages are not built")
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_ros import reference
+from sim2sg_ros.outputs import find_optional
+from sim2sg_ros.parameters import TABLE
+
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
+
+README = Path(__file__).parents[2] / "README.md"
+# What ROS adds to every lifecycle node.
+EVERY_NODES_TOPICS = {"/parameter_events", "/rosout", "/clock"}
+EVERY_NODES_SERVICES = ("rcl_interfaces/", "lifecycle_msgs/", "type_description_interfaces/")
+
+
+def resolved(name: str, node: str) -> str:
+    return name.replace("~", f"/{node}", 1) if name.startswith("~") else f"/{name.lstrip('/')}"
+
+
+def expected_outputs(node: str, cameras: tuple[str, ...]) -> dict[str, str]:
+    """Full name to type of what the tables promise."""
+    topics = [t for t in reference.TOPICS if t.output and (not t.needs or t.needs in find_optional())]
+    return {resolved(name, node): topic.type for topic in topics for name in names(topic, cameras)}
+
+
+def names(item: reference.Topic | reference.Service, cameras: tuple[str, ...]) -> list[str]:
+    if not item.per_camera or not cameras:
+        return [item.name]
+    return [reference.for_camera(item.name, camera) for camera in cameras]
+
+
+def published(peer: Any, node: str) -> dict[str, str]:
+    found = peer.node.get_publisher_names_and_types_by_node(node, "/")
+    own = {name: types[0] for name, types in found if name not in EVERY_NODES_TOPICS}
+    own.pop(f"/{node}/transition_event")
+    return own
+
+
+def subscribed(peer: Any, node: str) -> dict[str, str]:
+    found = peer.node.get_subscriber_names_and_types_by_node(node, "/")
+    return {name: types[0] for name, types in found if name not in EVERY_NODES_TOPICS}
+
+
+def services(peer: Any, node: str) -> dict[str, str]:
+    found = peer.node.get_service_names_and_types_by_node(node, "/")
+    return {name: types[0] for name, types in found if not types[0].startswith(EVERY_NODES_SERVICES)}
+
+
+@pytest.mark.parametrize(
+    ("node", "cameras", "transport", "inputs"),
+    [
+        ("one", (), "compressed", ("image/compressed", "camera_info")),
+        ("two", ("left", "right"), "raw", ("image", "camera_info")),
+    ],
+)
+def test_a_running_node_has_what_the_tables_say(
+    start: Callable[..., Any],
+    models: tuple[Path, Path],
+    peer: Any,
+    node: str,
+    cameras: tuple[str, ...],
+    transport: str,
+    inputs: tuple[str, ...],
+) -> None:
+    words = ["node", "--model", models[0], "--name", node, "--transport", transport, "--threads", 1]
+    if cameras:
+        words += ["--ros-args", "-p", f"cameras:=[{', '.join(cameras)}]"]
+    process = start(*words)
+    tables = {t.name: t for t in reference.TOPICS if not t.output}
+    wanted = {resolved(name, node): tables[i].type for i in inputs for name in names(tables[i], cameras)}
+    peer.spin_until(lambda: (f"{node}", "/") in peer.node.get_node_names_and_namespaces(), 30)
+    peer.spin_until(lambda: len(subscribed(peer, node)) >= len(wanted), 30)  # It is active now.
+    assert subscribed(peer, node) == wanted
+    assert published(peer, node) == expected_outputs(node, cameras)
+    assert services(peer, node) == {
+        resolved(name, node): service.type for service in reference.SERVICES for name in names(service, cameras)
+    }
+    check_qos(peer, node, cameras)
+    process.stop()
+
+
+def check_qos(peer: Any, node: str, cameras: tuple[str, ...]) -> None:
+    """Compares reliability and durability, which publishers tell; the depth they keep to themselves."""
+    for topic in reference.TOPICS:
+        for name in names(topic, cameras):
+            find = peer.node.get_publishers_info_by_topic if topic.output else peer.node.get_subscriptions_info_by_topic
+            endpoints = [e for e in find(resolved(name, node)) if e.node_name == node]
+            for endpoint in endpoints:
+                offered = endpoint.qos_profile
+                assert topic.qos.startswith(offered.reliability.name.lower().replace("_", " ")), name
+                assert ("transient local" in topic.qos) == (offered.durability.name == "TRANSIENT_LOCAL"), name
+            assert endpoints or not topic.output or topic.needs, name
+
+
+def test_the_tables_types_exist() -> None:
+    for item in (*reference.TOPICS, *reference.SERVICES):
+        package, kind, name = item.type.split("/")
+        if getattr(item, "needs", "") and item.needs not in find_optional():  # type: ignore[union-attr]
+            continue
+        assert hasattr(importlib.import_module(f"{package}.{kind}"), name)
+
+
+def test_every_parameter_has_its_row() -> None:
+    text = reference.parameters_table()
+    rows = [line.split(" | ")[0].strip("| `") for line in text.splitlines()[2:]]
+    assert rows == list(TABLE)
+    widths = {line.replace("\\|", "").count("|") for line in text.splitlines()}
+    assert widths == {6}, "a cell breaks the table"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(True, "true"), ("", '""'), (float("nan"), ".nan"), (0.5, "0.5"), ([""], '[""]'), (4, "4")]
+)
+def test_defaults_stand_as_in_yaml(value: object, text: str) -> None:
+    assert reference.value_text(value) == text
+    read = yaml.safe_load(text)
+    assert read == value or (math.isnan(read) and math.isnan(value))  # type: ignore[arg-type]
+
+
+def test_names_of_topics_survive_markdown() -> None:
+    text = reference.parameters_table()
+    assert "`~/<name>/scene_graph`" in text
+    outside = re.sub(r"`[^`]*`", "", text)
+    assert not set("<>~") & set(outside)
+
+
+def test_every_executable_is_there() -> None:
+    for item in reference.NODES:
+        assert (README.parent / "scripts" / item.name).is_file()
+
+
+def test_the_readme_is_current() -> None:
+    text = README.read_text()
+    assert reference.rewritten(text) == text, "run: python -m sim2sg_ros.reference README.md"
+    assert {f"<!-- table: {name} -->" for name in reference.TABLES} <= set(text.splitlines())
+
+
+def test_a_document_is_rewritten_in_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "doc.md"
+    file.write_text("before\n<!-- table: services -->\nold\n<!-- end -->\nafter\n")
+    assert reference.main([str(file), "--check"]) == 1
+    assert "python -m sim2sg_ros.reference" in capsys.readouterr().err
+    assert "old" in file.read_text()
+    assert reference.main([str(file)]) == 0
+    text = file.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("<!-- end -->\nafter\n")
+    assert "`~/load_model`" in text
+    assert "\nold\n" not in text
+    assert reference.main([str(file), "--check"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("nothing", "0 tables begin"),
+        ("<!-- table: topic -->\n<!-- end -->", "'topic' is unknown"),
+        ("<!-- table: topics -->\n<!-- table: services -->\n<!-- end -->", "2 tables begin and 1 end"),
+    ],
+)
+def test_mistakes_in_the_marks_are_told(text: str, reason: str) -> None:
+    with pytest.raises(Sim2SGError, match=reason):
+        reference.rewritten(text)
+
+
+def test_no_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert reference.main([str(tmp_path / "none.md")]) == 2
+    assert "none.md" in capsys.readouterr().err
