@@ -1,4 +1,4 @@
-"""Starts the scene-graph node.
+"""Starts the scene-graph node on one camera; cameras.launch.py starts it on several.
 
 ros2 launch sim2sg sim2sg.launch.py model:=/path/to/model.onnx image:=/camera/image_raw
 """
@@ -21,6 +21,7 @@ ARGUMENTS = {
     "namespace": ("", "Namespace of the node"),
     "name": ("sim2sg", "Name of the node; graphs are on <namespace>/<name>/scene_graph"),
     "autostart": ("", "true: configure and activate at start, false: do not, empty: as in params_file"),
+    "respawn": ("false", "true: start the node again, after 2 s, when it ends by itself"),
     "use_sim_time": ("false", "true: take the time from /clock"),
     "log_level": ("info", "debug, info, warn, error or fatal"),
 }
@@ -56,6 +57,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters=[value["params_file"], parameters],
         remappings=[("image", value["image"]), ("camera_info", value["camera_info"])],
         ros_arguments=["--log-level", value["log_level"]],
+        respawn=value["respawn"].lower() == "true",
+        respawn_delay=2.0,
         output="both",
     )
     return [node]
