@@ -61,7 +61,7 @@ def infer_frames(model: Path, frames: Sequence[Frame], domain: Domain, out: Path
         for output, frame, mount in zip(outputs, frames, mounts, strict=True)
     ]
     save_graphs(out, graphs, predictor.info.model_id)
-    return graphs
+    return load_graphs(out)[1]  # Rounded, as a resumed run reads them: what follows must not differ.
 
 
 def look_at_frames(model: Path, frames: Sequence[Frame], graphs: Sequence[SceneGraph], out: Path) -> list[SceneGraph]:
@@ -76,7 +76,7 @@ def look_at_frames(model: Path, frames: Sequence[Frame], graphs: Sequence[SceneG
             found.append(look_closely(predictor, frame.image(), graph.camera, graph))
             progress.update()
     save_graphs(out, found, predictor.info.model_id)
-    return found
+    return load_graphs(out)[1]
 
 
 def usual_camera(graphs: Sequence[SceneGraph]) -> Camera:

@@ -1,0 +1,39 @@
+"""The stages of a run by themselves."""
+
+import json
+
+import cv2
+import numpy as np
+
+from sim2sg_core.adaptation.frames import Frame
+from sim2sg_core.adaptation.stages import infer_frames, look_at_frames
+from sim2sg_core.domains import load_domain
+from sim2sg_core.learning.thresholds import class_thresholds
+from sim2sg_core.scene import Camera
+from tests.runtime.constant_model import empty_outputs, write_model
+
+
+def test_a_resumed_run_sees_the_graphs_that_it_saw_before(tmp_path):
+    """Files round: what goes on from the graphs in memory would differ from what goes on from the file."""
+    clevr = load_domain("clevr")
+    rng = np.random.default_rng(0)
+    outputs = empty_outputs(k=6, r=4, predicates=len(clevr.predicates))
+    low = rng.uniform(10, 90, (6, 2))
+    outputs["boxes"][:] = np.hstack([low, low + rng.uniform(10, 60, (6, 2))])
+    outputs["scores"][:] = np.sort(rng.uniform(0.1, 1, 6))[::-1]
+    outputs["classes"][:] = [0, 1, 2, 0, 1, 2]
+    outputs["pairs"][:] = [[0, 1], [1, 2], [2, 3], [3, 4]]
+    outputs["relations"][:] = rng.random((4, len(clevr.predicates)))
+    model = write_model(tmp_path / "model.onnx", outputs, domain=json.dumps(clevr.to_json()))
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((240, 320, 3), 120, np.uint8))
+    camera = Camera(320, 240, np.array([[350.0, 0, 160], [0, 350, 120], [0, 0, 1]]))
+    frames = [Frame(tmp_path / "a.png", "a.png", 1, camera)]
+
+    def seen():
+        graphs = infer_frames(model, frames, clevr, tmp_path / "inferred.json")
+        closer = look_at_frames(model, frames, graphs, tmp_path / "closeups.json")
+        thresholds = class_thresholds(graphs, clevr.class_names)
+        return thresholds, [[(o.score, *o.box, *o.pose.position) for o in g.objects] for g in (*graphs, *closer)]
+
+    first = seen()
+    assert first[1][0] and seen() == first
