@@ -218,6 +218,8 @@ class _Tracks:
         value, _, var, _, _ = self.motion
         spread = var + (_NOISE * _units(value)) ** 2
         anywhere = np.array([width, height, _LOG_RANGE, _LOG_RANGE, _LOG_RANGE])
+        # No track knows less than that its object is somewhere: so wide is a uniform distribution.
+        spread = np.minimum(spread, anywhere**2 / 12)
         weight = 0.5 / spread
         constant = 0.5 * np.log(2 * np.pi * spread / anywhere**2)
         weight[:, _DEPTH] *= self.has_depth

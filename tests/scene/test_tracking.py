@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sim2sg_core.errors import Sim2SGError
@@ -220,6 +220,8 @@ def test_a_still_scene_keeps_its_ids_whatever_the_order(objects, rate, seed):
         assert ids(tracker.update(graph([objects[i] for i in order], k / rate))) == [first[i] for i in order]
 
 
+@example([thing(70, 70, score=0.5, size=30.0)], 3.0, 2.5, 5)
+@example([thing(70, 70, score=0.3, size=20.0)], 3.0, 2.9, 5)
 @given(SCENES, st.floats(0.05, 3), st.floats(0.05, 3), st.sampled_from([5, 10, 30, 60]))
 def test_an_occlusion_shorter_than_the_memory_keeps_the_id(objects, memory, away, rate):
     tracker = Tracker(memory)
