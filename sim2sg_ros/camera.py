@@ -60,6 +60,7 @@ class CameraStream:
         latest: The latest graph, or None.
         sequence: Number of the next graph.
         silence: Why no images come, in one line; "" when they do.
+        info_problem: Why the CameraInfo is not used, in one line; "" when it is.
         frame_problem: Why poses cannot be given in the target frame; "" when they can.
     """
 
@@ -76,7 +77,7 @@ class CameraStream:
         self.outputs = Outputs(node, self.prefix)
         self.statistics = Statistics()
         self.input: ImageInput | None = None
-        self.silence = self.frame_problem = ""
+        self.silence = self.info_problem = self.frame_problem = ""
         self._node = node
         self._restart(Settings())
 
@@ -94,7 +95,7 @@ class CameraStream:
         if self.input is not None:
             self.input.close()
             self.input = None
-        self.silence = self.frame_problem = ""
+        self.silence = self.info_problem = self.frame_problem = ""
 
     def watch(self, timeout: float) -> None:
         """Looks who publishes images, and whether any arrive.
@@ -137,6 +138,7 @@ class CameraStream:
             "transport": source.transport if source else "",
             "camera_info": "received" if self.info else "none",
             "camera_info topic": source.camera_info_topic if source else "",
+            "camera_info problem": self.info_problem,
             "QoS problem": source.problem if source else "",
             "silence": self.silence,
             "target frame problem": self.frame_problem,

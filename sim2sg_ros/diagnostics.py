@@ -107,7 +107,7 @@ def camera_status(
         state: The node's lifecycle state.
         error: As for `model_status`: a node without a model has cameras without graphs.
         facts: About model and input, in the order to show. Where not empty, `silence`, `QoS problem`,
-            `target frame problem` and `warning` say what is wrong.
+            `camera_info problem`, `target frame problem` and `warning` say what is wrong.
         statistics: Counters and latencies.
     """
     rates = statistics.rates()
@@ -149,9 +149,9 @@ def _judge_camera(facts: Mapping[str, str], statistics: Statistics, rates: Mappi
     if rates["failed"] > 0:
         level = DiagnosticStatus.WARN if rates["published"] > 0 else DiagnosticStatus.ERROR
         return level, statistics.last_error
-    for warning in (qos, facts.get("target frame problem", ""), facts.get("warning", "")):
-        if warning:
-            return DiagnosticStatus.WARN, warning
+    for key in ("QoS problem", "camera_info problem", "target frame problem", "warning"):
+        if facts.get(key):
+            return DiagnosticStatus.WARN, facts[key]
     return DiagnosticStatus.OK, f"{rates['published']:.1f} graphs per second"
 
 

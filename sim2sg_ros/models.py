@@ -136,7 +136,9 @@ class Models:
         done: Future = Future(executor=executor)
 
         def work() -> None:
-            executor.create_task(done.set_result, self._load(model))
+            found = self._load(model)
+            if self._node.context.ok():  # Otherwise the executor ends too, and nobody waits any more.
+                executor.create_task(done.set_result, found)
 
         threading.Thread(target=work, name="load", daemon=True).start()
         return done

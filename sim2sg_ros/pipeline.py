@@ -90,7 +90,7 @@ class Pipeline:
         height, width = pixels.image.shape[:2]
         graph = predictor.predict(
             pixels.image,
-            self._camera(camera.info, predictor, width, height),
+            self._calibration(camera, predictor, width, height),
             bgr=pixels.bgr,
             object_threshold=settings.object_threshold,
             relation_threshold=settings.relation_threshold,
@@ -165,25 +165,27 @@ class Pipeline:
         )
         return True
 
-    def _camera(self, info: CameraInfo | None, predictor: Predictor, width: int, height: int) -> Camera | None:
+    def _calibration(self, camera: CameraStream, predictor: Predictor, width: int, height: int) -> Camera | None:
         """Returns the camera of an image; None leaves it to the camera that the model was trained for."""
-        settings, trained_for = self._settings(), predictor.info.camera
+        info, settings, trained_for = camera.info, self._settings(), predictor.info.camera
+        camera.info_problem = ""
         if info is None:
             return None
         ground = settings.ground()
         if ground is None and trained_for is not None:
             ground = trained_for.ground
         try:
-            camera = camera_from_message(info, ground, rectified=settings.rectified)
-            if not same_aspect(camera, width, height):
+            calibration = camera_from_message(info, ground, rectified=settings.rectified)
+            if not same_aspect(calibration, width, height):
                 raise Sim2SGError(
-                    f"camera_info is for {camera.width}x{camera.height}, the image is {width}x{height}: it is"
-                    " not used; remap camera_info to this camera's own"
+                    f"camera_info is for {calibration.width}x{calibration.height}, the image is {width}x{height}: it"
+                    " is not used; remap camera_info to this camera's own"
                 )
         except Sim2SGError as error:
+            camera.info_problem = str(error)
             self._node.get_logger().warning(str(error), throttle_duration_sec=THROTTLE)
             return None
-        return camera
+        return calibration
 
     def _report(self, error: Exception, camera: CameraStream, what: str) -> None:
         if not self._node.context.ok():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -17,6 +18,10 @@ os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
 os.environ.setdefault("ROS_LOG_DIR", os.path.join(tempfile.gettempdir(), "sim2sg-test-ros-log"))
 # One thread per process: tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A run in the background (nohup, cron) ignores Ctrl-C, and so would the processes that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("sim2sg", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("sim2sg")

@@ -74,6 +74,8 @@ def test_levels_of_a_camera_tell_what_is_wrong() -> None:
 
     assert camera(Statistics(), silence="no image for 6 s").level == STALE
     assert camera(Statistics(), warning="cpu runs").message == "cpu runs"
+    rejected = camera(Statistics(), **{"camera_info problem": "not finite", "warning": "cpu runs"})
+    assert (rejected.level, rejected.message) == (WARN, "not finite")
     no_frame = camera(counted("received"), **{"target frame problem": "no map"})
     assert (no_frame.level, no_frame.message) == (WARN, "no map")
 

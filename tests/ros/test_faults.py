@@ -142,6 +142,7 @@ def test_a_calibration_that_is_none_takes_poses_away_and_nothing_else(rig: Rig) 
         rig.infos.publish(CameraInfo(width=96, height=64, **(good | broken)))
         rig.peer.spin_until(lambda: not any(item.has_pose for item in rig.shoot().objects))
         assert rig.shoot().objects
+        assert rig.diagnostics()[1]["camera_info problem"].startswith("camera_info")
         # The others come too soon after the first for another line in the log.
         assert "camera_info holds numbers that are not finite" in rig.process.log()
 
