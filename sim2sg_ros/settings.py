@@ -22,7 +22,7 @@ FAST_DDS_2 = ("humble", "iron", "jazzy")
 """ROS distributions that come with Fast DDS 2."""
 
 # Options of mallopt(3), from malloc.h.
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 _MIB = 1 << 20
 
 
@@ -90,6 +90,8 @@ def keep_malloc_off_mmap() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False  # Not glibc: nothing to do.
+    # Threads that load models would each keep an arena of their own, which after a few reloads doubles the memory.
+    mallopt(_M_ARENA_MAX, 1)
     # Older glibc accepts at most 32 MiB and refuses more.
     mapped = mallopt(_M_MMAP_THRESHOLD, 256 * _MIB) or mallopt(_M_MMAP_THRESHOLD, 32 * _MIB)
     kept = mallopt(_M_TRIM_THRESHOLD, 256 * _MIB) and mallopt(_M_TOP_PAD, 16 * _MIB)
