@@ -18,6 +18,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import Predictor
 from sim2sg_ros.parameters import Settings
 from sim2sg_ros.pipeline import Pipeline, one_line
+from sim2sg_ros.settings import trim_memory
 
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 THRESHOLDS = ("object_threshold", "relation_threshold")
@@ -175,6 +176,10 @@ class Models:
                 changed += [Parameter(name, value=getattr(self._started_with, name)) for name in THRESHOLDS]
             self._node.set_parameters(changed)
             self._use(predictor)
+            # When the inference thread has let go of the old model too.
+            timer = threading.Timer(1.0, trim_memory)
+            timer.daemon = True
+            timer.start()
             response.success = True
         else:
             self._node.get_logger().error(f"the old model stays in use: {response.message}")

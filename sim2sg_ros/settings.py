@@ -98,6 +98,14 @@ def keep_malloc_off_mmap() -> bool:
     return bool(mapped and kept)
 
 
+def trim_memory() -> bool:
+    """Gives memory that was freed back to the system. Returns whether there was any (glibc)."""
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (OSError, AttributeError):
+        return False  # Not glibc: nothing to do.
+
+
 def find_share(relative: Path | str) -> Path | None:
     """Finds a file of share/sim2sg: in the source tree, the Python prefix or a ROS installation."""
     roots = [Path(__file__).resolve().parent.parent, Path(sys.prefix) / "share" / "sim2sg"]
