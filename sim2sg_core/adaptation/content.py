@@ -129,8 +129,7 @@ class Rebuilder:
     def __init__(self, domain: Domain, method: Method) -> None:
         self._threshold, self._swap = method.threshold, method.swap or 0.0
         self._sizes = {spec.name: spec.mean_size() for spec in domain.classes}
-        self._supports = {spec.name: spec.supports for spec in domain.classes}
-        self._surfaces = {spec.name: spec.surfaces for spec in domain.classes}
+        self._supports, self._surfaces = domain.class_supports, domain.class_surfaces
         self._fit = fit_size(domain)
         self._size_std = domain.training.size_freedom if method.refine else None
         self._hulls = {spec.name: class_hull(domain, spec.name) for spec in domain.classes} if method.refine else {}

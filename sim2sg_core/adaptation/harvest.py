@@ -154,8 +154,8 @@ class Studio:
                 graph.filtered(LIKELY, 1.0),
                 graph.camera,
                 lambda label, size: size,
-                supports={c.name: c.supports for c in self.domain.classes},
-                surfaces={c.name: c.surfaces for c in self.domain.classes},
+                supports=self.domain.class_supports,
+                surfaces=self.domain.class_surfaces,
             )
             if layout.placements:
                 return layout

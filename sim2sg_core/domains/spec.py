@@ -365,6 +365,16 @@ class Domain(Spec):
         """Names of the classes between which relations are stated."""
         return self.relation_classes or self.class_names
 
+    @cached_property
+    def class_supports(self) -> dict[str, tuple[str, ...]]:
+        """What each class may stand on, by its name."""
+        return {c.name: c.supports for c in self.classes}
+
+    @cached_property
+    def class_surfaces(self) -> dict[str, tuple[float, ...]]:
+        """Where each class carries others, as shares of its height, by its name."""
+        return {c.name: c.surfaces for c in self.classes}
+
     def class_spec(self, name: str) -> ClassSpec:
         """Returns the class `name`. Raises Sim2SGError when there is none."""
         for spec in self.classes:

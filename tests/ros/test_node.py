@@ -64,9 +64,10 @@ class Camera:
         """Publishes one image and returns its graph."""
         self.number += 1
         message = message or image(self.number)
-        message.header.stamp.sec = 1_600_000_000 + self.number
+        message.header.stamp.sec = 1_700_000_000 + self.number  # Apart from those of image().
+        before = len(self.graphs)
         self.publisher.publish(message)
-        return self.peer.spin_until(lambda: next((g for g in self.graphs[::-1] if g.header == message.header), None))
+        return self.peer.spin_until(lambda: next((g for g in self.graphs[before:] if g.header == message.header), None))
 
 
 @pytest.fixture(scope="module")
