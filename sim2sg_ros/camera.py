@@ -15,7 +15,7 @@ from sensor_msgs.msg import CameraInfo
 from sim2sg.msg import SceneGraph as GraphMessage
 from std_msgs.msg import Header
 
-from sim2sg_core.scene import SceneGraph
+from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.tracking import Tracker
 from sim2sg_ros.diagnostics import Statistics
 from sim2sg_ros.frames import Placement
@@ -56,7 +56,9 @@ class CameraStream:
         outputs: The overlay and the other outputs that cost nothing unless someone subscribes.
         statistics: Counts and latencies.
         input: What it reads; None while the node is not active.
-        info: The latest CameraInfo, or None.
+        info: The latest CameraInfo, without its header, or None; the same object until another calibration comes.
+        calibration: The camera of the latest image, made of `info`, or None.
+        calibrated_by: What `calibration` was made of.
         latest: The latest graph, or None.
         sequence: Number of the next graph.
         silence: Why no images come, in one line; "" when they do.
@@ -146,6 +148,8 @@ class CameraStream:
 
     def _restart(self, settings: Settings) -> None:
         self.info: CameraInfo | None = None
+        self.calibration: Camera | None = None
+        self.calibrated_by: tuple[Any, ...] = ()
         self.latest: Latest | None = None
         self.sequence = 0
         self._stamp = 0
@@ -153,4 +157,6 @@ class CameraStream:
         self._tracker = Tracker(settings.track_memory)
 
     def _on_camera_info(self, message: CameraInfo) -> None:
-        self.info = message
+        message.header = Header()  # It alone changes from image to image.
+        if message != self.info:
+            self.info = message

@@ -8,7 +8,7 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.time import Time
-from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import ModelInfo, Predictor
@@ -167,25 +167,20 @@ class Pipeline:
 
     def _calibration(self, camera: CameraStream, predictor: Predictor, width: int, height: int) -> Camera | None:
         """Returns the camera of an image; None leaves it to the camera that the model was trained for."""
-        info, settings, trained_for = camera.info, self._settings(), predictor.info.camera
+        info, settings = camera.info, self._settings()
         camera.info_problem = ""
         if info is None:
             return None
-        ground = settings.ground()
-        if ground is None and trained_for is not None:
-            ground = trained_for.ground
-        try:
-            calibration = camera_from_message(info, ground, rectified=settings.rectified)
-            if not same_aspect(calibration, width, height):
-                raise Sim2SGError(
-                    f"camera_info is for {calibration.width}x{calibration.height}, the image is {width}x{height}: it"
-                    " is not used; remap camera_info to this camera's own"
-                )
-        except Sim2SGError as error:
-            camera.info_problem = str(error)
-            self._node.get_logger().warning(str(error), throttle_duration_sec=THROTTLE)
-            return None
-        return calibration
+        # The same object as long as nothing changes: it remembers what was computed of it.
+        made_of = (info, settings, predictor, width, height)
+        if camera.calibration is None or camera.calibrated_by != made_of:
+            try:
+                camera.calibration = _calibrate(info, settings, predictor, width, height)
+                camera.calibrated_by = made_of
+            except Sim2SGError as error:
+                camera.calibration, camera.info_problem = None, str(error)
+                self._node.get_logger().warning(str(error), throttle_duration_sec=THROTTLE)
+        return camera.calibration
 
     def _report(self, error: Exception, camera: CameraStream, what: str) -> None:
         if not self._node.context.ok():
@@ -199,3 +194,17 @@ class Pipeline:
 def one_line(error: Exception) -> str:
     """Returns an error's text on one line."""
     return " ".join(str(error).split())
+
+
+def _calibrate(info: CameraInfo, settings: Settings, predictor: Predictor, width: int, height: int) -> Camera:
+    """Returns the camera of images of width x height. Raises Sim2SGError when the CameraInfo is none of theirs."""
+    ground, trained_for = settings.ground(), predictor.info.camera
+    if ground is None and trained_for is not None:
+        ground = trained_for.ground
+    camera = camera_from_message(info, ground, rectified=settings.rectified)
+    if not same_aspect(camera, width, height):
+        raise Sim2SGError(
+            f"camera_info is for {camera.width}x{camera.height}, the image is {width}x{height}: it"
+            " is not used; remap camera_info to this camera's own"
+        )
+    return camera if (camera.width, camera.height) == (width, height) else camera.scaled(width, height)
