@@ -6,6 +6,7 @@ import numpy as np
 
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.synthesis.meshes import Asset
+from sim2sg_core.synthesis.render_scene import Instance
 
 NEAR = 0.1
 FAR = 1000.0
@@ -73,6 +74,28 @@ class Hulls:
                 self._known.clear()
             self._known[key] = (asset, extreme_points(asset.mesh.vertices.astype(float)))
         return self._known[key][1]
+
+    def amodal_boxes(
+        self, instances: list[Instance], matrices: np.ndarray, wanted: np.ndarray, camera: Camera
+    ) -> np.ndarray:
+        """Projects meshes.
+
+        Args:
+            instances: N instances.
+            matrices: (N, 3, 4) object to world.
+            wanted: (N,) which of them to project.
+            camera: Sees them.
+
+        Returns:
+            (N, 4) xyxy as of `amodal_box`, NaN where not wanted.
+        """
+        view = view_matrix(camera)
+        boxes = np.full((len(instances), 4), np.nan)
+        for k in np.flatnonzero(wanted):
+            to_camera = view[:3, :3] @ matrices[k, :, :3]
+            points = self.of(instances[k].asset) @ to_camera.T
+            boxes[k] = amodal_box(points + (view[:3, :3] @ matrices[k, :, 3] + view[:3, 3]), camera)
+        return boxes
 
 
 def extreme_points(points: np.ndarray, directions: int = 1500) -> np.ndarray:
