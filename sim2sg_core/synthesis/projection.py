@@ -34,6 +34,15 @@ def clip_matrix(camera: Camera, near: float = NEAR, far: float = FAR) -> np.ndar
     )
 
 
+def image_extent(points: np.ndarray, camera: Camera) -> np.ndarray:
+    """Returns (..., 4) xyxy pixels round the images of (..., V, 3) camera-frame points, all of them with z > 0.
+
+    Distortion of the lens is left out, as in what is drawn.
+    """
+    pixels = points[..., :2] / points[..., 2:] @ camera.K[:2, :2].T + camera.K[:2, 2]
+    return np.concatenate([pixels.min(-2), pixels.max(-2)], axis=-1)
+
+
 def amodal_box(points: np.ndarray, camera: Camera, near: float = NEAR) -> np.ndarray:
     """Extent of a solid's projection, whatever hides it, clipped at the near plane but not to the image.
 
@@ -55,8 +64,7 @@ def amodal_box(points: np.ndarray, camera: Camera, near: float = NEAR) -> np.nda
         a, b = points[front][:, None], points[~front][None]
         share = (a[..., 2] - near) / (a[..., 2] - b[..., 2])
         kept = np.concatenate([kept, (a + share[..., None] * (b - a)).reshape(-1, 3)])
-    pixels = kept[:, :2] / kept[:, 2:] @ camera.K[:2, :2].T + camera.K[:2, 2]
-    return np.concatenate([pixels.min(0), pixels.max(0)])
+    return image_extent(kept, camera)
 
 
 class Hulls:
