@@ -10,10 +10,10 @@ import numpy as np
 from sim2sg_core.adaptation.frames import Frame, mount_prior
 from sim2sg_core.adaptation.method import Method
 from sim2sg_core.domains import Domain
-from sim2sg_core.domains.classes import GROUND
 from sim2sg_core.lifting import MountPrior, estimate_mount, free_edges, lift_graph, refine_placement
 from sim2sg_core.lifting.ground import mount_of_ground, with_mount
 from sim2sg_core.scene import Camera, Layout, Placement, PredicateRule, SceneGraph
+from sim2sg_core.scene.layout import GROUND
 from sim2sg_core.scene.relations import rule_matrix
 from sim2sg_core.synthesis.assets.registry import class_assets, load_asset
 from sim2sg_core.synthesis.projection import amodal_box, extreme_points

@@ -19,27 +19,20 @@ import numpy as np
 from sim2sg_core.adaptation.appearance_measures import LUMA, Crop, Measures, edge_sharpness, fine_noise, floor_patch
 from sim2sg_core.adaptation.appearance_measures import measure as measure_frame
 from sim2sg_core.adaptation.finishes import finish_shares
-from sim2sg_core.adaptation.harvest_files import FILE, draw_harvest, load_harvest, save_harvest
+from sim2sg_core.adaptation.harvest_files import save_harvest
 from sim2sg_core.adaptation.palette import Palette, cluster
+from sim2sg_core.adaptation.studio import SCENES, Studio
 from sim2sg_core.domains import AppearanceSpec, Domain
-from sim2sg_core.lifting import lift_graph
-from sim2sg_core.scene import Layout, SceneGraph
+from sim2sg_core.scene import SceneGraph
 from sim2sg_core.synthesis.appearance import FINISHES
-from sim2sg_core.synthesis.assets.registry import class_assets, load_asset
-from sim2sg_core.synthesis.meshes import Asset
 from sim2sg_core.synthesis.post import add_noise, decode_jpeg, encode_jpeg
-from sim2sg_core.synthesis.synthesizer import Frame, Synthesizer
+from sim2sg_core.synthesis.synthesizer import Frame
 
-__all__ = ["FILE", "draw_harvest", "harvest_appearance", "load_harvest", "save_harvest"]
-
-SCENES = 20  # rendered in every finish
 MIN_CROPS = 25.0  # objects (sum of scores) below which colours and finishes stay the domain's
 MIN_SHARE = 0.08  # of a finish; less is within the error of the estimate
-PAINTED = 0.8  # share of an object's surface: less, and its crop's colour is not its paint's
 TEXTURED = 1.5  # grey levels of detail above which a floor is textured
 MAX_PATCHES = 6
 PATCH_EVERY = 4  # frames
-LIKELY = 0.5  # score of objects that the reference scenes rebuild
 DOUBT = 0.3  # by how much (squared deviations of the features) other light than the domain's must fit better
 ERROR = 6.0  # grey levels by which the colours found may be off
 STOPS = 0.08  # by which exposure is drawn either way at least: the estimate's error
@@ -96,70 +89,9 @@ def harvest_appearance(
     return save_harvest(spec, out, textured[:: -(-len(textured) // MAX_PATCHES) or 1], 2 * size)
 
 
-def _paint_cover(asset: Asset) -> float:
-    """Share of an asset's surface that is painted."""
-    mesh = asset.mesh
-    a, b, c = (mesh.vertices[mesh.faces[:, k]] * asset.size for k in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    slots = [k for k, slot in enumerate(asset.slots) if slot.palette == "paint"]
-    return float(area[np.isin(mesh.slots, slots)].sum() / area.sum())
-
-
 def _patch_size(graph: SceneGraph, usual: float) -> float:
     """Side of a floor patch, metres: small enough to be seen whole, by the camera's height."""
     return usual if graph.camera is None or graph.camera.ground is None else round(0.3 * graph.camera.ground[3], 2)
-
-
-class Studio:
-    """Renders scenes like the log's in a given appearance."""
-
-    def __init__(
-        self, domain: Domain, graphs: Sequence[SceneGraph], rng: np.random.Generator, scenes: int = SCENES
-    ) -> None:
-        """Takes the scenes: rebuilt from the log where poses are known, from the prior otherwise."""
-        self.domain, self.synthesizer = domain, Synthesizer(domain)
-        self.seeds = rng.integers(0, 2**31, scenes).tolist()
-        chosen = range(0, len(graphs), max(len(graphs) // scenes, 1))
-        self.indices = [chosen[k % len(chosen)] for k in range(scenes)]
-        self.scenes = [graphs[k] for k in self.indices]
-        # Only what `paints` colours tells anything of it: glass and tyres would be taken for paint.
-        self.painted = {
-            c.name
-            for c in domain.classes
-            if not c.colours and all(_paint_cover(load_asset(a)) > PAINTED for a in class_assets(domain, c.name))
-        }
-
-    def render(self, spec: AppearanceSpec, count: int | None = None) -> list[Frame]:
-        """Draws the first `count` scenes, or all."""
-        # One context for all: only what is drawn from the domain's appearance changes.
-        self.synthesizer.domain = self.domain.model_copy(update={"appearance": spec})
-        pairs = zip(self.scenes[:count], self.seeds, strict=False)
-        return [self.synthesizer.frame(self._layout(graph, seed), seed) for graph, seed in pairs]
-
-    def measure(self, spec: AppearanceSpec, count: int | None = None) -> list[Measures]:
-        """Draws the first `count` scenes, or all, and measures them."""
-        return [measure_frame(decode_jpeg(frame.jpeg()), frame.graph) for frame in self.render(spec, count)]
-
-    def close(self) -> None:
-        """Frees the renderer."""
-        self.synthesizer.close()
-
-    def crops(self, measures: Sequence[Measures]) -> list[Crop]:
-        """Returns the objects whose colour is a paint."""
-        return [crop for m in measures for crop in m.crops if crop.label in self.painted]
-
-    def _layout(self, graph: SceneGraph, seed: int) -> Layout:
-        if graph.camera is not None and graph.camera.ground is not None:
-            layout = lift_graph(
-                graph.filtered(LIKELY, 1.0),
-                graph.camera,
-                lambda label, size: size,
-                supports=self.domain.class_supports,
-                surfaces=self.domain.class_surfaces,
-            )
-            if layout.placements:
-                return layout
-        return self.synthesizer.sample(seed, graph.camera, (graph.width, graph.height))
 
 
 def _fit(log: Sequence[Measures], studio: Studio, rng: np.random.Generator) -> AppearanceSpec:

@@ -12,7 +12,8 @@ import numpy as np
 from sim2sg_core.adaptation.config import AdaptConfig
 from sim2sg_core.adaptation.content import PriorLayout, round_layouts
 from sim2sg_core.adaptation.frames import Frame, collect_frames
-from sim2sg_core.adaptation.harvest import FILE, harvest_appearance, load_harvest
+from sim2sg_core.adaptation.harvest import harvest_appearance
+from sim2sg_core.adaptation.harvest_files import FILE, load_harvest
 from sim2sg_core.adaptation.stages import (
     export_stage,
     infer_frames,

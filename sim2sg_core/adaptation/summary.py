@@ -10,7 +10,7 @@ import numpy as np
 import sim2sg_core
 from sim2sg_core.adaptation.config import AdaptConfig
 from sim2sg_core.adaptation.frames import Frame
-from sim2sg_core.adaptation.harvest import FILE, draw_harvest, load_harvest
+from sim2sg_core.adaptation.harvest_files import FILE, draw_harvest, load_harvest
 from sim2sg_core.adaptation.state import Run
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image

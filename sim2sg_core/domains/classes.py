@@ -24,8 +24,8 @@ from sim2sg_core.domains.fields import (
 )
 from sim2sg_core.domains.mesh_files import folder_files, mesh_extents
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.scene.layout import GROUND
 
-GROUND = "ground"  # the one support that is not a class
 SLACK = 0.1  # how far sizes read from meshes are widened each way
 
 

@@ -169,31 +169,24 @@ def _finishes(value: Any) -> Any:
 Materials = Annotated[tuple[Finish, ...] | dict[Finish, float], BeforeValidator(_finishes)]
 
 
-def _found(value: str, info: ValidationInfo) -> str:
-    # Only a domain read from a file says where its images are; what a model carries along is taken as it is.
-    folder = (info.context or {}).get("folder")
-    if folder is None:
-        return value
-    path = (folder / value).resolve()
-    if not path.is_file():
-        raise mistake(f"no image {path}; give a path that is absolute or relative to this file")
-    return str(path)
+def _existing(what: str, suffixes: tuple[str, ...] = (), folders: bool = False) -> AfterValidator:
+    """Makes paths absolute, and refuses those where there is no such file, nor a folder where these will do."""
+
+    def found(value: str, info: ValidationInfo) -> str:
+        # Only a domain read from a file says where its files are; what a model carries along is taken as it is.
+        folder = (info.context or {}).get("folder")
+        if folder is None:
+            return value
+        path = (folder / value).resolve()
+        if not (path.is_file() or (folders and path.is_dir())):
+            raise mistake(f"no {what} {path}; give a path that is absolute or relative to this file")
+        if path.is_file() and suffixes and path.suffix.lower() not in suffixes:
+            raise mistake(f"{path.name} is not a {what} that can be read; known: {', '.join(suffixes)}")
+        return str(path)
+
+    return AfterValidator(found)
 
 
-ImageFile = Annotated[str, AfterValidator(_found)]
-
-
-def _mesh_found(value: str, info: ValidationInfo) -> str:
-    # As with images. A folder stands for the meshes in it: `ClassSpec` takes it apart.
-    folder = (info.context or {}).get("folder")
-    if folder is None:
-        return value
-    path = (folder / value).resolve()
-    if not path.exists():
-        raise mistake(f"no mesh {path}; give a path that is absolute or relative to this file")
-    if path.is_file() and path.suffix.lower() not in SUFFIXES:
-        raise mistake(f"{path.name} is not a mesh that can be read; known: {', '.join(SUFFIXES)}")
-    return str(path)
-
-
-MeshFile = Annotated[str, AfterValidator(_mesh_found)]
+ImageFile = Annotated[str, _existing("image")]
+# A folder stands for the meshes in it: `ClassSpec` takes it apart.
+MeshFile = Annotated[str, _existing("mesh", SUFFIXES, folders=True)]

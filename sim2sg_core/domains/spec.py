@@ -12,67 +12,17 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, Field, Strict, ValidationError, model_validator
+from pydantic import Field, Strict, ValidationError, model_validator
 
-from sim2sg_core.domains.classes import GROUND, ClassSpec
-from sim2sg_core.domains.fields import (
-    Amount,
-    Colour,
-    Count,
-    Extent,
-    Floor,
-    Identifier,
-    ImageFile,
-    Materials,
-    Metres,
-    Range,
-    Share,
-    Sky,
-    Spec,
-    mistake,
-    nearest,
-    positive,
-)
+from sim2sg_core.domains.appearance import AppearanceSpec
+from sim2sg_core.domains.camera import CameraPrior
+from sim2sg_core.domains.classes import ClassSpec
+from sim2sg_core.domains.fields import Identifier, Metres, Share, Spec, mistake, nearest
 from sim2sg_core.domains.layouts import AroundSpec, GroupSpec, Layout, ScatterLayout, StreetLayout
+from sim2sg_core.domains.predicates import PredicateSpec
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.scene import Camera, PredicateRule
-from sim2sg_core.scene.relations import RULES
-
-
-class PredicateSpec(Spec):
-    """One predicate.
-
-    Attributes:
-        name: The word for it. Only this forward direction is ever emitted.
-        rule: The built-in rule that decides it, see `scene.relations`.
-        margin: Metres; pairs nearer to the border than this carry no label.
-        inverse: The word for the other direction, for consumers; None when there is none.
-        symmetric: Whether `a p b` means `b p a`; such a fact is stated once.
-    """
-
-    name: Identifier
-    rule: Literal["left_of", "in_front_of", "on", "under", "next_to"]
-    margin: Annotated[float, Strict(), Field(ge=0)] = 0.0
-    inverse: Identifier | None = None
-    symmetric: Annotated[bool, Strict()] = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _know_rule(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("rule"), str) and data["rule"] not in RULES:
-            raise mistake(f"unknown rule {data['rule']!r}; {nearest(data['rule'], RULES)}", "rule")
-        return data
-
-    @model_validator(mode="after")
-    def _fit_symmetry(self) -> PredicateSpec:
-        if self.symmetric and self.inverse:
-            raise mistake("a symmetric predicate is its own inverse; delete this key", "inverse")
-        if self.inverse == self.name:
-            raise mistake("a predicate that is its own inverse is written symmetric: true", "inverse")
-        if self.symmetric != (self.rule == "next_to"):
-            right = "true" if self.rule == "next_to" else "false"
-            raise mistake(f"the rule {self.rule} needs symmetric: {right}", "symmetric")
-        return self
+from sim2sg_core.scene import PredicateRule
+from sim2sg_core.scene.layout import GROUND
 
 
 class InputSpec(Spec):
@@ -85,119 +35,6 @@ class InputSpec(Spec):
 
     width: Annotated[int, Strict(), Field(gt=0, le=4096, multiple_of=32)]
     height: Annotated[int, Strict(), Field(gt=0, le=4096, multiple_of=32)]
-
-
-class CameraPrior(Spec):
-    """Cameras of the domain, for want of a better source (calibration, the log itself).
-
-    Attributes:
-        width: Image width, pixels.
-        height: Image height, pixels.
-        hfov_deg: Horizontal field of view.
-        height_m: Height over the ground.
-        pitch_deg: Positive looks down.
-        roll_deg: Positive turns clockwise.
-    """
-
-    width: Annotated[int, Strict(), Field(gt=0, le=16384)]
-    height: Annotated[int, Strict(), Field(gt=0, le=16384)]
-    hfov_deg: Extent
-    height_m: Extent
-    pitch_deg: Range
-    roll_deg: Range = (0.0, 0.0)
-
-    @model_validator(mode="after")
-    def _possible(self) -> CameraPrior:
-        if self.hfov_deg[1] >= 170:
-            raise mistake("a pinhole camera sees less than 170 degrees", "hfov_deg")
-        if self.pitch_deg[0] < -60 or self.pitch_deg[1] > 89:
-            raise mistake("pitch lies between -60 (up) and 89 (down) degrees", "pitch_deg")
-        return self
-
-    def sample(
-        self,
-        rng: np.random.Generator,
-        K: np.ndarray | None = None,
-        width: int | None = None,
-        height: int | None = None,
-    ) -> Camera:
-        """Draws a camera.
-
-        Args:
-            rng: Consumes the same numbers whatever is given.
-            K: (3, 3) known intrinsics, pixels of `width` x `height`; None draws the field of view.
-            width: Image width, pixels; None takes the prior's.
-            height: Image height, pixels; None takes the prior's.
-        """
-        width, height = width or self.width, height or self.height
-        fov, height_m, pitch, roll = (
-            rng.uniform(*r) for r in (self.hfov_deg, self.height_m, self.pitch_deg, self.roll_deg)
-        )
-        if K is None:
-            focal = width / 2 / np.tan(np.radians(fov) / 2)
-            K = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
-        return Camera.from_mount(width, height, K, height_m, np.radians(pitch), np.radians(roll))
-
-
-class AppearanceSpec(Spec):
-    """How scenes may look; drawn anew for every frame.
-
-    Attributes:
-        lights: Number of lights that cast light, the sun included.
-        light_elevation_deg: Height of the main light over the horizon.
-        ambient: Share of light without direction.
-        exposure: Stops.
-        saturation: Factor; 1 leaves colours alone.
-        noise: Standard deviation of the sensor's noise, grey levels of 255.
-        blur: Standard deviation of the lens's blur, pixels.
-        jpeg: Quality of the compression, 1-100.
-        fog: Extinction, 1/m.
-        tint: Strength of colour casts of lights, ground and sensor: 1 as is usual, 0 for none.
-        textured: Share of painted parts with a texture; None takes what is usual outdoors or in a studio.
-        floors: Kinds of ground that the synthesis knows; empty means all that fit the layout.
-        skies: Kinds of sky or backdrop; empty means all that fit.
-        floor_colours: Base colours of the ground; empty leaves them to the synthesis.
-        paints: Base colours of painted parts.
-        paint_shares: How common each of the paints is, relative to the others; empty makes all alike.
-        paint_jitter: Standard deviation about a base colour, grey levels of 255.
-        random_paint: Share of objects painted any colour at all.
-        materials: Finishes of painted parts: rubber, metal, paint, plastic, all alike; or a share for each; empty
-            leaves it to the asset.
-        patches: Image files of textures by surface: "floor", or the palette of what they cover ("wall", "asphalt").
-            They change the brightness and tint of a colour about its mean and should tile without a seam.
-        patch_size: Size of one repeat of a patch on the floor, metres.
-    """
-
-    lights: Annotated[Count, AfterValidator(positive)] = (1, 2)
-    light_elevation_deg: Range = (20.0, 80.0)
-    ambient: Amount = (0.25, 0.6)
-    exposure: Range = (-0.4, 0.4)
-    saturation: Amount = (0.7, 1.2)
-    noise: Amount = (0.0, 5.0)
-    blur: Amount = (0.0, 0.8)
-    jpeg: Annotated[Count, AfterValidator(positive)] = (60, 98)
-    fog: Amount = (0.0, 0.0)
-    tint: Annotated[float, Strict(), Field(ge=0)] = 1.0
-    textured: Share | None = None
-    floors: tuple[Floor, ...] = ()
-    skies: tuple[Sky, ...] = ()
-    floor_colours: tuple[Colour, ...] = ()
-    paints: tuple[Colour, ...] = ()
-    paint_shares: tuple[Annotated[float, Strict(), Field(gt=0)], ...] = ()
-    paint_jitter: Annotated[float, Strict(), Field(ge=0)] = 12.0
-    random_paint: Share = 0.2
-    materials: Materials = ()
-    patches: dict[Identifier, tuple[ImageFile, ...]] = Field(default_factory=dict)
-    patch_size: Metres = 2.0
-
-    @model_validator(mode="after")
-    def _possible(self) -> AppearanceSpec:
-        if self.jpeg[1] > 100:
-            raise mistake("JPEG quality ends at 100", "jpeg")
-        if self.paint_shares and len(self.paint_shares) != len(self.paints):
-            given, wanted = len(self.paint_shares), len(self.paints)
-            raise mistake(f"{given} shares for {wanted} paints; write one for each of `paints`", "paint_shares")
-        return self
 
 
 class LabelSpec(Spec):

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
+from torch import Tensor
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.learning.config import TrainConfig, difference
+from sim2sg_core.learning.config import TrainConfig
 from sim2sg_core.learning.data import Batches, load_records, prepared
-from sim2sg_core.learning.ema import WeightAverage
 from sim2sg_core.learning.metrics import MetricsLog
-from sim2sg_core.learning.optimiser import frozen_blocks, learning_rate, make_optimiser
 from sim2sg_core.learning.real import RealBatch, RealBatches, RealImage
-from sim2sg_core.learning.step import train_step
-from sim2sg_core.learning.unlabelled import Unlabelled
-from sim2sg_core.model.checkpoint import load_checkpoint, save_checkpoint
+from sim2sg_core.learning.state import TrainState, load_run, run_identity
+from sim2sg_core.model.config import ModelConfig
 from sim2sg_core.model.losses import Targets
 from sim2sg_core.model.network import SceneGraphNetwork
 from sim2sg_core.scene.graph import write_json
+
+Inputs = Callable[[int], tuple[Targets, RealBatch | None]]
 
 
 def train(
@@ -59,90 +58,89 @@ def train(
     config.validate()
     out = Path(out_dir)
     checkpoint = out / "checkpoint.pt"
-    # 1. What this run is: everything that decides its result.
-    identity = {
-        "train": config.identity(),
-        "model": json.loads(json.dumps(network.config.to_json())),
-        "domain": domain.hash(),
-        "shares": [float(share) for _, share in datasets],
-        **({"real": len(real)} if config.needs_real else {}),
-    }
-    saved = load_checkpoint(checkpoint) if checkpoint.exists() else None
-    if saved and saved["identity"] != identity:
-        raise Sim2SGError(
-            f"{out}: holds a run with other settings ({difference(saved['identity'], identity)}): "
-            "give the same settings to continue it, or another folder"
-        )
-    # 2. The parts.
-    freeze = frozen_blocks(network, config)
-    network.freeze(freeze)
-    device = torch.device(config.device)
-    network.to(device).train()
-    if saved:
-        network.load_state_dict(saved["network"])
-    average = WeightAverage(network, config.ema)
-    unlabelled = Unlabelled(network, average, config)
-    optimiser = make_optimiser(network, config, unlabelled.discriminators)
-    start = 0
-    if saved:
-        optimiser.load_state_dict(saved["optimiser"])
-        average.load(saved["ema"], saved["ema_updates"])
-        unlabelled.discriminators.load_state_dict(saved.get("discriminators", {}))
-        start = int(saved["step"])
-        if start >= config.steps:
-            if progress:
-                progress(config.steps)
-            network.cpu().eval()
-            return checkpoint
-    reals = RealBatches(real, domain, network.config, config) if config.needs_real else None
-    styles = reals.styles() if reals and config.augment.style > 0 else []
-    sources = [(load_records(folder), share) for folder, share in datasets]
-    batches = Batches(sources, domain, network.config, config, styles)
-    resolved = {**identity, "settings": config.to_json(), "data": [str(folder) for folder, _ in datasets]}
-    write_json(out / "train.json", resolved, indent=1)
-    log = MetricsLog(out, start)
-    if progress and start:
-        progress(start)
-
-    def images(step: int) -> tuple[Targets, RealBatch | None]:
-        return batches.batch(step), reals.batch(step) if reals else None
-
-    # 3. The loop.
-    then = time.monotonic()
-    for step, (synthetic, seen) in enumerate(prepared(images, start, config.steps, config.workers), start):
-        rate = learning_rate(step, config)
-        for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * rate * group["scale"]
-        seen = seen.to(device) if seen else None
-        values = train_step(network, optimiser, synthetic.to(device), config, seen, unlabelled, step)
-        average.update(network)
-        done = step + 1
-        if done % config.log_every == 0 or done == config.steps:
-            loss = float(values["loss"])
-            if loss != loss or loss in (float("inf"), float("-inf")):
-                raise Sim2SGError(f"the loss is {loss} at step {done}: lower learning_rate ({config.learning_rate})")
-            now = time.monotonic()
-            rates = {"learning_rate": config.learning_rate * rate}
-            if seen:
-                rates["real_images"] = len(seen.weak)
-            rates["images_per_second"] = config.batch * config.log_every / max(now - then, 1e-9)
-            log.write(done, {**{k: float(v) for k, v in values.items()}, **rates})
-            then = now
-        if done % config.save_every == 0 or done == config.steps:
-            save_checkpoint(
-                checkpoint,
-                network,
-                domain,
-                identity=identity,
-                ema=average.state(),
-                ema_updates=average.updates,
-                optimiser=optimiser.state_dict(),
-                step=done,
-                discriminators=unlabelled.discriminators.state_dict(),
-                frozen_blocks=freeze,
-            )
-        if progress:
-            progress(1, **({"loss": loss} if done % config.log_every == 0 else {}))
-    log.close()
+    identity = run_identity(network, domain, [share for _, share in datasets], config, len(real))
+    state = TrainState(network, config, load_run(checkpoint, identity))
+    if state.step < config.steps:
+        inputs = step_inputs(datasets, real, domain, network.config, config)
+        resolved = {**identity, "settings": config.to_json(), "data": [str(folder) for folder, _ in datasets]}
+        write_json(out / "train.json", resolved, indent=1)
+        log = MetricsLog(out, state.step)
+        if progress and state.step:
+            progress(state.step)
+        run_steps(state, inputs, log, lambda: state.save(checkpoint, domain, identity), progress)
+        log.close()
+    elif progress:
+        progress(config.steps)
     network.cpu().eval()
     return checkpoint
+
+
+def step_inputs(
+    datasets: Sequence[tuple[Path | str, float]],
+    real: Sequence[RealImage],
+    domain: Domain,
+    model: ModelConfig,
+    config: TrainConfig,
+) -> Inputs:
+    """Returns what makes the labelled batch of a step, and its images without labels where settings ask for them.
+
+    Raises:
+        Sim2SGError: As `train` does.
+    """
+    reals = RealBatches(real, domain, model, config) if config.needs_real else None
+    styles = reals.styles() if reals and config.augment.style > 0 else []
+    sources = [(load_records(folder), share) for folder, share in datasets]
+    batches = Batches(sources, domain, model, config, styles)
+
+    def inputs(step: int) -> tuple[Targets, RealBatch | None]:
+        return batches.batch(step), reals.batch(step) if reals else None
+
+    return inputs
+
+
+def run_steps(
+    state: TrainState,
+    inputs: Inputs,
+    log: MetricsLog,
+    save: Callable[[], None],
+    progress: Callable[..., object] | None,
+) -> None:
+    """Takes the steps that are left; logs and saves as often as the settings say, and at the last step.
+
+    Raises:
+        Sim2SGError: The loss is not finite.
+    """
+    config = state.config
+    then = time.monotonic()
+    for labelled, real in prepared(inputs, state.step, config.steps, config.workers):
+        rate = state.rate
+        values = state.advance(labelled, real)
+        last = state.step == config.steps
+        if state.step % config.log_every == 0 or last:
+            check_loss(values, state.step, config)
+            now = time.monotonic()
+            speed = config.batch * config.log_every / max(now - then, 1e-9)
+            log.write(state.step, metrics(values, rate, real, speed))
+            then = now
+        if state.step % config.save_every == 0 or last:
+            save()
+        if progress:
+            progress(1, **({"loss": float(values["loss"])} if state.step % config.log_every == 0 else {}))
+
+
+def check_loss(values: dict[str, Tensor], step: int, config: TrainConfig) -> None:
+    """Stops a run that diverges. Raises Sim2SGError when the loss is not finite."""
+    loss = float(values["loss"])
+    if not math.isfinite(loss):
+        raise Sim2SGError(f"the loss is {loss} at step {step}: lower learning_rate ({config.learning_rate})")
+
+
+def metrics(values: dict[str, Tensor], rate: float, real: RealBatch | None, speed: float) -> dict[str, float]:
+    """Returns what is logged of a step: its losses, and how it went."""
+    counted = {"real_images": len(real.weak)} if real else {}
+    return {
+        **{name: float(value) for name, value in values.items()},
+        "learning_rate": rate,
+        **counted,
+        "images_per_second": speed,
+    }

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.lifting.support import GROUND
 from sim2sg_core.runtime.providers import import_onnxruntime
 from sim2sg_core.scene import Camera
+from sim2sg_core.scene.layout import GROUND
 from sim2sg_core.scene.relations import FRAMES, TOP, PredicateRule
 
 if TYPE_CHECKING:

@@ -10,6 +10,8 @@ import numpy as np
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.graph import Pose3D
 
+GROUND = "ground"  # the one support that is not a class
+
 
 @dataclass(frozen=True, eq=False)
 class Placement:

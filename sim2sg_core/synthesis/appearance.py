@@ -14,8 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from sim2sg_core.domains import Domain
-from sim2sg_core.domains.spec import AppearanceSpec
+from sim2sg_core.domains import AppearanceSpec, Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import read_image
 from sim2sg_core.scene.layout import Layout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim2sg_core.scene.camera import Camera
-from sim2sg_core.synthesis.projection import NEAR
+from sim2sg_core.synthesis.projection import NEAR, image_extent
 
 TILE = 64
 TILE_COLUMNS = 8
@@ -43,10 +43,10 @@ def maybe_hidden(
     unit = np.array([[x, y, z, 1.0] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)])
     points = np.einsum("nij,kj->nki", matrices[drawn], unit) @ view[:3, :3].T + view[:3, 3]
     nearest, farthest = points[..., 2].min(1), points[..., 2].max(1)
-    safe = np.maximum(points[..., 2:], NEAR)
-    pixels = points[..., :2] / safe @ camera.K[:2, :2].T + camera.K[:2, 2]
-    low = np.where(nearest[:, None] < NEAR, -np.inf, pixels.min(1))
-    high = np.where(nearest[:, None] < NEAR, np.inf, pixels.max(1))
+    points[..., 2] = np.maximum(points[..., 2], NEAR)
+    extent = image_extent(points, camera)
+    low = np.where(nearest[:, None] < NEAR, -np.inf, extent[:, :2])
+    high = np.where(nearest[:, None] < NEAR, np.inf, extent[:, 2:])
     chosen = ids[drawn] > 0
     boxes = np.nan_to_num(amodal[labelled])
     meets = (boxes[:, None, :2] < high[None]).all(-1) & (boxes[:, None, 2:] > low[None]).all(-1)

@@ -6,6 +6,7 @@ import numpy as np
 
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.synthesis.meshes import Asset
+from sim2sg_core.synthesis.render_scene import Instance
 
 NEAR = 0.1
 FAR = 1000.0
@@ -33,6 +34,15 @@ def clip_matrix(camera: Camera, near: float = NEAR, far: float = FAR) -> np.ndar
     )
 
 
+def image_extent(points: np.ndarray, camera: Camera) -> np.ndarray:
+    """Returns (..., 4) xyxy pixels round the images of (..., V, 3) camera-frame points, all of them with z > 0.
+
+    Distortion of the lens is left out, as in what is drawn.
+    """
+    pixels = points[..., :2] / points[..., 2:] @ camera.K[:2, :2].T + camera.K[:2, 2]
+    return np.concatenate([pixels.min(-2), pixels.max(-2)], axis=-1)
+
+
 def amodal_box(points: np.ndarray, camera: Camera, near: float = NEAR) -> np.ndarray:
     """Extent of a solid's projection, whatever hides it, clipped at the near plane but not to the image.
 
@@ -54,8 +64,7 @@ def amodal_box(points: np.ndarray, camera: Camera, near: float = NEAR) -> np.nda
         a, b = points[front][:, None], points[~front][None]
         share = (a[..., 2] - near) / (a[..., 2] - b[..., 2])
         kept = np.concatenate([kept, (a + share[..., None] * (b - a)).reshape(-1, 3)])
-    pixels = kept[:, :2] / kept[:, 2:] @ camera.K[:2, :2].T + camera.K[:2, 2]
-    return np.concatenate([pixels.min(0), pixels.max(0)])
+    return image_extent(kept, camera)
 
 
 class Hulls:
@@ -73,6 +82,28 @@ class Hulls:
                 self._known.clear()
             self._known[key] = (asset, extreme_points(asset.mesh.vertices.astype(float)))
         return self._known[key][1]
+
+    def amodal_boxes(
+        self, instances: list[Instance], matrices: np.ndarray, wanted: np.ndarray, camera: Camera
+    ) -> np.ndarray:
+        """Projects meshes.
+
+        Args:
+            instances: N instances.
+            matrices: (N, 3, 4) object to world.
+            wanted: (N,) which of them to project.
+            camera: Sees them.
+
+        Returns:
+            (N, 4) xyxy as of `amodal_box`, NaN where not wanted.
+        """
+        view = view_matrix(camera)
+        boxes = np.full((len(instances), 4), np.nan)
+        for k in np.flatnonzero(wanted):
+            to_camera = view[:3, :3] @ matrices[k, :, :3]
+            points = self.of(instances[k].asset) @ to_camera.T
+            boxes[k] = amodal_box(points + (view[:3, :3] @ matrices[k, :, 3] + view[:3, 3]), camera)
+        return boxes
 
 
 def extreme_points(points: np.ndarray, directions: int = 1500) -> np.ndarray:

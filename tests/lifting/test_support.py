@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2sg_core.lifting import lift_graph
-from sim2sg_core.lifting.support import GROUND, Supports, at_height, inside
+from sim2sg_core.lifting.support import Supports, at_height, inside
 from sim2sg_core.scene import Camera, Placement, PredicateRule, SceneGraph, SceneObject
+from sim2sg_core.scene.layout import GROUND
 from sim2sg_core.scene.relations import rule_matrix
 
 K = np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]])

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from sim2sg_core.domains import AroundSpec, Domain, GroupSpec, RoomLayout, ScatterLayout
-from sim2sg_core.domains.classes import GROUND
 from sim2sg_core.scene import Camera, Layout, Placement
-from sim2sg_core.scene.layout import wrap_angle
+from sim2sg_core.scene.layout import GROUND, wrap_angle
 from sim2sg_core.synthesis.layouts.arrangement import Arrangement
 from sim2sg_core.synthesis.layouts.supports import fits, region_area, rotation, stand_on
 

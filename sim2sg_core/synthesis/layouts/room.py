@@ -8,9 +8,12 @@ import numpy as np
 
 from sim2sg_core.domains import RoomLayout
 from sim2sg_core.scene import Camera, Layout, Placement
+from sim2sg_core.synthesis.projection import image_extent
 
 SPARE = 0.06
 """Least gap between a wall and the camera or what stands in the room, metres."""
+LEAST_DEPTH = 0.05
+"""Nearer than this to the camera's plane, nothing is projected, metres."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,13 +113,14 @@ class Sight:
         """(4,) xyxy in pixels, nearest and farthest depth of (8, 3) world points."""
         points = self.camera.to_camera(corners)
         z = points[:, 2]
-        flat = points[:, :2] / np.maximum(z, 0.05)[:, None] * np.diag(self.camera.K)[:2] + self.camera.K[:2, 2]
-        return np.concatenate([flat.min(0), flat.max(0)]), float(z.min()), float(z.max())
+        # What reaches behind the camera counts as larger than its `amodal_box`: rather too little stands in the view.
+        ahead = np.column_stack([points[:, :2], np.maximum(z, LEAST_DEPTH)])
+        return image_extent(ahead, self.camera), float(z.min()), float(z.max())
 
     def blocked(self, corners: np.ndarray, near: float = 0.8) -> bool:
         """Whether a box with these (8, 3) corners may hide a placement, or stands closer than `near` in the view."""
         box, first, last = self._span(corners)
-        if last < 0.05:
+        if last < LEAST_DEPTH:
             return False
         width, height = self.camera.width, self.camera.height
         seen = box[0] < width and box[1] < height and box[2] > 0 and box[3] > 0

@@ -9,6 +9,7 @@ from sim2sg_core.scene import Camera, Layout, Placement
 from sim2sg_core.synthesis.layouts.collision import footprint_gap
 from sim2sg_core.synthesis.layouts.furnished import is_furnished, sample_furnished
 from sim2sg_core.synthesis.layouts.visibility import seen
+from sim2sg_core.synthesis.projection import image_extent
 
 TRIES = 60
 
@@ -52,8 +53,7 @@ def _box(placement: Placement, camera: Camera) -> np.ndarray | None:
     corners = camera.to_camera(placement.corners())
     if (corners[:, 2] < 0.2).any():
         return None
-    pixels = corners[:, :2] / corners[:, 2:] @ camera.K[:2, :2].T + camera.K[:2, 2]
-    box = np.concatenate([pixels.min(0), pixels.max(0)])
+    box = image_extent(corners, camera)
     centre = (box[:2] + box[2:]) / 2
     inside = (centre > 0).all() and centre[0] < camera.width and centre[1] < camera.height
     return box if inside else None

@@ -16,6 +16,7 @@ from sim2sg_core.synthesis.assets.registry import asset_names, load_asset
 from sim2sg_core.synthesis.layouts.road import Occupancy, box_footprint
 from sim2sg_core.synthesis.layouts.section import Section, sample_section
 from sim2sg_core.synthesis.layouts.street_scenery import street_scenery as scenery
+from sim2sg_core.synthesis.projection import image_extent
 
 # Labelled boxes are tighter than meshes with mirrors and bumpers: length, width, height relative to the mesh.
 TIGHT = {"car": (0.93, 0.90, 1.02), "van": (0.96, 0.93, 1.0), "truck": (0.98, 0.97, 1.0)}
@@ -345,8 +346,8 @@ def visible(placements: list[Placement], camera: Camera, limit: int) -> tuple[Pl
         ahead = corners[corners[:, 2] > 0.5]
         if not len(ahead):
             continue
-        u = ahead[:, 0] / ahead[:, 2] * camera.K[0, 0] + camera.K[0, 2]
-        if u.max() > 0 and u.min() < camera.width:
+        left, _, right, _ = image_extent(ahead, camera)
+        if right > 0 and left < camera.width:
             kept.append(placement)
     kept.sort(key=lambda p: float(np.hypot(*p.position[:2])))
     traffic = [p for p in kept if p.label not in ("vegetation", "building")][:limit]

@@ -1,0 +1,1 @@
+"""The passes of one frame, in their order: shadows, objects, background, what is translucent, each object alone."""
