@@ -6,7 +6,6 @@ needs the messages only, and is built and run everywhere.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import shutil
@@ -25,6 +24,8 @@ pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from geometry_msgs.msg import Point
 from rclpy.serialization import deserialize_message, serialize_message
 from sim2sg.msg import SceneGraph, SceneObject, SceneRelation
+
+from tests.loading import PYTHON_SUBSCRIBER, load
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(sys.prefix)
@@ -78,13 +79,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def python_example() -> ModuleType:
-    path = ROOT / "examples" / "python_subscriber" / "subscriber.py"
-    spec = importlib.util.spec_from_file_location("sim2sg_python_example", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(PYTHON_SUBSCRIBER)
 
 
 def tracked() -> SceneGraph:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import signal
 import subprocess
 import sys
@@ -20,20 +19,16 @@ from geometry_msgs.msg import Point
 from sensor_msgs.msg import CameraInfo, Image
 from sim2sg.msg import SceneGraph, SceneObject, SceneRelation
 
+from tests.loading import PYTHON_SUBSCRIBER, load
+
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "python_subscriber" / "subscriber.py"
 TOPIC = "/cam/image"
 
 
 @pytest.fixture(scope="module")
 def example() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("sim2sg_example_subscriber", EXAMPLE)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(PYTHON_SUBSCRIBER)
 
 
 def graph() -> SceneGraph:
@@ -98,7 +93,7 @@ def test_it_prints_what_a_node_sees(live: tuple[str, str], peer: Any, example: M
     graphs: list[SceneGraph] = peer.listen(SceneGraph, topic)
     images, infos = peer.publisher(Image, TOPIC), peer.publisher(CameraInfo, "/cam/camera_info")
     output = tmp_path / "output.txt"
-    command = [sys.executable, str(EXAMPLE), "--ros-args", "-p", f"node:=/{name}"]
+    command = [sys.executable, str(PYTHON_SUBSCRIBER), "--ros-args", "-p", f"node:=/{name}"]
     if camera:
         command += ["-p", f"camera:={camera}"]
     with output.open("wb") as file:

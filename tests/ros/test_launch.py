@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sim2sg_ros import launching, settings
+from tests.loading import load
 
 FOLDER = Path(__file__).parents[2] / "launch"
 COMMON = {
@@ -64,10 +65,7 @@ def entities(file: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]
         monkeypatch.setitem(sys.modules, name, module)
     for name in (settings.OLD_VARIABLE, settings.NEW_VARIABLE, "RMW_IMPLEMENTATION"):
         monkeypatch.delenv(name, raising=False)
-    spec = importlib.util.spec_from_file_location("sim2sg_launch_file", file)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load(file)
     found: dict[str, list[Any]] = {}
     for entity in module.generate_launch_description().positional[0]:
         found.setdefault(type(entity).__name__, []).append(entity)
