@@ -105,9 +105,8 @@ def describe(graph: SceneGraph) -> str:
         f"  received graph {graph.sequence} of image {when} ({graph.header.frame_id}):"
         f" {len(graph.objects)} objects, {len(graph.relations)} relations"
     ]
-    names = [f"{o.class_name}#{i}" for i, o in enumerate(graph.objects)]
-    lines.append("    " + ", ".join(f"{n} {o.score:.2f}" for n, o in zip(names, graph.objects, strict=True)))
-    lines += [
-        f"    {names[r.subject]} {r.predicate} {names[r.object]} {r.score:.2f}" for r in graph.relations[:MAX_RELATIONS]
-    ]
+    names = [o.id or f"{o.class_name}_{i}" for i, o in enumerate(graph.objects)]
+    lines.append("    " + ", ".join(f"{n} ({o.score:.2f})" for n, o in zip(names, graph.objects, strict=True)))
+    shown = graph.relations[:MAX_RELATIONS]
+    lines += [f"    {names[r.subject]} {r.predicate} {names[r.object]} ({r.score:.2f})" for r in shown]
     return "\n".join(lines)

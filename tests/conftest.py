@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
 import shutil
@@ -11,10 +12,23 @@ import tempfile
 import pytest
 from hypothesis import settings
 
-# Before anything imports rclpy or starts a process. Domains 1 to 100 have ports on every system; neighbouring
-# process ids, so the workers of one run, get different ones.
+
+def _claim_domain() -> int:
+    """Returns a ROS domain that no other test process of this machine has, by a lock held until this one ends."""
+    for step in range(100):  # Domains 1 to 100 have ports on every system.
+        domain = 1 + (os.getpid() + step) % 100
+        try:
+            path = os.path.join(tempfile.gettempdir(), f"sim2sg-test-ros-domain-{domain}")
+            fcntl.flock(os.open(path, os.O_CREAT | os.O_WRONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # Another process has it, or another user.
+            continue
+        return domain
+    raise RuntimeError("all ROS domains are taken by other tests")
+
+
+# Before anything imports rclpy or starts a process.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+os.environ["ROS_DOMAIN_ID"] = str(_claim_domain())
 os.environ.setdefault("ROS_LOG_DIR", os.path.join(tempfile.gettempdir(), "sim2sg-test-ros-log"))
 # One thread per process: tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -34,7 +34,7 @@ def describe(graph: SceneGraph, inverses: Mapping[str, str], known: Collection[s
     names = [name(item, index) for index, item in enumerate(graph.objects)]
     lines = [f"graph {graph.sequence}: {len(graph.objects)} objects, {len(graph.relations)} relations"]
     for item, its_name in zip(graph.objects, names):
-        line = f"  {its_name} {item.score:.2f}"
+        line = f"  {its_name} ({item.score:.2f})"
         # Without a calibration of the camera there are boxes only, and pose and size mean nothing.
         if item.has_pose:
             at, frame = item.pose.pose.position, graph.header.frame_id
@@ -43,11 +43,11 @@ def describe(graph: SceneGraph, inverses: Mapping[str, str], known: Collection[s
             line += f" in the box ({item.x1:.0f}, {item.y1:.0f}, {item.x2:.0f}, {item.y2:.0f})"
         lines.append(line + (" new" if item.id and item.id not in known else ""))
     for gone in sorted(set(known) - {item.id for item in graph.objects}):
-        lines.append(f"  #{gone} gone")
+        lines.append(f"  {gone} gone")
     for relation in graph.relations:
         # Indices are always valid and never equal.
         subject, other = names[relation.subject], names[relation.object]
-        line = f"  {subject} {relation.predicate} {other} {relation.score:.2f}"
+        line = f"  {subject} {relation.predicate} {other} ({relation.score:.2f})"
         if inverse := inverses.get(relation.predicate):
             line += f", so {other} {inverse} {subject}"
         lines.append(line)
@@ -55,8 +55,8 @@ def describe(graph: SceneGraph, inverses: Mapping[str, str], known: Collection[s
 
 
 def name(item: SceneObject, index: int) -> str:
-    """Names an object by its id, which stays the same from image to image; by its index without tracking."""
-    return f"{item.class_name}#{item.id}" if item.id else f"{item.class_name}_{index}"
+    """Names an object by its id (`cube_3`), the same from image to image; without tracking by class and index."""
+    return item.id or f"{item.class_name}_{index}"
 
 
 class Subscriber(Node):

@@ -6,7 +6,6 @@ needs the messages only, and is built and run everywhere.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import shutil
@@ -25,6 +24,8 @@ pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from geometry_msgs.msg import Point
 from rclpy.serialization import deserialize_message, serialize_message
 from sim2sg.msg import SceneGraph, SceneObject, SceneRelation
+
+from tests.loading import PYTHON_SUBSCRIBER, load
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(sys.prefix)
@@ -78,21 +79,15 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def python_example() -> ModuleType:
-    path = ROOT / "examples" / "python_subscriber" / "subscriber.py"
-    spec = importlib.util.spec_from_file_location("sim2sg_python_example", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(PYTHON_SUBSCRIBER)
 
 
 def tracked() -> SceneGraph:
     message = SceneGraph(sequence=2**40 + 7)
     message.header.frame_id = "camera_optical"
     message.objects = [
-        SceneObject(id="3", class_name="cube", score=0.905, has_pose=True),
-        SceneObject(id="12", class_name="cubé", score=0.5, x1=1.5, y1=2.5, x2=30.25, y2=40.75),
+        SceneObject(id="cube_3", class_name="cube", score=0.905, has_pose=True),
+        SceneObject(id="cubé_12", class_name="cubé", score=0.5, x1=1.5, y1=2.5, x2=30.25, y2=40.75),
     ]
     message.objects[0].pose.pose.position = Point(x=0.125, y=-0.005, z=12.345)
     message.relations = [
@@ -111,7 +106,13 @@ def untracked() -> SceneGraph:
 
 @pytest.mark.parametrize(
     ("message", "known"),
-    [(tracked(), ("12", "2", "7")), (tracked(), ()), (untracked(), ("3",)), (SceneGraph(), ("1",)), (SceneGraph(), ())],
+    [
+        (tracked(), ("cubé_12", "cube_2", "cube_7")),
+        (tracked(), ()),
+        (untracked(), ("cube_3",)),
+        (SceneGraph(), ("cube_1",)),
+        (SceneGraph(), ()),
+    ],
 )
 def test_both_examples_say_the_same(
     programs: Path, python_example: ModuleType, tmp_path: Path, message: SceneGraph, known: Collection[str]
@@ -150,7 +151,7 @@ def test_the_node_prints_what_is_published(programs: Path, python_example: Modul
     node = rclpy.create_node("cpp_example_peer", context=context)
     try:
         publisher = node.create_publisher(SceneGraph, "/sim2sg/scene_graph", 1)
-        expected = python_example.describe(tracked(), {}, {"3", "12"})  # From its second message on.
+        expected = python_example.describe(tracked(), {}, {"cube_3", "cubé_12"})  # From its second message on.
         deadline = time.monotonic() + 30
         while "\n".join(expected) not in output.read_text():
             assert time.monotonic() < deadline, output.read_text()

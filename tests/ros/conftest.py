@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -17,6 +18,8 @@ from sim2sg_ros import settings
 
 # rclpy is imported where it is used, so that the tests that need none run without it.
 
+PATIENCE = 180.0
+"""Seconds to wait for what has to come, however slow the machine."""
 WIDTH, HEIGHT = 96, 64
 """Input of the test model, and the size of most test images."""
 
@@ -28,10 +31,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     # Beside the workers' own folders, so that the export, the slowest part, is done once.
     root = tmp_path_factory.getbasetemp()
     folder = (root.parent if os.environ.get("PYTEST_XDIST_WORKER") else root) / "ros-models"
+    folder.mkdir(exist_ok=True)
     first, second = folder / "a.onnx", folder / "b.onnx"
-    if not second.exists():
-        export(first)
-        rename(first, second, "model-b")
+    with (folder / "lock").open("w") as lock:  # One worker exports, the others wait for it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not second.exists():
+            export(first)
+            rename(first, second, "model-b")
     return first, second
 
 
@@ -58,9 +64,7 @@ def rename(source: Path, target: Path, model_id: str) -> None:
     for item in model.metadata_props:
         if item.key == "model_id":
             item.value = model_id
-    temporary = target.with_suffix(f".{os.getpid()}")
-    onnx.save(model, temporary)
-    temporary.rename(target)
+    onnx.save(model, target)
 
 
 class Peer:
@@ -74,7 +78,7 @@ class Peer:
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
 
-    def spin_until(self, condition: Callable[[], Any], timeout: float = 20.0) -> Any:
+    def spin_until(self, condition: Callable[[], Any], timeout: float = PATIENCE) -> Any:
         """Spins until the condition is true and returns its value; fails after the timeout."""
         deadline = time.monotonic() + timeout
         while not (value := condition()):
@@ -82,7 +86,23 @@ class Peer:
             self.executor.spin_once(timeout_sec=0.05)
         return value
 
+    def repeat_until(self, action: Callable[[], Any], condition: Callable[[], Any]) -> Any:
+        """Does something over and over until the condition is true, whose value it returns.
+
+        For what is published: who subscribes by best effort may miss the first messages, since one side of a
+        connection knows of the other before that knows of it.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while not (value := condition()):
+            assert time.monotonic() < deadline, "timed out"
+            action()
+            end = time.monotonic() + 0.3
+            while not condition() and time.monotonic() < end:
+                self.executor.spin_once(timeout_sec=0.02)
+        return value
+
     def spin_for(self, seconds: float) -> None:
+        """Spins for so long, such as to see that nothing comes. For what has to come there is `spin_until`."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.executor.spin_once(timeout_sec=0.02)
@@ -96,11 +116,11 @@ class Peer:
     def publisher(self, kind: Any, topic: str, *, best_effort: bool = False) -> Any:
         return self.node.create_publisher(kind, topic, profile(5, best_effort=best_effort))
 
-    def call(self, kind: Any, service: str, timeout: float = 20.0, **fields: Any) -> Any:
+    def call(self, kind: Any, service: str, **fields: Any) -> Any:
         client = self.node.create_client(kind, service)
-        self.spin_until(client.service_is_ready, timeout)
+        self.spin_until(client.service_is_ready)
         future = client.call_async(kind.Request(**fields))
-        self.spin_until(future.done, timeout)
+        self.spin_until(future.done)
         self.node.destroy_client(client)
         return future.result()
 
@@ -131,12 +151,16 @@ class Process:
     def log(self) -> str:
         return self.log_file.read_text(errors="replace")
 
+    def wait(self) -> int:
+        """Waits until it has ended by itself and returns its exit status."""
+        return self.popen.wait(PATIENCE)
+
     def stop(self, by: signal.Signals = signal.SIGINT) -> int:
         """Ends it as a user would and returns its exit status."""
         if self.popen.poll() is None:
             self.popen.send_signal(by)
         try:
-            return self.popen.wait(15)
+            return self.wait()
         finally:
             self.popen.kill()
 

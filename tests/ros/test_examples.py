@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import signal
 import subprocess
 import sys
@@ -20,28 +19,24 @@ from geometry_msgs.msg import Point
 from sensor_msgs.msg import CameraInfo, Image
 from sim2sg.msg import SceneGraph, SceneObject, SceneRelation
 
+from tests.loading import PYTHON_SUBSCRIBER, load
+
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "python_subscriber" / "subscriber.py"
 TOPIC = "/cam/image"
 
 
 @pytest.fixture(scope="module")
 def example() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("sim2sg_example_subscriber", EXAMPLE)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(PYTHON_SUBSCRIBER)
 
 
 def graph() -> SceneGraph:
     message = SceneGraph(sequence=7)
     message.header.frame_id = "left_optical"
     message.objects = [
-        SceneObject(id="3", class_name="cube", score=0.9, has_pose=True, x1=1.0, y1=2.0, x2=3.0, y2=4.0),
-        SceneObject(id="5", class_name="sphere", score=0.8, x1=10.0, y1=20.0, x2=30.0, y2=40.0),
+        SceneObject(id="cube_3", class_name="cube", score=0.9, has_pose=True, x1=1.0, y1=2.0, x2=3.0, y2=4.0),
+        SceneObject(id="sphere_5", class_name="sphere", score=0.8, x1=10.0, y1=20.0, x2=30.0, y2=40.0),
     ]
     message.objects[0].pose.pose.position = Point(x=0.5, y=-0.25, z=2.0)
     message.relations = [
@@ -52,13 +47,13 @@ def graph() -> SceneGraph:
 
 
 def test_it_tells_objects_ids_and_inverses(example: ModuleType) -> None:
-    assert example.describe(graph(), {"left_of": "right_of", "on": ""}, {"3", "4"}) == [
+    assert example.describe(graph(), {"left_of": "right_of", "on": ""}, {"cube_3", "cube_4"}) == [
         "graph 7: 2 objects, 2 relations",
-        "  cube#3 0.90 at (0.50, -0.25, 2.00) m in left_optical",
-        "  sphere#5 0.80 in the box (10, 20, 30, 40) new",
-        "  #4 gone",
-        "  cube#3 left_of sphere#5 0.70, so sphere#5 right_of cube#3",
-        "  sphere#5 on cube#3 0.60",
+        "  cube_3 (0.90) at (0.50, -0.25, 2.00) m in left_optical",
+        "  sphere_5 (0.80) in the box (10, 20, 30, 40) new",
+        "  cube_4 gone",
+        "  cube_3 left_of sphere_5 (0.70), so sphere_5 right_of cube_3",
+        "  sphere_5 on cube_3 (0.60)",
     ]
 
 
@@ -67,7 +62,7 @@ def test_without_tracking_it_names_objects_by_index(example: ModuleType) -> None
     for item in message.objects:
         item.id = ""
     lines = example.describe(message, {}, set())
-    assert lines[-2:] == ["  cube_0 left_of sphere_1 0.70", "  sphere_1 on cube_0 0.60"]
+    assert lines[-2:] == ["  cube_0 left_of sphere_1 (0.70)", "  sphere_1 on cube_0 (0.60)"]
     assert "new" not in "".join(lines)
 
 
@@ -98,7 +93,7 @@ def test_it_prints_what_a_node_sees(live: tuple[str, str], peer: Any, example: M
     graphs: list[SceneGraph] = peer.listen(SceneGraph, topic)
     images, infos = peer.publisher(Image, TOPIC), peer.publisher(CameraInfo, "/cam/camera_info")
     output = tmp_path / "output.txt"
-    command = [sys.executable, str(EXAMPLE), "--ros-args", "-p", f"node:=/{name}"]
+    command = [sys.executable, str(PYTHON_SUBSCRIBER), "--ros-args", "-p", f"node:=/{name}"]
     if camera:
         command += ["-p", f"camera:={camera}"]
     with output.open("wb") as file:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +16,7 @@ from geometry_msgs.msg import TransformStamped
 from sim2sg.msg import SceneGraph, SceneObject
 from std_msgs.msg import Header
 
+from sim2sg_ros import frames as frames_module
 from sim2sg_ros.frames import PATIENCE, Frames, Placement, place, rotation_matrix, transform_poses
 
 pytestmark = pytest.mark.ros
@@ -136,6 +136,18 @@ def test_transforms_come_from_tf2(ros: None) -> None:
     node.destroy_node()
 
 
+class StandInTime:
+    """In place of the module: time passes by sleeping alone, so that no stall of the machine comes between."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 class StandInBuffer:
     """In place of tf2_ros.Buffer, which is no wheel: knows one transform from `known_from` on."""
 
@@ -146,7 +158,7 @@ class StandInBuffer:
 
     def lookup_transform(self, target: str, source: str, stamp: Any) -> TransformStamped:
         self.lookups += 1
-        if time.monotonic() < self.known_from:
+        if frames_module.time.monotonic() < self.known_from:
             raise LookupError(f'"{target}" passed to lookupTransform\ndoes not exist')
         result = TransformStamped(child_frame_id=source)
         result.header.frame_id, result.header.stamp = target, stamp.to_msg()
@@ -170,29 +182,30 @@ def frames(monkeypatch: pytest.MonkeyPatch) -> Frames:
     module = ModuleType("tf2_ros")
     module.Buffer, module.TransformListener = StandInBuffer, StandInListener  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tf2_ros", module)
+    monkeypatch.setattr(frames_module, "time", StandInTime())
     return Frames(None, "map")  # type: ignore[arg-type]  # The node goes to the listener only.
 
 
 def test_a_late_transform_is_waited_for_and_a_missing_one_but_once(frames: Frames) -> None:
-    header = Header(frame_id="eye_optical")
-    started = time.monotonic()
+    header, clock = Header(frame_id="eye_optical"), frames_module.time
+    started = clock.monotonic()
     frames._buffer.known_from = started + 0.05
     placement, reason = frames.find(header)
-    assert 0.05 <= time.monotonic() - started < PATIENCE
+    assert 0.05 <= clock.monotonic() - started < PATIENCE
     assert (placement.frame, placement.known, placement.translation, reason) == ("map", True, (3.0, 0.0, 0.0), "")
 
     frames._buffer.known_from = math.inf
     for least, lookups in ((PATIENCE, None), (0.0, 1), (0.0, 1)):
-        frames._buffer.lookups, started = 0, time.monotonic()
+        frames._buffer.lookups, started = 0, clock.monotonic()
         placement, reason = frames.find(header)
         assert not placement.known
         assert reason == 'no transform from eye_optical to map: "map" passed to lookupTransform does not exist'
-        assert time.monotonic() - started >= least
+        assert least <= clock.monotonic() - started <= least + 0.01
         assert lookups in (None, frames._buffer.lookups)
 
     frames._buffer.known_from = -math.inf
     assert frames.find(header)[0].known
-    frames._buffer.known_from = time.monotonic() + 0.05
+    frames._buffer.known_from = clock.monotonic() + 0.05
     assert frames.find(header)[0].known, "once it is known it is waited for again"
 
 

@@ -1,12 +1,18 @@
-"""The launch files: read as Python everywhere, run where `launch` is installed."""
+"""The launch files: run with stand-ins for `launch` everywhere, and with `launch` where it is installed."""
 
 from __future__ import annotations
 
-import ast
 import importlib.util
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
+
+from sim2sg_ros import launching, settings
+from tests.loading import load
 
 FOLDER = Path(__file__).parents[2] / "launch"
 COMMON = {
@@ -23,71 +29,131 @@ def file(request: pytest.FixtureRequest) -> Path:
     return FOLDER / str(request.param)
 
 
+class Record:
+    """In place of a class of launch or launch_ros: keeps what it is made of."""
+
+    def __init__(self, *positional: Any, **words: Any) -> None:
+        self.positional, self.words = positional, words
+
+
+class Configuration(Record):
+    """In place of LaunchConfiguration; the context is the values."""
+
+    def perform(self, context: dict[str, str]) -> str:
+        return context[self.positional[0]]
+
+
+STAND_INS: dict[str, dict[str, type[Record]]] = {
+    "launch": {"LaunchContext": Record, "LaunchDescription": Record},
+    "launch.actions": {
+        name: type(name, (Record,), {})
+        for name in ("DeclareLaunchArgument", "OpaqueFunction", "SetEnvironmentVariable")
+    },
+    "launch.substitutions": {"LaunchConfiguration": Configuration},
+    "launch_ros": {},
+    "launch_ros.actions": {"Node": Record},
+    "launch_ros.parameter_descriptions": {"ParameterValue": Record},
+}
+
+
 @pytest.fixture
-def tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text())
-
-
-def arguments(tree: ast.Module) -> ast.Dict:
-    [found] = [
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ARGUMENTS"
-    ]
-    assert isinstance(found, ast.Dict)
+def entities(file: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
+    """What a launch file describes, by the names of the classes, with stand-ins for these."""
+    for name, members in STAND_INS.items():
+        module = ModuleType(name)
+        module.__dict__.update(members)
+        monkeypatch.setitem(sys.modules, name, module)
+    for name in (settings.OLD_VARIABLE, settings.NEW_VARIABLE, "RMW_IMPLEMENTATION"):
+        monkeypatch.delenv(name, raising=False)
+    module = load(file)
+    found: dict[str, list[Any]] = {}
+    for entity in module.generate_launch_description().positional[0]:
+        found.setdefault(type(entity).__name__, []).append(entity)
     return found
 
 
-def indexed(tree: ast.Module, name: str) -> set[str]:
-    """Returns the keys by which the variable `name` is indexed, or that it is built from."""
-    keys = {
-        ast.literal_eval(node.slice)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") == name
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == name:
-            assert isinstance(node.value, ast.Dict)
-            keys |= {ast.literal_eval(key) for key in node.value.keys if key}
-    return keys
+@pytest.fixture
+def launch(entities: dict[str, list[Any]]) -> Callable[..., SimpleNamespace]:
+    """Launches with some arguments and returns what the node is made of."""
+    defaults = {item.positional[0]: item.words["default_value"] for item in entities["DeclareLaunchArgument"]}
+    [opaque] = entities["OpaqueFunction"]
+
+    def run(**arguments: str) -> SimpleNamespace:
+        assert arguments.keys() <= defaults.keys()
+        [node] = opaque.words["function"](defaults | arguments)
+        words = dict(node.words)
+        file, parameters = words.pop("parameters")
+        plain = {name: v.positional[0] if isinstance(v, Record) else v for name, v in parameters.items()}
+        return SimpleNamespace(**words, file=file, parameters=plain, typed=parameters)
+
+    return run
 
 
 def test_all_launch_files_are_looked_at() -> None:
     assert {path.name for path in FOLDER.iterdir() if path.is_file()} == set(WANTED)
+    assert set(launching.ARGUMENTS) == COMMON
 
 
-def test_every_argument_is_there_and_described(file: Path, tree: ast.Module) -> None:
-    table = arguments(tree)
-    assert {ast.literal_eval(key) for key in table.keys if key} == WANTED[file.name]
-    for value in table.values:
-        assert isinstance(value, ast.Tuple)
-        assert len(ast.literal_eval(value.elts[1])) > 10
+def test_every_argument_is_there_and_described(file: Path, entities: dict[str, list[Any]]) -> None:
+    declared = entities["DeclareLaunchArgument"]
+    assert {item.positional[0] for item in declared} == WANTED[file.name]
+    assert all(len(item.words["description"]) > 10 for item in declared)
+    assert entities.keys() == {"DeclareLaunchArgument", "SetEnvironmentVariable", "OpaqueFunction"}
 
 
-def test_every_argument_is_used(file: Path, tree: ast.Module) -> None:
-    assert indexed(tree, "value") == WANTED[file.name]
+def test_every_argument_is_used(file: Path, launch: Callable[..., SimpleNamespace]) -> None:
+    usual = launch()
+    values = {"respawn": "true", "use_sim_time": "True", "compressed": "false", "autostart": "false"}
+    for name in WANTED[file.name]:
+        changed = launch(**{name: values.get(name, "other")})
+        assert changed.__dict__ | {"typed": None} != usual.__dict__ | {"typed": None}, name
 
 
-def test_the_parameters_it_sets_exist(file: Path, tree: ast.Module) -> None:
+def test_what_is_empty_is_left_to_the_file(file: Path, launch: Callable[..., SimpleNamespace]) -> None:
+    node = launch()
+    assert Path(node.file) == FOLDER.parent / "config" / "sim2sg.yaml"
+    assert node.parameters.keys() == {"use_sim_time"} | ({"cameras"} if file.name == "cameras.launch.py" else set())
+    assert node.parameters["use_sim_time"] is False and node.respawn is False
+
+
+def test_the_parameters_it_sets_exist(file: Path, launch: Callable[..., SimpleNamespace]) -> None:
     pytest.importorskip("rclpy", reason="rclpy is not installed")
-    from sim2sg_ros.parameters import TABLE
+    from sim2sg_ros.parameters import TABLE, check
 
-    set_ = indexed(tree, "parameters")
-    assert set_ >= {"model", "transport", "autostart", "use_sim_time"}
-    assert set_ <= {*TABLE, "use_sim_time"}
-    assert ("cameras" in set_) == (file.name == "cameras.launch.py")
+    node = launch(model="7", compressed="true", autostart="False", use_sim_time="true", respawn="true")
+    wanted: dict[str, object] = {"model": "7", "transport": "compressed", "autostart": False, "use_sim_time": True}
+    if file.name == "cameras.launch.py":
+        wanted["cameras"] = ["front", "rear"]
+    assert node.parameters == wanted
+    assert wanted.keys() <= {*TABLE, "use_sim_time"}
+    assert check(node.parameters) == ""
+    assert node.respawn is True
+    # Otherwise launch takes text for YAML, and a name for a number.
+    assert node.typed["model"].words == {"value_type": str}
 
 
-def test_the_executable_it_starts_is_installed(tree: ast.Module) -> None:
-    [node] = [call for call in ast.walk(tree) if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Node"]
-    words = {k.arg: k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)}
-    assert words["package"] == "sim2sg"
-    assert (FOLDER.parent / "scripts" / words["executable"]).is_file()
+def test_the_executable_it_starts_is_installed(launch: Callable[..., SimpleNamespace]) -> None:
+    node = launch()
+    assert node.package == "sim2sg"
+    assert (FOLDER.parent / "scripts" / node.executable).is_file()
 
 
-def test_it_sets_the_middlewares_profile(tree: ast.Module) -> None:
-    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    assert {"settings.profile_environment", "SetEnvironmentVariable"} <= called
+def test_topics_are_remapped(file: Path, launch: Callable[..., SimpleNamespace]) -> None:
+    if file.name == "cameras.launch.py":
+        pattern = "/{camera}/color/image"
+        node = launch(cameras=" left,right,", image_topic=pattern)
+        expected = {"left/image": "/left/color/image", "right/image": "/right/color/image"}
+        assert dict(node.remappings) == expected
+        node = launch(cameras="left,right", image_topic=pattern, camera_info_topic="/{camera}/info")
+        expected |= {"left/camera_info": "/left/info", "right/camera_info": "/right/info"}
+        assert dict(node.remappings) == expected
+    else:
+        assert dict(launch(image="/eye").remappings) == {"image": "/eye", "camera_info": "camera_info"}
+
+
+def test_it_sets_the_middlewares_profile(entities: dict[str, list[Any]]) -> None:
+    variables = dict(item.positional for item in entities["SetEnvironmentVariable"])
+    assert variables == settings.profile_environment() != {}
 
 
 # Neither package is on PyPI; a ROS installation has both.

@@ -13,10 +13,10 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
-from sim2sg.msg import SceneGraph
+from sim2sg.msg import SceneGraph, SceneObject, SceneRelation
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_ros.listener import GraphListener
+from sim2sg_ros.listener import MAX_RELATIONS, GraphListener, describe
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 
@@ -32,7 +32,7 @@ def listener() -> Iterator[GraphListener]:
 
 @pytest.fixture
 def running() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
         yield process
         process.kill()
 
@@ -42,6 +42,23 @@ def ended() -> subprocess.Popen[bytes]:
     process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
     process.wait()
     return process
+
+
+@pytest.mark.parametrize(
+    ("ids", "names"), [(("cube_3", "sphere_7"), ("cube_3", "sphere_7")), (("", ""), ("cube_0", "sphere_1"))]
+)
+def test_a_graph_as_text_names_objects_by_id_or_index(ids: tuple[str, str], names: tuple[str, str]) -> None:
+    graph = SceneGraph(sequence=4)
+    graph.header.frame_id = "eye"
+    graph.header.stamp.sec, graph.header.stamp.nanosec = 12, 34
+    graph.objects = [SceneObject(id=i, class_name=c, score=0.5) for i, c in zip(ids, ("cube", "sphere"), strict=True)]
+    graph.relations = [SceneRelation(subject=0, predicate="left_of", object=1, score=0.93)] * (MAX_RELATIONS + 1)
+    first, second = names
+    assert describe(graph).splitlines() == [
+        "  received graph 4 of image 12.000000034 (eye): 2 objects, 5 relations",
+        f"    {first} (0.50), {second} (0.50)",
+        *[f"    {first} left_of {second} (0.93)"] * MAX_RELATIONS,
+    ]
 
 
 def test_collects_until_it_has_enough(peer: Any, listener: GraphListener, running: subprocess.Popen[bytes]) -> None:

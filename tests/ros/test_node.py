@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
@@ -40,8 +40,8 @@ def image(number: int, width: int = 96, height: int = 64) -> Image:
     return result
 
 
-def camera_info() -> CameraInfo:
-    return CameraInfo(width=96, height=64, k=[80.0, 0, 48, 0, 80, 32, 0, 0, 1])
+CALIBRATED = CameraInfo(width=96, height=64, k=[80.0, 0, 48, 0, 80, 32, 0, 0, 1])
+UNCALIBRATED = CameraInfo(width=96, height=64, k=[math.nan] * 9)
 
 
 def number_value(value: float) -> ParameterValue:
@@ -49,16 +49,21 @@ def number_value(value: float) -> ParameterValue:
 
 
 class Camera:
-    """Publishes images until the graph of the last one has come back."""
+    """A camera of the node, and what comes back for its images."""
 
-    def __init__(self, peer: Any, graphs: list[SceneGraph]) -> None:
+    def __init__(self, peer: Any) -> None:
         self.peer = peer
-        self.graphs = graphs
+        self.graphs: list[SceneGraph] = peer.listen(SceneGraph, "/sim2sg/scene_graph")
+        self.arrays: list[DiagnosticArray] = peer.listen(DiagnosticArray, "/diagnostics")
         self.publisher = peer.publisher(Image, TOPIC)
+        self.infos = peer.publisher(CameraInfo, "/cam/camera_info")
         self.number = 0
 
-    def wait(self) -> None:
-        self.peer.spin_until(self.publisher.get_subscription_count)
+    def connect(self) -> None:
+        """Returns when images come through, after the graph of the last one: no other is on its way."""
+        before = len(self.graphs)
+        self.peer.repeat_until(lambda: self.publisher.publish(image(0)), lambda: len(self.graphs) > before)
+        self.shoot()
 
     def shoot(self, message: Image | None = None) -> SceneGraph:
         """Publishes one image and returns its graph."""
@@ -67,12 +72,36 @@ class Camera:
         message.header.stamp.sec = 1_700_000_000 + self.number  # Apart from those of image().
         before = len(self.graphs)
         self.publisher.publish(message)
-        return self.peer.spin_until(lambda: next((g for g in self.graphs[before:] if g.header == message.header), None))
+        return self.peer.spin_until(lambda: self.find(message, before))
+
+    def find(self, message: Image, before: int) -> SceneGraph | None:
+        """Returns the graph of an image among those since `before`."""
+        return next((g for g in self.graphs[before:] if g.header == message.header), None)
+
+    def calibrate(self, info: CameraInfo, *, poses: bool) -> None:
+        """Publishes a calibration until objects have poses, or have none."""
+        self.peer.repeat_until(
+            lambda: self.infos.publish(info), lambda: all(o.has_pose == poses for o in self.shoot().objects)
+        )
+
+    def status(self) -> tuple[DiagnosticStatus, dict[str, str]]:
+        """Returns the next status of the node's camera, and its values."""
+        del self.arrays[:]
+        status = self.peer.spin_until(
+            lambda: next((s for a in self.arrays for s in a.status if s.name == "/sim2sg: scene graph"), None)
+        )
+        return status, {item.key: item.value for item in status.values}
+
+    def counted(self, event: str) -> int:
+        return int(self.status()[1][event])
 
 
 @pytest.fixture(scope="module")
 def node(start: Callable[..., Any], models: tuple[Path, Path]) -> Iterator[Any]:
-    process = start("node", "--model", models[0], "--image", TOPIC, "--object-threshold", 0, "--threads", 1)
+    process = start(
+        "node", "--model", models[0], "--image", TOPIC, "--object-threshold", 0, "--threads", 1,
+        "--ros-args", "-p", "diagnostics_period:=0.3",
+    )  # fmt: skip
     yield process
     assert process.stop(signal.SIGTERM) == 0
     assert "Traceback" not in process.log()
@@ -80,16 +109,8 @@ def node(start: Callable[..., Any], models: tuple[Path, Path]) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def camera(node: Any, peer: Any) -> Camera:
-    graphs = peer.listen(SceneGraph, "/sim2sg/scene_graph")
-    camera = Camera(peer, graphs)
-    camera.wait()
-    # The graphs' way back may still be in the making: shoot until one has come through.
-    deadline = time.monotonic() + 20
-    while not graphs:
-        assert time.monotonic() < deadline
-        camera.publisher.publish(image(0))
-        peer.spin_for(0.2)
-    peer.spin_for(0.3)
+    camera = Camera(peer)
+    camera.connect()
     return camera
 
 
@@ -122,19 +143,13 @@ def test_sequence_counts_published_graphs(camera: Camera) -> None:
 
 
 def test_camera_info_brings_poses(camera: Camera) -> None:
-    publisher = camera.peer.publisher(CameraInfo, "/cam/camera_info")
-    camera.peer.spin_until(publisher.get_subscription_count)
-    camera.peer.spin_for(0.3)
-    publisher.publish(camera_info())
-    camera.peer.spin_for(0.3)
+    camera.calibrate(CALIBRATED, poses=True)
     graph = camera.shoot()
     assert graph.objects
     assert all(item.has_pose and item.size.x > 0 for item in graph.objects)
     # One that is unusable takes them away, and the node goes on.
-    publisher.publish(CameraInfo(width=96, height=64, k=[math.nan] * 9))
-    camera.peer.spin_for(0.3)
-    assert not any(item.has_pose for item in camera.shoot().objects)
-    camera.peer.node.destroy_publisher(publisher)
+    camera.calibrate(UNCALIBRATED, poses=False)
+    assert camera.shoot().objects
 
 
 def test_facts_are_latched_for_who_joins_late(camera: Camera) -> None:
@@ -171,11 +186,7 @@ def test_rules_decide_relations_when_told_to(camera: Camera) -> None:
     def scores() -> list[float]:
         return [relation.score for relation in camera.shoot(image(5)).relations]
 
-    publisher = camera.peer.publisher(CameraInfo, "/cam/camera_info")
-    camera.peer.spin_until(publisher.get_subscription_count)
-    camera.peer.spin_for(0.3)
-    publisher.publish(camera_info())
-    camera.peer.spin_for(0.3)
+    camera.calibrate(CALIBRATED, poses=True)
     before = {"relation_threshold": 0.5, "camera_height": math.nan, "camera_pitch": math.nan, "relations": "auto"}
     assert all([put("relation_threshold", 0.0), put("camera_height", 5.0), put("camera_pitch", 0.4)])
     learned = scores()
@@ -188,9 +199,7 @@ def test_rules_decide_relations_when_told_to(camera: Camera) -> None:
     assert scores() == learned, "no ground is known"
     assert not put("relations", "rules")
     assert all(put(name, value) for name, value in before.items())
-    publisher.publish(CameraInfo(width=96, height=64, k=[math.nan] * 9))
-    camera.peer.spin_for(0.3)
-    camera.peer.node.destroy_publisher(publisher)
+    camera.calibrate(UNCALIBRATED, poses=False)
 
 
 def test_every_parameter_is_described(camera: Camera) -> None:
@@ -237,14 +246,12 @@ def test_garbage_is_reported_and_survived(node: Any, camera: Camera) -> None:
     empty = Image(encoding="rgb8")
     huge = image(0)
     huge.width = 2**31
-    for message in (broken, unknown, empty, huge):
+    for count, message in enumerate((broken, unknown, empty, huge), start=1):
         camera.publisher.publish(message)
-        camera.peer.spin_for(0.1)
+        camera.peer.spin_until(lambda n=count: camera.counted("failed") == n)
         assert camera.shoot().objects
     assert "step 7" in node.log()
-    statuses = camera.peer.listen(DiagnosticArray, "/diagnostics")
-    status = camera.peer.spin_until(lambda: statuses and statuses[-1].status[0])
-    values = {item.key: item.value for item in status.values}
+    values = camera.status()[1]
     assert int(values["failed"]) == 4
     assert values["last error"]
 
@@ -252,11 +259,8 @@ def test_garbage_is_reported_and_survived(node: Any, camera: Camera) -> None:
 def test_diagnostics_tell_rates_latencies_and_provider(camera: Camera) -> None:
     for _ in range(5):
         camera.shoot()
-    statuses = camera.peer.listen(DiagnosticArray, "/diagnostics")
-    status = camera.peer.spin_until(lambda: statuses and statuses[-1].status[0])
-    assert status.name == "/sim2sg: scene graph"
+    status, values = camera.status()
     assert status.hardware_id == "model-a"
-    values = {item.key: item.value for item in status.values}
     assert values["state"] == "active"
     assert values["provider"] == "cpu"
     assert values["input"] == TOPIC
@@ -302,34 +306,36 @@ def test_the_old_model_works_on_while_the_new_one_loads(camera: Camera, models: 
     client = camera.peer.node.create_client(LoadModel, "/sim2sg/load_model")
     camera.peer.spin_until(client.service_is_ready)
     future = client.call_async(LoadModel.Request(model=str(models[0]), keep_thresholds=True))
-    meanwhile = 0
+    deadline = time.monotonic() + 180
     while not future.done():
         camera.shoot()
-        meanwhile += 1
-        assert meanwhile < 500
+        assert time.monotonic() < deadline
     assert future.result().success
     assert camera.shoot().model_id == "model-a"
 
 
 def test_max_age_and_max_rate(camera: Camera) -> None:
     set_parameter(camera.peer, "max_rate", number_value(5.0))
-    before = len(camera.graphs)
-    for number in range(40):
+    before, started, number = len(camera.graphs), time.monotonic(), 0
+    while len(camera.graphs) < before + 6:
+        number += 1
         camera.publisher.publish(image(number))
         camera.peer.spin_for(0.02)
-    camera.peer.spin_for(0.3)
-    assert 3 <= len(camera.graphs) - before <= 8  # About a second at five a second.
-    assert camera.graphs[-1].header == image(39).header
+        assert time.monotonic() < started + 180
+    # Six starts at five a second have a second between them, however slow the machine.
+    assert time.monotonic() - started >= 1.0
+    assert number > 6, "the others were left out"
+    camera.peer.spin_until(lambda: camera.graphs[-1].header == image(number).header)
     set_parameter(camera.peer, "max_rate", number_value(0.0))
-    set_parameter(camera.peer, "max_age", number_value(10.0))
-    before = len(camera.graphs)
+    set_parameter(camera.peer, "max_age", number_value(100.0))
+    before, stale = len(camera.graphs), camera.counted("stale")
     camera.publisher.publish(image(1))
-    camera.peer.spin_for(0.5)
-    assert len(camera.graphs) == before
+    camera.peer.spin_until(lambda: camera.counted("stale") == stale + 1)
     fresh = image(2)
     fresh.header.stamp = camera.peer.node.get_clock().now().to_msg()
     camera.publisher.publish(fresh)
     camera.peer.spin_until(lambda: camera.graphs[-1].header == fresh.header)
+    assert len(camera.graphs) == before + 1
     set_parameter(camera.peer, "max_age", number_value(0.0))
 
 
@@ -346,9 +352,8 @@ def test_deactivating_stops_and_activating_starts_anew(camera: Camera) -> None:
     assert answer.success or "inactive" in answer.message
     on = Transition(id=Transition.TRANSITION_ACTIVATE)
     assert camera.peer.call(ChangeState, change, transition=on).success
-    camera.wait()
-    camera.peer.spin_for(0.3)
-    assert camera.shoot().sequence <= 1
+    camera.connect()
+    assert camera.graphs[before].sequence == 0
     for id_ in (
         Transition.TRANSITION_DEACTIVATE,
         Transition.TRANSITION_CLEANUP,
@@ -356,20 +361,20 @@ def test_deactivating_stops_and_activating_starts_anew(camera: Camera) -> None:
         Transition.TRANSITION_ACTIVATE,
     ):
         assert camera.peer.call(ChangeState, change, transition=Transition(id=id_)).success
-    camera.wait()
-    camera.peer.spin_for(0.3)
+    camera.connect()
     assert camera.shoot().objects
 
 
 def test_vga_images_get_through_raw(camera: Camera) -> None:
-    before = len(camera.graphs)
-    message = image(5, 640, 480)
+    lost, message = 0, image(5, 640, 480)
     for number in range(30):
         message.header.stamp.sec = number
+        before, deadline = len(camera.graphs), time.monotonic() + 20
         camera.publisher.publish(message)
-        camera.peer.spin_for(0.05)
-    camera.peer.spin_for(0.3)
-    assert len(camera.graphs) - before >= 27
+        while not (arrived := camera.find(message, before)) and time.monotonic() < deadline:
+            camera.peer.spin_for(0.01)
+        lost += not arrived
+        assert lost <= 3, f"of {number + 1}"
 
 
 def test_a_bad_model_leaves_the_node_unconfigured_and_alive(
@@ -419,7 +424,8 @@ def test_without_autostart_it_waits_and_then_says_why_it_hears_nothing(
     for id_ in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
         assert peer.call(ChangeState, "/quiet/change_state", transition=Transition(id=id_)).success
     peer.spin_until(lambda: "nobody publishes images on /strict/image" in process.log())
-    assert "/elsewhere/image/compressed; remap with image:=/" in process.log()
+    # The first of these may come before the node knows of the other publisher.
+    peer.spin_until(lambda: "/elsewhere/image/compressed; remap with image:=/" in process.log())
     # A publisher that offers less than the override asks for: named, with the fix.
     best_effort = peer.publisher(Image, "/strict/image", best_effort=True)
     peer.spin_until(lambda: "does not fit ours" in process.log())
@@ -436,24 +442,19 @@ def test_compressed_images_are_found_by_themselves(
     process = start("node", "--name", "eye", "--namespace", "robot", "--model", models[0], "--object-threshold", 0)
     # The relative topic `image` in the node's namespace; nothing says that it is compressed.
     publisher = peer.publisher(CompressedImage, "/robot/image/compressed")
-    peer.spin_until(publisher.get_subscription_count)
-    peer.spin_for(0.3)
     message = CompressedImage(format="jpeg", data=bytes(cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1]))
     message.header.frame_id = "eye_optical"
     message.header.stamp.sec = 42
-    deadline = time.monotonic() + 10
-    while not graphs and time.monotonic() < deadline:
-        publisher.publish(message)
-        peer.spin_for(0.2)
+    peer.repeat_until(lambda: publisher.publish(message), lambda: graphs)
     assert graphs[0].header == message.header
     assert (graphs[0].image_width, graphs[0].image_height) == (64, 48)
     # Lost in part, as by best effort: reported, survived.
     cut = CompressedImage(header=message.header, format="jpeg", data=message.data[:-100])
     publisher.publish(cut)
     peer.spin_until(lambda: "cut short" in process.log())
-    before = len(graphs)
+    message.header.stamp.sec = 43
     publisher.publish(message)
-    peer.spin_until(lambda: len(graphs) > before)
+    peer.spin_until(lambda: graphs[-1].header == message.header)
     peer.node.destroy_publisher(publisher)
     assert process.stop(signal.SIGINT) == 0
 
@@ -471,7 +472,7 @@ def test_a_mistake_at_start_is_one_line_and_status_two(
     start: Callable[..., Any], words: tuple[str, ...], reason: str
 ) -> None:
     process = start("node", *words)
-    assert process.popen.wait(30) == 2
+    assert process.wait() == 2
     [line] = [line for line in process.log().splitlines() if line.startswith("error:")]
     assert reason in line
     assert "Traceback" not in process.log()

@@ -91,12 +91,12 @@ def test_closing_withdraws_the_topics_and_they_can_come_again(node: Node, peer: 
 
     outputs = Outputs(node)
     names = {f"/drawing/{name}" for name in BASIC}
-    assert names <= topics()
+    peer.spin_until(lambda: names <= topics())
     outputs.close()
     assert not outputs.wanted()
     peer.spin_until(lambda: not names & topics())
     Outputs(node)
-    assert names <= topics()
+    peer.spin_until(lambda: names <= topics())
 
 
 def test_every_optional_package_is_found_or_its_absence_explained() -> None:

@@ -71,7 +71,7 @@ def test_pixels_get_into_the_message_as_a_block() -> None:
     image = np.zeros((720, 1280, 3), np.uint8)
     times = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.thread_time()  # Of this thread's own work, whatever else the machine does.
         image_message(image, header())
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     assert min(times) < 0.1  # Byte by byte it takes half a second.

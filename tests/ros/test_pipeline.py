@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,14 +134,13 @@ def test_nobody_listens_so_nothing_is_drawn(node: SceneGraphNode) -> None:
 def test_where_somebody_listens_the_overlay_is_published(node: SceneGraphNode, peer: Any) -> None:
     pictures = peer.listen(Image, "/inside/sim2sg/overlay")
     peer.spin_until(camera_of(node).outputs.wanted)
-    for number in range(50):  # The first may be lost: one side knows of the other before that knows of it.
-        look(node, 100.0 + number)
-        peer.spin_for(0.1)
-        if pictures:
-            break
-    assert pictures[-1].header.stamp.sec == 100 + number
+    stamps = itertools.count(100)
+    peer.repeat_until(lambda: look(node, next(stamps)), lambda: pictures)
+    last = next(stamps)
+    look(node, last)
+    peer.spin_until(lambda: pictures[-1].header.stamp.sec == last)
     assert (pictures[-1].width, pictures[-1].height) == (96, 64)
-    assert camera_of(node).outputs.made == {"overlay": number + 1}
+    assert camera_of(node).outputs.made == {"overlay": last - 99}
     assert "outputs" in camera_of(node).statistics.percentiles()
 
 

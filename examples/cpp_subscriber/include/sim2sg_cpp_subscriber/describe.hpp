@@ -24,10 +24,10 @@ std::string format(const char * pattern, Values... values)
   return result;
 }
 
-/// Names an object by its id, which stays the same from image to image; by its index without tracking.
+/// Names an object by its id (`cube_3`), the same from image to image; without tracking by class and index.
 inline std::string name(const sim2sg::msg::SceneObject & item, std::size_t index)
 {
-  return item.id.empty() ? item.class_name + "_" + std::to_string(index) : item.class_name + "#" + item.id;
+  return item.id.empty() ? item.class_name + "_" + std::to_string(index) : item.id;
 }
 
 /// The ids of a graph's objects; none without tracking.
@@ -56,7 +56,7 @@ inline std::vector<std::string> describe(
     std::to_string(graph.relations.size()) + " relations");
   for (std::size_t i = 0; i < graph.objects.size(); ++i) {
     const auto & item = graph.objects[i];
-    auto line = "  " + name(item, i) + format(" %.2f", item.score);
+    auto line = "  " + name(item, i) + format(" (%.2f)", item.score);
     // Without a calibration of the camera there are boxes only, and pose and size mean nothing.
     if (item.has_pose) {
       const auto & at = item.pose.pose.position;
@@ -69,14 +69,14 @@ inline std::vector<std::string> describe(
   const auto present = ids(graph);
   for (const auto & id : known) {
     if (present.count(id) == 0) {
-      lines.push_back("  #" + id + " gone");
+      lines.push_back("  " + id + " gone");
     }
   }
   for (const auto & relation : graph.relations) {
     // Indices are always valid and never equal.
     const auto subject = name(graph.objects[relation.subject], relation.subject);
     const auto object = name(graph.objects[relation.object], relation.object);
-    auto line = "  " + subject + " " + relation.predicate + " " + object + format(" %.2f", relation.score);
+    auto line = "  " + subject + " " + relation.predicate + " " + object + format(" (%.2f)", relation.score);
     const auto inverse = inverses.find(relation.predicate);
     if (inverse != inverses.end() && !inverse->second.empty()) {
       line += ", so " + object + " " + inverse->second + " " + subject;

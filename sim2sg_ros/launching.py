@@ -1,0 +1,102 @@
+"""What the launch files share: their arguments, and the node that they start.
+
+`launch` and `launch_ros` come with a ROS installation and are no wheels, so they are imported where they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sim2sg_ros import settings
+
+if TYPE_CHECKING:
+    from launch_ros.actions import Node
+
+    from launch import LaunchContext, LaunchDescription
+
+ARGUMENTS: dict[str, tuple[str, str]] = {
+    "model": ("", "Path of the ONNX model; empty: as in params_file"),
+    "compressed": ("", "true: read CompressedImage, false: read Image, empty: as in params_file"),
+    "params_file": (str(settings.find_share("config/sim2sg.yaml")), "YAML file of parameters"),
+    "namespace": ("", "Namespace of the node"),
+    "name": ("sim2sg", "Name of the node; its topics begin with <namespace>/<name>"),
+    "autostart": ("", "true: configure and activate at start, false: do not, empty: as in params_file"),
+    "respawn": ("false", "true: start the node again, after 2 s, when it ends by itself"),
+    "use_sim_time": ("false", "true: take the time from /clock"),
+    "log_level": ("info", "debug, info, warn, error or fatal"),
+}
+"""Arguments of every launch file: default and description by name."""
+
+
+def describe(arguments: Mapping[str, tuple[str, str]], start: Callable[[dict[str, str]], Node]) -> LaunchDescription:
+    """Builds the description of a launch file.
+
+    Args:
+        arguments: Default and description by name: the file's own, and `ARGUMENTS`.
+        start: Makes the node once the values of the arguments are known.
+    """
+    from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+    from launch.substitutions import LaunchConfiguration
+
+    from launch import LaunchDescription
+
+    def run(context: LaunchContext) -> list[Node]:
+        return [start({name: LaunchConfiguration(name).perform(context) for name in arguments})]
+
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, (default, description) in arguments.items()
+    ]
+    # Room for raw images in shared memory, for every process of this launch. Nothing is set where the
+    # user has a Fast DDS profile or another middleware.
+    profile = [SetEnvironmentVariable(*item) for item in settings.profile_environment().items()]
+    return LaunchDescription([*declared, *profile, OpaqueFunction(function=run)])
+
+
+def make_node(
+    value: Mapping[str, str], remappings: Sequence[tuple[str, str]], parameters: Mapping[str, object] | None = None
+) -> Node:
+    """Makes the node.
+
+    Args:
+        value: Of each argument.
+        remappings: Topics of the node, and what they are called here.
+        parameters: Further ones, beside those that `ARGUMENTS` set.
+    """
+    from launch_ros.actions import Node
+    from launch_ros.parameter_descriptions import ParameterValue
+
+    given = {
+        name: ParameterValue(item, value_type=str) if isinstance(item, str) else item
+        for name, item in {**read_parameters(value), **(parameters or {})}.items()
+    }
+    return Node(
+        package="sim2sg",
+        executable="node",
+        name=value["name"],
+        namespace=value["namespace"],
+        parameters=[value["params_file"], given],
+        remappings=list(remappings),
+        ros_arguments=["--log-level", value["log_level"]],
+        respawn=is_true(value["respawn"]),
+        respawn_delay=2.0,
+        output="both",
+    )
+
+
+def read_parameters(value: Mapping[str, str]) -> dict[str, object]:
+    """Returns the node's parameters that `ARGUMENTS` set; what is empty is left to params_file."""
+    result: dict[str, object] = {"use_sim_time": is_true(value["use_sim_time"])}
+    if value["model"]:
+        result["model"] = value["model"]
+    if value["compressed"]:
+        result["transport"] = "compressed" if is_true(value["compressed"]) else "raw"
+    if value["autostart"]:
+        result["autostart"] = is_true(value["autostart"])
+    return result
+
+
+def is_true(text: str) -> bool:
+    """Reads the value of an argument that is true or false."""
+    return text.lower() == "true"
