@@ -240,6 +240,9 @@ def main(args: Sequence[str] | None = None, overrides: Sequence[Parameter] = ())
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RuntimeError:  # All of rclpy's own errors are.
+        if rclpy.ok():
+            raise  # Otherwise a message was on its way out when the signal came.
     finally:
         # A second Ctrl-C must not cut the end short.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

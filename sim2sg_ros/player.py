@@ -255,6 +255,9 @@ def play(logs: Sequence[Log], options: PlayOptions, args: Sequence[str] = ()) ->
         player.finish()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RuntimeError:  # All of rclpy's own errors are.
+        if rclpy.ok():
+            raise  # Otherwise a message was on its way out when the signal came.
     finally:
         rclpy.try_shutdown()
     return player.sent if player else Counter()

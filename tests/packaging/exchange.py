@@ -13,7 +13,7 @@ import sim2sg
 from geometry_msgs.msg import Vector3
 from sim2sg.msg import SceneGraph, SceneObject, SceneRelation
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 
 
 def example() -> SceneGraph:

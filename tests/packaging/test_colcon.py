@@ -87,8 +87,8 @@ def test_subscriber_in_another_process_reads_a_scene_graph(workspace: Path) -> N
     receiver = in_workspace(workspace, sys.executable, str(EXCHANGE), "receive")
     publisher = in_workspace(workspace, sys.executable, str(EXCHANGE), "publish")
     try:
-        received, errors = receiver.communicate(timeout=60)
-        published, publisher_errors = publisher.communicate(timeout=60)
+        received, errors = receiver.communicate(timeout=120)
+        published, publisher_errors = publisher.communicate(timeout=120)
     finally:
         receiver.kill()
         publisher.kill()
@@ -117,7 +117,7 @@ def test_python_packages_and_verbs_come_from_the_workspace(workspace: Path) -> N
         "if e.group == 'sim2sg.verbs'])"
     )
     process = in_workspace(workspace, sys.executable, "-c", code)
-    out, errors = process.communicate(timeout=60)
+    out, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     core, ros, verbs = out.splitlines()[-3:]
     assert Path(core).is_relative_to(workspace / "install")
@@ -146,6 +146,6 @@ def test_executables_start(workspace: Path) -> None:
     bin_first = f"{HERE / 'bin'}{os.pathsep}{os.environ['PATH']}"
     env_python = shutil.which("env") or "/usr/bin/env"
     process = in_workspace(workspace, env_python, f"PATH={bin_first}", str(executable), "--help")
-    out, errors = process.communicate(timeout=60)
+    out, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert "synth" in out

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from sim2sg.msg import GraphInfo, SceneGraph
 from sim2sg.srv import GetSceneGraph, LoadModel
 
@@ -103,13 +102,15 @@ def test_two_cameras_share_the_model_and_neither_starves(
     try:
         peer.spin_until(lambda: all(len(received) > 3 for received in graphs.values()))
         counts = {name: len(received) for name, received in graphs.items()}
-        peer.spin_for(4.0)
+        peer.spin_until(lambda: all(len(received) >= counts[name] + 8 for name, received in graphs.items()))
+        gained = {name: len(received) - counts[name] for name, received in graphs.items()}
     finally:
         left.stop()
         right.stop()
-    peer.spin_for(0.5)
-    gained = {name: len(received) - counts[name] for name, received in graphs.items()}
-    assert gained["left"] >= 8 and gained["right"] >= 8  # Of some 24, in turn.
+    assert gained["left"] <= 3 * gained["right"], "they take turns as long as both have images"
+    # What was under way is done, and has come.
+    arrays = peer.listen(DiagnosticArray, "/diagnostics")
+    found = peer.spin_until(lambda: all_done(statuses(peer, arrays, "/both"), graphs))
     assert len({info.model_id for info in infos}) == len(infos) == 1
     assert (infos[0].requested_provider, infos[0].input_width, infos[0].input_height) == ("auto", 96, 64)
     for name, received in graphs.items():
@@ -118,18 +119,16 @@ def test_two_cameras_share_the_model_and_neither_starves(
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         stamps = [(graph.header.stamp.sec, graph.header.stamp.nanosec) for graph in received]
         assert stamps == sorted(stamps)
-        answer = peer.call(GetSceneGraph, f"/both/{name}/get_scene_graph")
-        assert answer.success and answer.graph == received[-1]
-    found = statuses(peer, peer.listen(DiagnosticArray, "/diagnostics"), "/both")
+        service = f"/both/{name}/get_scene_graph"
+        peer.spin_until(lambda s=service, r=received: peer.call(GetSceneGraph, s).graph == r[-1])
     assert set(found) == {"left scene graph", "right scene graph", "model"}
     for name in graphs:
         values = facts(found[f"{name} scene graph"])
         assert values["input"] == f"/{name}/image"
         assert values["camera_info topic"] == f"/{name}/camera_info"
         assert values["camera_info"] == "none"
-        done = sum(int(values[key]) for key in ("published", "replaced by newer images", "stale", "failed"))
-        assert int(values["received"]) == done
-    assert int(facts(found["left scene graph"])["replaced by newer images"]) > 100
+    values = facts(found["left scene graph"])
+    assert int(values["replaced by newer images"]) > int(values["published"])
     model = facts(found["model"])
     assert (model["input size"], model["requested provider"], model["provider"]) == ("96x64", "auto", "cpu")
     for stream in (left, right):
@@ -138,16 +137,29 @@ def test_two_cameras_share_the_model_and_neither_starves(
     assert "Traceback" not in process.log()
 
 
+def all_done(
+    found: dict[str, DiagnosticStatus], graphs: dict[str, list[SceneGraph]]
+) -> dict[str, DiagnosticStatus] | None:
+    """Returns the statuses once every image that the cameras received was dealt with and its graph has come."""
+    for name, received in graphs.items():
+        values = facts(found[f"{name} scene graph"])
+        done = sum(int(values[key]) for key in ("published", "replaced by newer images", "stale", "failed"))
+        if int(values["received"]) != done or int(values["published"]) != received[-1].sequence + 1:
+            return None
+    return found
+
+
 def test_wrong_names_of_cameras_are_refused_at_start(start: Callable[..., Any]) -> None:
     for names, reason in (("[left,left]", "'left' twice"), ("[front/left]", "letters, digits"), ("left", "cameras")):
         process = start("node", *words(cameras=names))
-        assert process.popen.wait(30) == 2
+        assert process.wait() == 2
         [line] = [line for line in process.log().splitlines() if line.startswith("error:")]
         assert reason in line
 
 
 def test_an_empty_list_of_cameras_is_the_camera_without_a_name(start: Callable[..., Any], peer: Any) -> None:
     process = start("node", "--name", "one", *words(cameras="[]", autostart="false"))
+    assert peer.call(GetState, "/one/get_state").current_state.label == "unconfigured"
     peer.spin_until(lambda: peer.node.count_publishers("/one/scene_graph"))
     assert process.stop(signal.SIGINT) == 0
 
@@ -163,14 +175,19 @@ def test_a_camera_that_was_killed_comes_back_also_by_another_transport(
         *words(silence_timeout=1.0),
     )  # fmt: skip
     graphs = peer.listen(SceneGraph, "/back/scene_graph")
+    # The middleware goes on listing a dead one, for 20 s; these stay listed for as long as a slow machine takes.
+    kinds = {"raw": (Image, "/lost/image"), "compressed": (CompressedImage, "/lost/image/compressed")}
+    silent = []
     for frame, transport in (("first", "raw"), ("second", "raw"), ("third", "compressed"), ("fourth", "raw")):
         camera = launch_camera("/lost/image", transport, 20, frame)
-        # Well within the 20 s for which the middleware goes on listing the dead one.
-        peer.spin_until(lambda f=frame: any(graph.header.frame_id == f for graph in graphs[-5:]), timeout=15)
+        peer.spin_until(lambda f=frame: any(graph.header.frame_id == f for graph in graphs[-5:]))
+        silent.append(peer.publisher(*kinds[transport]))
         os.kill(camera.pid, signal.SIGKILL)
         camera.wait()
         before = process.log().count("no image for")
-        peer.spin_until(lambda n=before: process.log().count("no image for") > n, timeout=15)
+        peer.spin_until(lambda n=before: process.log().count("no image for") > n)
+    for publisher in silent:
+        peer.node.destroy_publisher(publisher)
     assert process.stop(signal.SIGTERM) == 0
     assert "Traceback" not in process.log()
 
@@ -180,37 +197,44 @@ def test_a_recording_that_loops_under_simulated_time(
 ) -> None:
     process = start(
         "node", "--name", "looped", "--model", models[0], "--image", "/looped/image", "--object-threshold", 0,
-        "--threads", 1, *words(use_sim_time="true", max_age=1.0, silence_timeout=0.0),
+        "--threads", 1, *words(use_sim_time="true", max_age=1.0, silence_timeout=0.0, diagnostics_period=0.3),
     )  # fmt: skip
     graphs = peer.listen(SceneGraph, "/looped/scene_graph")
     clock, images = peer.publisher(Clock, "/clock"), peer.publisher(Image, "/looped/image")
     message = Image(height=64, width=96, encoding="rgb8", step=3 * 96, data=bytes(range(256)) * 72)
     peer.spin_until(lambda: images.get_subscription_count() and clock.get_subscription_count())
-    ids: list[list[set[str]]] = []
-    for _ in range(2):
-        before = len(graphs)
-        for tick in range(60):
-            now = Clock()
-            now.clock.sec, now.clock.nanosec = 1000 + tick // 20, tick % 20 * 50_000_000
-            message.header.stamp = now.clock
+
+    def show(tick: int) -> SceneGraph:
+        """Sets the clock, publishes an image of that time and returns its graph."""
+        now, before = Clock(), len(graphs)
+        now.clock.sec, now.clock.nanosec = 1000 + tick // 20, tick % 20 * 50_000_000
+        message.header.stamp = now.clock
+
+        def publish() -> None:
             clock.publish(now)
             peer.spin_for(0.005)  # The clock first.
             images.publish(message)
-            peer.spin_for(0.03)
-        lap = graphs[before:]
-        assert len(lap) >= 30
-        assert lap[-1].header.stamp == message.header.stamp
-        ids.append([{item.id for item in graph.objects} for graph in lap])
+
+        return peer.repeat_until(
+            publish, lambda: next((g for g in graphs[before:] if g.header.stamp == now.clock), None)
+        )
+
+    ids: list[list[set[str]]] = []
+    for _ in range(2):
+        ids.append([{item.id for item in show(tick).objects} for tick in range(60)])
         answer = peer.call(GetSceneGraph, "/looped/get_scene_graph", max_age=Duration(sec=1))
         assert answer.success, answer.message
     for lap in ids:
         assert lap[-1] == lap[-2]
-    assert not set.union(*ids[0]) & set.union(*ids[1][1:]), "after the jump ids begin anew"
+    assert not set.union(*ids[0]) & set.union(*ids[1]), "after the jump ids begin anew"
     # An image from before the jump is old by the clock of now.
+    arrays = peer.listen(DiagnosticArray, "/diagnostics")
+    stale = int(facts(statuses(peer, arrays, "/looped")["scene graph"])["stale"])
     message.header.stamp.sec = 900
     before = len(graphs)
     images.publish(message)
-    peer.spin_until(lambda: "max_age" in process.log())
+    peer.spin_until(lambda: int(facts(statuses(peer, arrays, "/looped")["scene graph"])["stale"]) == stale + 1)
+    assert "max_age" in process.log()
     assert len(graphs) == before
     for publisher in (clock, images):
         peer.node.destroy_publisher(publisher)
@@ -227,7 +251,7 @@ def test_a_qos_that_does_not_fit_is_told_at_once(
     )  # fmt: skip
     peer.spin_until(lambda: peer.call(GetState, "/shy/get_state").current_state.label == "active")
     publisher = peer.publisher(Image, "/shy/image", best_effort=True)
-    peer.spin_until(lambda: "does not fit ours" in process.log(), timeout=5)
+    peer.spin_until(lambda: "does not fit ours" in process.log())
     assert f"{override}:=best_effort" in process.log()
     arrays = peer.listen(DiagnosticArray, "/diagnostics")
     status = peer.spin_until(
@@ -286,7 +310,8 @@ def test_transitions_and_reloads_while_images_come_in(
                 assert peer.call(ChangeState, "/busy/change_state", transition=Transition(id=id_)).success
                 assert peer.call(GetState, "/busy/get_state").current_state.label == label
                 if label == "inactive":
-                    peer.spin_for(0.1)  # What was under way has come.
+                    last = peer.call(GetSceneGraph, "/busy/get_scene_graph").graph
+                    peer.spin_until(lambda g=last: graphs[-1] == g)  # What was under way has come.
                     before = len(graphs)
                     peer.spin_for(0.1)
                     assert len(graphs) == before
@@ -297,9 +322,9 @@ def test_transitions_and_reloads_while_images_come_in(
             peer.spin_until(lambda n=before: len(graphs) > n + 3)
         assert graphs[-1].model_id == "model-b"  # The third reload.
         assert graphs[-1].sequence < len(graphs)
-        started, before = time.monotonic(), len(graphs)
+        sent, before = stream.sent, len(graphs)
         peer.spin_until(lambda: len(graphs) > before + 15)
-        assert time.monotonic() - started < 5
+        assert stream.sent - sent < 150
     finally:
         stream.stop()
     peer.node.destroy_publisher(stream.publisher)

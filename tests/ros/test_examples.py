@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -99,24 +100,15 @@ def test_it_prints_what_a_node_sees(live: tuple[str, str], peer: Any, example: M
     with output.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
     try:
-        peer.spin_until(lambda: images.get_subscription_count() and infos.get_subscription_count(), 40)
-        peer.spin_until(lambda: peer.node.count_subscribers(topic) == 2, 40)
-        shot = 0
+        numbers = itertools.count(1)
 
-        def both_have_some() -> bool:
-            """Shoots on, since the first messages after discovery may be lost."""
-            nonlocal shot
-            shot += 1
+        def shoot() -> None:
             infos.publish(CameraInfo(width=96, height=64, k=[80.0, 0, 48, 0, 80, 32, 0, 0, 1]))
-            images.publish(picture(shot))
-            peer.spin_for(0.2)
-            text = output.read_text()
-            return len(graphs) > 2 and "model model-a" in text and text.count("\ngraph ") > 2 and " at (" in text
+            images.publish(picture(next(numbers)))
 
-        peer.spin_until(both_have_some, 40)
-        peer.spin_for(0.5)
+        peer.repeat_until(shoot, lambda: told_by_both(output.read_text(), graphs))
         process.send_signal(signal.SIGINT)
-        assert process.wait(15) == 0
+        assert process.wait(180) == 0
     finally:
         process.kill()
         process.wait()
@@ -134,21 +126,39 @@ def picture(number: int) -> Image:
     return message
 
 
+def blocks(text: str) -> dict[int, list[str]]:
+    """Returns the lines that were printed of each graph, by its number."""
+    printed = {}
+    for block in text.split("\ngraph ")[1:]:
+        sequence, colon, rest = block.partition(":")
+        if colon and rest:  # The last one may still be on its way.
+            printed[int(sequence)] = [f"graph {sequence}:{rest.splitlines()[0]}", *rest.splitlines()[1:]]
+    return printed
+
+
+def told_by_both(text: str, graphs: list[SceneGraph]) -> list[SceneGraph]:
+    """Returns the graphs that both processes received, with the one before, and in full."""
+    printed = blocks(text)
+    mine = {graph.sequence for graph in graphs}
+    return [
+        graph
+        for graph in graphs
+        if graph.sequence in printed
+        and {graph.sequence - 1} <= printed.keys() & mine
+        and any(" at (" in line for line in printed[graph.sequence])  # It had a calibration
+        and any(", so " in line for line in printed[graph.sequence])  # and knew the inverses.
+    ]
+
+
 def check(text: str, graphs: list[SceneGraph], example: ModuleType) -> None:
     """Compares what was printed with the same graphs as this process received them."""
     assert "Traceback" not in text
     assert "model model-a knows cube, sphere, cylinder" in text
-    printed = {}
-    for block in text.split("\ngraph ")[1:]:
-        sequence, rest = block.split(":", 1)
-        printed[int(sequence)] = [f"graph {sequence}:{rest.splitlines()[0]}", *rest.splitlines()[1:]]
-    common = [g for g in graphs if g.sequence in printed and g.sequence - 1 in printed]
-    assert common, "no graph was received by both"
-    before = {g.sequence: {item.id for item in g.objects} for g in graphs}
-    latest = [g for g in common if g.sequence - 1 in before][-1]
+    latest = told_by_both(text, graphs)[-1]
+    [before] = [{item.id for item in graph.objects} for graph in graphs if graph.sequence == latest.sequence - 1]
     inverses = {"left_of": "right_of", "in_front_of": "behind"}
-    expected = example.describe(latest, inverses, before[latest.sequence - 1])
-    assert [line for line in printed[latest.sequence] if line.startswith((" ", "graph"))] == expected
+    expected = example.describe(latest, inverses, before)
+    assert [line for line in blocks(text)[latest.sequence] if line.startswith((" ", "graph"))] == expected
     assert latest.objects
     assert all(item.id and item.has_pose for item in latest.objects)
     assert "new" not in "".join(expected), "the same picture has the same objects"
