@@ -125,6 +125,14 @@ def test_what_is_asked_for_comes_about():
     assert min(loads) <= 3 and max(loads) >= 10  # Nearly empty tables and full ones.
 
 
+def test_what_is_large_finds_a_place_on_a_table_that_is_laid():
+    domain = load_domain("dining")
+    labels = [p.label for seed in range(30) for p in drawn(domain, seed)[0].placements]
+    # No to two are asked for on each of one to two tables, and the tables are not all in full use.
+    assert labels.count("laptop") >= 0.5 * 30
+    assert labels.count("plate") >= 1.5 * 30, "and leaves room for the rest"
+
+
 def test_what_stands_round_faces_the_middle_at_its_gap():
     domain = DOMAINS["room"]
     seen = 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sim2sg_core.domains import AroundSpec, Domain, GroupSpec, RoomLayout, ScatterLayout
+from sim2sg_core.domains import AroundSpec, ClassSpec, Domain, GroupSpec, RoomLayout, ScatterLayout
 from sim2sg_core.scene import Camera, Layout, Placement
 from sim2sg_core.scene.layout import GROUND, wrap_angle
 from sim2sg_core.synthesis.layouts.arrangement import Arrangement
@@ -36,9 +36,9 @@ def sample_furnished(domain: Domain, camera: Camera, rng: np.random.Generator) -
     """Draws a scene of things on the ground, round each other, and upon each other.
 
     In this order: classes of the ground with a count, the supporting and the large ones first; free draws; what
-    stands round them; then, surface by surface, groups and strewn objects, and what stands on these in turn. What
-    finds no place is left out, and nothing is placed beyond the domain's `max_objects`. What stands round an object
-    goes with it, and may leave the layout's area.
+    stands round them; then, surface by surface, what is larger than the things of its groups, the groups, all else,
+    and what stands on these in turn. What finds no place is left out, and nothing is placed beyond the domain's
+    `max_objects`. What stands round an object goes with it, and may leave the layout's area.
 
     Args:
         domain: With a room or scatter layout.
@@ -60,10 +60,12 @@ def sample_furnished(domain: Domain, camera: Camera, rng: np.random.Generator) -
     index = 0
     while index < len(made.items):  # Grows meanwhile.
         label = made.items[index].placement.label
-        for group in spec.groups:
-            if group.on == label:
-                _set(made, group, index)
-        _strew(made, index)
+        groups = [group for group in spec.groups if group.on == label]
+        laid = max((_footprint(made.domain.class_spec(i.what)) for g in groups for i in g.items), default=np.inf)
+        _strew(made, index, (laid, np.inf))
+        for group in groups:
+            _set(made, group, index)
+        _strew(made, index, (0.0, laid))
         index += 1
     return Layout(camera, tuple(item.placement for item in made.items))
 
@@ -72,7 +74,7 @@ def _ground_draws(domain: Domain, spec: RoomLayout | ScatterLayout, rng: np.rand
     """Classes of what stands on the ground, in the order in which it is put down."""
     carriers = {s for c in domain.classes for s in c.supports} | {ring.of for ring in spec.around}
     counted = [c for c in domain.classes if c.on_ground and c.count is not None]
-    counted.sort(key=lambda c: (c.name not in carriers, -float(np.prod(c.mean_size()[:2]))))
+    counted.sort(key=lambda c: (c.name not in carriers, -_footprint(c)))
     labels = [c.name for c in counted for _ in range(_between(c.count, rng))]
     free = [c for c in domain.classes if c.on_ground and c.count is None]
     if free and spec.count[1]:
@@ -80,6 +82,10 @@ def _ground_draws(domain: Domain, spec: RoomLayout | ScatterLayout, rng: np.rand
         count = int(rng.integers(spec.count[0], spec.count[1] + 1))
         labels += [free[k].name for k in rng.choice(len(free), count, p=share / share.sum())]
     return labels
+
+
+def _footprint(spec: ClassSpec) -> float:
+    return float(np.prod(spec.mean_size()[:2]))
 
 
 def _between(count: tuple[int, int] | None, rng: np.random.Generator) -> int:
@@ -234,11 +240,19 @@ def _lay(
     return laid
 
 
-def _strew(made: Arrangement, index: int) -> None:
-    """Strews what has a count over the surfaces of an item."""
+def _strew(made: Arrangement, index: int, footprint: tuple[float, float]) -> None:
+    """Strews classes that have a count, and a mean footprint in [lo, hi) square metres, over the surfaces of an item.
+
+    The large ones first: they find no place among many small ones.
+    """
     rng, host = made.rng, made.items[index]
     label = host.placement.label
-    standing = [c for c in made.domain.classes if label in c.supports and c.count is not None]
+    standing = [
+        c
+        for c in made.domain.classes
+        if label in c.supports and c.count is not None and footprint[0] <= _footprint(c) < footprint[1]
+    ]
+    standing.sort(key=_footprint, reverse=True)
     if not standing:
         return
     regions = made.regions(index)
