@@ -7,6 +7,7 @@ log, they become content of the next scenes at their true size, and the network 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Set
 
 import numpy as np
 
@@ -25,7 +26,9 @@ CUT = 2.0
 MIN_SCORE = 0.05
 
 
-def look_closely(predictor: Predictor, image: np.ndarray, camera: Camera, whole: SceneGraph) -> SceneGraph:
+def look_closely(
+    predictor: Predictor, image: np.ndarray, camera: Camera, whole: SceneGraph, carriers: Set[str] = frozenset()
+) -> SceneGraph:
     """Returns the objects of a frame and of enlarged parts of it.
 
     Args:
@@ -33,6 +36,7 @@ def look_closely(predictor: Predictor, image: np.ndarray, camera: Camera, whole:
         image: (H, W, 3) uint8 RGB.
         camera: The frame's, its ground known.
         whole: The graph of the frame as a whole, under the same camera.
+        carriers: Classes that others stand on, see `merge`.
 
     Returns:
         The frame's graph with what only the close-ups show; where both show an object the surer one counts. Poses in
@@ -45,16 +49,21 @@ def look_closely(predictor: Predictor, image: np.ndarray, camera: Camera, whole:
     for window, output in zip(windows, outputs, strict=True):
         graph = output.graph(_cropped(camera, window), object_threshold=MIN_SCORE)
         found += [_shifted(o, window) for o in graph.objects if not _is_cut(o, window, image.shape[1], image.shape[0])]
-    return dataclasses.replace(whole, objects=tuple(merge(found)), relations=())
+    return dataclasses.replace(whole, objects=tuple(merge(found, carriers)), relations=())
 
 
-def merge(objects: list[SceneObject]) -> list[SceneObject]:
-    """Keeps the surest of every group of boxes that are one object's, best first."""
+def merge(objects: list[SceneObject], carriers: Set[str] = frozenset()) -> list[SceneObject]:
+    """Keeps the surest of every group of boxes that are one object's, best first.
+
+    A box inside another is a part found beside its whole, unless the one is of a class in `carriers` and the other of
+    another class: plates lie in the box of their table, and chairs too.
+    """
     kept: list[SceneObject] = []
     for item in sorted(objects, key=lambda o: -o.score):
         if kept:
             boxes = np.array([o.box for o in kept])
-            if (box_iou(item.box[None], boxes)[0] > SAME).any() or (_inside(item.box, boxes) > NESTED).any():
+            whole = np.array([o.label == item.label or not {o.label, item.label} & carriers for o in kept])
+            if (box_iou(item.box[None], boxes)[0] > SAME).any() or (whole & (_inside(item.box, boxes) > NESTED)).any():
                 continue
         kept.append(item)
     return kept

@@ -125,7 +125,7 @@ def round_stage(
     content = graphs
     if method.closeups:
         with run.timed(f"{name}/closeups", "enlarged parts of the frames"):
-            content = look_at_frames(previous / "model.onnx", frames, graphs, previous / "closeups.json")
+            content = look_at_frames(previous / "model.onnx", frames, graphs, domain, previous / "closeups.json")
     looks = domain
     if method.appearance:
         with run.timed(f"{name}/harvest", "colours, materials, light and camera of the log"):

@@ -64,7 +64,9 @@ def infer_frames(model: Path, frames: Sequence[Frame], domain: Domain, out: Path
     return load_graphs(out)[1]  # Rounded, as a resumed run reads them: what follows must not differ.
 
 
-def look_at_frames(model: Path, frames: Sequence[Frame], graphs: Sequence[SceneGraph], out: Path) -> list[SceneGraph]:
+def look_at_frames(
+    model: Path, frames: Sequence[Frame], graphs: Sequence[SceneGraph], domain: Domain, out: Path
+) -> list[SceneGraph]:
     """Looks closer at every frame for what is small. Also written to `out`."""
     if out.exists():
         return load_graphs(out)[1]
@@ -73,7 +75,7 @@ def look_at_frames(model: Path, frames: Sequence[Frame], graphs: Sequence[SceneG
     with Progress(len(frames), "close-ups", unit="frames") as progress:
         for frame, graph in zip(frames, graphs, strict=True):
             assert graph.camera is not None
-            found.append(look_closely(predictor, frame.image(), graph.camera, graph))
+            found.append(look_closely(predictor, frame.image(), graph.camera, graph, domain.carriers))
             progress.update()
     save_graphs(out, found, predictor.info.model_id)
     return load_graphs(out)[1]

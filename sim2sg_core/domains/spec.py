@@ -212,6 +212,11 @@ class Domain(Spec):
         """Where each class carries others, as shares of its height, by its name."""
         return {c.name: c.surfaces for c in self.classes}
 
+    @cached_property
+    def carriers(self) -> frozenset[str]:
+        """Names of the classes that others stand on."""
+        return frozenset(name for c in self.classes for name in c.supports) - {GROUND}
+
     def class_spec(self, name: str) -> ClassSpec:
         """Returns the class `name`. Raises Sim2SGError when there is none."""
         for spec in self.classes:

@@ -71,3 +71,15 @@ def test_the_surer_of_two_views_counts_and_neighbours_stay():
     ]
     assert [(o.label, o.score) for o in merge(objects)] == [("sphere", 0.9), ("cube", 0.5)]
     assert merge([]) == []
+
+
+def test_what_stands_on_a_table_does_not_hide_it():
+    objects = [
+        item("plate", 0.9, [30, 30, 40, 36]),
+        item("chair", 0.8, [5, 20, 30, 90]),
+        item("table", 0.2, [0, 20, 100, 100]),
+        item("table", 0.1, [2, 21, 60, 70]),  # a part of the one before
+        item("cup", 0.1, [31, 31, 36, 35]),  # on a plate, which carries none
+    ]
+    assert [o.label for o in merge(objects, {"table"})] == ["plate", "chair", "table"]
+    assert [o.label for o in merge(objects)] == ["plate", "chair"]

@@ -31,7 +31,7 @@ def test_a_resumed_run_sees_the_graphs_that_it_saw_before(tmp_path):
 
     def seen():
         graphs = infer_frames(model, frames, clevr, tmp_path / "inferred.json")
-        closer = look_at_frames(model, frames, graphs, tmp_path / "closeups.json")
+        closer = look_at_frames(model, frames, graphs, clevr, tmp_path / "closeups.json")
         thresholds = class_thresholds(graphs, clevr.class_names)
         return thresholds, [[(o.score, *o.box, *o.pose.position) for o in g.objects] for g in (*graphs, *closer)]
 

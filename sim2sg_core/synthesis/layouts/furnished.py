@@ -72,7 +72,7 @@ def sample_furnished(domain: Domain, camera: Camera, rng: np.random.Generator) -
 
 def _ground_draws(domain: Domain, spec: RoomLayout | ScatterLayout, rng: np.random.Generator) -> list[str]:
     """Classes of what stands on the ground, in the order in which it is put down."""
-    carriers = {s for c in domain.classes for s in c.supports} | {ring.of for ring in spec.around}
+    carriers = domain.carriers | {ring.of for ring in spec.around}
     counted = [c for c in domain.classes if c.on_ground and c.count is not None]
     counted.sort(key=lambda c: (c.name not in carriers, -_footprint(c)))
     labels = [c.name for c in counted for _ in range(_between(c.count, rng))]

@@ -294,10 +294,9 @@ class Furnisher:
 
     def tables(self) -> None:
         """Cloths and small unlabelled things on whatever carries other classes on its top."""
-        carriers = {name for c in self.domain.classes for name in c.supports}
         for k, placement in enumerate(self.layout.placements):
             area = float(placement.size[0] * placement.size[1])
-            if placement.label not in carriers or area < 0.25:
+            if placement.label not in self.domain.carriers or area < 0.25:
                 continue
             if self.domain.class_spec(placement.label).surfaces[-1] < 1 or not placement.asset:
                 continue
