@@ -14,7 +14,6 @@ import itertools
 import json
 import math
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -51,11 +50,16 @@ def main() -> None:
     info = camera_info(log.camera(topic), width, height)
     rclpy.init()
     node = rclpy.create_node(args.topic.strip("/").replace("/", "_"))
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
+    try:
         stamps = publish(node, args, [message_of(image, args.transport) for image in images], info)
         if args.stamps:
             args.stamps.write_text(json.dumps(stamps), encoding="utf-8")
         print("done", flush=True)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except RuntimeError:  # All of rclpy's own errors are.
+        if rclpy.ok():
+            raise  # Otherwise an image was on its way out when the signal came.
     # Gives the shared memory back.
     node.destroy_node()
     rclpy.try_shutdown()
