@@ -146,7 +146,9 @@ class Process:
         self.log_file = log
         command = [sys.executable, "-m", "sim2sg_core.cli.main", *map(str, words)]
         with log.open("wb") as output:
-            self.popen = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+            # Should it crash, its log says where.
+            env = os.environ | {"PYTHONFAULTHANDLER": "1"}
+            self.popen = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=env)
 
     def log(self) -> str:
         return self.log_file.read_text(errors="replace")
@@ -160,9 +162,12 @@ class Process:
         if self.popen.poll() is None:
             self.popen.send_signal(by)
         try:
-            return self.wait()
+            status = self.wait()
         finally:
             self.popen.kill()
+        if status < 0:
+            print(self.log()[-4000:])  # pytest shows it with the failure.
+        return status
 
 
 @pytest.fixture(scope="session")
