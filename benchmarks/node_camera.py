@@ -19,12 +19,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from sim2sg_core.logs import open_logs
 from sim2sg_core.scene import Camera
+from sim2sg_ros.signals import until_signal
 
 PICTURES = 30
 JPEG_QUALITY = 90
@@ -50,16 +50,11 @@ def main() -> None:
     info = camera_info(log.camera(topic), width, height)
     rclpy.init()
     node = rclpy.create_node(args.topic.strip("/").replace("/", "_"))
-    try:
+    with until_signal():
         stamps = publish(node, args, [message_of(image, args.transport) for image in images], info)
         if args.stamps:
             args.stamps.write_text(json.dumps(stamps), encoding="utf-8")
         print("done", flush=True)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except RuntimeError:  # All of rclpy's own errors are.
-        if rclpy.ok():
-            raise  # Otherwise an image was on its way out when the signal came.
     # Gives the shared memory back.
     node.destroy_node()
     rclpy.try_shutdown()

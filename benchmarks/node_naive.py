@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ import numpy as np
 import onnxruntime
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -34,6 +32,7 @@ from sim2sg_core.scene import Camera
 from sim2sg_ros.conversions import camera_from_message, graph_to_message
 from sim2sg_ros.diagnostics import Statistics, camera_status
 from sim2sg_ros.parameters import Settings
+from sim2sg_ros.signals import until_signal
 
 
 class NaiveNode(Node):
@@ -114,7 +113,7 @@ def main() -> None:
     args = parser.parse_args()
     rclpy.init()
     node = NaiveNode(args.name, args.model, args.transport, args.image)
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
+    with until_signal():
         rclpy.spin(node)
     node.destroy_node()
     rclpy.try_shutdown()

@@ -15,7 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidParameterTypeException, ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sim2sg.srv import GetSceneGraph
@@ -27,6 +27,7 @@ from sim2sg_ros.diagnostics import camera_status, model_status
 from sim2sg_ros.frames import Frames
 from sim2sg_ros.models import THRESHOLDS, Models
 from sim2sg_ros.pipeline import Pipeline, one_line
+from sim2sg_ros.signals import until_signal
 from sim2sg_ros.worker import Frame, Worker
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -233,16 +234,12 @@ def main(args: Sequence[str] | None = None, overrides: Sequence[Parameter] = ())
     executor = SingleThreadedExecutor()
     node = None
     try:
-        node = _create(overrides)
-        logging.getLogger("sim2sg_core").addHandler(_ToRosLog(node))
-        node.get_logger().debug(done)
-        executor.add_node(node)
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except RuntimeError:  # All of rclpy's own errors are.
-        if rclpy.ok():
-            raise  # Otherwise a message was on its way out when the signal came.
+        with until_signal():
+            node = _create(overrides)
+            logging.getLogger("sim2sg_core").addHandler(_ToRosLog(node))
+            node.get_logger().debug(done)
+            executor.add_node(node)
+            executor.spin()
     finally:
         # A second Ctrl-C must not cut the end short.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -172,10 +172,10 @@ class Pipeline:
         if info is None:
             return None
         # The same object as long as nothing changes: it remembers what was computed of it.
-        made_of = (info, settings, predictor, width, height)
+        made_of = (info, settings, predictor.info.camera, width, height)
         if camera.calibration is None or camera.calibrated_by != made_of:
             try:
-                camera.calibration = _calibrate(info, settings, predictor, width, height)
+                camera.calibration = _calibrate(*made_of)
                 camera.calibrated_by = made_of
             except Sim2SGError as error:
                 camera.calibration, camera.info_problem = None, str(error)
@@ -196,9 +196,9 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _calibrate(info: CameraInfo, settings: Settings, predictor: Predictor, width: int, height: int) -> Camera:
+def _calibrate(info: CameraInfo, settings: Settings, trained_for: Camera | None, width: int, height: int) -> Camera:
     """Returns the camera of images of width x height. Raises Sim2SGError when the CameraInfo is none of theirs."""
-    ground, trained_for = settings.ground(), predictor.info.camera
+    ground = settings.ground()
     if ground is None and trained_for is not None:
         ground = trained_for.ground
     camera = camera_from_message(info, ground, rectified=settings.rectified)

@@ -12,7 +12,6 @@ from typing import Any
 
 import rclpy
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -21,6 +20,7 @@ from rclpy.time import Time
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs.log import Log, RawMessage
 from sim2sg_ros import settings
+from sim2sg_ros.signals import until_signal
 from sim2sg_ros.topics import MESSAGE_TYPES
 
 SETTLE = 1.0
@@ -246,18 +246,14 @@ def play(logs: Sequence[Log], options: PlayOptions, args: Sequence[str] = ()) ->
     settings.init(args)
     player = None
     try:
-        node = rclpy.create_node("sim2sg_player")
-        player = Player(node, logs, options)
-        for name in player.skipped:
-            node.get_logger().warning(f"not played, its type is not installed: {name}")
-        player.wait_for_subscribers()
-        player.run()
-        player.finish()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except RuntimeError:  # All of rclpy's own errors are.
-        if rclpy.ok():
-            raise  # Otherwise a message was on its way out when the signal came.
+        with until_signal():
+            node = rclpy.create_node("sim2sg_player")
+            player = Player(node, logs, options)
+            for name in player.skipped:
+                node.get_logger().warning(f"not played, its type is not installed: {name}")
+            player.wait_for_subscribers()
+            player.run()
+            player.finish()
     finally:
         rclpy.try_shutdown()
     return player.sent if player else Counter()

@@ -39,7 +39,7 @@ def sample_objects(
     scores = graph.scores()
     drawn = rng.random(len(scores)) < scores
     keep = np.flatnonzero((drawn & (scores >= floor)) if threshold is None else scores >= threshold).tolist()
-    return graph.select(with_supports(graph, keep, supports) if supports and keep else keep)
+    return graph.select(with_supports(graph, keep, supports) if supports else keep)
 
 
 def with_supports(graph: SceneGraph, kept: Sequence[int], supports: Mapping[str, Sequence[str]]) -> list[int]:
@@ -57,11 +57,13 @@ def with_supports(graph: SceneGraph, kept: Sequence[int], supports: Mapping[str,
     Returns:
         Indices, ascending; the given ones among them, also where nothing carries them.
     """
+    labels = [item.label for item in graph.objects]
+    grounded = np.array([GROUND in supports[label] for label in labels], bool)
+    if grounded[list(kept)].all():
+        return sorted(kept)
     boxes = graph.boxes()
     feet = np.stack([boxes[:, [0, 2]].mean(axis=1), boxes[:, 3]], axis=1)
     within = (boxes[None, :, :2] <= feet[:, None]).all(axis=2) & (feet[:, None] <= boxes[None, :, 2:]).all(axis=2)
-    labels = [item.label for item in graph.objects]
-    grounded = np.array([GROUND in supports[label] for label in labels], bool)
     # (N, N): whether the second may carry the first.
     carries = np.array([[b in supports[a] for b in labels] for a in labels], bool) & within
     np.fill_diagonal(carries, False)
