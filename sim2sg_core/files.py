@@ -8,6 +8,22 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from sim2sg_core.errors import Sim2SGError
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and those above it, where they are missing.
+
+    Raises:
+        Sim2SGError: A file of that name, or of one above it, is there.
+        OSError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        file = next(p for p in (folder, *folder.parents) if p.exists())
+        raise Sim2SGError(f"{file}: is a file, not a folder; give another path, or move it away") from None
+
 
 @contextlib.contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
@@ -17,10 +33,13 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     The folder is made where it is missing.
 
     Raises:
+        Sim2SGError: The path is a folder, or a file lies where its folder should.
         OSError: The folder cannot be made or written to.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise Sim2SGError(f"{path}: is a folder; give the path of a file")
+    make_folder(path.parent)
     # Hidden and without the suffix: what a killed process leaves is not taken for a result.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)

@@ -15,7 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidParameterTypeException, ParameterException
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sim2sg.srv import GetSceneGraph
@@ -27,7 +27,7 @@ from sim2sg_ros.diagnostics import camera_status, model_status
 from sim2sg_ros.frames import Frames
 from sim2sg_ros.models import THRESHOLDS, Models
 from sim2sg_ros.pipeline import Pipeline, one_line
-from sim2sg_ros.signals import until_signal
+from sim2sg_ros.signals import end_between_callbacks, until_signal
 from sim2sg_ros.worker import Frame, Worker
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -214,11 +214,13 @@ def _create(overrides: Sequence[Parameter]) -> SceneGraphNode:
     except InvalidParameterTypeException as error:
         raise Sim2SGError(f"{one_line(error)} (of a DOUBLE write 1.0, not 1)") from None
     except (ParameterException, ValueError, RuntimeError) as error:
+        if not rclpy.ok():  # A signal came meanwhile.
+            raise ExternalShutdownException from None
         raise Sim2SGError(one_line(error)) from None
 
 
 def main(args: Sequence[str] | None = None, overrides: Sequence[Parameter] = ()) -> int:
-    """Runs the node until SIGINT or SIGTERM.
+    """Runs the node until SIGINT or SIGTERM; a second SIGINT ends it at once.
 
     Args:
         args: ROS arguments (`--ros-args …`); None takes the process's.
@@ -230,6 +232,7 @@ def main(args: Sequence[str] | None = None, overrides: Sequence[Parameter] = ())
     Raises:
         Sim2SGError: A parameter given at start is not allowed.
     """
+    end_between_callbacks()
     done = settings.init(sys.argv[1:] if args is None else args)
     executor = SingleThreadedExecutor()
     node = None

@@ -12,8 +12,8 @@ from sim2sg_core.cli.domain_check import raw_extents
 from sim2sg_core.cli.main import load_verb, main
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.logs import load_calibration
-from sim2sg_core.report.domain_check import standing_on
 from sim2sg_core.report.domain_looks import mesh_warnings
+from sim2sg_core.report.domain_places import standing_on
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +53,7 @@ def test_scenes_show_every_class_and_nothing_floats(domain: Domain) -> None:
 
 
 def test_meshes_are_of_every_format_small_and_fit_their_classes(domain: Domain) -> None:
-    assert mesh_warnings(domain, raw_extents(domain)) == []
+    assert mesh_warnings(domain, raw_extents(domain), FOLDER) == []
     files = [path for path in (FOLDER / "meshes").rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".obj", ".mtl", ".glb", ".ply"}
     assert max(path.stat().st_size for path in files) <= MOST_BYTES
@@ -102,7 +102,7 @@ def test_the_page_quotes_the_example() -> None:
     """Its excerpt of the YAML, its picture and its links are there."""
     yaml = (FOLDER / "warehouse.yaml").read_text(encoding="utf-8")
     [excerpt] = re.findall(r"(?s)```yaml\n(.*?)```", PAGE)
-    assert excerpt in yaml
+    assert excerpt.rstrip(" ") in yaml
     for quoted in re.findall(r"`((?:supports|surfaces|count): .*?)`", PAGE):
         assert quoted in yaml, quoted
     for link in re.findall(r"\]\(([^)#]+)", PAGE):
@@ -115,5 +115,12 @@ def test_the_page_quotes_a_warning_that_comes(tmp_path: Path) -> None:
     path = tmp_path / "changed.yaml"
     path.write_text(changed, encoding="utf-8")
     domain = load_domain(path)
-    [warning] = mesh_warnings(domain, raw_extents(domain))
+    [warning] = mesh_warnings(domain, raw_extents(domain), FOLDER)
     assert f"\n    warning: {warning}\n" in PAGE
+
+
+def test_near_tables_are_dining_from_another_place() -> None:
+    near, far = load_domain(ROOT / "examples" / "dining_near" / "dining_near.yaml"), load_domain("dining")
+    same = ("box", "input", "max_objects", "classes", "predicates", "appearance", "labels")
+    assert all(getattr(near, name) == getattr(far, name) for name in same)
+    assert near.camera != far.camera and near.layout != far.layout

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
 
 
@@ -40,7 +41,16 @@ def test_failure_keeps_the_old_file_and_nothing_else(tmp_path: Path, error: Base
 
 def test_failed_rename_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "folder"
-    path.mkdir()
     with pytest.raises(IsADirectoryError), atomic_path(path):
-        pass
+        path.mkdir()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_in_the_way_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("old")
+    with pytest.raises(Sim2SGError, match=r"file: is a file, not a folder"), atomic_path(file / "in" / "a.txt"):
+        pytest.fail("the block was entered")
+    with pytest.raises(Sim2SGError, match=r"is a folder; give the path of a file"), atomic_path(tmp_path):
+        pytest.fail("the block was entered")
+    assert list(tmp_path.iterdir()) == [file]

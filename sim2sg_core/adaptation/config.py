@@ -34,6 +34,7 @@ class AdaptConfig:
         round_steps: Optimiser steps per round.
         batch: Images per optimiser step.
         learning_rate: Peak learning rate.
+        round_learning_rate: Peak learning rate of the rounds; None takes the domain's, else `learning_rate`.
         method: What is done beyond training on prior scenes.
         seed: Everything random follows from it.
         device: torch device.
@@ -57,6 +58,7 @@ class AdaptConfig:
     round_steps: int | None = None
     batch: int | None = None
     learning_rate: float | None = None
+    round_learning_rate: float | None = None
     method: Method = field(default_factory=lambda: METHODS[DEFAULT])
     seed: int = 0
     device: str = "cpu"
@@ -77,6 +79,8 @@ class AdaptConfig:
         config = dataclasses.replace(self, **open_fields)
         own = {k: getattr(domain.training, k) for k in ("prior_share", "swap") if getattr(config.method, k) is None}
         config = dataclasses.replace(config, method=dataclasses.replace(config.method, **own))
+        if config.round_learning_rate is None:
+            config = dataclasses.replace(config, round_learning_rate=config.learning_rate)
         for name in ("frames", "source_frames", "source_steps", "round_frames", "round_steps", "batch"):
             if getattr(config, name) < 1:
                 raise Sim2SGError(f"--{name.replace('_', '-')} is {getattr(config, name)}: it must be at least 1")

@@ -10,7 +10,7 @@ import numpy as np
 from sim2sg_core.adaptation.frames import Frame, mount_prior
 from sim2sg_core.adaptation.method import Method
 from sim2sg_core.domains import Domain
-from sim2sg_core.lifting import MountPrior, estimate_mount, free_edges, lift_graph, refine_placement
+from sim2sg_core.lifting import estimate_mounts, free_edges, lift_graph, refine_placement
 from sim2sg_core.lifting.ground import mount_of_ground, with_mount
 from sim2sg_core.scene import Camera, Layout, Placement, PredicateRule, SceneGraph
 from sim2sg_core.scene.layout import GROUND
@@ -85,30 +85,22 @@ def with_supports(graph: SceneGraph, kept: Sequence[int], supports: Mapping[str,
 
 
 def frame_mounts(frames: Sequence[Frame], graphs: Sequence[SceneGraph], domain: Domain) -> np.ndarray:
-    """Finds every frame's mount: given, or estimated from the log and then, bound by that, per frame.
+    """Finds every frame's mount: given, or estimated from what stands on its ground and from the log's other frames.
 
     Args:
         frames: N frames; those with a ground keep it.
         graphs: Their graphs, with poses from the network's depth alone.
-        domain: Its camera prior binds the estimate for the log; its spread binds each frame's.
+        domain: Its camera prior binds the estimates.
 
     Returns:
         (N, 3) height in metres, pitch and roll in radians.
     """
-    prior = mount_prior(domain)
     # What may stand on other things says nothing of where the ground is.
     standing = {c.name for c in domain.classes if set(c.supports) == {GROUND}}
     graphs = [g.select([i for i, o in enumerate(g.objects) if o.label in standing]) for g in graphs]
     unknown = [g for f, g in zip(frames, graphs, strict=True) if f.camera.ground is None]
-    # The log's mean mount may lie outside the prior's range: users mount cameras where they like.
-    log_mount, _ = estimate_mount(unknown, MountPrior(prior.mean, 2 * prior.std))
-    mounts = []
-    for frame, graph in zip(frames, graphs, strict=True):
-        if frame.camera.ground is not None:
-            mounts.append(mount_of_ground(frame.camera.ground))
-        else:
-            mounts.append(estimate_mount([graph], MountPrior(log_mount, prior.std))[0])
-    return np.array(mounts)
+    estimated = iter(estimate_mounts(unknown, mount_prior(domain)))
+    return np.array([next(estimated) if (g := f.camera.ground) is None else mount_of_ground(g) for f in frames])
 
 
 def round_layouts(
@@ -292,11 +284,8 @@ def fit_size(domain: Domain) -> Callable[[str, np.ndarray], np.ndarray]:
     specs = {spec.name: spec for spec in domain.classes}
 
     def fit(label: str, size: np.ndarray) -> np.ndarray:
-        spec = specs[label]
-        if spec.size is not None:
-            low, high = np.array([spec.size.length, spec.size.width, spec.size.height], float).T
-            return np.clip(size, low, high)
-        choices = np.array(spec.sizes, float)
-        return choices[np.abs(np.log(choices / size)).sum(axis=1).argmin()]
+        ranges = specs[label].size_ranges()
+        choices = np.clip(size, ranges[:, 0], ranges[:, 1])
+        return np.asarray(choices[np.abs(np.log(choices / size)).sum(axis=1).argmin()])
 
     return fit

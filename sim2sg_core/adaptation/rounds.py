@@ -103,7 +103,7 @@ def source_stage(run: Run, config: AdaptConfig, domain: Domain, frames: Sequence
     count = config.source_frames
     assert count is not None
     with run.timed("source/render", f"{count} prior scenes"):
-        render_stage(config, domain, folder, count, lambda n: [prior(rng) for _ in range(n)], 0)
+        render_stage(config, domain, folder, count, lambda n: (prior(rng) for _ in range(n)), 0)
     with run.timed("source/train", f"{config.source_steps} steps"):
         train_source(config, domain, folder)
     with run.timed("source/export", "calibrating and exporting"):

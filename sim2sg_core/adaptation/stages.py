@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +102,7 @@ def render_stage(
     domain: Domain,
     folder: Path,
     count: int,
-    draw: Callable[[int], list[Layout]],
+    draw: Callable[[int], Iterable[Layout]],
     stage: int,
 ) -> None:
     """Renders a stage's scenes to `data` and a tenth as many to `held_out`."""
@@ -112,7 +112,11 @@ def render_stage(
     if file.exists():
         layouts = [Layout.from_json(item) for item in json.loads(file.read_text())]
     else:
-        layouts = draw(count + held_out)
+        layouts = []
+        with Progress(count + held_out, "lay out", unit="scenes") as progress:
+            for layout in draw(count + held_out):
+                layouts.append(layout)
+                progress.update()
         write_json(file, [layout.to_json() for layout in layouts])
     jobs = [(int(seed), layout) for seed, layout in zip(seeds, layouts, strict=True)]
     for name, part in (("data", jobs[:count]), ("held_out", jobs[count:])):
@@ -126,7 +130,7 @@ def train_source(config: AdaptConfig, domain: Domain, folder: Path) -> None:
         return
     network = build_network(domain, backbone=config.backbone, seed=config.seed)
     assert config.source_steps is not None
-    _train(config, domain, folder, network, _settings(config, config.source_steps), [])
+    _train(config, domain, folder, network, _settings(config, config.source_steps, config.learning_rate), [])
 
 
 def train_round(
@@ -163,17 +167,17 @@ def train_round(
             network, _inputs(synthetic, width, height), _inputs(real, width, height), strength=method.statistics
         )
     assert config.round_steps is not None
-    settings = dataclasses.replace(_settings(config, config.round_steps), align=align)
+    settings = dataclasses.replace(_settings(config, config.round_steps, config.round_learning_rate), align=align)
     real_images = [RealImage(frame.path, frame.camera) for frame in frames] if method.looks_at_log else []
     _train(config, domain, folder, network, settings, real_images)
 
 
-def _settings(config: AdaptConfig, steps: int) -> TrainConfig:
-    assert config.batch is not None and config.learning_rate is not None
+def _settings(config: AdaptConfig, steps: int, learning_rate: float | None) -> TrainConfig:
+    assert config.batch is not None and learning_rate is not None
     settings = TrainConfig(
         steps=steps,
         batch=config.batch,
-        learning_rate=config.learning_rate,
+        learning_rate=learning_rate,
         seed=config.seed,
         device=config.device,
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from sim2sg_core.adaptation.appearance_measures import Crop, Measures
 from sim2sg_core.adaptation.appearance_measures import measure as measure_frame
+from sim2sg_core.adaptation.content import with_supports
 from sim2sg_core.domains import AppearanceSpec, Domain
 from sim2sg_core.lifting import lift_graph
 from sim2sg_core.scene import Layout, SceneGraph
@@ -61,11 +62,13 @@ class Studio:
 
     def _layout(self, graph: SceneGraph, seed: int) -> Layout:
         if graph.camera is not None and graph.camera.ground is not None:
+            supports = self.domain.class_supports
+            likely = with_supports(graph, np.flatnonzero(graph.scores() >= LIKELY).tolist(), supports)
             layout = lift_graph(
-                graph.filtered(LIKELY, 1.0),
+                graph.select(likely),
                 graph.camera,
                 lambda label, size: size,
-                supports=self.domain.class_supports,
+                supports=supports,
                 surfaces=self.domain.class_surfaces,
             )
             if layout.placements:

@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument("--round-frames", type=int, help="scenes per round")
     work.add_argument("--round-steps", type=int, help="optimiser steps per round")
     work.add_argument("--batch", type=int, help="images per step")
-    work.add_argument("--learning-rate", type=float)
+    work.add_argument("--learning-rate", type=float, help="its peak")
+    work.add_argument("--round-learning-rate", type=float, metavar="RATE", help="its peak in the rounds")
     how = parser.add_argument_group("method", "a named method, and changes to it (0 turns a part off)")
     how.add_argument("--method", default=DEFAULT, help=f"one of {', '.join(METHODS)} (default: {DEFAULT})")
     how.add_argument("--prior-share", type=float, metavar="SHARE", help="prior scenes among a round's")
@@ -62,8 +63,9 @@ def run(args: argparse.Namespace) -> int:
     """Runs or continues an adaptation."""
     from sim2sg_core.adaptation import AdaptConfig, adapt
     from sim2sg_core.domains import load_domain
+    from sim2sg_core.synthesis.drawable import undrawable
 
-    domain = load_domain(args.domain)
+    domain = load_domain(args.domain, undrawable)
     config = AdaptConfig(
         logs=tuple(args.log),
         topic=args.topic,
@@ -82,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
         round_steps=args.round_steps,
         batch=args.batch,
         learning_rate=args.learning_rate,
+        round_learning_rate=args.round_learning_rate,
         method=resolve_method(
             args.method,
             prior_share=args.prior_share,

@@ -52,7 +52,12 @@ def run_show(args: argparse.Namespace) -> int:
         for name in builtin_domains():
             print(f"{name}: {', '.join(load_domain(name).class_names)}")
         return 0
-    domain = load_domain(args.domain)
+    if args.domain in builtin_domains():
+        domain = load_domain(args.domain)
+    else:  # A user's file may name assets and images that are not there.
+        from sim2sg_core.synthesis.drawable import undrawable
+
+        domain = load_domain(args.domain, undrawable)
     print(json.dumps(domain.to_json(), indent=2) if args.json else describe(domain))
     return 0
 

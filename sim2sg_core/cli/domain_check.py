@@ -12,7 +12,7 @@ from sim2sg_core.cli.domain import table
 from sim2sg_core.domains import Domain, MeshSpec, load_domain
 from sim2sg_core.domains.mesh_files import mesh_extents
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.files import atomic_path
+from sim2sg_core.files import atomic_path, make_folder
 from sim2sg_core.progress import Progress
 from sim2sg_core.report.domain_check import (
     class_figures,
@@ -21,7 +21,7 @@ from sim2sg_core.report.domain_check import (
     predicate_figures,
     predicate_table,
 )
-from sim2sg_core.report.domain_looks import look_alikes, mesh_warnings
+from sim2sg_core.report.domain_looks import look_alikes, mesh_warnings, shown_path
 from sim2sg_core.report.overlay import contact_sheet, draw_tile
 from sim2sg_core.scene import Layout, SceneGraph
 
@@ -31,12 +31,16 @@ CROP = 32  # pixels; small enough that texture counts little
 
 def check(args: argparse.Namespace) -> int:
     """Draws, counts, warns. Returns 1 for warnings with --strict, else 0."""
+    from sim2sg_core.synthesis.drawable import undrawable
     from sim2sg_core.synthesis.synthesizer import Synthesizer
 
     if args.count < 1:
         raise Sim2SGError(f"--count {args.count}: at least 1")
-    domain = load_domain(args.domain)
+    if args.seed < 0:
+        raise Sim2SGError(f"--seed {args.seed}: at least 0")
+    domain = load_domain(args.domain, undrawable)
     out = args.out or Path(f"{domain.name}_check")
+    make_folder(out)  # First: what is in its way is to be told before the work, not after.
     synthesizer = Synthesizer(domain)
     graphs: list[SceneGraph] = []
     layouts: list[Layout] = []
@@ -58,10 +62,11 @@ def check(args: argparse.Namespace) -> int:
     print(f"{sheet}: {args.count} scenes, {domain.layout.type} layout")
     print(f"\n{table(class_table(class_figures(domain, graphs, layouts)))}")
     print(f"\n{table(predicate_table(predicate_figures(domain, graphs)))}\n")
+    folder = Path(args.domain).parent
     warnings = [
         *content_warnings(domain, graphs, layouts),
-        *look_alikes(domain, used_meshes(domain, synthesizer.assets), crops),
-        *mesh_warnings(domain, raw_extents(domain)),
+        *look_alikes(domain, used_meshes(domain, synthesizer.assets, folder), crops),
+        *mesh_warnings(domain, raw_extents(domain), folder),
     ]
     for text in warnings:
         print(f"warning: {text}")
@@ -85,10 +90,10 @@ def add_crops(crops: dict[str, list[np.ndarray]], image: np.ndarray, graph: Scen
         crops[item.label].append(np.asarray(crop))
 
 
-def used_meshes(domain: Domain, assets: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Returns the meshes of every class: files by their names, built-in ones as the synthesis found them."""
+def used_meshes(domain: Domain, assets: dict[str, tuple[str, ...]], folder: Path) -> dict[str, tuple[str, ...]]:
+    """Returns the meshes of every class: files by their paths in `folder`, others by their names."""
     return {
-        c.name: tuple(Path(m.file).name for m in c.meshes) if c.meshes else tuple(assets[c.name])
+        c.name: tuple(shown_path(m.file, folder) for m in c.meshes) if c.meshes else tuple(assets[c.name])
         for c in domain.classes
     }
 

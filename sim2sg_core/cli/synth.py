@@ -34,12 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Renders what is missing."""
+    from sim2sg_core.synthesis.drawable import undrawable
     from sim2sg_core.synthesis.renderer import Renderer
     from sim2sg_core.synthesis.workers import render_dataset
 
     if args.count < 1:
         raise Sim2SGError(f"--count {args.count}: at least 1")
-    domain = load_domain(args.domain)
+    domain = load_domain(args.domain, undrawable)
     size = size_of(args, domain)
     camera = load_calibration(args.camera, *size) if args.camera else None
     probe = Renderer(16, 16, shadow_size=16)  # Fails early, with one line, where there is no EGL.

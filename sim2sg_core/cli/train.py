@@ -61,10 +61,10 @@ def run(args: argparse.Namespace) -> int:
         network = build_network(domain, backbone=args.backbone, seed=args.seed)
     else:
         network, trained_for = load_network(args.start)
-        if trained_for.hash() != domain.hash():
+        if trained_for.world_hash() != domain.world_hash():
             raise Sim2SGError(
-                f"{args.start}: a checkpoint of domain {trained_for.name} ({trained_for.hash()}), "
-                f"not of {domain.name} ({domain.hash()}): give --domain as it was, or start afresh"
+                f"{args.start}: a checkpoint of domain {trained_for.name} ({trained_for.world_hash()}), "
+                f"not of {domain.name} ({domain.world_hash()}): give --domain as it was, or start afresh"
             )
     with Progress(config.steps, "training", unit="steps") as progress:
         checkpoint = train(network, domain, datasets, config, args.out, progress.update)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, Strict, model_validator
+from pydantic import Field, Strict, model_validator
 
 from sim2sg_core.domains.fields import (
     Amount,
     Colour,
-    Count,
     Floor,
     Identifier,
     ImageFile,
     Materials,
     Metres,
     Range,
+    Several,
     Share,
     Sky,
     Spec,
     mistake,
-    positive,
 )
 
 
@@ -53,14 +52,14 @@ class AppearanceSpec(Spec):
         patch_size: Size of one repeat of a patch on the floor, metres.
     """
 
-    lights: Annotated[Count, AfterValidator(positive)] = (1, 2)
+    lights: Several = (1, 2)
     light_elevation_deg: Range = (20.0, 80.0)
     ambient: Amount = (0.25, 0.6)
     exposure: Range = (-0.4, 0.4)
     saturation: Amount = (0.7, 1.2)
     noise: Amount = (0.0, 5.0)
     blur: Amount = (0.0, 0.8)
-    jpeg: Annotated[Count, AfterValidator(positive)] = (60, 98)
+    jpeg: Several = (60, 98)
     fog: Amount = (0.0, 0.0)
     tint: Annotated[float, Strict(), Field(ge=0)] = 1.0
     textured: Share | None = None

@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import Field, ModelWrapValidatorHandler, Strict, ValidationInfo, model_validator
 
 from sim2sg_core.domains.fields import (
-    ClassName,
     Colour,
     Count,
     Extent,
@@ -26,7 +25,7 @@ from sim2sg_core.domains.mesh_files import folder_files, mesh_extents
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene.layout import GROUND
 
-SLACK = 0.1  # how far sizes read from meshes are widened each way
+SLACK = 0.1  # how far sizes leave those of meshes each way
 
 
 class SizeSpec(Spec):
@@ -82,10 +81,9 @@ class ClassSpec(Spec):
         yaw_symmetry: Order of the rotational symmetry about the vertical: 1 none, 2 (a table), 4 (a
             cube), 0 any angle looks the same (a sphere, a tree).
         colours: Base colours of its painted parts; empty takes `appearance.paints`.
-        imagenet: ImageNet words of the class, if any.
     """
 
-    name: ClassName
+    name: Identifier
     size: SizeSpec | None = None
     sizes: tuple[tuple[Metres, Metres, Metres], ...] = ()
     supports: tuple[str, ...] = Field((GROUND,), min_length=1)
@@ -96,7 +94,6 @@ class ClassSpec(Spec):
     meshes: tuple[MeshSpec, ...] = ()
     yaw_symmetry: Literal[0, 1, 2, 4] = 1
     colours: tuple[Colour, ...] = ()
-    imagenet: tuple[str, ...] = ()
 
     @model_validator(mode="wrap")
     @classmethod
@@ -104,15 +101,17 @@ class ClassSpec(Spec):
         spec = handler(data)
         if spec.assets and spec.meshes:
             raise mistake("assets and meshes are both given; delete one", "meshes")
-        if spec.size is not None and spec.sizes:
+        # Only a domain read from a file touches the disk; what a model carries along is complete.
+        from_file = (info.context or {}).get("folder") is not None
+        if spec.size is not None and spec.sizes and (from_file or not spec.meshes):
             raise mistake("size and sizes are both given; delete one", "sizes")
         sized = spec.size is not None or bool(spec.sizes)
-        # Only a domain read from a file touches the disk; what a model carries along is complete.
-        if spec.meshes and (info.context or {}).get("folder") is not None:
+        if spec.meshes and from_file:
             files = [(i, file) for i, entry in enumerate(spec.meshes) for file in _files(entry, i)]
             update: dict[str, Any] = {"meshes": tuple(file for _, file in files)}
             if not sized:
-                update["size"] = size_range([_measured(file, i) for i, file in files])
+                update["sizes"] = tuple(_measured(file, i) for i, file in files)
+                update["size"] = size_range(update["sizes"])
             return spec.model_copy(update=update)
         if not sized:
             raise mistake(
@@ -126,27 +125,42 @@ class ClassSpec(Spec):
         """Whether it may stand on the ground."""
         return GROUND in self.supports
 
+    @property
+    def measured(self) -> bool:
+        """Whether its sizes are those of its meshes: `sizes` has each mesh's own, and `size` spans them."""
+        return self.size is not None and bool(self.sizes)
+
+    def size_ranges(self) -> np.ndarray:
+        """Returns (N, 2, 3) least and greatest length, width, height, metres: one range, or one for each of `sizes`."""
+        if self.sizes:
+            slack = SLACK if self.measured else 0.0
+            return np.array(self.sizes, float)[:, None] * np.array([1 - slack, 1 + slack])[:, None]
+        assert self.size is not None
+        return np.array([self.size.length, self.size.width, self.size.height], float).T[None]
+
     def mean_size(self) -> np.ndarray:
         """Returns (3,) mean length, width, height, metres."""
-        if self.size is None:
+        if self.sizes:
             return np.mean(np.array(self.sizes, float), axis=0)
-        return np.array([self.size.length, self.size.width, self.size.height], float).mean(axis=1)
+        return np.asarray(self.size_ranges()[0].mean(axis=0))
 
     def sample_size(self, rng: np.random.Generator) -> np.ndarray:
         """Draws (3,) length, width, height, metres: one of `sizes`, or from the ranges.
 
-        Extents drawn from ranges share half of their variation: long ones tend to be wide and high.
+        Extents drawn from ranges share half of their variation: long ones tend to be wide and high. Where meshes say
+        the size, it is that of one of them and a little more or less.
         """
+        ranges = self.size_ranges()
+        low, high = ranges[rng.integers(len(ranges))] if self.sizes else ranges[0]
         if self.size is None:
-            return np.array(self.sizes[rng.integers(len(self.sizes))], float)
-        low, high = np.array([self.size.length, self.size.width, self.size.height], float).T
+            return np.asarray(low)
         return low + (high - low) * (0.5 * rng.random() + 0.5 * rng.random(3))
 
 
 def size_range(extents: Sequence[tuple[float, float, float]]) -> SizeSpec:
-    """Returns the sizes of a class that has N meshes of these (length, width, height), metres, and some slack."""
+    """Returns what spans N meshes of these (length, width, height), metres, and some slack."""
     low, high = np.min(extents, axis=0) * (1 - SLACK), np.max(extents, axis=0) * (1 + SLACK)
-    length, width, height = ((float(f"{a:.4g}"), float(f"{b:.4g}")) for a, b in zip(low, high))
+    length, width, height = zip(_rounded(low), _rounded(high))
     return SizeSpec(length=length, width=width, height=height)
 
 
@@ -165,6 +179,11 @@ def _files(entry: MeshSpec, index: int) -> Iterator[MeshSpec]:
 
 def _measured(spec: MeshSpec, index: int) -> tuple[float, float, float]:
     try:
-        return mesh_extents(spec)
+        return _rounded(mesh_extents(spec))
     except Sim2SGError as error:
         raise mistake(str(error), "meshes", index) from None
+
+
+def _rounded(extents: Sequence[float] | np.ndarray) -> tuple[float, float, float]:
+    length, width, height = (float(f"{v:.4g}") for v in extents)
+    return length, width, height

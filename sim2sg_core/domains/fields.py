@@ -72,12 +72,20 @@ def _not_negative(value: tuple[Any, Any]) -> tuple[Any, Any]:
     return value
 
 
+def _countable(value: tuple[Any, Any]) -> tuple[Any, Any]:
+    if value[1] > MOST:
+        raise mistake(f"{value[1]} is too large; write {MOST} or less")
+    return value
+
+
 def positive(value: tuple[Any, Any]) -> tuple[Any, Any]:
     """Refuses ranges that do not start above 0."""
     if value[0] <= 0:
         raise mistake(f"{value[0]:g} is not positive; this range starts above 0")
     return value
 
+
+MOST = 1000  # of a count: a scene holds at most 256 objects, and what is drawn in vain costs time
 
 # Strict: `count: "3"` and `width: yes` are mistakes, not numbers.
 Number = Annotated[float, Strict()]
@@ -100,8 +108,11 @@ Count = Annotated[
     BeforeValidator(_widen),
     AfterValidator(_ordered),
     AfterValidator(_not_negative),
+    AfterValidator(_countable),
     _range_schema("integer", minimum=0),
 ]
+# Ranges of whole numbers from 1 up.
+Several = Annotated[Count, AfterValidator(positive), _range_schema("integer", minimum=1)]
 Channel = Annotated[int, Strict(), Field(ge=0, le=255)]
 Colour = tuple[Channel, Channel, Channel]
 Metres = Annotated[float, Strict(), Field(gt=0)]
@@ -115,17 +126,9 @@ def _identifier(value: str) -> str:
     return value
 
 
-def _singular(value: str) -> str:
-    # Only the plain plural is caught: glass, bus and chassis end in s too.
-    if re.search(r"[a-z]s$", value) and not re.search(r"(ss|us|is|as|os|lens|series)$", value):
-        raise mistake(f"{value!r} looks like a plural; class names are singular: {value[:-1]}")
-    return value
-
-
 Identifier = Annotated[
     str, AfterValidator(_identifier), WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9_]*$"})
 ]
-ClassName = Annotated[Identifier, AfterValidator(_singular)]
 
 
 # What the synthesis knows, see `synthesis.appearance`.
@@ -177,7 +180,8 @@ def _existing(what: str, suffixes: tuple[str, ...] = (), folders: bool = False) 
         folder = (info.context or {}).get("folder")
         if folder is None:
             return value
-        path = (folder / value).resolve()
+        path = folder / value
+        path = path.parent.resolve() / path.name  # A link keeps its own name: what it leads to may have no suffix.
         if not (path.is_file() or (folders and path.is_dir())):
             raise mistake(f"no {what} {path}; give a path that is absolute or relative to this file")
         if path.is_file() and suffixes and path.suffix.lower() not in suffixes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, Strict
+from pydantic import Field, Strict
 
-from sim2sg_core.domains.fields import Amount, Count, Extent, Identifier, Number, Range, Share, Spec, positive
+from sim2sg_core.domains.fields import Amount, Count, Extent, Identifier, Number, Range, Several, Share, Spec
 
 
 class AroundSpec(Spec):
@@ -132,7 +132,7 @@ class StreetLayout(Spec):
 
     Attributes:
         type: "street".
-        lanes: Lanes in all.
+        lanes: Lanes in all; streets off the main roads have at most two, unless more are the least.
         lane_width: Metres.
         sidewalk_width: Metres, each side.
         curve: Curvature of the street, 1/m, either way.
@@ -151,7 +151,7 @@ class StreetLayout(Spec):
     """
 
     type: Literal["street"]
-    lanes: Annotated[Count, AfterValidator(positive)] = (1, 4)
+    lanes: Several = (1, 4)
     lane_width: Extent = (2.9, 3.6)
     sidewalk_width: Amount = (1.2, 3.5)
     curve: Amount = (0.0, 0.004)

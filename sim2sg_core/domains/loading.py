@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from pydantic import ValidationError
 
 from sim2sg_core.domains.fields import nearest
 from sim2sg_core.domains.spec import Domain
+from sim2sg_core.domains.yaml_errors import too_deep, yaml_mistake
 from sim2sg_core.errors import Sim2SGError
 
 Place = tuple[str | int, ...]  # keys and indices from the top of the file
+Further = Callable[[Domain], Iterable[tuple[Place, str]]]  # finds mistakes that cannot be seen from here
+LARGEST = 10**15  # of whole numbers: a double holds it exactly, and the arithmetic on it
 
 
 class _Loader(yaml.SafeLoader):
@@ -42,11 +46,13 @@ def builtin_domains() -> tuple[str, ...]:
     return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
 
 
-def load_domain(name_or_path: str | Path) -> Domain:
+def load_domain(name_or_path: str | Path, further: Further | None = None) -> Domain:
     """Reads a domain.
 
     Args:
         name_or_path: Name of a built-in domain, or path of a YAML file.
+        further: What else a file must stand, e.g. `synthesis.drawable.undrawable` before scenes are drawn; it finds
+            the places in the file, keys and indices from its top, and what is wrong there.
 
     Raises:
         Sim2SGError: No such domain, or a mistake in it: `file:line: key: what is wrong; what would be
@@ -59,34 +65,36 @@ def load_domain(name_or_path: str | Path) -> Domain:
     if path.is_dir():
         raise Sim2SGError(f"{path}: is a folder; give the domain's YAML file")
     try:
-        return parse_domain(path.read_text(encoding="utf-8"), str(path))
+        return parse_domain(path.read_text(encoding="utf-8"), str(path), further)
     except FileNotFoundError:
         hint = nearest(name_or_path, builtin_domains())
         raise Sim2SGError(f"no domain {str(name_or_path)!r}; {hint}, or give the path of a YAML file") from None
-    except UnicodeDecodeError:
-        raise Sim2SGError(f"{path}: not a text file; a domain is YAML in UTF-8") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise Sim2SGError(f"{path}:{line}: not a text file in UTF-8; save the domain as one") from None
     except OSError as error:
         raise Sim2SGError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def parse_domain(text: str, file: str) -> Domain:
+def parse_domain(text: str, file: str, further: Further | None = None) -> Domain:
     """Reads a domain from YAML text; `file` names it in errors, and paths in it are relative to its folder."""
+    lines: dict[Place, int] = {(): 1}
     try:
         root = yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise Sim2SGError(f"{file}:{line}: not YAML: {error.problem or error.context}") from None
+        if not isinstance(root, yaml.MappingNode):
+            raise Sim2SGError(f"{file}:1: a domain is a mapping that starts with `name: …`")
+        data = _to_data(root, (), lines, file, ())
     except yaml.YAMLError as error:
-        raise Sim2SGError(f"{file}:1: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(root, yaml.MappingNode):
-        raise Sim2SGError(f"{file}:1: a domain is a mapping that starts with `name: …`")
-    lines: dict[Place, int] = {(): 1}
-    data = _to_data(root, (), lines, file, ())
+        raise Sim2SGError(yaml_mistake(error, file, text)) from None
+    except RecursionError:
+        raise Sim2SGError(too_deep(text, file)) from None
     try:
-        return Domain.model_validate(data, context={"folder": Path(file).parent})
+        domain = Domain.model_validate(data, context={"folder": Path(file).parent})
     except ValidationError as error:
-        raise Sim2SGError(_first_mistake(error, lines, file)) from None
+        raise Sim2SGError(_told(_mistakes(error, lines), lines, file)) from None
+    if further is not None and (found := list(further(domain))):
+        raise Sim2SGError(_told(found, lines, file))
+    return domain
 
 
 def _to_data(node: yaml.Node, place: Place, lines: dict[Place, int], file: str, parents: tuple[yaml.Node, ...]) -> Any:
@@ -101,6 +109,9 @@ def _to_data(node: yaml.Node, place: Place, lines: dict[Place, int], file: str, 
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key, at = str(key_node.value), key_node.start_mark.line + 1
+            if key == "<<":
+                where = _dotted((*place, key))
+                raise Sim2SGError(f"{file}:{at}: {where}: merge keys are not supported; write the merged keys out here")
             if key in data:
                 first = lines[(*place, key)]
                 raise Sim2SGError(f"{file}:{at}: {_dotted((*place, key))}: key given twice (line {first}); delete one")
@@ -116,16 +127,36 @@ def _to_scalar(node: yaml.Node, place: Place, file: str) -> Any:
         return node.value
     if kind == "null":
         return None
-    if kind == "bool":
-        return node.value.lower() == "true"
-    if kind in ("int", "float"):
-        return int(node.value) if kind == "int" else float(node.value)
-    line = node.start_mark.line + 1
-    raise Sim2SGError(f"{file}:{line}: {_dotted(place)}: the tag {node.tag} is not allowed; write a plain value")
+    where = f"{file}:{node.start_mark.line + 1}: {_dotted(place)}"
+    shown = node.value if len(node.value) < 50 else f"{node.value[:20]}…"
+    if kind not in ("bool", "int", "float"):
+        raise Sim2SGError(f"{where}: the tag {node.tag} is not allowed; write a plain value")
+    try:
+        if kind == "bool":
+            return {"true": True, "false": False}[node.value.lower()]
+        size = float(node.value)  # First, as Python reads no whole numbers of thousands of digits.
+        if kind == "float" or abs(size) < LARGEST:
+            return size if kind == "float" else int(node.value)
+    except (KeyError, ValueError):  # Only a tag can call it what it is not.
+        raise Sim2SGError(f"{where}: {shown!r} is not what the tag {node.tag} says; write a plain value") from None
+    raise Sim2SGError(f"{where}: {shown} is too large; write a whole number under {LARGEST:g}")
 
 
-def _first_mistake(error: ValidationError, lines: dict[Place, int], file: str) -> str:
+def _told(mistakes: list[tuple[Place, str]], lines: dict[Place, int], file: str) -> str:
     """Returns the mistake that stands first in the file, as one line."""
+    found = []
+    for place, text in mistakes:
+        known = place
+        while known not in lines:  # A missing key has no line: take that of what should hold it.
+            known = known[:-1]
+        found.append((lines[known], _dotted(place), text))
+    line, key, text = min(found, key=lambda f: f[0])
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{file}:{line}: {key}: {text}{more}"
+
+
+def _mistakes(error: ValidationError, lines: dict[Place, int]) -> list[tuple[Place, str]]:
+    """Returns where mistakes are in the file, and what they are."""
     found = []
     for item in error.errors():
         if item["type"] == "too_short" and len(item["input"]) > item["ctx"]["actual_length"]:
@@ -135,13 +166,8 @@ def _first_mistake(error: ValidationError, lines: dict[Place, int], file: str) -
         place = _real_place((*loc, *at), lines)
         if item["type"] == "missing" and isinstance(place[-1], int):  # An item of a list, not a key.
             place = place[:-1]
-        known = place
-        while known not in lines:  # A missing key has no line: take that of what should hold it.
-            known = known[:-1]
-        found.append((lines[known], _dotted(place), _describe(item)))
-    line, key, text = min(found, key=lambda f: f[0])
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return f"{file}:{line}: {key}: {text}{more}"
+        found.append((place, _describe(item)))
+    return found
 
 
 def _real_place(loc: Place, lines: dict[Place, int]) -> Place:

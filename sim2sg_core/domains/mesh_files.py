@@ -29,8 +29,9 @@ def is_gltf(file: str | Path) -> bool:
 
 
 def folder_files(folder: Path) -> list[Path]:
-    """Returns the mesh files that lie in a folder, sorted by name."""
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    """Returns the mesh files that lie in a folder, sorted by name, without hidden ones (macOS adds `._chair.obj`)."""
+    seen = (p for p in folder.iterdir() if not p.name.startswith("."))
+    return sorted(p for p in seen if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
 def read_mesh(file: str | Path, unit: str | None = None, up: str | None = None, turn_deg: float = 0) -> trimesh.Trimesh:
@@ -63,17 +64,23 @@ def read_mesh(file: str | Path, unit: str | None = None, up: str | None = None, 
 def read_parts(
     file: str | Path, unit: str | None = None, up: str | None = None, turn_deg: float = 0
 ) -> list[trimesh.Trimesh]:
-    """Reads the parts of a file, each with its colours; otherwise as `read_mesh`."""
+    """Reads the parts of a file, each with its colours and the vertices of its faces; otherwise as `read_mesh`."""
     scene = _load(Path(file))
     c, s = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
     to_world = np.eye(4)
     to_world[:3, :3] = np.eye(3)[list(AXES[up or ("y" if is_gltf(file) else "z")])]
     to_world[:3, :3] = METRES[unit or "m"] * np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ to_world[:3, :3]
+    # Points and lines have no faces.
+    solid = {name: part for name, part in scene.geometry.items() if len(getattr(part, "faces", ()))}
+    for part in solid.values():
+        if part.faces.min() < 0 or part.faces.max() >= len(part.vertices):
+            raise Sim2SGError(f"{file}: its faces name vertices that are not there; export it again, e.g. as GLB")
+        part.remove_unreferenced_vertices()  # They may lie anywhere, and be no numbers.
     parts = []
     for node in scene.graph.nodes_geometry:
         transform, name = scene.graph[node]
-        if len(getattr(scene.geometry[name], "faces", ())):  # Points and lines have none.
-            parts.append(_moved(scene.geometry[name], to_world @ transform))
+        if name in solid:
+            parts.append(_moved(solid[name], to_world @ transform))
     if not parts:
         raise Sim2SGError(f"{file}: has no faces; export the object as a mesh of triangles")
     _check(file, parts)
@@ -114,15 +121,10 @@ def _moved(part: Any, transform: np.ndarray) -> Any:
 
 
 def _extents(parts: list[Any]) -> np.ndarray:
-    """Extents of what the faces use: loose vertices do not count."""
-    used = np.concatenate([p.vertices[np.unique(p.faces)] for p in parts])
-    return np.asarray(used.max(axis=0) - used.min(axis=0))
+    return np.ptp(np.concatenate([np.asarray(p.vertices) for p in parts]), axis=0)
 
 
 def _check(file: str | Path, parts: list[Any]) -> None:
-    for part in parts:
-        if part.faces.min() < 0 or part.faces.max() >= len(part.vertices):
-            raise Sim2SGError(f"{file}: its faces name vertices that are not there; export it again, e.g. as GLB")
     extents = _extents(parts)
     if not np.isfinite(extents).all():
         raise Sim2SGError(f"{file}: its coordinates are not all numbers; export it again, e.g. as GLB")

@@ -16,7 +16,9 @@ class PredicateSpec(Spec):
     Attributes:
         name: The word for it. Only this forward direction is ever emitted.
         rule: The built-in rule that decides it, see `scene.relations`.
-        margin: Metres; pairs nearer to the border than this carry no label.
+        margin: Metres. Of left_of and in_front_of the least difference: pairs nearer to the border carry no label. Of
+            on the largest gap that still counts as touching, of under the largest difference of the two floors.
+            next_to has none.
         inverse: The word for the other direction, for consumers; None when there is none.
         symmetric: Whether `a p b` means `b p a`; such a fact is stated once.
     """
@@ -43,4 +45,13 @@ class PredicateSpec(Spec):
         if self.symmetric != (self.rule == "next_to"):
             right = "true" if self.rule == "next_to" else "false"
             raise mistake(f"the rule {self.rule} needs symmetric: {right}", "symmetric")
+        return self
+
+    @model_validator(mode="after")
+    def _fit_margin(self) -> PredicateSpec:
+        if self.rule in ("on", "under") and self.margin == 0:
+            what = "gap that still counts as touching" if self.rule == "on" else "difference of the two floors"
+            raise mistake(f"the rule {self.rule} needs a margin: the largest {what}, metres, e.g. 0.02", "margin")
+        if self.rule == "next_to" and self.margin > 0:
+            raise mistake("the rule next_to compares gaps with the objects' own sizes; delete this key", "margin")
         return self

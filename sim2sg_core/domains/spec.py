@@ -12,13 +12,15 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, Strict, ValidationError, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, Strict, ValidationError, ValidationInfo, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from sim2sg_core.domains.appearance import AppearanceSpec
 from sim2sg_core.domains.camera import CameraPrior
 from sim2sg_core.domains.classes import ClassSpec
+from sim2sg_core.domains.digests import digests_of, named_files, without_folders
 from sim2sg_core.domains.fields import Identifier, Metres, Share, Spec, mistake, nearest
-from sim2sg_core.domains.layouts import AroundSpec, GroupSpec, Layout, ScatterLayout, StreetLayout
+from sim2sg_core.domains.layouts import AroundSpec, GroupSpec, Layout, StreetLayout
 from sim2sg_core.domains.predicates import PredicateSpec
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import PredicateRule
@@ -56,6 +58,8 @@ class TrainingSpec(Spec):
         backbone: The network's trunk: pretrained EfficientNet-Lite0, or a small one from scratch.
         batch: Frames per step.
         learning_rate: Its peak.
+        round_learning_rate: Its peak in the rounds of adaptation; none given: the same. Lower where the first model is
+            trained for long: steps as long as its first ones would undo in a short round what it has learnt.
         source_frames: Frames of prior scenes to train the first model on.
         source_steps: Steps of that training.
         rounds: Rounds of adaptation, at most.
@@ -72,6 +76,7 @@ class TrainingSpec(Spec):
     backbone: Literal["lite0", "small"] = "lite0"
     batch: Annotated[int, Strict(), Field(gt=0)] = 8
     learning_rate: Metres = 1e-3
+    round_learning_rate: Metres | None = None
     source_frames: Annotated[int, Strict(), Field(gt=0)] = 2000
     source_steps: Annotated[int, Strict(), Field(gt=0)] = 1500
     rounds: Annotated[int, Strict(), Field(ge=0)] = 3
@@ -99,6 +104,7 @@ class Domain(Spec):
         appearance: How scenes look.
         labels: Which objects are labels.
         training: Defaults of training.
+        digests: What was in the files that it names when it was read, see `hash`. Not for domain files to say.
     """
 
     name: Identifier
@@ -113,12 +119,27 @@ class Domain(Spec):
     appearance: AppearanceSpec = AppearanceSpec()
     labels: LabelSpec = LabelSpec()
     training: TrainingSpec = TrainingSpec()
+    digests: SkipJsonSchema[dict[str, str]] = Field(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _digested(cls, data: Any, handler: ModelWrapValidatorHandler[Domain], info: ValidationInfo) -> Domain:
+        # A model carries along what was in its files; they need not be there any more.
+        if (info.context or {}).get("folder") is None:
+            return handler(data)
+        if isinstance(data, dict) and "digests" in data:
+            raise mistake("is made when the domain is read; delete it", "digests")
+        domain = handler(data)
+        return domain.model_copy(update={"digests": digests_of(named_files(domain.to_json()))})
 
     @model_validator(mode="after")
     def _agree(self) -> Domain:
         names = self.class_names
         _refuse_duplicates("classes", names)
         _refuse_duplicates("predicates", self.predicate_names)
+        if GROUND in names:
+            at = ("classes", names.index(GROUND), "name")
+            raise mistake(f"{GROUND!r} is what everything stands on in the end; take another word", *at)
         for i, spec in enumerate(self.classes):
             for j, support in enumerate(spec.supports):
                 if support != GROUND and support not in names:
@@ -132,13 +153,24 @@ class Domain(Spec):
         if not isinstance(self.layout, StreetLayout):
             self._check_arrangement(self.layout.around, self.layout.groups)
         self._check_inverses()
-        if isinstance(self.layout, ScatterLayout) and self.layout.count[1] > self.max_objects:
-            raise mistake(
-                f"{self.layout.count[1]} objects do not fit in max_objects: {self.max_objects}; raise it",
-                "layout",
-                "count",
-            )
+        self._check_counts()
         return self
+
+    def _check_counts(self) -> None:
+        """What a scene is to hold must be possible, and what is asked must mean something."""
+        room = f"do not fit in max_objects: {self.max_objects}; raise it"
+        if isinstance(self.layout, StreetLayout):
+            for i, spec in enumerate(self.classes):
+                if spec.count is not None:
+                    text = "a street is filled by layout: parked_cars, moving_cars, pedestrians …; delete this key"
+                    raise mistake(text, "classes", i, "count")
+        elif self.layout.count[1] > self.max_objects:
+            raise mistake(f"{self.layout.count[1]} objects {room}", "layout", "count")
+        least = 0
+        for i, spec in enumerate(self.classes):
+            least += spec.count[0] if spec.count and spec.on_ground else 0
+            if least > self.max_objects:
+                raise mistake(f"with those before, at least {least} objects {room}", "classes", i, "count")
 
     def _check_supports(self) -> None:
         """Everything must stand on the ground in the end: an order in which all can be put down."""
@@ -164,10 +196,10 @@ class Domain(Spec):
             return specs[name]
 
         for i, ring in enumerate(around):
-            known(ring.of, "around", i, "of")
-            if not known(ring.what, "around", i, "what").on_ground:
-                text = f"{ring.what} does not stand on the ground; add {GROUND} to its supports:"
-                raise mistake(text, "layout", "around", i, "what")
+            for key, name in (("of", ring.of), ("what", ring.what)):
+                if not known(name, "around", i, key).on_ground:
+                    text = f"{name} does not stand on the ground; add {GROUND} to its supports:"
+                    raise mistake(text, "layout", "around", i, key)
         for i, group in enumerate(groups):
             known(group.on, "groups", i, "on")
             for j, item in enumerate(group.items):
@@ -239,7 +271,7 @@ class Domain(Spec):
 
     def to_json(self) -> dict[str, Any]:
         """Returns the whole domain as JSON-ready data."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", exclude=None if self.digests else {"digests"})
 
     @classmethod
     def from_json(cls, data: dict[str, Any] | str) -> Domain:
@@ -258,9 +290,17 @@ class Domain(Spec):
             raise Sim2SGError(f"not a domain: {error}") from None
 
     def hash(self) -> str:
-        """Returns 12 hex digits that change whenever anything in the domain does."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        """Returns 12 hex digits that change whenever anything in the domain does, or in the files that it names.
+
+        Where these files lie does not count.
+        """
+        data = without_folders(self.model_dump(mode="json", exclude={"digests"}), self.digests)
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def world_hash(self) -> str:
+        """Returns the hash of all but `training`: other settings of it leave frames and networks of use."""
+        return self.model_copy(update={"training": TrainingSpec()}).hash()
 
 
 def _refuse_duplicates(key: str, names: tuple[str, ...]) -> None:

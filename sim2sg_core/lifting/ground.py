@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,14 @@ from sim2sg_core.scene.graph import SceneGraph
 
 BASE_STD = 0.05  # metres: how far the base of a standing object strays from the ground
 DEPTH_RELATIVE_STD = 0.08  # of the network's depth, where a graph does not carry its own
-MIN_SCORE = 0.3
+MIN_SCORE = 0.1  # what is unsure says little, but of a near table there is often nothing else
+LOG_SPREAD = 2.0  # of logs about the prior's mean, by that of frames about their log's
+TOLERANCE = 1e-4  # metres and radians
 
 
 @dataclass(frozen=True)
 class MountPrior:
-    """What is believed of the mount before the log is seen: (height m, pitch rad, roll rad).
+    """What is believed of mounts before the log is seen: (height m, pitch rad, roll rad).
 
     Attributes:
         mean: (3,) expected values.
@@ -42,50 +44,70 @@ def mount_of_ground(ground: np.ndarray) -> np.ndarray:
     return np.array([ground[3], np.arcsin(np.clip(-n[2], -1, 1)), np.arctan2(-n[0], -n[1])])
 
 
-def estimate_mount(graphs: Iterable[SceneGraph], prior: MountPrior, iterations: int = 20) -> tuple[np.ndarray, int]:
-    """Finds the mount under which the inferred objects stand on the ground.
+def estimate_mounts(graphs: Sequence[SceneGraph], prior: MountPrior, iterations: int = 40) -> np.ndarray:
+    """Finds the mounts under which the inferred objects of every frame stand on the ground.
 
-    Maximum a posteriori by Gauss–Newton with Huber weights: the residual of an object is the height of its
-    base over the plane, its deviation grows with its depth's; each object counts by its score.
+    A random-effects model (Laird and Ware 1982): frames' mounts spread about the log's as the prior says, and the log's
+    about the prior's mean, twice as far, for users mount cameras where they like. One mount for all frames would be
+    far too steep where the camera is aimed by hand: near tables and far ones lie in the middle of the picture alike,
+    so that a frame's pitch goes with its distances. Gauss–Newton with Huber weights; the residual of an object is the
+    height of its base over the plane, its deviation grows with its depth's; each object counts by its score.
     The poses must come from the network's depth alone (a camera without a ground), or the assumed ground
     would confirm itself.
 
     Args:
-        graphs: Of one camera on one mount.
+        graphs: Of N frames of one log.
         prior: Binds what the objects leave open.
         iterations: Gauss–Newton steps.
 
     Returns:
-        (3,) height in metres, pitch and roll in radians; and the number of objects used.
+        (N, 3) height in metres, pitch and roll in radians.
     """
-    objects = [
-        o for g in graphs for o in g.objects if o.pose is not None and o.score >= MIN_SCORE and o.pose.position[2] > 0
-    ]
-    mount = np.array(prior.mean, float)
-    if not objects:
-        return mount, 0
-    centres = np.array([o.pose.position for o in objects if o.pose])
-    heights = np.array([o.pose.size[2] for o in objects if o.pose])
-    scores = np.array([o.score for o in objects])
+    frames = [_standing(graph) for graph in graphs]
+    spread, broad = np.diag(prior.std**-2.0), np.diag((LOG_SPREAD * prior.std) ** -2.0)
+    log_mount = np.array(prior.mean, float)
+    mounts = np.tile(log_mount, (len(frames), 1))
     for _ in range(iterations):
-        residual = _base_heights(mount, centres, heights)
-        # An error of the depth moves the centre along its ray, and so its height by that share of the drop.
-        drop = np.abs(centres @ ground_of_mount(mount)[:3])
-        std = np.hypot(BASE_STD, DEPTH_RELATIVE_STD * drop)
-        jacobian = np.stack(
-            [(_base_heights(mount + step, centres, heights) - residual) / 1e-4 for step in np.eye(3) * 1e-4],
-            axis=1,
-        )
-        scaled = residual / std
-        huber = np.where(np.abs(scaled) < 1.5, 1.0, 1.5 / np.maximum(np.abs(scaled), 1e-9))
-        weight = scores * huber / std**2
-        hessian = jacobian.T @ (jacobian * weight[:, None]) + np.diag(1 / prior.std**2)
-        gradient = jacobian.T @ (weight * residual) + (mount - prior.mean) / prior.std**2
-        step = np.linalg.solve(hessian, gradient)
-        mount = mount - step
-        if np.abs(step).max() < 1e-7:
+        before = mounts.copy()
+        # The log's mount, its frames' integrated out: frame i says information @ log_mount = told, each as far as
+        # the spread leaves it a say.
+        normal, right = broad.copy(), broad @ prior.mean
+        for i, objects in enumerate(frames):
+            information, told = _evidence(before[i], *objects)
+            covariance = np.linalg.inv(information + spread)
+            mounts[i] = covariance @ (told + spread @ log_mount)
+            normal += spread @ covariance @ information
+            right += spread @ covariance @ told
+        log_mount = np.linalg.solve(normal, right)
+        if len(frames) and np.abs(mounts - before).max() < TOLERANCE:
             break
-    return mount, len(objects)
+    return mounts
+
+
+def _standing(graph: SceneGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns (K, 3) centres, (K,) heights and (K,) scores of the objects that tell something of the ground."""
+    objects = [o for o in graph.objects if o.pose is not None and o.score >= MIN_SCORE and o.pose.position[2] > 0]
+    centres = np.array([o.pose.position for o in objects if o.pose]).reshape(-1, 3)
+    return centres, np.array([o.pose.size[2] for o in objects if o.pose]), np.array([o.score for o in objects])
+
+
+def _evidence(
+    mount: np.ndarray, centres: np.ndarray, heights: np.ndarray, scores: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the (3, 3) information of objects on a mount, linearised about one, and (3,) it times what they say."""
+    residual = _base_heights(mount, centres, heights)
+    # An error of the depth moves the centre along its ray, and so its height by that share of the drop.
+    drop = np.abs(centres @ ground_of_mount(mount)[:3])
+    std = np.hypot(BASE_STD, DEPTH_RELATIVE_STD * drop)
+    jacobian = np.stack(
+        [(_base_heights(mount + step, centres, heights) - residual) / 1e-4 for step in np.eye(3) * 1e-4],
+        axis=1,
+    )
+    scaled = np.abs(residual / std)
+    huber = np.where(scaled < 1.5, 1.0, 1.5 / np.maximum(scaled, 1e-9))
+    weight = scores * huber / std**2
+    information = jacobian.T @ (jacobian * weight[:, None])
+    return information, information @ mount - jacobian.T @ (weight * residual)
 
 
 def _base_heights(mount: np.ndarray, centres: np.ndarray, heights: np.ndarray) -> np.ndarray:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2sg_core.domains import ClassSpec, Domain, RoomLayout, StreetLayout
-from sim2sg_core.scene import Layout, Placement, SceneGraph
+from sim2sg_core.domains import Domain, RoomLayout, StreetLayout
+from sim2sg_core.report.domain_places import how_to_raise, placing_warnings
+from sim2sg_core.scene import Layout, SceneGraph
 
 RARE = 0.05  # share of scenes below which a class or predicate is hardly learnt
 SMALL_PIXELS = 8.0  # at the network's input: two cells of its finest grid
 ALWAYS = 0.95  # share of pairs from which on a predicate says nothing
 FEW_PAIRS = 10
-TOUCH_M = 0.03
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ def content_warnings(domain: Domain, graphs: Sequence[SceneGraph], layouts: Sequ
     found = [_empty(domain, empty)] if empty >= 0.5 else []
     classes = class_figures(domain, graphs, layouts)
     if empty < 1:  # When nothing at all is seen, one warning says it.
+        found += placing_warnings(domain, layouts)
         found += [text for row in classes for text in _about_class(domain, row)]
         found += [text for row in predicate_figures(domain, graphs) for text in _about_predicate(domain, row)]
     most = max((len(g.objects) for g in graphs), default=0)
@@ -118,40 +119,7 @@ def content_warnings(domain: Domain, graphs: Sequence[SceneGraph], layouts: Sequ
             f"{share:.0%} of scenes show more objects (up to {most}) than max_objects: {domain.max_objects}; the model"
             f" can find no more than that: write max_objects: {min(256, most + most // 4)}, or lower the counts"
         )
-    return found + unused_supports(domain, layouts)
-
-
-def unused_supports(domain: Domain, layouts: Sequence[Layout]) -> list[str]:
-    """Says on which of its supports no object of a class ever stands."""
-    used: dict[str, set[str]] = {name: set() for name in domain.class_names}
-    for layout in layouts:
-        for item in layout.placements:
-            used[item.label].add(standing_on(domain, item, layout))
-    found = []
-    for spec in domain.classes:
-        for support in spec.supports:
-            if used[spec.name] and support not in used[spec.name] and not isinstance(domain.layout, StreetLayout):
-                how = (
-                    "the layout's count draws it, or a count of its own"
-                    if support == "ground"
-                    else f"give {spec.name} a count:, name it in a group on {support}, or raise the number of {support}"
-                )
-                found.append(f"{spec.name} never stands on {support}, one of its supports; {how}, or delete {support}")
     return found
-
-
-def standing_on(domain: Domain, item: Placement, layout: Layout) -> str:
-    """Returns the class of what a placement rests on; "ground" on the ground, "" where nothing is beneath it."""
-    if item.position[2] < TOUCH_M:
-        return "ground"
-    for other in layout.placements:
-        heights = other.position[2] + np.array(domain.class_spec(other.label).surfaces) * other.size[2]
-        turn = np.array([[np.cos(other.yaw), np.sin(other.yaw)], [-np.sin(other.yaw), np.cos(other.yaw)]])
-        local = turn @ (item.position[:2] - other.position[:2])
-        over = (np.abs(local) <= other.size[:2] / 2).all()
-        if other is not item and over and np.abs(heights - item.position[2]).min() < TOUCH_M:
-            return other.label
-    return ""
 
 
 def ground_in_view(domain: Domain) -> tuple[float, float]:
@@ -202,7 +170,7 @@ def _empty(domain: Domain, share: float) -> str:
 def _about_class(domain: Domain, row: ClassFigures) -> list[str]:
     spec = domain.class_spec(row.name)
     if row.placed == 0:
-        return [f"{row.name} is never placed; {_how_to_place(domain, spec)}"]
+        return []  # `placing_warnings` says why.
     found = []
     if row.seen == 0:
         found.append(
@@ -210,7 +178,7 @@ def _about_class(domain: Domain, row: ClassFigures) -> list[str]:
             " (layout: distance, lateral; camera: pitch_deg) or make it larger"
         )
     elif row.scenes < RARE:
-        found.append(f"{row.name} is seen in only {row.scenes:.1%} of scenes; {_how_to_place(domain, spec)}")
+        found.append(f"{row.name} is seen in only {row.scenes:.1%} of scenes; {how_to_raise(domain, spec)}")
     if row.pixels < SMALL_PIXELS:
         found.append(
             f"{row.name} is {row.pixels:.0f} pixels large at the network's input, under {SMALL_PIXELS:.0f} it is hard"
@@ -218,21 +186,6 @@ def _about_class(domain: Domain, row: ClassFigures) -> list[str]:
             " check its size (metres)"
         )
     return found
-
-
-def _how_to_place(domain: Domain, spec: ClassSpec) -> str:
-    if isinstance(domain.layout, StreetLayout):
-        return "a street only knows the classes of the domain drive: raise their densities, or take another layout"
-    if spec.count is not None:
-        raising = f"raise its count: (now [{spec.count[0]}, {spec.count[1]}])"
-        if spec.on_ground:  # What is small and carries nothing is put down last.
-            return f"{raising}, or make room for it (layout: distance, lateral; fewer of the others)"
-        return f"{raising} or the number of {' and '.join(spec.supports)}"
-    if spec.on_ground:
-        share = spec.frequency / sum(c.frequency for c in domain.classes if c.on_ground and c.count is None)
-        count = domain.layout.count[1]
-        return f"raise layout: count (now up to {count}) or its frequency: ({share:.0%} of what is drawn freely)"
-    return f"it stands on {', '.join(spec.supports)} alone: give it a count:, or name it in a group of the layout"
 
 
 def _about_predicate(domain: Domain, row: PredicateFigures) -> list[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from sim2sg_core.domains import ClassSpec, Domain, MeshSpec
 from sim2sg_core.domains.mesh_files import AXES, METRES, is_gltf
 
+TINY, HUGE = 0.005, 50.0  # metres: what is labelled is hardly smaller or larger than that
 OFF = 1.5  # factor beyond the size range from which on unit, axis or size is wrong
 NEAR_COLOUR = 40.0  # distance in sRGB within which two paints are one
 MIN_CROPS = 20
@@ -104,15 +106,16 @@ def edge_histograms(crop: np.ndarray) -> np.ndarray:
     return np.asarray(values / max(float(np.linalg.norm(values)), 1e-9))
 
 
-def mesh_warnings(domain: Domain, extents: Mapping[str, np.ndarray]) -> list[str]:
+def mesh_warnings(domain: Domain, extents: Mapping[str, np.ndarray], folder: Path) -> list[str]:
     """Says which meshes are far from their class's size as they are, and which unit or axis would fit.
 
     A mesh is scaled to its class's size in any case; one whose own size is far off comes out distorted, or is a sign
-    that unit or axis are not what the file says.
+    that unit or axis are not what the file says. Where the mesh gives the class its size, it is to be a plausible one.
 
     Args:
         domain: The domain.
         extents: By mesh file, (3,) extents along the file's own x, y, z, in its own unit.
+        folder: Of the domain's file; meshes in it are named relative to it.
     """
     found = []
     for spec in domain.classes:
@@ -120,18 +123,24 @@ def mesh_warnings(domain: Domain, extents: Mapping[str, np.ndarray]) -> list[str
             continue
         for mesh in spec.meshes:
             if mesh.file in extents:
-                text = _fit(spec, mesh, np.asarray(extents[mesh.file], float))
+                text = _fit(spec, mesh, np.asarray(extents[mesh.file], float), folder)
                 found += [text] if text else []
     return found
 
 
-def _fit(spec: ClassSpec, mesh: MeshSpec, extents: np.ndarray) -> str | None:
+def shown_path(file: str, folder: Path) -> str:
+    """Returns a file's path relative to a folder that it lies in, or as it is."""
+    path, top = Path(file), folder.resolve()
+    return str(path.relative_to(top)) if path.is_relative_to(top) else file
+
+
+def _fit(spec: ClassSpec, mesh: MeshSpec, extents: np.ndarray, folder: Path) -> str | None:
     unit, up = mesh.unit or "m", mesh.up or ("y" if is_gltf(mesh.file) else "z")
     size = METRES[unit] * upright(extents, up, mesh.turn_deg)
     off = too_far(size, spec)
+    head = f"mesh {shown_path(mesh.file, folder)} of {spec.name} measures {_metres(size)} with unit: {unit}, up: {up}"
     if off <= OFF:
-        return None
-    head = f"mesh {mesh.file.rsplit('/', 1)[-1]} of {spec.name} measures {_metres(size)} with unit: {unit}, up: {up}"
+        return _implausible(head, size / METRES[unit], unit) if not TINY <= size.max() <= HUGE else None
     head += f", {off:.2g} times off its size"
     tried = []
     turns = (mesh.turn_deg, mesh.turn_deg + 90)
@@ -144,6 +153,13 @@ def _fit(spec: ClassSpec, mesh: MeshSpec, extents: np.ndarray) -> str | None:
         turned = f", turn_deg: {best[4]:g}" if best[4] != mesh.turn_deg else ""
         return f"{head}; unit: {best[2]}, up: {best[3]}{turned} would fit"
     return f"{head}; no unit or axis fits: write the object's true size, or take another mesh (it gets distorted)"
+
+
+def _implausible(head: str, size: np.ndarray, unit: str) -> str:
+    """Says what other units would make of a mesh's (3,) size in its own."""
+    other = {u: size * metres for u, metres in METRES.items() if u != unit and TINY <= (size * metres).max() <= HUGE}
+    fits = "; ".join(f"unit: {u} would make it {_metres(s)}" for u, s in other.items())
+    return f"{head}: hardly true; correct its unit: or up:{f' ({fits})' if fits else ''}, or export it again"
 
 
 def upright(extents: np.ndarray, up: str, turn_deg: float) -> np.ndarray:

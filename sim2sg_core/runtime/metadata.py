@@ -152,15 +152,28 @@ def load_info(model: Path | str) -> ModelInfo:
 
 
 def check_file(model: Path | str) -> Path:
-    """Returns the model's path; raises Sim2SGError when it cannot be an ONNX file."""
+    """Returns the model's path, also of one that ships with the package and is called by its name.
+
+    Raises:
+        Sim2SGError: It cannot be an ONNX file.
+    """
     path = Path(model)
+    if not path.exists() and str(model) in (shipped := pretrained_models()):
+        return shipped[str(model)]
     if path.is_dir():
         raise Sim2SGError(f"{path}: a folder, not a model: did you mean {path / 'model.onnx'}?")
     if not path.is_file():
-        raise Sim2SGError(f"{path}: no such file: `sim2sg adapt` and `sim2sg export` write model.onnx")
+        names = ", ".join(pretrained_models())
+        by_name = f"; by name there is {names}" if names else ""
+        raise Sim2SGError(f"{path}: no such file: `sim2sg adapt` and `sim2sg export` write model.onnx{by_name}")
     if path.suffix == ".pt":
         raise Sim2SGError(f"{path}: a training checkpoint: turn it into ONNX with `sim2sg export`")
     return path
+
+
+def pretrained_models() -> dict[str, Path]:
+    """Returns the models that ship with the package, by name."""
+    return {path.stem: path for path in sorted((Path(__file__).parent / "pretrained").glob("*.onnx"))}
 
 
 def read_info(session: Any, path: Path, provider: str = "") -> ModelInfo:

@@ -205,6 +205,11 @@ def patch_names(surface: str, count: int) -> tuple[str, ...]:
     return tuple(f"{surface} patch {k}" for k in range(count))
 
 
+def patch_surfaces() -> tuple[str, ...]:
+    """Returns what texture patches may cover."""
+    return ("floor", *FAMILIES)
+
+
 def load_patches(spec: AppearanceSpec) -> dict[str, np.ndarray]:
     """Reads the texture patches of a domain.
 
@@ -214,7 +219,7 @@ def load_patches(spec: AppearanceSpec) -> dict[str, np.ndarray]:
     Raises:
         Sim2SGError: A surface that nothing has, or an image that is missing or unreadable.
     """
-    surfaces = ("floor", *FAMILIES)
+    surfaces = patch_surfaces()
     made = {}
     for surface, files in spec.patches.items():
         if surface not in surfaces:

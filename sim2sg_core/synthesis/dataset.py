@@ -19,7 +19,7 @@ import numpy as np
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.files import atomic_path
+from sim2sg_core.files import atomic_path, make_folder
 from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
 from sim2sg_core.scene.graph import write_json
 from sim2sg_core.scene.relations import FRAMES
@@ -201,8 +201,5 @@ def _read(out: Path, data: dict[str, Any]) -> list[tuple[Path, SceneGraph]]:
 
 def make_folders(out: Path) -> None:
     """Makes the data set's folders. Raises Sim2SGError when `out` is a file."""
-    try:
-        (out / "images").mkdir(parents=True, exist_ok=True)
-        (out / "scenes").mkdir(exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise Sim2SGError(f"{out}: is a file; name a folder") from None
+    make_folder(out / "images")
+    make_folder(out / "scenes")

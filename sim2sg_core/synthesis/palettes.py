@@ -188,12 +188,17 @@ FAMILIES: dict[str, Family] = {
     "soft_drink": Family(((222, 228, 226), (228, 150, 36), (226, 196, 84), (70, 32, 20), (170, 32, 40)),
                          shares(5, 2, 1.5, 1.5, 1), jitter=6, shared=True, roughness=(0.04, 0.12),
                          specular=(0.5, 0.9)),
-    "red_wine": Family(((74, 10, 22), (50, 8, 18), (104, 20, 32)), jitter=4, shared=True, roughness=(0.04, 0.1),
-                       specular=(0.6, 0.9)),
+    "red_wine": Family(((42, 7, 13), (26, 6, 10), (74, 10, 22), (104, 20, 32)), shares(3, 3, 2, 1), jitter=3,
+                       shared=True, roughness=(0.04, 0.1), specular=(0.6, 0.9)),
     "white_wine": Family(((222, 204, 130), (228, 216, 164), (214, 184, 96), (226, 156, 136)), shares(4, 4, 2, 1),
                          jitter=5, shared=True, roughness=(0.04, 0.1), specular=(0.6, 0.9)),
-    "table_glass": Family(((206, 214, 216), (190, 202, 204), (218, 222, 222)), jitter=4, shade=(0.85, 1.05),
-                          anything=0.04, shared=True, roughness=(0.04, 0.1), specular=(0.7, 1.0)),
+    # Clear glass has no colour of its own: this is what it bends into view at its edges, bright or dark.
+    "table_glass": Family(((206, 214, 216), (150, 158, 160), (92, 98, 100), (48, 52, 54), (24, 26, 28)),
+                          shares(2, 2, 3, 4, 4), jitter=4, shade=(0.85, 1.05), anything=0.04, shared=True,
+                          roughness=(0.04, 0.1), specular=(0.0, 0.3)),
+    # The same where it bends what is dark into view all over, as under a low ceiling or against a dark room.
+    "dark_glass": Family(((18, 19, 20), (34, 36, 38), (56, 58, 60), (52, 46, 40)), shares(3, 4, 3, 1), jitter=4,
+                         shared=True, roughness=(0.04, 0.1), specular=(0.0, 0.12)),
     "bottle_glass": Family(
         ((30, 46, 24), (46, 72, 34), (22, 26, 20), (84, 46, 18), (58, 30, 14), (188, 204, 200), (150, 176, 158)),
         shares(4, 3, 3, 3, 2, 1.5, 1), jitter=5, shared=True, roughness=(0.04, 0.12), specular=(0.6, 1.0),

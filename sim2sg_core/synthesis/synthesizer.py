@@ -128,7 +128,8 @@ class Synthesizer:
         draw = rng.random()  # In any case: later draws must not depend on it.
         if placement.asset:
             return placement
-        near = like_sized(self.assets[placement.label], placement.size)
+        measured = self.domain.class_spec(placement.label).measured
+        near = like_sized(self.assets[placement.label], placement.size, measured)
         return dataclasses.replace(placement, asset=near[int(draw * len(near))])
 
     def dress(self, placement: Placement, appearance: Appearance, rng: np.random.Generator) -> Instance:

@@ -8,9 +8,11 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,7 @@ def render_dataset(
 ) -> Path:
     """Renders frames into a data set (see `dataset`), in the order given.
 
-    Frames that are there already, complete and from the same domain, seed and layout, are kept.
+    Frames that are there already, complete and from the same domain (all but `training`), seed and layout, are kept.
 
     Args:
         domain: The domain.
@@ -72,7 +74,7 @@ def render_dataset(
     out = Path(out)
     make_folders(out)
     settings = {"samples": samples, "shadow_size": shadow_size}
-    stem = _digest([VERSION, domain.hash(), settings, size, _camera_json(camera)])
+    stem = _digest([VERSION, domain.world_hash(), settings, size, _camera_json(camera)])
     tell = progress.update if isinstance(progress, Progress) else progress or (lambda n: None)
     jobs: list[Job] = []
     count = 0
@@ -123,6 +125,7 @@ def _collect(pending: set[Future[int]], tell: Callable[[int], None]) -> set[Futu
 def _start(domain: Domain, settings: dict[str, Any], camera: Camera | None, size: tuple[int, int] | None) -> None:
     """Prepares a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import cv2
 
     from sim2sg_core.synthesis.synthesizer import Synthesizer
@@ -131,6 +134,17 @@ def _start(domain: Domain, settings: dict[str, Any], camera: Camera | None, size
     global _synthesizer
     # Made here, an error would only break the pool and lose its message: the first task makes it.
     _synthesizer = _Lazy(lambda: Synthesizer(domain, **settings), camera, size)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent has ended.
+
+    A parent that is killed tells nobody, and the pool's queue stays open as long as one worker waits on it.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait_for([parent.sentinel])
+    os._exit(1)  # Frames are written atomically: one cut short is drawn again by the next run.
 
 
 class _Lazy:

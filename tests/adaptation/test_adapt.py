@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from sim2sg_core.cli.main import main
 from sim2sg_core.model import load_checkpoint
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.scene.graph import load_graphs
@@ -76,6 +77,7 @@ def test_a_killed_run_ends_like_an_uninterrupted_one(log, tmp_path):
         first, second = (tmp_path / n / "round_1" / name for n in ("whole", "killed"))
         assert json.loads(first.read_text()) == json.loads(second.read_text()), name
     check_outputs(tmp_path / "killed")
+    check_verbs(log.parent / "tiny.yaml", tmp_path / "killed/round_1", tmp_path)
 
 
 def check_outputs(run):
@@ -87,3 +89,39 @@ def check_outputs(run):
     page = (run / "report.html").read_text()
     assert page.count("data:image/jpeg") >= 6 and "no calibration was found" in page
     assert (run / "config.yaml").exists() and set(json.loads((run / "stages.json").read_text())) > {"round_1/train"}
+
+
+def check_verbs(domain, stage, out):
+    """The same from the parts: an export calibrated alike scores alike, and training may go on with other settings."""
+    checkpoint, image = stage / "train/checkpoint.pt", np.full((64, 96, 3), 90, np.uint8)
+    assert (
+        main(
+            [
+                "export",
+                "--checkpoint",
+                str(checkpoint),
+                "--calibrate",
+                str(stage / "held_out"),
+                "--out",
+                str(out / "e.onnx"),
+            ]
+        )
+        == 0
+    )
+    ours, theirs = (Predictor(path).infer(image).outputs for path in (out / "e.onnx", stage / "model.onnx"))
+    np.testing.assert_allclose(ours["scores"], theirs["scores"], atol=1e-5)
+    longer = out / "longer.yaml"
+    longer.write_text(domain.read_text() + "training: {rounds: 5}\n")
+    words = [
+        "train",
+        "--domain",
+        str(longer),
+        "--data",
+        str(stage / "data"),
+        "--start",
+        str(checkpoint),
+        "--steps",
+        "1",
+    ]
+    assert main([*words, "--batch", "2", "--out", str(out / "more")]) == 0
+    assert load_checkpoint(out / "more/checkpoint.pt")["domain"]["training"]["rounds"] == 5

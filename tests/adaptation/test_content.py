@@ -21,7 +21,9 @@ from sim2sg_core.adaptation.content import (
 )
 from sim2sg_core.adaptation.frames import Frame
 from sim2sg_core.adaptation.method import Method
-from sim2sg_core.domains import Domain, load_domain
+from sim2sg_core.adaptation.studio import Studio
+from sim2sg_core.domains import ClassSpec, Domain, MeshSpec, load_domain
+from sim2sg_core.domains.classes import size_range
 from sim2sg_core.lifting.ground import mount_of_ground, with_mount
 from sim2sg_core.scene import Camera, Placement, Relation, SceneGraph, SceneObject
 
@@ -209,6 +211,19 @@ def test_what_contradicts_its_level_is_moved_to_where_its_box_touches_it(height)
     assert grounded(truth, rebuild._project(truth, CAMERA), CAMERA) is truth
 
 
+def test_the_harvests_references_have_what_their_objects_stand_on():
+    # The camera's boxes, so that the ball's foot lies in its table's.
+    rebuild = Rebuilder(table_domain(), Method(labels=True, threshold=None, refine=True))
+    ball, table, _ = laid_table()
+    scene = seen([ball, table], [rebuild._project(p, CAMERA) for p in (ball, table)])
+    unsure = dataclasses.replace(scene.objects[1], score=0.2)
+    graph = dataclasses.replace(scene, objects=(scene.objects[0], unsure))
+    studio = Studio(table_domain(), [graph], np.random.default_rng(0), scenes=1)
+    [frame] = studio.render(table_domain().appearance)
+    studio.close()
+    assert sorted(item.label for item in frame.graph.objects) == ["cube", "sphere"]
+
+
 def test_objects_are_exchanged_for_what_may_stand_there():
     method = Method(labels=True, threshold=None, prior_share=0.0, swap=1.0)
     rebuild = Rebuilder(table_domain(), method)
@@ -243,6 +258,15 @@ def test_sizes_snap_to_what_the_class_can_be():
     assert fit("sphere", np.array([1.2, 1.3, 1.5])) == pytest.approx([1.4, 1.4, 1.4])
     assert fit("sphere", np.array([0.8, 0.8, 0.8])) == pytest.approx([0.7, 0.7, 0.7])
     assert fit_size(load_domain("drive"))("car", np.array([99.0, 0.1, 1.5]))[1] > 1
+
+
+def test_sizes_that_meshes_say_snap_to_one_of_them_and_a_tenth():
+    own = ((0.3, 0.3, 2.0), (1.2, 0.8, 0.15))
+    files = tuple(MeshSpec(file=f"{k}.ply") for k in range(2))
+    thing = ClassSpec(name="thing", size=size_range(own), sizes=own, meshes=files)
+    fit = fit_size(CLEVR.model_copy(update={"classes": (thing,)}))
+    assert fit("thing", np.array([1.0, 0.7, 0.3])) == pytest.approx([1.08, 0.72, 0.165])
+    assert fit("thing", np.array([0.32, 0.9, 1.9])) == pytest.approx([0.32, 0.33, 1.9])
 
 
 def test_a_given_mount_is_kept_and_an_unknown_one_estimated():

@@ -69,7 +69,6 @@ MISTAKES = [
     ("[0.06, 0.1]", "long", 6, "classes[0].size.length", "write a list"),
     ("[0.06, 0.1]", "[.1, no]", 6, "classes[0].size.length[1]", "'no' is a text; write a number"),
     ("[ground, table]", "[ground, tabel]", 7, "classes[0].supports[1]", "did you mean table?"),
-    ("name: cup", "name: cups", 5, "classes[0].name", "singular: cup"),
     ("name: cup", "name: Wine Glass", 5, "classes[0].name", "e.g. wine_glass"),
     ("name: cup", "name: 3", 5, "classes[0].name", "write a text"),
     ("name: cup", "name: table", 8, "classes[1].name", "there twice"),
@@ -79,7 +78,14 @@ MISTAKES = [
     ("name: on", "name: left_of", 13, "predicates[1].name", "there twice"),
     ("inverse: right_of", "inverse: on", 13, "predicates[1].inverse", "'on' is a predicate itself"),
     ("inverse: right_of", "inverse: left_of", 13, "predicates[1].inverse", "symmetric: true"),
-    ("margin: 0.02", "inverse: right_of", 13, "predicates[1].inverse", "already the inverse of on"),
+    ("margin: 0.02", "margin: 0.02, inverse: right_of", 13, "predicates[1].inverse", "already the inverse of on"),
+    (", margin: 0.02", "", 12, "predicates[0].margin", "needs a margin"),
+    ("margin: 0.02", "margin: 0", 12, "predicates[0].margin", "the largest gap that still counts as touching"),
+    ("{name: on, rule: on, margin: 0.02}", "{name: a, rule: under}", 12, "predicates[0].margin", "of the two floors"),
+    ("symmetric: true", "symmetric: true, margin: 0.1", 14, "predicates[2].margin", "delete this key"),
+    ("- name: table", "- name: ground", 8, "classes[1].name", "take another word"),
+    ("sizes: [[", "count: 30\n    sizes: [[", 9, "classes[1].count", "at least 30 objects do not fit"),
+    ("  distance:", "  around: [{what: table, of: mug}]\n  distance:", 19, "layout.around[0].of", "unknown class"),
     ("symmetric: true", "symmetric: false", 14, "predicates[2].symmetric", "needs symmetric: true"),
     ("symmetric: true", "symmetric: yes", 14, "predicates[2].symmetric", "write true or false"),
     ("hfov_deg: 60", "hfov_deg: 180", 15, "camera.hfov_deg", "less than 170"),
@@ -104,6 +110,13 @@ MISTAKES = [
     ("noise: [0, 1e1]", "", 21, "appearance", "nothing; write a mapping"),
     ("noise: [0, 1e1]", "noise: !!set {0}", 22, "appearance.noise", "write"),
     ("noise: [0, 1e1]", "noise: &n [*n]", 22, "appearance.noise", "alias"),
+    ("noise: [0, 1e1]", "noise: !!float loud", 22, "appearance.noise", "'loud' is not what the tag"),
+    ("noise: [0, 1e1]", "<<: {noise: 3}", 22, "appearance.<<", "write the merged keys out"),
+    ("count: [2, 8]", "count: [2, !!int x]", 18, "layout.count[1]", "'x' is not what the tag"),
+    ("count: [2, 8]", "count: [2, 99999999999999999999999]", 18, "layout.count[1]", "is too large; write"),
+    ("count: [2, 8]", "count: [2, 8000]", 18, "layout.count", "8000 is too large; write 1000 or less"),
+    ("width: 320", f"width: {'9' * 5000}", 3, "input.width", "99999999999999999999… is too large; write"),
+    ("symmetric: true", "symmetric: !!bool 1", 14, "predicates[2].symmetric", "'1' is not what the tag"),
 ]
 
 
@@ -119,6 +132,22 @@ def test_mistakes_name_line_key_and_remedy(old, new, line, key, words) -> None:
     assert "\n" not in message
 
 
+def test_what_others_stand_around_is_on_the_ground() -> None:
+    text = GOOD.replace("[ground, table]", "[table]").replace("  count: [2, 8]", "  around: [{what: table, of: cup}]")
+    with pytest.raises(Sim2SGError, match=r"^f:18: layout.around\[0\].of: cup does not stand on the ground"):
+        parse_domain(text.replace("  distance", "  count: 2\n  distance"), "f")
+
+
+def test_a_room_and_a_street_tell_what_they_cannot_hold() -> None:
+    room = GOOD.replace("type: scatter", "type: room").replace("count: [2, 8]", "count: 30")
+    with pytest.raises(Sim2SGError, match=r"^f:18: layout.count: 30 objects do not fit in max_objects: 24"):
+        parse_domain(room, "f")
+    head, _, tail = GOOD.partition("  count: [2, 8]")
+    street = head.replace("type: scatter", "type: street").replace("yaw_symmetry: 2", "count: 3")
+    with pytest.raises(Sim2SGError, match=r"^f:10: classes\[1\].count: .*parked_cars.*delete this key"):
+        parse_domain(street + tail[tail.index("appearance:") :], "f")
+
+
 def test_several_mistakes_report_the_first_line_and_a_count() -> None:
     text = GOOD.replace("yaw_symmetry: 2", "yaw_symmetry: 9").replace("width: 320", "width: 1")
     with pytest.raises(Sim2SGError, match=r"^f:3: input.width: .* \(and 1 more\)$"):
@@ -128,10 +157,20 @@ def test_several_mistakes_report_the_first_line_and_a_count() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: [", r"^f:\d+: not YAML: "),
-        ("name: a\n  box: b", r"^f:2: not YAML: "),
-        ("name: *no", r"^f:1: not YAML: "),
-        ("a\0b", r"^f:1: not YAML: "),
+        ("name: [", r"^f:1: not YAML: .*; .*the bracket that opens in line 1 is not closed"),
+        ("name: a\n  box: b", r"^f:2: not YAML: .*; indent it like the keys beside it"),
+        ("name: a: b", r"^f:1: not YAML: .*put a text that holds `: ` in quotes"),
+        ("name: a\n\tbox: b", r"^f:2: not YAML: .*; indent by spaces"),
+        ("name: a\nbox\ninput: {}", r"^f:2: not YAML: .*; write `key: value`"),
+        ("name: a\nbox: 'b\ninput: {}\n", r"^f:2: not YAML: .*; close the quotes that open in line 2"),
+        ("input: {width: 3\nname: b", r"^f:2: not YAML: .*close the bracket that opens in line 1"),
+        ("- a\nname: b", r"^f:2: not YAML: .*; indent it like the lines it belongs to"),
+        ("name: *no", r"^f:1: not YAML: .*; put a text that starts with \* in quotes"),
+        ("name: @no", r"^f:1: not YAML: .*; put the text in quotes"),
+        ('name: "a\\q"', r"^f:1: not YAML: .*single quotes"),
+        ("a\0b", r"^f:1: not YAML: .*'\\x00'; delete it"),
+        ("name: a\n\nbox: \b\ninput: {}", r"^f:3: not YAML: .*'\\x08'; delete it"),
+        (f"name: a\nbox: {'[' * 3000}{']' * 3000}\n", r"^f:2: .* nested too deeply; close the brackets"),
         ("", r"^f:1: a domain is a mapping"),
         ("- a", r"^f:1: a domain is a mapping"),
     ],
@@ -139,6 +178,11 @@ def test_several_mistakes_report_the_first_line_and_a_count() -> None:
 def test_broken_yaml(text: str, message: str) -> None:
     with pytest.raises(Sim2SGError, match=message):
         parse_domain(text, "f")
+
+
+@pytest.mark.parametrize("name", ["boxes", "shelves", "scissors", "glasses", "bus"])
+def test_plurals_are_names_too(name: str) -> None:
+    assert parse_domain(GOOD.replace("name: cup", f"name: {name}"), "f").class_names == (name, "table")
 
 
 def test_no_such_domain(tmp_path) -> None:
@@ -149,6 +193,9 @@ def test_no_such_domain(tmp_path) -> None:
     (tmp_path / "picture").write_bytes(b"\xff\xd8\xff\xe0")
     with pytest.raises(Sim2SGError, match="not a text file"):
         load_domain(tmp_path / "picture")
+    (tmp_path / "latin.yaml").write_bytes(GOOD.replace("cup", "Käfer").encode("latin-1"))
+    with pytest.raises(Sim2SGError, match=r"latin\.yaml:5: not a text file in UTF-8; save"):
+        load_domain(tmp_path / "latin.yaml")
 
 
 def test_class_sizes_are_means_in_class_order() -> None:

@@ -124,12 +124,36 @@ def test_a_folder_stands_for_its_meshes_and_they_say_the_size(tmp_path):
     for name, scale in (("b.ply", 2.0), ("a.obj", 1.0)):
         write(trimesh.creation.box(np.array([0.4, 0.3, 0.2]) * scale), crates / name)
     (crates / "notes.txt").write_text("no mesh")
+    (crates / "._a.obj").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ")
     spec = domain("  - {name: crate, meshes: [crates]}\n", tmp_path).class_spec("crate")
     assert [m.file for m in spec.meshes] == [str(crates / "a.obj"), str(crates / "b.ply")]
     assert spec.size is not None
     assert spec.size.length == pytest.approx((0.9 * 0.4, 1.1 * 0.8))
     assert spec.size.width == pytest.approx((0.9 * 0.3, 1.1 * 0.6))
     assert spec.size.height == pytest.approx((0.9 * 0.2, 1.1 * 0.4))
+
+
+def test_sizes_that_meshes_say_are_those_of_one_of_them(tmp_path):
+    own = np.array([[0.3, 0.3, 2.0], [1.2, 0.8, 0.15]])
+    for name, size in zip("ab", own):
+        write(trimesh.creation.box(size), tmp_path / f"{name}.ply")
+    made = domain("  - {name: crate, meshes: [a.ply, b.ply]}\n", tmp_path)
+    rng = np.random.default_rng(0)
+    for spec in (made.class_spec("crate"), Domain.from_json(made.to_json()).class_spec("crate")):
+        assert spec.measured
+        assert spec.mean_size() == pytest.approx(own.mean(axis=0))
+        off = np.array([spec.sample_size(rng) for _ in range(200)])[:, None] / own
+        fits = (np.abs(off - 1) < 0.1001).all(axis=2)
+        assert (fits.sum(axis=1) == 1).all()
+        assert 60 < fits[:, 0].sum() < 140
+        assert off[fits].min() < 0.95 and off[fits].max() > 1.05
+
+
+def test_size_and_sizes_exclude_each_other_with_meshes_too(tmp_path):
+    write(corner(), tmp_path / "a.ply")
+    size = "size: {length: 1, width: 1, height: 1}, sizes: [[1, 1, 1]]"
+    with pytest.raises(Sim2SGError, match="size and sizes are both given"):
+        domain(f"  - {{name: crate, {size}, meshes: [a.ply]}}\n", tmp_path)
 
 
 def test_a_stated_size_wins_and_options_hold_for_a_whole_folder(tmp_path):
@@ -139,6 +163,17 @@ def test_a_stated_size_wins_and_options_hold_for_a_whole_folder(tmp_path):
     spec = domain(entry, tmp_path).class_spec("crate")
     assert spec.size is None
     assert spec.meshes == (MeshSpec(file=str(tmp_path / "m" / "a.obj"), unit="mm", up="y", turn_deg=90),)
+
+
+def test_a_link_is_read_by_its_own_name(tmp_path):
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "meshes").mkdir()
+    corner().export(tmp_path / "corner.glb")
+    (tmp_path / "corner.glb").rename(tmp_path / "blobs" / "abc123")
+    (tmp_path / "meshes" / "corner.glb").symlink_to("../blobs/abc123")
+    spec = domain("  - {name: crate, meshes: [meshes/corner.glb]}\n", tmp_path).class_spec("crate")
+    assert [m.file for m in spec.meshes] == [str(tmp_path / "meshes" / "corner.glb")]
+    assert mesh_extents(spec.meshes[0]) == pytest.approx((EXTENTS[2], EXTENTS[0], EXTENTS[1]), rel=1e-5)
 
 
 def test_what_a_model_carries_along_needs_no_files(tmp_path):
@@ -151,6 +186,47 @@ def test_what_a_model_carries_along_needs_no_files(tmp_path):
     assert again.hash() == made.hash()
 
 
+PATCHED = "  - {name: crate, meshes: [meshes/a.obj]}\nappearance: {patches: {floor: [floor.png]}}\n"
+
+
+@pytest.fixture
+def patched(tmp_path):
+    """A folder with all that the domain `PATCHED` names."""
+    folder = tmp_path / "here"
+    (folder / "meshes").mkdir(parents=True)
+    write(corner(), folder / "meshes" / "a.obj")
+    (folder / "floor.png").write_bytes(b"never read")
+    return folder
+
+
+@pytest.mark.parametrize("file", ["meshes/a.obj", "floor.png"])
+def test_the_hash_follows_what_is_in_the_files(patched, file):
+    before = domain(PATCHED, patched)
+    carried = before.to_json()
+    with open(patched / file, "ab") as stream:
+        stream.write(b"\n")
+    after = domain(PATCHED, patched)
+    assert after.classes == before.classes and after.hash() != before.hash()
+    assert Domain.from_json(carried).hash() == before.hash()
+    assert len({before.hash(), after.hash(), domain(PATCHED.replace("/a.obj", ""), patched).hash()}) == 2
+
+
+def test_the_hash_does_not_follow_the_folder(patched):
+    before = domain(PATCHED, patched).hash()
+    moved = patched.rename(patched.with_name("there"))
+    assert domain(PATCHED, moved).hash() == before
+
+
+def test_the_hash_follows_files_that_are_named_later(patched):
+    made = domain(PATCHED, patched)
+    looks = made.appearance.model_copy(update={"patches": {"floor": (str(patched / "new.png"),)}})
+    hashes = set()
+    for content in (b"grass", b"sand"):
+        (patched / "new.png").write_bytes(content)
+        hashes.add(made.model_copy(update={"appearance": looks}).hash())
+    assert len(hashes) == 2
+
+
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
@@ -160,6 +236,7 @@ def test_what_a_model_carries_along_needs_no_files(tmp_path):
         ("  - name: crate\n    meshes:\n      - two\n      - bad.obj\n", "own.yaml:11: classes[0].meshes[1]"),
         ("  - name: crate\n    meshes:\n      - {file: a.ply, units: mm}\n", "own.yaml:10: classes[0].meshes[0].units"),
         ("  - name: crate\n    meshes:\n      - {file: a.ply, up: w}\n", "own.yaml:10: classes[0].meshes[0].up"),
+        ("  - {name: crate, meshes: [a.ply]}\ndigests: {}\n", "own.yaml:9: digests: is made when the domain is read"),
         ("  - name: crate\n    meshes: []\n", "own.yaml:8: classes[0]: a class has either"),
         ("  - name: crate\n    assets: [cube]\n    meshes: [a.ply]\n", "own.yaml:10: classes[0].meshes: assets and"),
         ("  - name: crate\n    meshes:\n      - notes.txt\n", "notes.txt is not a mesh that can be read; known: .obj"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim2sg_core.lifting import MountPrior, estimate_mount, fuse_depth, lift_graph
+from sim2sg_core.lifting import MountPrior, estimate_mounts, fuse_depth, lift_graph
 from sim2sg_core.lifting.ground import ground_of_mount, mount_of_ground, with_mount
 from sim2sg_core.lifting.lift import clip_polygon, footprint_overlap, polygon_area
 from sim2sg_core.scene import Camera, Placement, SceneGraph, SceneObject
@@ -34,10 +34,10 @@ def scene(rng, count=6):
     return placements
 
 
-def graph_of(placements, rng=None, noise=0.0):
+def graph_of(placements, rng=None, noise=0.0, camera=CAMERA):
     objects = []
     for p in placements:
-        pose = p.to_pose(CAMERA)
+        pose = p.to_pose(camera)
         factor = np.exp(rng.normal(0, noise)) if rng is not None else 1.0
         pose = dataclasses.replace(pose, position=pose.position * factor)
         objects.append(SceneObject("car", 0.9, np.zeros(4), pose))
@@ -88,19 +88,46 @@ def test_without_ground_nothing_is_fused():
     assert fused == [5.0] and std == [0.1]
 
 
-def test_the_mount_is_found_from_noisy_objects():
+PRIOR = MountPrior(np.array([1.5, 0.0, 0.0]), np.array([0.3, 0.05, 0.03]))
+
+
+def test_a_fixed_mount_is_found_from_noisy_objects():
     rng = np.random.default_rng(2)
-    graphs = [graph_of(scene(rng), rng, 0.08) for _ in range(60)]
-    prior = MountPrior(np.array([1.5, 0.0, 0.0]), np.array([0.3, 0.05, 0.03]))
-    mount, used = estimate_mount(graphs, prior)
-    assert used == 360
-    assert (np.abs(mount - MOUNT) < [0.06, 0.004, 0.004]).all()
+    mounts = estimate_mounts([graph_of(scene(rng), rng, 0.08) for _ in range(60)], PRIOR)
+    assert mounts.shape == (60, 3)
+    assert (np.abs(mounts.mean(axis=0) - MOUNT) < [0.06, 0.005, 0.004]).all()
+
+
+def test_a_camera_aimed_by_hand_has_the_mounts_of_its_frames():
+    rng = np.random.default_rng(3)
+    prior = MountPrior(np.array([1.4, np.radians(26), 0.0]), np.array([0.27, np.radians(11), 0.02]))
+    true, graphs = [], []
+    for _ in range(80):
+        height, distance = rng.uniform(1.1, 1.7), rng.uniform(0.9, 2.2)
+        # The middle of the table lies in the middle of the picture, near or far: one mount for all frames would be
+        # far from any of them.
+        true.append([height, np.arctan2(height - 0.37, distance), 0.0])
+        table = Placement("table", np.array([distance, 0.0, 0.0]), 0.2, np.array([1.4, 0.8, 0.74]))
+        chairs = [
+            Placement("chair", np.array([distance + rng.uniform(0.3, 1.0), side, 0]), 0.0, np.array([0.45, 0.45, 0.9]))
+            for side in (-0.5, 0.5)
+        ]
+        graphs.append(graph_of([table, *chairs], rng, 0.05, with_mount(CAMERA, true[-1])))
+    error = estimate_mounts(graphs, prior) - true
+    assert (np.abs(error.mean(axis=0)) < [0.12, np.radians(4), np.radians(1)]).all()
+    assert np.std(error[:, 1]) < 0.65 * np.std(np.array(true)[:, 1])
 
 
 def test_no_objects_leave_the_prior():
-    prior = MountPrior(np.array([1.5, 0.0, 0.0]), np.array([0.3, 0.05, 0.03]))
-    mount, used = estimate_mount([SceneGraph(10, 10)], prior)
-    assert used == 0 and (mount == prior.mean).all()
+    assert estimate_mounts([SceneGraph(10, 10)] * 2, PRIOR) == pytest.approx(np.tile(PRIOR.mean, (2, 1)))
+    assert estimate_mounts([], PRIOR).shape == (0, 3)
+
+
+def test_a_frame_without_objects_takes_what_the_log_says():
+    rng = np.random.default_rng(2)
+    graphs = [graph_of(scene(rng), rng, 0.02) for _ in range(20)]
+    mounts = estimate_mounts([*graphs, SceneGraph(10, 10)], PRIOR)
+    assert mounts[-1] == pytest.approx(mounts[:-1].mean(axis=0), abs=0.03)
 
 
 def test_a_lifted_graph_is_the_scene_it_came_from():

@@ -22,9 +22,9 @@ SIZE = (96, 64)
 OPTIONS = dict(size=SIZE, samples=0, shadow_size=64)
 
 
-def render(out, count, **kwargs):
+def render(out, count, domain=None, **kwargs):
     jobs = [(seed, None) for seed in range(count)]
-    return render_dataset(load_domain("clevr"), jobs, out, workers=1, **OPTIONS, **kwargs)
+    return render_dataset(domain or load_domain("clevr"), jobs, out, workers=1, **OPTIONS, **kwargs)
 
 
 def contents(folder):
@@ -99,6 +99,19 @@ def test_complete_frames_are_kept_and_damaged_ones_made_again(dataset):
     assert kept.stat().st_mtime_ns == stamp
 
 
+def test_other_training_settings_keep_the_frames_and_other_looks_do_not(tmp_path):
+    domain = load_domain("clevr")
+    image = tmp_path / "set" / "images" / "000000.jpg"
+
+    def stamp(**changed):
+        render(tmp_path / "set", 1, domain.model_copy(update=changed))
+        return image.stat().st_mtime_ns
+
+    first = stamp()
+    assert stamp(training=domain.training.model_copy(update={"batch": domain.training.batch + 1})) == first
+    assert stamp(appearance=domain.appearance.model_copy(update={"noise": (9.0, 9.0)})) != first
+
+
 def test_a_shorter_run_leaves_no_frames_behind(tmp_path):
     out = tmp_path / "set"
     render(out, 3)
@@ -144,6 +157,12 @@ def test_a_killed_run_goes_on(tmp_path, dataset):
     assert contents(out) == contents(dataset)
     for name in done[:6]:
         assert (out / "images" / f"{name}.jpg").stat().st_mtime_ns == stamps[name]
+
+
+def test_workers_end_with_a_killed_parent(tmp_path):
+    job = start(tmp_path, tmp_path / "set")
+    job.kill()
+    job.communicate(timeout=20)  # Its end comes when the last worker lets go of the pipes.
 
 
 def test_interrupt_stops_cleanly(tmp_path):

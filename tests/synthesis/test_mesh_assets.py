@@ -120,6 +120,34 @@ def test_vertex_colours_and_obj_materials(tmp_path):
     assert len(asset.mesh.faces) == 4
 
 
+@pytest.mark.parametrize(("factor", "expected"), [(255, (1, 0, 0)), (51, (0.2, 0, 0))])
+def test_vertex_colours_multiply_a_gltf_material(tmp_path, factor, expected):
+    box = trimesh.creation.box((1, 1, 1))
+    material = trimesh.visual.material.PBRMaterial(baseColorFactor=[factor, factor, factor, 255], metallicFactor=0.0)
+    box.visual = trimesh.visual.TextureVisuals(uv=np.zeros((8, 2)), material=material)
+    box.visual.vertex_attributes["color"] = np.tile(np.array([255, 0, 0, 255], np.uint8), (8, 1))
+    box.export(tmp_path / "red.glb")
+    (slot,) = load_mesh_asset(spec(tmp_path / "red.glb")).slots
+    assert slot.color == pytest.approx(display(np.array(expected)) ** 2, abs=2e-3)
+
+
+@pytest.mark.parametrize("loose", ["nan nan nan", "1e7 0 0"])
+def test_vertices_of_no_face_do_not_count(tmp_path, loose):
+    box = trimesh.creation.box((0.4, 0.3, 0.2))
+    colours = np.where(box.vertices[:, 2:] > 0, [[255, 0, 0]], [[0, 0, 255]])
+    rows = [f"{x} {y} {z} {r} {g} {b}" for (x, y, z), (r, g, b) in zip(box.vertices, colours)]
+    faces = [f"3 {a + 1} {b + 1} {c + 1}" for a, b, c in box.faces]  # The first vertex is the loose one.
+    places = [f"property float {axis}" for axis in "xyz"] + [f"property uchar {c}" for c in ("red", "green", "blue")]
+    head = ["ply", "format ascii 1.0", "element vertex 9", *places]
+    head += ["element face 12", "property list uchar int vertex_indices", "end_header"]
+    (tmp_path / "loose.ply").write_text("\n".join([*head, f"{loose} 9 9 9", *rows, *faces, ""]))
+    asset = load_mesh_asset(spec(tmp_path / "loose.ply"))
+    assert asset.size == pytest.approx((0.4, 0.3, 0.2))
+    assert asset.mesh.vertices.min(0) == pytest.approx([-0.5, -0.5, 0])
+    assert asset.mesh.vertices.max(0) == pytest.approx([0.5, 0.5, 1])
+    assert {(1, 0, 0), (0, 0, 1)} < drawn_colours(asset)
+
+
 def test_textures_are_read_where_the_faces_are(tmp_path):
     box = trimesh.creation.box((1, 1, 1))
     box.unmerge_vertices()
@@ -216,6 +244,31 @@ def test_a_domain_of_files_is_drawn(domain):
     assert (boxes[:, 2:] - boxes[:, :2] > 4).all()
     assert all(p.asset.startswith("file:") for p in frame.layout.placements)
     assert [p.asset for p in again.layout.placements] == [p.asset for p in frame.layout.placements]
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "{type: scatter, count: 4, distance: [1.3, 2.5], lateral: [-0.8, 0.8], min_gap: 0.02}",
+        "{type: room, width: 6, depth: 6, distance: [1.3, 2.5], lateral: [-0.8, 0.8], clutter: 0}",
+    ],
+)
+def test_meshes_of_a_folder_are_drawn_at_their_own_sizes(tmp_path, layout):
+    own = {"tall.obj": (0.1, 0.1, 0.4), "flat.obj": (0.4, 0.3, 0.05)}
+    (tmp_path / "things").mkdir()
+    for name, size in own.items():
+        trimesh.creation.box(size).export(tmp_path / "things" / name)
+    head = DOMAIN.split("layout:")[0]
+    text = f"{head}layout: {layout}\nclasses: [{{name: thing, meshes: [things], count: 4}}]\n"
+    synthesizer = Synthesizer(parse_domain(text, str(tmp_path / "own.yaml")), shadow_size=64, samples=0)
+    drawn = set()
+    for seed in range(3):
+        for placement in synthesizer.frame(synthesizer.sample(seed), seed).layout.placements:
+            name = placement.asset.rsplit("/", 1)[-1]
+            assert placement.size == pytest.approx(own[name], rel=0.1001)
+            drawn.add(name)
+    synthesizer.close()
+    assert drawn == set(own)
 
 
 def test_an_unknown_asset_is_told_with_its_class_and_what_was_meant():

@@ -172,3 +172,14 @@ def test_palettes_are_known_and_looks_can_be_drawn() -> None:
         assert len(looks) == len(asset.slots)
         assert all(0 <= v <= 1 for look in looks for v in look.color), name
     assert all(look.metallic == 1.0 for look in Painter().looks(load_asset("fork_slim"), rng))
+
+
+def test_every_wine_glass_has_a_dark_twin() -> None:
+    rng = np.random.default_rng(6)
+    clear = [name for name in asset_names("wine_glass") if not name.endswith("_dark")]
+    for name in clear:
+        for _ in range(5):
+            bowl, stem = Painter().looks(load_asset(f"{name}_dark"), rng)[:2]
+            assert max(*bowl.color, *stem.color) < 0.1, name
+            assert bowl.opacity < 0.5 < stem.opacity, name
+        assert np.allclose(load_asset(f"{name}_dark").size, load_asset(name).size)

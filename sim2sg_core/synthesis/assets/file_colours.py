@@ -54,10 +54,11 @@ def _material_looks(part: Any) -> np.ndarray:
         if material.metallicRoughnessTexture is not None:
             means = _pixels(material.metallicRoughnessTexture).mean(axis=(0, 1))
             roughness, metallic = roughness * means[1], metallic * means[2]
-        base = np.ones(3) if factor is None else np.asarray(factor, float)[:3] / 255
-        colours = np.tile(display(base), (count, 1))
+        # 3.9.2 too: colours of the vertices, the factor and the texture multiply, as linear ones.
+        base = _vertex_factors(part) * (1.0 if factor is None else np.asarray(factor, float)[:3] / 255)
         if image is not None and uv is not None:
-            colours = display(_decoded(_texture(image, uv[part.faces])) * base)
+            base = base * _decoded(_texture(image, uv[part.faces]))
+        colours = display(base)
         return np.column_stack([colours, np.full(count, roughness), np.full(count, metallic)])
     image = material.image
     if image is not None and uv is not None:
@@ -69,6 +70,16 @@ def _material_looks(part: Any) -> np.ndarray:
     # Blinn's exponent as a roughness: see e.g. Walter et al., "Microfacet Models for Refraction", EGSR 2007.
     roughness = (2 / (max(float(material.glossiness), 0.0) + 2)) ** 0.25
     return np.column_stack([colours, np.full(count, roughness), np.zeros(count)])
+
+
+def _vertex_factors(part: Any) -> np.ndarray:
+    """Returns (F, 3) means over faces of the linear vertex colours that stand beside a glTF material, else ones."""
+    stored = part.visual.vertex_attributes.get("color")
+    if stored is None or len(stored) != len(part.vertices):
+        return np.ones((len(part.faces), 3))
+    stored = np.asarray(stored)
+    full = np.iinfo(stored.dtype).max if stored.dtype.kind in "iu" else 1.0
+    return np.asarray(stored[:, :3][part.faces].mean(axis=1) / full)
 
 
 def _is_default(material: Any) -> bool:

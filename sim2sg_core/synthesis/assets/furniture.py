@@ -241,6 +241,7 @@ BOOK_SLOTS = (
     Slot("label_2", "book_cover", (0.7, 0.65, 0.5), 0.5, 0.3, textures=_PRINTED, texture_scale=0.12),
     Slot("print", "fixed", (0.40, 0.39, 0.37), 0.9, 0.05, textures=("stripes",), texture_scale=0.03),
 )
+PLAIN_SLOTS = (Slot("cover", "book_cover", (0.3, 0.1, 0.1), 0.5, 0.3), *BOOK_SLOTS[1:])
 
 
 def closed_book(
@@ -252,6 +253,7 @@ def closed_book(
     z: float = 0.0,
     yaw: float = 0.0,
     second: bool = False,
+    titled: bool = True,
 ) -> None:
     """A book that lies flat.
 
@@ -264,6 +266,7 @@ def closed_book(
         z: What it lies on.
         yaw: Turn about the vertical, radians.
         second: Whether it has the colours of a stack's second book.
+        titled: Whether something is printed on cover and spine.
     """
     cover, label = (COVER_2, LABEL_2) if second else (COVER, LABEL)
     edge = 0.004 if board > 0.0015 else 0.0008
@@ -283,7 +286,7 @@ def closed_book(
         (shapes.box(0.34 * length, 0.66 * width, 0.0006, (0.14 * length, 0.02 * width, thick - 0.0002)), label),
         (shapes.box(0.40 * length, 0.0008, 0.55 * thick, (0.1 * length, -width / 2 - 0.0042, 0.22 * thick)), label),
     ]
-    for shape, slot in parts:
+    for shape, slot in parts if titled else parts[:-2]:
         b.put(shapes.move(shape, (0, 0, z), yaw), slot)
 
 
@@ -328,7 +331,17 @@ _BOOKS: dict[str, Make] = {
     "book_stack_0": stack,
     "book_open_0": partial(open_book, length=0.23, width=0.155, thick=0.018),
 }
-BOOKS: dict[str, tuple[Make, tuple[Slot, ...]]] = {name: (make, BOOK_SLOTS) for name, make in _BOOKS.items()}
+_NOTEBOOKS: dict[str, Make] = {
+    "book_plain_0": partial(closed_book, length=0.24, width=0.17, thick=0.025, board=0.0025, titled=False),
+    "book_plain_1": partial(closed_book, length=0.21, width=0.145, thick=0.016, board=0.0015, titled=False),
+    "book_plain_2": partial(closed_book, length=0.20, width=0.135, thick=0.038, board=0.003, titled=False),
+    "book_plain_3": partial(closed_book, length=0.29, width=0.21, thick=0.018, board=0.002, titled=False),
+    "book_plain_4": partial(closed_book, length=0.31, width=0.24, thick=0.045, board=0.003, titled=False),
+}
+BOOKS: dict[str, tuple[Make, tuple[Slot, ...]]] = {
+    **{name: (make, BOOK_SLOTS) for name, make in _BOOKS.items()},
+    **{name: (make, PLAIN_SLOTS) for name, make in _NOTEBOOKS.items()},
+}
 
 # ------------------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,8 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from sim2sg_core.domains import Domain
+from sim2sg_core.domains import ClassSpec, Domain
+from sim2sg_core.domains.classes import SLACK
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.synthesis import assets
 from sim2sg_core.synthesis.assets.files import PREFIX, file_asset, file_asset_name
@@ -45,16 +46,20 @@ def asset_names(label: str | None = None) -> tuple[str, ...]:
     return tuple(n for n in _all_names() if label is None or n == label or n.startswith(f"{label}_"))
 
 
+def named_assets(spec: ClassSpec) -> tuple[str, ...]:
+    """Returns the names of the meshes that a class lists; none when it takes those that are named like it."""
+    # A class with colours of its own is painted in them, whatever its files say.
+    files = tuple(file_asset_name(mesh, painted=bool(spec.colours)) for mesh in spec.meshes)
+    return files or spec.assets
+
+
 def class_assets(domain: Domain, label: str) -> tuple[str, ...]:
     """Returns the names of the meshes of a class.
 
     Raises:
         Sim2SGError: There is none, or one of those that the domain names cannot be had.
     """
-    spec = domain.class_spec(label)
-    # A class with colours of its own is painted in them, whatever its files say.
-    files = tuple(file_asset_name(mesh, painted=bool(spec.colours)) for mesh in spec.meshes)
-    named = files or spec.assets
+    named = named_assets(domain.class_spec(label))
     for name in named:
         try:
             load_asset(name)
@@ -68,15 +73,23 @@ def class_assets(domain: Domain, label: str) -> tuple[str, ...]:
     return names
 
 
-def like_sized(names: Sequence[str], size: np.ndarray) -> tuple[str, ...]:
+def like_sized(names: Sequence[str], size: np.ndarray, measured: bool = False) -> tuple[str, ...]:
     """Returns the assets of about the proportions of a (3,) size, the nearest first: enough of them to choose among.
 
     A size says something of the kind: a tall car is no coupe, a tall plant no hedge.
+
+    Args:
+        names: Of the assets.
+        size: Length, width, height, metres.
+        measured: Whether sizes are those of the meshes (see `ClassSpec.measured`): then only the nearest and others
+            whose own size is as good are chosen among, and none is drawn at the size of another.
     """
-    sizes = np.log([load_asset(name).size for name in names])
-    distance = np.abs(sizes - np.log(np.maximum(size, 1e-3))).sum(axis=1)
-    order = np.argsort(distance, kind="stable")[: max(MIN_CHOICES, len(names) // 3)]
-    return tuple(names[k] for k in order)
+    apart = np.log([load_asset(name).size for name in names]) - np.log(np.maximum(size, 1e-3))
+    order = np.argsort(np.abs(apart).sum(axis=1), kind="stable")
+    if measured:
+        fits = ((apart >= -np.log(1 + SLACK)) & (apart <= -np.log(1 - SLACK))).all(axis=1)
+        return tuple(names[k] for n, k in enumerate(order) if n == 0 or fits[k])
+    return tuple(names[k] for k in order[: max(MIN_CHOICES, len(names) // 3)])
 
 
 @cache

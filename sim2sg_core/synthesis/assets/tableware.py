@@ -7,7 +7,7 @@ the rim and down inside to the middle of the inner bottom. Handles point along +
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -26,7 +26,11 @@ WOODEN = Slot("wood", "table_wood", (0.3, 0.16, 0.07), roughness=0.6, textures=(
 PLASTIC = Slot("plastic", "table_plastic", (0.5, 0.1, 0.1), roughness=0.35, specular=0.5)
 PAPER = Slot("paper", "paper_cup", (0.8, 0.8, 0.78), roughness=0.8, specular=0.1)
 SLEEVE = Slot("sleeve", "paper_cup", (0.45, 0.3, 0.18), roughness=0.9, specular=0.05)
-GLASS = Slot("glass", "table_glass", (0.65, 0.7, 0.71), roughness=0.05, specular=0.9, opacity=0.14)
+GLASS = Slot("glass", "table_glass", (0.3, 0.32, 0.33), roughness=0.05, specular=0.9, opacity=0.05)
+# Solid glass bends light: what is seen through a stem lies elsewhere, upside down, and mostly darker or brighter.
+STEM = Slot("stem", "table_glass", (0.3, 0.32, 0.33), roughness=0.05, specular=0.9, opacity=0.7)
+DARK_GLASS = Slot("glass", "dark_glass", (0.02, 0.02, 0.02), roughness=0.05, specular=0.9, opacity=0.2)
+DARK_STEM = Slot("stem", "dark_glass", (0.02, 0.02, 0.02), roughness=0.05, specular=0.9, opacity=0.95)
 DRINK = Slot("drink", "drink", (0.03, 0.015, 0.008), roughness=0.06, specular=0.7)
 SOFT_DRINK = Slot("drink", "soft_drink", (0.7, 0.4, 0.05), roughness=0.06, specular=0.7)
 RED_WINE = Slot("wine", "red_wine", (0.08, 0.004, 0.01), roughness=0.05, specular=0.8)
@@ -291,6 +295,7 @@ class WineGlass:
         wine: Slot of the wine in it, or None.
         level: Height of the wine above the stem, metres.
         thickness: Radius of the stem, metres.
+        glass: Slots of the bowl, and of foot and stem.
     """
 
     foot: float
@@ -299,6 +304,7 @@ class WineGlass:
     wine: Slot | None = None
     level: float = 0.0
     thickness: float = 0.0035
+    glass: tuple[Slot, Slot] = (GLASS, STEM)
 
 
 _TULIP = ((0.012, 0.002), (0.038, 0.022), (0.043, 0.055), (0.031, 0.112))
@@ -307,7 +313,7 @@ _BALLOON = ((0.014, 0.002), (0.050, 0.026), (0.054, 0.060), (0.037, 0.112))
 _FLUTE = ((0.007, 0.006), (0.020, 0.040), (0.027, 0.100), (0.023, 0.150))
 _COUPE = ((0.018, 0.002), (0.040, 0.014), (0.049, 0.034), (0.050, 0.052))
 _GOBLET = ((0.018, 0.001), (0.034, 0.010), (0.037, 0.045), (0.040, 0.092))
-WINE_GLASSES = {
+_CLEAR = {
     "tulip": WineGlass(0.036, 0.100, _TULIP),
     "tulip_red": WineGlass(0.036, 0.100, _TULIP, RED_WINE, 0.045),
     "small_white": WineGlass(0.034, 0.092, _SMALL, WHITE_WINE, 0.042),
@@ -317,21 +323,24 @@ WINE_GLASSES = {
     "goblet": WineGlass(0.036, 0.052, _GOBLET, None, 0.0, 0.006),
     "goblet_red": WineGlass(0.036, 0.052, _GOBLET, RED_WINE, 0.055, 0.006),
 }
+_DARK = {f"{name}_dark": replace(spec, glass=(DARK_GLASS, DARK_STEM)) for name, spec in _CLEAR.items()}
+WINE_GLASSES = {**_CLEAR, **_DARK}
 
 
 def wine_glass(b: MeshBuilder, fine: bool, spec: WineGlass) -> tuple[Slot, ...]:
-    """A wine glass: foot, stem and thin bowl in one piece, and the wine."""
+    """A wine glass: foot, stem and thin bowl in one piece, the solid of another look, and the wine."""
     outline = ellipse(24 if fine else 12)
     base, wall = spec.stem, 0.0016
     line = [(r, z + base) for r, z in spec.bowl]
     outer = rounded([(spec.thickness, base - 0.004), *line], 1)
     bowl, rim = hollow(outer, wall, base + 0.004)
     foot = [(0, 0), (spec.foot, 0), (spec.foot, 0.0015), (0.45 * spec.foot, 0.004), (spec.thickness * 1.25, 0.012)]
-    _add(b, np.concatenate([foot, bowl[1:]]), outline, 0, 60)
+    profile = np.concatenate([foot, bowl[1:]])
+    _add(b, profile, outline, (np.arange(len(profile) - 1) < len(foot)).astype(int), 60)
     if spec.wine is None:
-        return (GLASS,)
-    _add(b, fill(bowl[rim + 2 :], base + spec.level, 0.0004, deep=True), outline, 1)
-    return (GLASS, spec.wine)
+        return spec.glass
+    _add(b, fill(bowl[rim + 2 :], base + spec.level, 0.0004, deep=True), outline, 2)
+    return (*spec.glass, spec.wine)
 
 
 # ---- all -------------------------------------------------------------------------------------------------------

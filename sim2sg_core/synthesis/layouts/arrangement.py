@@ -66,8 +66,9 @@ class Arrangement:
         """Draws (3,) a size in metres and the name of a mesh of about its proportions, or takes those of the kit."""
         if kit is not None and label in kit:
             return kit[label]
-        size = self.domain.class_spec(label).sample_size(self.rng)
-        near = like_sized(class_assets(self.domain, label), size)
+        spec = self.domain.class_spec(label)
+        size = spec.sample_size(self.rng)
+        near = like_sized(class_assets(self.domain, label), size, spec.measured)
         drawn = size, near[int(self.rng.integers(len(near)))]
         if kit is not None:
             kit[label] = drawn

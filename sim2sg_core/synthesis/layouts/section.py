@@ -59,7 +59,7 @@ def sample_section(spec: StreetLayout, rng: np.random.Generator) -> Section:
     lane = float(rng.uniform(*spec.lane_width))
     lanes = int(rng.integers(spec.lanes[0], spec.lanes[1] + 1))
     if kind in ("residential", "rural", "suburb"):
-        lanes = min(lanes, 2)
+        lanes = min(lanes, max(2, spec.lanes[0]))
     ahead_count = max(lanes // 2, 1)
     mine = int(rng.integers(ahead_count))  # 0 is the kerb lane.
     ahead = tuple((k - mine) * lane for k in range(ahead_count))

@@ -1,0 +1,57 @@
+"""Which files a domain names, and what is in them: an edited mesh makes another domain, a moved folder does not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+BLOCK = 1 << 20  # bytes read at a time
+
+
+def file_digest(file: str | Path) -> str:
+    """Returns 16 hex digits of a file's contents; "" when it cannot be read.
+
+    Files that a mesh names in turn, an OBJ's .mtl or a GLTF's .bin and pictures, are left out: finding them takes
+    a parser for each format.
+    """
+    digest = hashlib.sha256()
+    try:
+        with open(file, "rb") as stream:
+            while block := stream.read(BLOCK):
+                digest.update(block)
+    except OSError:
+        return ""
+    return digest.hexdigest()[:16]
+
+
+def digests_of(files: Iterable[str]) -> dict[str, str]:
+    """Returns {file: digest} of those that can be read, each read once."""
+    found = {file: file_digest(file) for file in sorted(set(files))}
+    return {file: digest for file, digest in found.items() if digest}
+
+
+def named_files(domain: Mapping[str, Any]) -> list[str]:
+    """Returns the meshes and pictures that the JSON form of a domain names."""
+    meshes = [mesh["file"] for spec in domain["classes"] for mesh in spec["meshes"]]
+    return meshes + [file for files in domain["appearance"]["patches"].values() for file in files]
+
+
+def without_folders(domain: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the JSON form of a domain with names and digests, `crate.obj 0f3a…`, in place of paths.
+
+    Args:
+        domain: The JSON form.
+        digests: Of its files; those that are not there are read.
+    """
+
+    def known(file: str) -> str:
+        return f"{Path(file).name} {digests.get(file) or file_digest(file)}"
+
+    classes = [
+        {**spec, "meshes": [{**mesh, "file": known(mesh["file"])} for mesh in spec["meshes"]]}
+        for spec in domain["classes"]
+    ]
+    patches = {surface: [known(f) for f in files] for surface, files in domain["appearance"]["patches"].items()}
+    return {**domain, "classes": classes, "appearance": {**domain["appearance"], "patches": patches}}

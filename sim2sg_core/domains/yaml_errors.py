@@ -1,0 +1,51 @@
+"""What a text that is not YAML should have been: PyYAML says what it did not expect, users need what to write."""
+
+from __future__ import annotations
+
+import yaml
+
+# What the parser's message contains -> what would be right. {begun} is the line where the unfinished part begins.
+_REMEDIES = (
+    ("mapping values are not allowed", "indent it like the keys beside it, and put a text that holds `: ` in quotes"),
+    ("expected ',' or", "put a comma there, or close the bracket that opens in line {begun}"),
+    ("expected the node content", "a value is missing, or the bracket that opens in line {begun} is not closed"),
+    ("expected <block end>", "indent it like the lines it belongs to"),
+    ("found character '\\t'", "indent by spaces, not by tabs"),
+    ("could not find expected ':'", "write `key: value`"),
+    ("while scanning a quoted scalar", "close the quotes that open in line {begun}"),
+    ("found undefined alias", "put a text that starts with * in quotes"),
+    ("cannot start any token", "put the text in quotes"),
+    ("unknown escape character", "write \\\\ for a backslash, or use single quotes"),
+)
+# The parser notices these at the next line or at the file's end: the mistake is where it began.
+_NOTICED_LATE = ("could not find expected ':'", "while scanning a quoted scalar")
+
+DEEPEST = 50  # brackets within brackets: no domain comes near, and Python's stack holds many more
+
+
+def too_deep(text: str, file: str) -> str:
+    """Says in one line where a text is nested more deeply than any domain is."""
+    depth, line = 0, 1
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        line = event.start_mark.line + 1 if event.start_mark else line
+        if depth > DEEPEST:
+            break
+    return f"{file}:{line}: lists and mappings are nested too deeply; close the brackets that open here"
+
+
+def yaml_mistake(error: yaml.YAMLError, file: str, text: str) -> str:
+    """Says in one line where and why a text is not YAML, and what would be right."""
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text[: error.position].count("\n") + 1
+        return f"{file}:{line}: not YAML: {' '.join(str(error.reason).split())}: {chr(error.character)!r}; delete it"
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return f"{file}:1: not YAML: {' '.join(str(error).split())}; save it as plain text in UTF-8"
+    message = f"{error.context or ''} {error.problem or ''}"
+    begun = error.context_mark or error.problem_mark
+    noticed = error.problem_mark or begun
+    if begun is not None and any(words in message for words in _NOTICED_LATE):
+        noticed = begun
+    line, first = (mark.line + 1 if mark else 1 for mark in (noticed, begun))
+    remedy = next((text for words, text in _REMEDIES if words in message), "see the lines before it")
+    return f"{file}:{line}: not YAML: {error.problem or error.context}; {remedy.format(begun=first)}"
