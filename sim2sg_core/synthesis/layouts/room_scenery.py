@@ -15,6 +15,7 @@ from sim2sg_core.synthesis.assets.registry import asset_names, load_asset
 from sim2sg_core.synthesis.layouts.road import Occupancy, box_footprint
 from sim2sg_core.synthesis.layouts.room import Room, Sight, Wall, make_room
 from sim2sg_core.synthesis.layouts.room_shapes import block, ceiling_sheet, cover, curtain, pane, top_outline
+from sim2sg_core.synthesis.layouts.servings import meals
 from sim2sg_core.synthesis.meshes import Asset, Slot
 from sim2sg_core.synthesis.render_scene import Instance, Light, Look
 
@@ -393,6 +394,7 @@ def room_scenery(domain: Domain, layout: Layout, appearance: Any, rng: np.random
     furnisher.along_walls(clutter - on_walls)
     if domain.layout.clutter[1]:
         furnisher.tables()
+        furnisher.made += meals(layout, appearance.painter, rng)
     return furnisher.made
 
 
