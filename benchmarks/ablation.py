@@ -46,7 +46,9 @@ def run(kind: type[Ablation], description: str) -> None:
     threads = max(1, cores // jobs)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     results = args.out / "results" if args.smoke else RESULTS / kind.name
-    work = kind(args.data, args.out, ["--workers", threads], results, args.smoke, time.time() + 60 * args.until)
+    work = kind(
+        args.data, args.out, ["--workers", threads, *args.options], results, args.smoke, time.time() + 60 * args.until
+    )
     if "oracle" in args.rows:
         for part in ("data", "held_out"):
             work.oracle_data(part)
@@ -76,6 +78,14 @@ def arguments(description: str, rows: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(THRICE)}; others take one (default: 3)")
     parser.add_argument("--jobs", type=int, default=0, help="runs at a time (default: one per core)")
     parser.add_argument("--until", type=float, default=1e9, metavar="MIN", help="begin no run after so many minutes")
+    parser.add_argument(
+        "--with",
+        nargs=argparse.REMAINDER,
+        dest="options",
+        default=[],
+        metavar="OPTION",
+        help="last: all that follows goes to every `sim2sg adapt`, as --with --device cuda --start dining",
+    )
     parser.add_argument("--smoke", action="store_true", help="minutes: does it work at all? Its figures mean nothing")
     args = parser.parse_args()
     args.rows = args.rows or (SMOKE_ROWS if args.smoke else rows)

@@ -80,8 +80,8 @@ class Parameter:
 
 TABLE: dict[str, Parameter] = {
     "model": Parameter(
-        "Path of the ONNX model that `sim2sg adapt` or `sim2sg export` wrote; the service ~/load_model"
-        " changes it while the node runs",
+        "Path of the ONNX model that `sim2sg adapt` or `sim2sg export` wrote, or the name of one that ships, dining;"
+        " the service ~/load_model changes it while the node runs",
         takes_effect="at configure",
     ),
     "autostart": Parameter(

@@ -117,10 +117,3 @@ def test_the_page_quotes_a_warning_that_comes(tmp_path: Path) -> None:
     domain = load_domain(path)
     [warning] = mesh_warnings(domain, raw_extents(domain), FOLDER)
     assert f"\n    warning: {warning}\n" in PAGE
-
-
-def test_near_tables_are_dining_from_another_place() -> None:
-    near, far = load_domain(ROOT / "examples" / "dining_near" / "dining_near.yaml"), load_domain("dining")
-    same = ("box", "input", "max_objects", "classes", "predicates", "appearance", "labels")
-    assert all(getattr(near, name) == getattr(far, name) for name in same)
-    assert near.camera != far.camera and near.layout != far.layout

@@ -26,6 +26,7 @@ class AdaptConfig:
         frames: Most frames taken from the logs.
         min_interval: Least time between two frames, seconds.
         min_change: Least change between two frames (see `logs.sampling`).
+        start: Checkpoint to begin with in place of source training: a file, or the name of one that ships; None trains.
         backbone: Network backbone.
         source_frames: Prior scenes rendered for source training.
         source_steps: Optimiser steps on them.
@@ -50,6 +51,7 @@ class AdaptConfig:
     frames: int = 400
     min_interval: float = 0.2
     min_change: float = 0.0
+    start: str | None = None
     backbone: str | None = None
     source_frames: int | None = None
     source_steps: int | None = None
@@ -77,7 +79,11 @@ class AdaptConfig:
             if getattr(self, f.name) is None and f.name in defaults
         }
         config = dataclasses.replace(self, **open_fields)
-        own = {k: getattr(domain.training, k) for k in ("prior_share", "swap") if getattr(config.method, k) is None}
+        own = {
+            k: getattr(domain.training, k)
+            for k in ("prior_share", "swap", "delay")
+            if getattr(config.method, k) is None
+        }
         config = dataclasses.replace(config, method=dataclasses.replace(config.method, **own))
         if config.round_learning_rate is None:
             config = dataclasses.replace(config, round_learning_rate=config.learning_rate)
@@ -87,6 +93,8 @@ class AdaptConfig:
         if config.rounds is None or config.rounds < 0:
             raise Sim2SGError(f"--rounds is {config.rounds}: it must be 0 (source only) or more")
         config.method.validate()
+        if config.start is not None and (self.backbone or self.source_frames or self.source_steps):
+            raise Sim2SGError("--start: with it there is no source training; leave out --backbone and --source-…")
         if config.camera_height is not None and config.camera_height <= 0:
             raise Sim2SGError(f"--camera-height is {config.camera_height}: metres over the ground, more than 0")
         for log in config.logs:

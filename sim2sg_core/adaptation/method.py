@@ -35,7 +35,7 @@ class Method:
         prediction: Weight of prediction alignment (domain classifier on the predictor's output).
         teacher: Weight of the averaged teacher's soft targets on the log's frames.
         real_share: Share of pseudo-labelled frames of the log among a step's images. Only with `teacher`.
-        delay: Rounds in which only the task's loss is on; the other three come in after it.
+        delay: Rounds in which only the task's loss is on; the other three come in after it. None takes the domain's.
         statistics: How far the backbone's normalisation is set to the log's statistics, 0 to 1.
         strong: Strong augmentation and averaged weights.
         choose: The final model is the round whose graphs agree best with themselves (see `stopping`),
@@ -55,7 +55,7 @@ class Method:
     prediction: float = 0.0
     teacher: float = 0.0
     real_share: float = 0.5
-    delay: int = 0
+    delay: int | None = 0
     statistics: float = 0.0
     strong: bool = True
     choose: bool = False
@@ -63,7 +63,7 @@ class Method:
     def validate(self) -> None:
         """Raises Sim2SGError when a number is out of its range."""
         for name in ("rare", "feature", "prediction", "teacher", "delay"):
-            if getattr(self, name) < 0:
+            if (getattr(self, name) or 0) < 0:
                 raise Sim2SGError(f"{name} is {getattr(self, name)}: it must not be negative (0 turns it off)")
         for name in ("threshold", "prior_share", "swap", "style", "real_share", "statistics"):
             value = getattr(self, name)
@@ -98,7 +98,7 @@ METHODS = {
         style=0.5,
         teacher=1.0,
         real_share=0.25,
-        delay=3,
+        delay=None,
         choose=True,
     ),
 }

@@ -29,6 +29,7 @@ from sim2sg_core.adaptation.stopping import choose_round
 from sim2sg_core.adaptation.summary import report_run
 from sim2sg_core.domains import AppearanceSpec, Domain
 from sim2sg_core.files import atomic_path
+from sim2sg_core.model import load_start
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.graph import write_json
 
@@ -49,6 +50,8 @@ def adapt(config: AdaptConfig, domain: Domain, out: Path) -> Path:
     Raises:
         Sim2SGError: Bad settings or logs, told before any work starts.
     """
+    if config.start is not None:
+        load_start(config.start, domain)  # Told of now, not after an hour.
     run = Run(out)
     run.begin({**config.to_json(), "domain": domain.to_json()})
     assert config.rounds is not None
@@ -96,15 +99,15 @@ def judge(run: Run, domain: Domain, frames: Sequence[Frame], stage: Path) -> flo
 
 
 def source_stage(run: Run, config: AdaptConfig, domain: Domain, frames: Sequence[Frame]) -> Path:
-    """Trains on prior scenes alone: the model that only knows the hand-written generator."""
+    """Makes the model that only knows prior scenes: trains it on them, or takes the one to start from."""
     folder = run.stage_folder("source")
     rng = np.random.default_rng([config.seed, 0])
     prior = PriorLayout(domain, frames)
-    count = config.source_frames
+    count = 0 if config.start else config.source_frames
     assert count is not None
-    with run.timed("source/render", f"{count} prior scenes"):
+    with run.timed("source/render", f"{count} prior scenes, and those to calibrate on"):
         render_stage(config, domain, folder, count, lambda n: (prior(rng) for _ in range(n)), 0)
-    with run.timed("source/train", f"{config.source_steps} steps"):
+    with run.timed("source/train", f"starting from {config.start}" if config.start else f"{config.source_steps} steps"):
         train_source(config, domain, folder)
     with run.timed("source/export", "calibrating and exporting"):
         export_stage(config, domain, folder, frames, frames[0].camera)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -17,13 +18,21 @@ from sim2sg_core.adaptation.content import frame_mounts
 from sim2sg_core.adaptation.frames import Frame
 from sim2sg_core.adaptation.stopping import Agreement, agreement
 from sim2sg_core.domains import Domain
+from sim2sg_core.files import make_folder
 from sim2sg_core.images import read_image
 from sim2sg_core.learning import AlignConfig, AugmentConfig, TrainConfig, train
 from sim2sg_core.learning.real import RealImage
 from sim2sg_core.learning.statistics import adapt_statistics
 from sim2sg_core.learning.thresholds import class_thresholds, predicate_thresholds
 from sim2sg_core.lifting.ground import mount_of_ground, with_mount
-from sim2sg_core.model import SceneGraphNetwork, build_network, export_onnx, load_network
+from sim2sg_core.model import (
+    SceneGraphNetwork,
+    build_network,
+    export_onnx,
+    load_network,
+    load_start,
+    save_checkpoint,
+)
 from sim2sg_core.progress import Progress
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.runtime.preprocessing import letterbox
@@ -105,8 +114,8 @@ def render_stage(
     draw: Callable[[int], Iterable[Layout]],
     stage: int,
 ) -> None:
-    """Renders a stage's scenes to `data` and a tenth as many to `held_out`."""
-    held_out = max(MIN_HELD_OUT, round(count * HELD_OUT_SHARE))
+    """Renders a stage's scenes to `data`, and a tenth as many (of a round's, where it trains none) to `held_out`."""
+    held_out = max(MIN_HELD_OUT, round((count or config.round_frames or 0) * HELD_OUT_SHARE))
     seeds = np.random.SeedSequence([config.seed, stage, 1]).generate_state(count + held_out)
     file = folder / "layouts.json"
     if file.exists():
@@ -125,8 +134,13 @@ def render_stage(
 
 
 def train_source(config: AdaptConfig, domain: Domain, folder: Path) -> None:
-    """Trains a new network on the stage's scenes."""
+    """Trains a new network on the stage's scenes, or keeps the one to start from."""
     if (folder / "model.onnx").exists():  # This and all before it is done.
+        return
+    if config.start is not None:
+        network = load_start(config.start, domain)
+        make_folder(folder / "train")
+        save_checkpoint(folder / "train" / "checkpoint.pt", network, domain, frozen_blocks=network.frozen_blocks)
         return
     network = build_network(domain, backbone=config.backbone, seed=config.seed)
     assert config.source_steps is not None
@@ -146,6 +160,7 @@ def train_round(
     if (folder / "model.onnx").exists():
         return
     method, align = config.method, AlignConfig()
+    assert method.delay is not None
     if number > method.delay and (method.feature or method.prediction or method.teacher):
         align = AlignConfig(
             feature=method.feature,
@@ -161,7 +176,7 @@ def train_round(
     network.set_temperatures(calibration["object_temperature"], calibration["relation_temperature"])
     if method.statistics and number == 1:
         width, height = domain.input.width, domain.input.height
-        synthetic = [path for path, _ in read_dataset(previous / "data")[:STATISTICS_IMAGES]]
+        synthetic = [path for path, _ in read_dataset(previous / "held_out")[:STATISTICS_IMAGES]]
         real = [frames[i].path for i in np.unique(np.linspace(0, len(frames) - 1, STATISTICS_IMAGES).astype(int))]
         adapt_statistics(
             network, _inputs(synthetic, width, height), _inputs(real, width, height), strength=method.statistics
@@ -180,6 +195,7 @@ def _settings(config: AdaptConfig, steps: int, learning_rate: float | None) -> T
         learning_rate=learning_rate,
         seed=config.seed,
         device=config.device,
+        workers=1 if config.device == "cpu" else config.workers or os.cpu_count() or 1,
     )
     if not config.method.strong:
         settings = dataclasses.replace(settings, augment=AugmentConfig.weak(), ema=0.0)

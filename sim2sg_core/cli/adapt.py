@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         help="least change between frames, see `sim2sg log` (default: 0)",
     )
+    work.add_argument(
+        "--start",
+        metavar="FILE|NAME",
+        help="checkpoint.pt to begin with in place of source training, or the name of one that ships: dining",
+    )
     work.add_argument("--backbone", help="lite0 or small")
     work.add_argument("--source-frames", type=int, help="prior scenes to begin with")
     work.add_argument("--source-steps", type=int, help="optimiser steps on them")
@@ -76,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
         frames=args.frames,
         min_interval=args.min_interval,
         min_change=args.min_change,
+        start=args.start,
         backbone=args.backbone,
         source_frames=args.source_frames,
         source_steps=args.source_steps,

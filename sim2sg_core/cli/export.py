@@ -10,7 +10,9 @@ HELP = "export a checkpoint to ONNX and check that it computes the same"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint.pt of train or adapt")
+    parser.add_argument(
+        "--checkpoint", required=True, type=Path, help="checkpoint.pt of train or adapt, or the name of one that ships"
+    )
     parser.add_argument("--out", required=True, type=Path, help="ONNX file to write")
     parser.add_argument("--model-id", help="name that the graphs carry (default: the domain's and a number)")
     parser.add_argument("--camera", type=Path, help="calibration of the camera it will see (ROS YAML, KITTI)")
@@ -30,9 +32,10 @@ def run(args: argparse.Namespace) -> int:
     from sim2sg_core.adaptation.calibration import calibrate
     from sim2sg_core.logs import load_calibration
     from sim2sg_core.model import export_onnx, load_network
+    from sim2sg_core.model.checkpoint import find_checkpoint
     from sim2sg_core.synthesis.dataset import read_dataset
 
-    network, domain = load_network(args.checkpoint, ema=not args.live_weights)
+    network, domain = load_network(find_checkpoint(args.checkpoint), ema=not args.live_weights)
     camera = None
     if args.camera is not None:
         camera = load_calibration(args.camera, domain.camera.width, domain.camera.height)

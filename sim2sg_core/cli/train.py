@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from sim2sg_core.domains import load_domain
-from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.progress import Progress
 
 HELP = "train a network on rendered (or other labelled) images"
@@ -29,18 +28,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=float, help="peak learning rate (default: the domain's)")
     parser.add_argument("--backbone", help="lite0 (ImageNet weights) or small (default: the domain's)")
     parser.add_argument("--freeze", type=int, help="backbone blocks that stay as they are")
-    parser.add_argument("--start", type=Path, help="checkpoint to start from instead of a fresh network")
+    parser.add_argument(
+        "--start", metavar="FILE|NAME", help="checkpoint to start from, or the name of one that ships (default: none)"
+    )
     parser.add_argument("--plain", action="store_true", help="no augmentation")
     parser.add_argument("--seed", type=int, default=0, help="decides weights, order and augmentation")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (mixed precision)")
-    parser.add_argument("--workers", type=int, default=1, help="threads that prepare images")
+    parser.add_argument("--workers", type=int, default=1, help="processes that prepare images: a GPU wants several")
     parser.add_argument("--save-every", type=int, default=200, help="steps between checkpoints")
 
 
 def run(args: argparse.Namespace) -> int:
     """Trains, or continues training, and says where the checkpoint is."""
     from sim2sg_core.learning import AugmentConfig, TrainConfig, train
-    from sim2sg_core.model import build_network, load_network
+    from sim2sg_core.model import build_network, load_start
 
     domain = load_domain(args.domain)
     defaults = domain.training
@@ -60,12 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if args.start is None:
         network = build_network(domain, backbone=args.backbone, seed=args.seed)
     else:
-        network, trained_for = load_network(args.start)
-        if trained_for.world_hash() != domain.world_hash():
-            raise Sim2SGError(
-                f"{args.start}: a checkpoint of domain {trained_for.name} ({trained_for.world_hash()}), "
-                f"not of {domain.name} ({domain.world_hash()}): give --domain as it was, or start afresh"
-            )
+        network = load_start(args.start, domain)
     with Progress(config.steps, "training", unit="steps") as progress:
         checkpoint = train(network, domain, datasets, config, args.out, progress.update)
     print(f"{checkpoint}: trained for {config.steps} steps; `sim2sg export --checkpoint {checkpoint}` is next")

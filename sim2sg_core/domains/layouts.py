@@ -110,8 +110,8 @@ class RoomLayout(Arranged):
         min_gap: Least gap between two footprints on one surface, metres.
         min_visible_pixels: Objects on the floor of which less is seen are placed anew.
         windows: Windows in the walls.
-        clutter: Unlabelled things along the walls, on them and on the floor. [0, 0] clears the tables of them too, and the
-            plates and bowls of food.
+        clutter: Unlabelled things along the walls, on them and on the floor. [0, 0] clears the tables of them too, and
+            the plates and bowls of food.
     """
 
     type: Literal["room"]

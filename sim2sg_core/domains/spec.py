@@ -65,6 +65,8 @@ class TrainingSpec(Spec):
         rounds: Rounds of adaptation, at most.
         round_frames: Frames to render in each round.
         round_steps: Steps of training in each round.
+        delay: Rounds of adaptation before the averaged network teaches on the log's frames: few where the first
+            model is good already; a teacher that overlooks much holds back what learns from it.
         prior_share: Share of each round's frames that show prior scenes rather than ones rebuilt from the log.
         size_freedom: How far objects rebuilt from a log may leave the sizes of their class, as the standard
             deviation of the logarithm. Small where the class's sizes are well known or the camera looks along the
@@ -82,6 +84,7 @@ class TrainingSpec(Spec):
     rounds: Annotated[int, Strict(), Field(ge=0)] = 3
     round_frames: Annotated[int, Strict(), Field(gt=0)] = 1000
     round_steps: Annotated[int, Strict(), Field(gt=0)] = 500
+    delay: Annotated[int, Strict(), Field(ge=0)] = 3
     prior_share: Share = 0.25
     size_freedom: Annotated[float, Strict(), Field(ge=0)] = 0.1
     swap: Share = 0.05

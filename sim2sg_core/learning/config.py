@@ -125,7 +125,7 @@ class TrainConfig:
         seed: The order of the images and their augmentation are a function of it and the step alone.
         device: torch device.
         amp: Mixed precision (bfloat16) on CUDA devices.
-        workers: Threads that prepare batches; 0 prepares them in between.
+        workers: Who prepares batches: 0 nobody, they are made in between; 1 a thread; more are processes.
         save_every: Steps between checkpoints.
         log_every: Steps between lines of metrics.jsonl.
     """

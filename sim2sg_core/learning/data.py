@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
+from torch.utils.data import DataLoader, Dataset
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
@@ -23,6 +24,7 @@ from sim2sg_core.model.losses import Targets
 from sim2sg_core.scene import SceneGraph
 
 GOLDEN = (5**0.5 - 1) / 2
+AHEAD = 3  # Batches that a thread prepares before they are asked for.
 T = TypeVar("T")
 
 
@@ -120,22 +122,54 @@ class Batches:
 
 
 def prepared(make: Callable[[int], T], start: int, stop: int, workers: int) -> Iterator[T]:
-    """Yields what `make` returns for steps start … stop - 1, prepared ahead by `workers` threads.
+    """Yields what `make` returns for steps start … stop - 1, prepared ahead by `workers`.
 
-    Threads do: decoding and resizing leave Python's lock alone.
+    One is a thread, which keeps a CPU busy that trains beside it. More are processes: what a GPU wants, Python's
+    lock would not let threads prepare.
     """
     cv2.setNumThreads(1)  # OpenCV's own threads would fight torch's over the cores
     if workers == 0:
-        for step in range(start, stop):
-            yield make(step)
-        return
-    with ThreadPoolExecutor(workers) as pool:
+        yield from map(make, range(start, stop))
+    elif workers == 1:
+        yield from _by_thread(make, start, stop)
+    else:
+        yield from _by_processes(make, start, stop, workers)
+
+
+def _by_thread(make: Callable[[int], T], start: int, stop: int) -> Iterator[T]:
+    """Prepares a few steps ahead in a thread: decoding and resizing leave Python's lock alone."""
+    with ThreadPoolExecutor(1) as pool:
         ahead: deque[Future[T]] = deque()
         try:
             for step in range(start, stop):
-                while len(ahead) < workers + 2 and step + len(ahead) < stop:
+                while len(ahead) < AHEAD and step + len(ahead) < stop:
                     ahead.append(pool.submit(make, step + len(ahead)))
                 yield ahead.popleft().result()
         finally:
             for future in ahead:
                 future.cancel()
+
+
+def _by_processes(make: Callable[[int], T], start: int, stop: int, workers: int) -> Iterator[T]:
+    """Prepares steps in processes. They are forked and so share the data sets; none of them touches the GPU."""
+    steps = range(start, stop)
+    loader = DataLoader(
+        _Steps(make), batch_size=None, sampler=steps, num_workers=workers, multiprocessing_context="fork"
+    )
+    for made in loader:
+        if isinstance(made, Sim2SGError):
+            raise made
+        yield made
+
+
+class _Steps(Dataset[T | Sim2SGError]):
+    """The steps of a run as torch's loader wants them: its items are whole batches."""
+
+    def __init__(self, make: Callable[[int], T]) -> None:
+        self._make = make
+
+    def __getitem__(self, step: int) -> T | Sim2SGError:
+        try:
+            return self._make(step)
+        except Sim2SGError as error:  # Raised here, it would reach the user inside a stack trace of the loader.
+            return error

@@ -75,6 +75,8 @@ class TrainState:
         self._frozen_blocks = frozen_blocks(network, config)
         network.freeze(self._frozen_blocks)
         self._device = torch.device(config.device)
+        if self._device.type == "cuda":
+            torch.backends.cudnn.benchmark = True  # All batches are of one shape: the search for fast kernels pays.
         network.to(self._device).train()
         if saved:  # Before the parts that copy the network.
             network.load_state_dict(saved["network"])

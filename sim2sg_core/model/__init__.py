@@ -9,7 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sim2sg_core.model.checkpoint import build_network, load_checkpoint, load_network, save_checkpoint
+    from sim2sg_core.model.checkpoint import (
+        build_network,
+        load_checkpoint,
+        load_network,
+        load_start,
+        save_checkpoint,
+    )
     from sim2sg_core.model.config import ModelConfig
     from sim2sg_core.model.export import export_onnx
     from sim2sg_core.model.network import Graphs, SceneGraphNetwork
@@ -22,6 +28,7 @@ __all__ = [
     "export_onnx",
     "load_checkpoint",
     "load_network",
+    "load_start",
     "save_checkpoint",
 ]
 
@@ -33,6 +40,7 @@ _HOMES = {
     "export_onnx": "export",
     "load_checkpoint": "checkpoint",
     "load_network": "checkpoint",
+    "load_start": "checkpoint",
     "save_checkpoint": "checkpoint",
 }
 

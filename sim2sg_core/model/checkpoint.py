@@ -83,6 +83,26 @@ def load_checkpoint(path: Path | str) -> dict[str, Any]:
     return data
 
 
+def find_checkpoint(name: Path | str) -> Path:
+    """Returns the path of a checkpoint, also of one that ships with the package and is called by its name.
+
+    Raises:
+        Sim2SGError: There is none of that name.
+    """
+    path, shipped = Path(name), pretrained_checkpoints()
+    if path.exists():
+        return path
+    if str(name) not in shipped:
+        names = f"; by name there is {', '.join(shipped)}" if shipped else ""
+        raise Sim2SGError(f"{name}: no such file; `sim2sg train` and `sim2sg adapt` write checkpoint.pt{names}")
+    return shipped[str(name)]
+
+
+def pretrained_checkpoints() -> dict[str, Path]:
+    """Returns the checkpoints that ship with the package, by name."""
+    return {path.stem: path for path in sorted((Path(__file__).parent / "pretrained").glob("*.pt"))}
+
+
 def load_network(path: Path | str, *, ema: bool = True) -> tuple[SceneGraphNetwork, Domain]:
     """Loads a network for inference or as a starting point, and the domain it was trained for.
 
@@ -95,6 +115,27 @@ def load_network(path: Path | str, *, ema: bool = True) -> tuple[SceneGraphNetwo
     """
     data = load_checkpoint(path)
     return network_from(data, ema=ema), Domain.from_json(data["domain"])
+
+
+def load_start(start: Path | str, domain: Domain) -> SceneGraphNetwork:
+    """Loads the network that training starts from.
+
+    Args:
+        start: A checkpoint's file, or the name of one that ships.
+        domain: What it is to be trained for. Scenes, cameras and looks may differ from those it was trained on.
+
+    Raises:
+        Sim2SGError: There is none, or it was made for other classes, predicates or another input.
+    """
+    network, trained_for = load_network(find_checkpoint(start))
+    for what in ("class_names", "predicate_names", "max_objects", "input"):
+        there, here = getattr(trained_for, what), getattr(domain, what)
+        if here != there:
+            raise Sim2SGError(
+                f"--start {start}: a checkpoint of domain {trained_for.name} with {what.replace('_', ' ')} {there};"
+                f" {domain.name} has {here}: give --domain as it was, or train afresh, without --start"
+            )
+    return network
 
 
 def network_from(data: dict[str, Any], *, ema: bool = True) -> SceneGraphNetwork:

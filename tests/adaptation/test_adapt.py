@@ -29,8 +29,21 @@ predicates:
 camera: {width: 96, height: 64, hfov_deg: 50, height_m: [4.8, 5.2], pitch_deg: [24, 28]}
 layout: {type: scatter, count: [1, 3], distance: [6, 12], lateral: [-3, 3]}
 """
-SETTINGS = ["--frames", "3", "--source-frames", "4", "--source-steps", "4", "--rounds", "1", "--round-frames", "4"]
-SETTINGS += ["--round-steps", "4", "--batch", "2", "--backbone", "small", "--workers", "1"]
+ROUND = [
+    "--frames",
+    "3",
+    "--rounds",
+    "1",
+    "--round-frames",
+    "4",
+    "--round-steps",
+    "4",
+    "--batch",
+    "2",
+    "--workers",
+    "1",
+]
+SETTINGS = [*ROUND, "--source-frames", "4", "--source-steps", "4", "--backbone", "small"]
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +91,28 @@ def test_a_killed_run_ends_like_an_uninterrupted_one(log, tmp_path):
         assert json.loads(first.read_text()) == json.loads(second.read_text()), name
     check_outputs(tmp_path / "killed")
     check_verbs(log.parent / "tiny.yaml", tmp_path / "killed/round_1", tmp_path)
+
+
+def test_a_run_may_start_from_a_checkpoint_in_place_of_source_training(log, tmp_path, capsys):
+    domain = str(log.parent / "tiny.yaml")
+    first = tmp_path / "first"
+    assert main(["adapt", "--domain", domain, "--log", str(log), "--out", str(first), *SETTINGS]) == 0
+    checkpoint = first / "round_1/train/checkpoint.pt"
+    words = ["adapt", "--domain", domain, "--log", str(log), "--out", str(tmp_path / "next"), *ROUND]
+    assert main([*words, "--start", str(checkpoint)]) == 0
+    taken, given = (load_checkpoint(path) for path in (tmp_path / "next/source/train/checkpoint.pt", checkpoint))
+    averaged = {**given["network"], **given["ema"]}
+    assert all(torch.equal(taken["network"][name], averaged[name]) for name in averaged)
+    assert not list((tmp_path / "next/source/data/images").iterdir())  # Nothing was rendered to train it on.
+    assert (tmp_path / "next/round_1/train/checkpoint.pt").exists()
+    assert "data:image/jpeg" in (tmp_path / "next/report.html").read_text()
+    capsys.readouterr()
+    assert main([*words, "--start", str(checkpoint), "--source-steps", "9"]) == 2
+    assert "no source training" in capsys.readouterr().err
+    assert main([*words[:-2], "--start", "dining", "--out", str(tmp_path / "wrong")]) == 2
+    error = capsys.readouterr().err
+    assert "a checkpoint of domain dining with class names" in error and len(error.splitlines()) == 1
+    assert not (tmp_path / "wrong").exists()
 
 
 def check_outputs(run):

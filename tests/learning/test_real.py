@@ -58,13 +58,22 @@ def test_views_differ_in_looks_alone(real_images, domain, model):
     assert not torch.equal(strong.weak, strong.strong)
 
 
-def test_a_step_decides_its_images(real_images, domain, model):
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_a_step_decides_its_images(real_images, domain, model, workers):
     batches = RealBatches(real_images, domain, model, settings())
-    ahead = list(prepared(batches.batch, 3, 6, workers=2))
+    ahead = list(prepared(batches.batch, 3, 6, workers))
     for step, batch in zip((5, 4, 3), reversed(ahead)):
         assert all(torch.equal(a, b) for a, b in zip(batch, batches.batch(step)))
     other = RealBatches(real_images, domain, model, dataclasses.replace(settings(), seed=1))
     assert not torch.equal(other.batch(3).weak, ahead[0].weak)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_what_cannot_be_read_is_told_in_one_line_whoever_reads_it(real_images, domain, model, workers):
+    wrong = dataclasses.replace(real_images[0], camera=Camera(10, 10, np.eye(3)))
+    batches = RealBatches([wrong], domain, model, settings())
+    with pytest.raises(Sim2SGError, match=r"^[^\n]*its camera 10x10[^\n]*$"):
+        list(prepared(batches.batch, 0, 2, workers))
 
 
 def test_every_image_is_seen_before_any_is_seen_twice(real_images, domain, model):

@@ -48,8 +48,9 @@ def uninterrupted(folder, domain, tmp_path_factory):
     return train(toy_network(domain), domain, [(folder, 1.0)], settings(), tmp_path_factory.mktemp("whole"))
 
 
-def test_same_seed_same_weights_with_and_without_worker_threads(folder, domain, tmp_path, uninterrupted):
-    again = train(toy_network(domain), domain, [(folder, 1.0)], settings(workers=2), tmp_path)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_same_seed_same_weights_whoever_prepares_the_batches(folder, domain, tmp_path, uninterrupted, workers):
+    again = train(toy_network(domain), domain, [(folder, 1.0)], settings(workers=workers), tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(weights(uninterrupted), weights(again)))
 
 
