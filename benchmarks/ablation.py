@@ -40,6 +40,10 @@ def run(kind: type[Ablation], description: str) -> None:
     """The whole script of a benchmark: reads the command line, runs what is missing, writes the table."""
     rows = (*METHODS, "oracle", *kind.controls)
     args = arguments(description, rows)
+    if not (args.data / kind.log).exists():
+        raise SystemExit(
+            f"error: {args.data / kind.log}: no such log; the head of {kind.name}.py says where it is from"
+        )
     cores, seeds = os.cpu_count() or 1, 1 if args.smoke else args.seeds
     jobs = args.jobs or cores
     # One thread for each of two runs trains 1.4 times as much as two threads for one.

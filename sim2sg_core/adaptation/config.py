@@ -93,8 +93,6 @@ class AdaptConfig:
         if config.rounds is None or config.rounds < 0:
             raise Sim2SGError(f"--rounds is {config.rounds}: it must be 0 (source only) or more")
         config.method.validate()
-        if config.start is not None and (self.backbone or self.source_frames or self.source_steps):
-            raise Sim2SGError("--start: with it there is no source training; leave out --backbone and --source-…")
         if config.camera_height is not None and config.camera_height <= 0:
             raise Sim2SGError(f"--camera-height is {config.camera_height}: metres over the ground, more than 0")
         for log in config.logs:

@@ -44,6 +44,7 @@ HELD_OUT_SHARE = 0.1  # of a stage's scenes: rendered for calibration, never tra
 MIN_HELD_OUT = 32
 STATISTICS_IMAGES = 64  # of each kind, to compare normalisation statistics on
 AGREEMENT_FRAMES = 60
+MAX_LOADERS = 16  # More prepare no GPU's images faster, and their batches take many open files.
 
 
 def infer_frames(model: Path, frames: Sequence[Frame], domain: Domain, out: Path) -> list[SceneGraph]:
@@ -195,7 +196,7 @@ def _settings(config: AdaptConfig, steps: int, learning_rate: float | None) -> T
         learning_rate=learning_rate,
         seed=config.seed,
         device=config.device,
-        workers=1 if config.device == "cpu" else config.workers or os.cpu_count() or 1,
+        workers=1 if config.device == "cpu" else min(config.workers or os.cpu_count() or 1, MAX_LOADERS),
     )
     if not config.method.strong:
         settings = dataclasses.replace(settings, augment=AugmentConfig.weak(), ema=0.0)

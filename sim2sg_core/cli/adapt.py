@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from sim2sg_core.adaptation.method import DEFAULT, METHODS, resolve_method
+from sim2sg_core.errors import Sim2SGError
 
 HELP = "adapt a domain to an unlabelled camera log: train, infer, rebuild, render, train again; then export"
 RESUMES = True
@@ -70,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     from sim2sg_core.domains import load_domain
     from sim2sg_core.synthesis.drawable import undrawable
 
+    if args.start and (args.backbone or args.source_frames or args.source_steps):
+        raise Sim2SGError("--start: with it there is no source training; leave out --backbone and --source-…")
     domain = load_domain(args.domain, undrawable)
     config = AdaptConfig(
         logs=tuple(args.log),

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.model import build_network, load_checkpoint, load_network, save_checkpoint
+from sim2sg_core.model import build_network, load_checkpoint, load_network, load_start, save_checkpoint
+from sim2sg_core.model.checkpoint import find_checkpoint, pretrained_checkpoints
+from sim2sg_core.runtime import Predictor
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +81,21 @@ def test_no_code_runs_from_a_checkpoint(tmp_path):
     with pytest.raises(Sim2SGError, match="not a whole checkpoint"):
         load_checkpoint(tmp_path / "trap.pt")
     assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("name", pretrained_checkpoints())
+def test_what_ships_to_start_from_is_what_ships_to_run(name):
+    """The checkpoint and the ONNX file of one name: the same network, up to half precision and calibration."""
+    predictor = Predictor(name, "cpu", threads=1)
+    network = load_start(name, load_domain(name))
+    image = np.random.default_rng(0).integers(0, 255, (predictor.info.height, predictor.info.width, 3), dtype=np.uint8)
+    image = cv2.GaussianBlur(image, (0, 0), 9)
+    ours, theirs = network(torch.from_numpy(image)[None]), predictor.infer(image).outputs
+    np.testing.assert_allclose(ours.boxes[0].detach().numpy(), theirs["boxes"], atol=0.05)
+    assert np.array_equal(ours.classes[0].numpy(), theirs["classes"])
+
+
+def test_an_unknown_name_is_told_the_known_ones():
+    assert pretrained_checkpoints()["dining"].suffix == ".pt"
+    with pytest.raises(Sim2SGError, match=r"^dinning: no such file.*by name there is dining"):
+        find_checkpoint("dinning")
