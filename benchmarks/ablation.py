@@ -50,17 +50,16 @@ def run(kind: type[Ablation], description: str) -> None:
     threads = max(1, cores // jobs)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     results = args.out / "results" if args.smoke else RESULTS / kind.name
-    work = kind(
-        args.data, args.out, ["--workers", threads, *args.options], results, args.smoke, time.time() + 60 * args.until
-    )
+    work = kind(args.data, args.out, args.options, threads, results, args.smoke, time.time() + 60 * args.until)
+    # Seed by seed, so that a table of one seed is whole early.
+    wanted = [(row, seed) for seed in range(seeds) for row in args.rows if seed == 0 or row in THRICE]
+    work.refuse_others(wanted)
     if "oracle" in args.rows:
         for part in ("data", "held_out"):
             work.oracle_data(part)
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         for _ in pool.map(work.source_model, range(seeds)):
             pass
-        # Seed by seed, so that a table of one seed is whole early.
-        wanted = [(row, seed) for seed in range(seeds) for row in args.rows if seed == 0 or row in THRICE]
         for _ in pool.map(work.result, *zip(*wanted, strict=True)):
             pass
     table = collect(results, kind)
@@ -111,7 +110,8 @@ class Ablation(ABC):
         controls: Rows beyond the methods and the oracle.
         data: The target.
         out: Folder of the runs.
-        options: Of every `sim2sg adapt`.
+        options: Of every `sim2sg adapt`; kept in each result.
+        workers: Processes of each that render.
         results: Folder of the result files, one per run: `seed_S/ROW.json`.
         smoke: Few frames and steps.
         deadline: Seconds since 1970 after which nothing is begun.
@@ -128,7 +128,8 @@ class Ablation(ABC):
 
     data: Path
     out: Path
-    options: Sequence[object]
+    options: Sequence[str]
+    workers: int
     results: Path
     smoke: bool
     deadline: float
@@ -165,8 +166,21 @@ class Ablation(ABC):
         if row == "ours":
             for name, relations in RULES.items():
                 figures = self.evaluate(folder, f"eval_{name}.json", extra=["--relations", relations])
-                write_json(self.file(name, seed), {"metrics": figures}, indent=1)
+                self.keep(name, seed, {"metrics": figures})
         self.score(row, seed, folder)
+
+    def refuse_others(self, wanted: Sequence[tuple[str, int]]) -> None:
+        """Ends the script where a row has a result that was made with other options: one table, one kind of run."""
+        for row, seed in wanted:
+            file = self.file(row, seed)
+            if file.exists() and (old := json.loads(file.read_text()).get("options", [])) != list(self.options):
+                raise SystemExit(
+                    f"error: {file} was made --with {' '.join(old) or 'nothing'}: repeat that, or move the results away"
+                )
+
+    def keep(self, row: str, seed: int, result: dict[str, Any]) -> None:
+        """Writes the result of a run."""
+        write_json(self.file(row, seed), {"options": list(self.options), **result}, indent=1)
 
     def file(self, row: str, seed: int) -> Path:
         """Where the result of a run is kept."""
@@ -180,8 +194,11 @@ class Ablation(ABC):
     def adapt(self, method: str, seed: int, folder: Path, log: Path, more: Sequence[object]) -> None:
         """Runs `sim2sg adapt`, its messages kept beside its results."""
         words = ["adapt", "--domain", self.source, "--log", log, "--method", method, "--seed", seed, "--out", folder]
-        small = ["--source-steps", 10, "--source-frames", 16, "--round-steps", 6, "--round-frames", 12, "--batch", 4]
-        sim2sg(*words, *self.options, *(small + ["--frames", 12] if self.smoke else []), *more, log=folder / "log.txt")
+        words += ["--workers", self.workers, *self.options]
+        if self.smoke:
+            words += ["--round-steps", 6, "--round-frames", 12, "--batch", 4, "--frames", 12]
+            words += [] if "--start" in self.options else ["--source-steps", 10, "--source-frames", 16]
+        sim2sg(*words, *more, log=folder / "log.txt")
 
     def oracle(self, seed: int, folder: Path) -> None:
         """Trains the source model on labelled target images, in as many steps and stages as the other rows take."""
@@ -234,7 +251,7 @@ class Ablation(ABC):
                 }
                 for stage in sorted(file.parent for file in folder.glob("*/agreement.json"))
             }
-        write_json(self.file(row, seed), result, indent=1)
+        self.keep(row, seed, result)
 
     def evaluate(
         self, run: Path, name: str, simulated: Path | None = None, extra: Sequence[object] = ()

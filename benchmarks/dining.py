@@ -4,7 +4,7 @@ The target is an unlabelled log (`DATA/log`, a bag), scored on `DATA/test`; the 
 source prior is the built-in domain `dining`. Rows and rules are those of `ablation.py`.
 
 python benchmarks/path_traced.py --out DATA
-python benchmarks/dining.py --data DATA --out RUNS [--rows ROW …] [--smoke]
+python benchmarks/dining.py --data DATA --out RUNS [--rows ROW …] [--smoke] [--with --start dining …]
 """
 
 from __future__ import annotations

@@ -9,7 +9,11 @@ from typing import Any
 
 from sim2sg_core.adaptation.method import DEFAULT, METHODS, Method
 from sim2sg_core.domains import Domain
+from sim2sg_core.domains.digests import file_digest
 from sim2sg_core.errors import Sim2SGError
+
+SOURCE_TRAINING = ("backbone", "source_frames", "source_steps")
+"""Settings that say nothing where a run starts from a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class AdaptConfig:
         min_interval: Least time between two frames, seconds.
         min_change: Least change between two frames (see `logs.sampling`).
         start: Checkpoint to begin with in place of source training: a file, or the name of one that ships; None trains.
-        backbone: Network backbone.
+        start_digest: Hash of that checkpoint, found when settings are resolved: another file is another run.
+        backbone: Network backbone. Without source training there is nothing to choose, and None.
         source_frames: Prior scenes rendered for source training.
         source_steps: Optimiser steps on them.
         rounds: Rounds of infer, lift, render, train.
@@ -52,6 +57,7 @@ class AdaptConfig:
     min_interval: float = 0.2
     min_change: float = 0.0
     start: str | None = None
+    start_digest: str | None = None
     backbone: str | None = None
     source_frames: int | None = None
     source_steps: int | None = None
@@ -70,15 +76,22 @@ class AdaptConfig:
         """Fills what was left open from the domain's training defaults and checks the whole.
 
         Raises:
-            Sim2SGError: A setting is out of its range, or a log does not exist.
+            Sim2SGError: A setting is out of its range, or a log or the checkpoint to start from does not exist.
         """
         defaults = domain.training.model_dump()
+        if self.start is not None:
+            for name in SOURCE_TRAINING:
+                if getattr(self, name) is not None:
+                    raise Sim2SGError(
+                        f"--{name.replace('_', '-')}: with --start there is no source training; leave it out"
+                    )
+                del defaults[name]
         open_fields = {
             f.name: defaults[f.name]
             for f in dataclasses.fields(self)
             if getattr(self, f.name) is None and f.name in defaults
         }
-        config = dataclasses.replace(self, **open_fields)
+        config = dataclasses.replace(self, **open_fields, start_digest=start_digest(self.start))
         own = {
             k: getattr(domain.training, k)
             for k in ("prior_share", "swap", "delay")
@@ -88,7 +101,7 @@ class AdaptConfig:
         if config.round_learning_rate is None:
             config = dataclasses.replace(config, round_learning_rate=config.learning_rate)
         for name in ("frames", "source_frames", "source_steps", "round_frames", "round_steps", "batch"):
-            if getattr(config, name) < 1:
+            if getattr(config, name) is not None and getattr(config, name) < 1:
                 raise Sim2SGError(f"--{name.replace('_', '-')} is {getattr(config, name)}: it must be at least 1")
         if config.rounds is None or config.rounds < 0:
             raise Sim2SGError(f"--rounds is {config.rounds}: it must be 0 (source only) or more")
@@ -103,3 +116,12 @@ class AdaptConfig:
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as JSON-ready data."""
         return {**dataclasses.asdict(self), "logs": list(self.logs)}
+
+
+def start_digest(start: str | None) -> str | None:
+    """Returns a hash of the checkpoint to start from. Raises Sim2SGError when there is none of that name."""
+    if start is None:
+        return None
+    from sim2sg_core.model.checkpoint import find_checkpoint
+
+    return file_digest(find_checkpoint(start))

@@ -58,6 +58,9 @@ def adapt(config: AdaptConfig, domain: Domain, out: Path) -> Path:
     with run.timed("frames", f"sampling up to {config.frames} frames of the log"):
         frames, intrinsics, mount = collect_frames(config, domain, out / "frames")
     mount = mount or "estimated from the log"
+    if config.rounds <= (config.method.delay or 0) and (config.method.teacher or config.method.feature):
+        late = f"no round comes after the {config.method.delay} that `delay` asks for"
+        print(f"  {late}: the log's frames teach nothing by themselves", file=sys.stderr, flush=True)
     print(f"  {len(frames)} frames; intrinsics: {intrinsics}; mount: {mount}", file=sys.stderr, flush=True)
     stages = [source_stage(run, config, domain, frames)]
     scores = [judge(run, domain, frames, stages[0])]
@@ -103,11 +106,10 @@ def source_stage(run: Run, config: AdaptConfig, domain: Domain, frames: Sequence
     folder = run.stage_folder("source")
     rng = np.random.default_rng([config.seed, 0])
     prior = PriorLayout(domain, frames)
-    count = 0 if config.start else config.source_frames
-    assert count is not None
+    count = config.source_frames or 0
     with run.timed("source/render", f"{count} prior scenes, and those to calibrate on"):
         render_stage(config, domain, folder, count, lambda n: (prior(rng) for _ in range(n)), 0)
-    with run.timed("source/train", f"starting from {config.start}" if config.start else f"{config.source_steps} steps"):
+    with run.timed("source/train", f"{config.source_steps} steps" if config.start is None else config.start):
         train_source(config, domain, folder)
     with run.timed("source/export", "calibrating and exporting"):
         export_stage(config, domain, folder, frames, frames[0].camera)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -36,6 +35,7 @@ from sim2sg_core.model import (
 from sim2sg_core.progress import Progress
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.runtime.preprocessing import letterbox
+from sim2sg_core.runtime.providers import usable_cores
 from sim2sg_core.scene import Camera, Layout, SceneGraph
 from sim2sg_core.scene.graph import load_graphs, save_graphs, write_json
 from sim2sg_core.synthesis import read_dataset, render_dataset
@@ -196,7 +196,7 @@ def _settings(config: AdaptConfig, steps: int, learning_rate: float | None) -> T
         learning_rate=learning_rate,
         seed=config.seed,
         device=config.device,
-        workers=1 if config.device == "cpu" else min(config.workers or os.cpu_count() or 1, MAX_LOADERS),
+        workers=1 if config.device == "cpu" else min(config.workers or usable_cores(), MAX_LOADERS),
     )
     if not config.method.strong:
         settings = dataclasses.replace(settings, augment=AugmentConfig.weak(), ema=0.0)

@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 
 from sim2sg_core.adaptation.method import DEFAULT, METHODS, resolve_method
-from sim2sg_core.errors import Sim2SGError
 
 HELP = "adapt a domain to an unlabelled camera log: train, infer, rebuild, render, train again; then export"
 RESUMES = True
@@ -50,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument("--round-frames", type=int, help="scenes per round")
     work.add_argument("--round-steps", type=int, help="optimiser steps per round")
     work.add_argument("--batch", type=int, help="images per step")
-    work.add_argument("--learning-rate", type=float, help="its peak")
+    work.add_argument("--learning-rate", type=float, help="its peak in source training")
     work.add_argument("--round-learning-rate", type=float, metavar="RATE", help="its peak in the rounds")
     how = parser.add_argument_group("method", "a named method, and changes to it (0 turns a part off)")
     how.add_argument("--method", default=DEFAULT, help=f"one of {', '.join(METHODS)} (default: {DEFAULT})")
@@ -58,11 +57,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--feature-alignment", type=float, metavar="WEIGHT", help="domain classifier on features")
     how.add_argument("--prediction-alignment", type=float, metavar="WEIGHT", help="domain classifier on predictions")
     how.add_argument("--teacher", type=float, metavar="WEIGHT", help="soft targets of the averaged model on the log")
+    how.add_argument("--delay", type=int, metavar="N", help="rounds before the teacher and the alignments come in")
     how.add_argument("--style", type=float, metavar="SHARE", help="renders given colour statistics of the log")
     how.add_argument("--statistics", type=float, metavar="SHARE", help="normalisation set to the log's statistics")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--workers", type=int, default=0, help="rendering processes (default: one per core)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        help="processes that render, and on a GPU prepare images (default: one per core)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,8 +76,6 @@ def run(args: argparse.Namespace) -> int:
     from sim2sg_core.domains import load_domain
     from sim2sg_core.synthesis.drawable import undrawable
 
-    if args.start and (args.backbone or args.source_frames or args.source_steps):
-        raise Sim2SGError("--start: with it there is no source training; leave out --backbone and --source-…")
     domain = load_domain(args.domain, undrawable)
     config = AdaptConfig(
         logs=tuple(args.log),
@@ -100,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
             feature=args.feature_alignment,
             prediction=args.prediction_alignment,
             teacher=args.teacher,
+            delay=args.delay,
             style=args.style,
             statistics=args.statistics,
         ),

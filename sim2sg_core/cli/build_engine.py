@@ -12,7 +12,9 @@ HELP = "build a model's TensorRT engine, so that no robot compiles at its first 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--model", type=Path, required=True, metavar="FILE", help="model.onnx")
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="FILE|NAME", help="model.onnx, or dining, which ships"
+    )
     parser.add_argument(
         "--provider", choices=("tensorrt",), default="tensorrt", help="what to build for (the others need no engine)"
     )
@@ -32,8 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Builds an engine, or checks for one."""
     from sim2sg_core.runtime.engines import build_engine, engine_folder, find_engine
-    from sim2sg_core.runtime.metadata import load_info
+    from sim2sg_core.runtime.metadata import check_file, load_info
 
+    args.model = check_file(args.model)
     info = load_info(args.model)  # one of ours?
     if info.quantized:
         raise Sim2SGError(

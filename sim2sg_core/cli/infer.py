@@ -29,7 +29,9 @@ OVERLAY_QUALITY = 95
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("--model", type=Path, required=True, metavar="FILE", help="model.onnx")
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="FILE|NAME", help="model.onnx, or dining, which ships"
+    )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--images", type=Path, metavar="DIR", help="folder of images")
     source.add_argument(

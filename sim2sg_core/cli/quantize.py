@@ -26,7 +26,9 @@ REDUCE = {"auto": None, "yes": True, "no": False}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--model", type=Path, required=True, metavar="FILE", help="model.onnx")
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="FILE|NAME", help="model.onnx, or dining, which ships"
+    )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--log", type=Path, nargs="+", metavar="LOG", help="bags (.mcap, .db3, .bag), or folders of them"
@@ -71,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
 def check(args: argparse.Namespace) -> None:
     """Raises Sim2SGError, before any work, when an option cannot be."""
     from sim2sg_core.runtime import load_info
+    from sim2sg_core.runtime.metadata import check_file
 
     if args.frames < 1:
         raise Sim2SGError(f"--frames is {args.frames}: it must be 1 or more")
@@ -78,6 +81,7 @@ def check(args: argparse.Namespace) -> None:
         raise Sim2SGError(f"--threads is {args.threads}: it must be 0 or more")
     if args.out.is_dir():
         raise Sim2SGError(f"{args.out}: is a folder; name a file in it")
+    args.model = check_file(args.model)
     load_info(args.model)  # one of ours?
 
 

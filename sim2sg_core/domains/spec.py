@@ -65,8 +65,8 @@ class TrainingSpec(Spec):
         rounds: Rounds of adaptation, at most.
         round_frames: Frames to render in each round.
         round_steps: Steps of training in each round.
-        delay: Rounds of adaptation before the averaged network teaches on the log's frames: few where the first
-            model is good already; a teacher that overlooks much holds back what learns from it.
+        delay: Rounds of adaptation before the averaged network teaches on the log's frames; as many as `rounds`, and it
+            never does. Few where the first model is good already: a teacher that overlooks much holds back its pupil.
         prior_share: Share of each round's frames that show prior scenes rather than ones rebuilt from the log.
         size_freedom: How far objects rebuilt from a log may leave the sizes of their class, as the standard
             deviation of the logarithm. Small where the class's sizes are well known or the camera looks along the

@@ -156,20 +156,31 @@ def _by_processes(make: Callable[[int], T], start: int, stop: int, workers: int)
     loader = DataLoader(
         _Steps(make), batch_size=None, sampler=steps, num_workers=workers, multiprocessing_context="fork"
     )
-    for made in loader:
-        if isinstance(made, Sim2SGError):
+    batches = iter(loader)
+    for _ in steps:
+        try:
+            made = next(batches)
+        except RuntimeError as error:  # What torch's loader raises when one of its processes is gone.
+            raise Sim2SGError(
+                f"a process that prepares images died ({str(error).splitlines()[0]}): run the same command again, it"
+                f" goes on where it was, with fewer --workers than {workers} or more shared memory (docker: --shm-size)"
+            ) from None
+        if isinstance(made, Sim2SGError | OSError):
             raise made
         yield made
 
 
-class _Steps(Dataset[T | Sim2SGError]):
+class _Steps(Dataset[T | Sim2SGError | OSError]):
     """The steps of a run as torch's loader wants them: its items are whole batches."""
 
     def __init__(self, make: Callable[[int], T]) -> None:
         self._make = make
 
-    def __getitem__(self, step: int) -> T | Sim2SGError:
+    def __getitem__(self, step: int) -> T | Sim2SGError | OSError:
         try:
             return self._make(step)
-        except Sim2SGError as error:  # Raised here, it would reach the user inside a stack trace of the loader.
+        except (
+            Sim2SGError,
+            OSError,
+        ) as error:  # Raised here, it would reach the user inside a stack trace of the loader.
             return error

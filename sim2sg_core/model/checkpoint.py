@@ -90,8 +90,10 @@ def find_checkpoint(name: Path | str) -> Path:
         Sim2SGError: There is none of that name.
     """
     path, shipped = Path(name), pretrained_checkpoints()
-    if path.exists():
+    if path.is_file():
         return path
+    if path.is_dir() and str(name) not in shipped:
+        raise Sim2SGError(f"{name}: is a folder; give the checkpoint file in it")
     if str(name) not in shipped:
         names = f"; by name there is {', '.join(shipped)}" if shipped else ""
         raise Sim2SGError(f"{name}: no such file; `sim2sg train` and `sim2sg adapt` write checkpoint.pt{names}")
@@ -128,14 +130,28 @@ def load_start(start: Path | str, domain: Domain) -> SceneGraphNetwork:
         Sim2SGError: There is none, or it was made for other classes, predicates or another input.
     """
     network, trained_for = load_network(find_checkpoint(start))
-    for what in ("class_names", "predicate_names", "max_objects", "input"):
-        there, here = getattr(trained_for, what), getattr(domain, what)
-        if here != there:
+    there, here = _interface(trained_for), _interface(domain)
+    for what in there:
+        if here[what] != there[what]:
             raise Sim2SGError(
-                f"--start {start}: a checkpoint of domain {trained_for.name} with {what.replace('_', ' ')} {there};"
-                f" {domain.name} has {here}: give --domain as it was, or train afresh, without --start"
+                f"--start {start}: a checkpoint of domain {trained_for.name} with {what} {there[what]};"
+                f" {domain.name} has {here[what]}: give --domain as it was, or train afresh, without --start"
             )
     return network
+
+
+def _interface(domain: Domain) -> dict[str, object]:
+    """What a network's outputs mean: two domains can share weights only where it is equal."""
+    return {
+        "classes": domain.class_names,
+        "predicates": tuple((p.name, p.rule) for p in domain.predicates),
+        "symmetric predicates": tuple(p.name for p in domain.predicates if p.symmetric),
+        "relations between": domain.related_names,
+        "symmetries of yaw": tuple(c.yaw_symmetry for c in domain.classes),
+        "boxes": domain.box,
+        "input": (domain.input.width, domain.input.height),
+        "max_objects": domain.max_objects,
+    }
 
 
 def network_from(data: dict[str, Any], *, ema: bool = True) -> SceneGraphNetwork:

@@ -158,7 +158,7 @@ def check_file(model: Path | str) -> Path:
         Sim2SGError: It cannot be an ONNX file.
     """
     path = Path(model)
-    if not path.exists() and str(model) in (shipped := pretrained_models()):
+    if not path.is_file() and str(model) in (shipped := pretrained_models()):
         return shipped[str(model)]
     if path.is_dir():
         raise Sim2SGError(f"{path}: a folder, not a model: did you mean {path / 'model.onnx'}?")

@@ -111,7 +111,7 @@ def test_a_run_may_start_from_a_checkpoint_in_place_of_source_training(log, tmp_
     assert "no source training" in capsys.readouterr().err
     assert main([*words[:-2], "--start", "dining", "--out", str(tmp_path / "wrong")]) == 2
     error = capsys.readouterr().err
-    assert "a checkpoint of domain dining with class names" in error and len(error.splitlines()) == 1
+    assert "a checkpoint of domain dining with classes" in error and len(error.splitlines()) == 1
     assert not (tmp_path / "wrong").exists()
 
 

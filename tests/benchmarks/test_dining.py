@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
@@ -30,7 +31,7 @@ def test_the_oracle_learns_from_what_is_not_held_out(tmp_path):
         "rel_annotations": [{"id": k, "image_id": k, "subject_id": k, "object_id": k, "predicate_id": 1} for k in ids],
     }
     (folder / "annotations.json").write_text(json.dumps(data))
-    work = dining.Dining(tmp_path, tmp_path, (), tmp_path, smoke=True, deadline=0.0)
+    work = dining.Dining(tmp_path, tmp_path, (), 1, tmp_path, smoke=True, deadline=0.0)
     parts = {}
     for part in ("data", "held_out"):
         out = work.oracle_data(part)
@@ -40,3 +41,11 @@ def test_the_oracle_learns_from_what_is_not_held_out(tmp_path):
         assert {a["image_id"] for a in found["rel_annotations"]} == {image["id"] for image in found["images"]}
         assert {file.name for file in (out / "images").iterdir()} == parts[part]
     assert parts["held_out"] == {names[0], names[8]} and parts["data"] == {*names} - parts["held_out"]
+
+
+def test_rows_of_one_table_are_made_with_the_same_options(tmp_path):
+    short = dining.Dining(tmp_path, tmp_path, ("--round-steps", "3"), 1, tmp_path, smoke=True, deadline=0.0)
+    short.keep("ours", 0, {"metrics": {"mAP50": 0.5}})
+    short.refuse_others([("ours", 0), ("oracle", 0)])
+    with pytest.raises(SystemExit, match=r"ours\.json was made --with --round-steps 3: repeat that"):
+        dining.Dining(tmp_path, tmp_path, (), 1, tmp_path, smoke=True, deadline=0.0).refuse_others([("ours", 0)])

@@ -70,7 +70,7 @@ def test_training_goes_on_from_a_checkpoint(place, checkpoint):
 
 
 def test_a_checkpoint_of_another_domain_is_refused(place, checkpoint):
-    with pytest.raises(Sim2SGError, match=r"a checkpoint of domain toy with class names .* clevr has"):
+    with pytest.raises(Sim2SGError, match=r"a checkpoint of domain toy with classes .* clevr has"):
         run(
             train_verb, "--domain", "clevr", "--data", place / "data", "--out", place / "x", "--start", checkpoint
         )  # fmt: skip

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import cv2
 import numpy as np
@@ -74,6 +75,11 @@ def test_what_cannot_be_read_is_told_in_one_line_whoever_reads_it(real_images, d
     batches = RealBatches([wrong], domain, model, settings())
     with pytest.raises(Sim2SGError, match=r"^[^\n]*its camera 10x10[^\n]*$"):
         list(prepared(batches.batch, 0, 2, workers))
+
+
+def test_a_dead_loader_is_told_in_one_line():
+    with pytest.raises(Sim2SGError, match=r"^a process that prepares images died[^\n]*--workers[^\n]*$"):
+        list(prepared(lambda step: os._exit(1), 0, 3, workers=2))
 
 
 def test_every_image_is_seen_before_any_is_seen_twice(real_images, domain, model):

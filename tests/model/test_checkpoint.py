@@ -99,3 +99,18 @@ def test_an_unknown_name_is_told_the_known_ones():
     assert pretrained_checkpoints()["dining"].suffix == ".pt"
     with pytest.raises(Sim2SGError, match=r"^dinning: no such file.*by name there is dining"):
         find_checkpoint("dinning")
+
+
+def test_a_folder_of_that_name_hides_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dining").mkdir()
+    assert find_checkpoint("dining") == pretrained_checkpoints()["dining"]
+
+
+def test_weights_are_shared_only_where_they_mean_the_same():
+    domain = load_domain("dining")
+    few = domain.model_copy(update={"relation_classes": ("plate", "cup")})
+    with pytest.raises(Sim2SGError, match=r"relations between .*'table'.* dining has \('plate', 'cup'\)"):
+        load_start("dining", few)
+    nearer = domain.layout.model_copy(update={"distance": (0.5, 1.0)})
+    load_start("dining", domain.model_copy(update={"layout": nearer}))
