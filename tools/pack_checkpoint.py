@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import sys
 
-from sim2sg_core.domains import Domain
-from sim2sg_core.model import load_checkpoint, save_checkpoint
-from sim2sg_core.model.checkpoint import network_from
+from sim2sg_core.model import load_network, save_checkpoint
 
 
 def main() -> None:
     """Reads the one, writes the other."""
     source, target = sys.argv[1:]
-    data = load_checkpoint(source)
-    network = network_from(data).half()
-    frozen = int(data.get("frozen_blocks", 0))
-    print(save_checkpoint(target, network, Domain.from_json(data["domain"]), frozen_blocks=frozen))
+    network, domain = load_network(source)
+    print(save_checkpoint(target, network.half(), domain, frozen_blocks=network.frozen_blocks))
 
 
 if __name__ == "__main__":

@@ -73,7 +73,12 @@ class Method:
     @property
     def looks_at_log(self) -> bool:
         """Whether training itself reads frames of the log."""
-        return bool(self.feature or self.prediction or self.teacher or self.style)
+        return self.delayed or bool(self.style)
+
+    @property
+    def delayed(self) -> bool:
+        """Whether anything comes in after `delay`: an alignment, or the teacher."""
+        return bool(self.feature or self.prediction or self.teacher)
 
 
 METHODS = {

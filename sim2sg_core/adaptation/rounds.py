@@ -58,7 +58,7 @@ def adapt(config: AdaptConfig, domain: Domain, out: Path) -> Path:
     with run.timed("frames", f"sampling up to {config.frames} frames of the log"):
         frames, intrinsics, mount = collect_frames(config, domain, out / "frames")
     mount = mount or "estimated from the log"
-    if config.rounds <= (config.method.delay or 0) and (config.method.teacher or config.method.feature):
+    if config.method.delayed and config.rounds <= (config.method.delay or 0):
         late = f"no round comes after the {config.method.delay} that `delay` asks for"
         print(f"  {late}: the log's frames teach nothing by themselves", file=sys.stderr, flush=True)
     print(f"  {len(frames)} frames; intrinsics: {intrinsics}; mount: {mount}", file=sys.stderr, flush=True)

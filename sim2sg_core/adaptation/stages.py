@@ -162,7 +162,7 @@ def train_round(
         return
     method, align = config.method, AlignConfig()
     assert method.delay is not None
-    if number > method.delay and (method.feature or method.prediction or method.teacher):
+    if method.delayed and number > method.delay:
         align = AlignConfig(
             feature=method.feature,
             prediction=method.prediction,

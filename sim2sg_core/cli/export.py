@@ -32,10 +32,9 @@ def run(args: argparse.Namespace) -> int:
     from sim2sg_core.adaptation.calibration import calibrate
     from sim2sg_core.logs import load_calibration
     from sim2sg_core.model import export_onnx, load_network
-    from sim2sg_core.model.checkpoint import find_checkpoint
     from sim2sg_core.synthesis.dataset import read_dataset
 
-    network, domain = load_network(find_checkpoint(args.checkpoint), ema=not args.live_weights)
+    network, domain = load_network(args.checkpoint, ema=not args.live_weights)
     camera = None
     if args.camera is not None:
         camera = load_calibration(args.camera, domain.camera.width, domain.camera.height)

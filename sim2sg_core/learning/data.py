@@ -177,10 +177,8 @@ class _Steps(Dataset[T | Sim2SGError | OSError]):
         self._make = make
 
     def __getitem__(self, step: int) -> T | Sim2SGError | OSError:
+        # Raised here, an error would reach the user inside a stack trace of the loader.
         try:
             return self._make(step)
-        except (
-            Sim2SGError,
-            OSError,
-        ) as error:  # Raised here, it would reach the user inside a stack trace of the loader.
+        except (Sim2SGError, OSError) as error:
             return error

@@ -61,18 +61,14 @@ def save_checkpoint(path: Path | str, network: SceneGraphNetwork, domain: Domain
 
 
 def load_checkpoint(path: Path | str) -> dict[str, Any]:
-    """Reads a checkpoint's entries without running any code from it.
+    """Reads the entries of a checkpoint, a file or one that ships by its name, without running any code from it.
 
     Raises:
         Sim2SGError: No such file, cut short, or not ours.
     """
-    path = Path(path)
+    path = find_checkpoint(path)
     try:
         data = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise Sim2SGError(f"{path}: no such file; `sim2sg train` writes checkpoints") from None
-    except IsADirectoryError:
-        raise Sim2SGError(f"{path}: is a folder; give the checkpoint file in it") from None
     except Exception as error:  # torch raises whatever its unpickler and zip reader do
         raise Sim2SGError(
             f"{path}: not a whole checkpoint ({type(error).__name__}): cut short, or another program's; "
@@ -92,12 +88,12 @@ def find_checkpoint(name: Path | str) -> Path:
     path, shipped = Path(name), pretrained_checkpoints()
     if path.is_file():
         return path
-    if path.is_dir() and str(name) not in shipped:
+    if str(name) in shipped:
+        return shipped[str(name)]
+    if path.is_dir():
         raise Sim2SGError(f"{name}: is a folder; give the checkpoint file in it")
-    if str(name) not in shipped:
-        names = f"; by name there is {', '.join(shipped)}" if shipped else ""
-        raise Sim2SGError(f"{name}: no such file; `sim2sg train` and `sim2sg adapt` write checkpoint.pt{names}")
-    return shipped[str(name)]
+    names = f"; by name there is {', '.join(shipped)}" if shipped else ""
+    raise Sim2SGError(f"{name}: no such file; `sim2sg train` and `sim2sg adapt` write checkpoint.pt{names}")
 
 
 def pretrained_checkpoints() -> dict[str, Path]:
@@ -129,7 +125,7 @@ def load_start(start: Path | str, domain: Domain) -> SceneGraphNetwork:
     Raises:
         Sim2SGError: There is none, or it was made for other classes, predicates or another input.
     """
-    network, trained_for = load_network(find_checkpoint(start))
+    network, trained_for = load_network(start)
     there, here = _interface(trained_for), _interface(domain)
     for what in there:
         if here[what] != there[what]:

@@ -29,20 +29,8 @@ predicates:
 camera: {width: 96, height: 64, hfov_deg: 50, height_m: [4.8, 5.2], pitch_deg: [24, 28]}
 layout: {type: scatter, count: [1, 3], distance: [6, 12], lateral: [-3, 3]}
 """
-ROUND = [
-    "--frames",
-    "3",
-    "--rounds",
-    "1",
-    "--round-frames",
-    "4",
-    "--round-steps",
-    "4",
-    "--batch",
-    "2",
-    "--workers",
-    "1",
-]
+ROUND = ["--frames", "3", "--rounds", "1", "--round-frames", "4", "--round-steps", "4", "--batch", "2"]
+ROUND += ["--workers", "1"]
 SETTINGS = [*ROUND, "--source-frames", "4", "--source-steps", "4", "--backbone", "small"]
 
 
