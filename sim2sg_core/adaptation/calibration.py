@@ -6,12 +6,15 @@ order of detections, and with it every average precision, stays as it was.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from sim2sg_core.adaptation.prevalence import found_shares
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image
 from sim2sg_core.model import SceneGraphNetwork
@@ -101,9 +104,14 @@ def logit(probability: np.ndarray) -> np.ndarray:
     return np.log(clipped / (1 - clipped))
 
 
+def scaled(scores: np.ndarray, temperature: float) -> np.ndarray:
+    """Returns probabilities with their logits divided by a temperature."""
+    return np.asarray(1 / (1 + np.exp(-logit(scores) / temperature)))
+
+
 def calibrate(
     network: SceneGraphNetwork, domain: Domain, held_out: Sequence[tuple[Path, SceneGraph]]
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Fits both temperatures of a network on frames that it was not trained on, and sets them.
 
     Args:
@@ -112,20 +120,22 @@ def calibrate(
         held_out: Image files with their ground truth.
 
     Returns:
-        The temperatures and the calibration errors before and after.
+        The temperatures, the calibration errors before and after, and under "found" the share of each class's objects
+        that calibrated scores account for.
     """
     network.set_temperatures(1.0, 1.0)
     truths = [truth for _, truth in held_out]
     graphs = _predict(network, domain, held_out)
-    report: dict[str, float] = {}
+    report: dict[str, Any] = {}
     outcomes = {"object": object_outcomes(graphs, truths), "relation": relation_outcomes(graphs, truths)}
     for name, (scores, correct) in outcomes.items():
         temperature = fit_temperature(scores, correct)
-        after = 1 / (1 + np.exp(-logit(scores) / temperature))
+        after = scaled(scores, temperature)
         report[f"{name}_temperature"] = temperature
         report[f"{name}_ece_before"] = expected_calibration_error(scores, correct)
         report[f"{name}_ece_after"] = expected_calibration_error(after, correct)
     network.set_temperatures(report["object_temperature"], report["relation_temperature"])
+    report["found"] = found_shares(_scaled(graphs, report["object_temperature"]), truths, domain.class_names)
     return report
 
 
@@ -155,6 +165,20 @@ def _predict(network: SceneGraphNetwork, domain: Domain, images: Sequence[tuple[
         outputs = {name: value[0].numpy() for name, value in values._asdict().items()}
         graphs.append(decode(outputs, info, place, truth.camera))
     return graphs
+
+
+def _scaled(graphs: Sequence[SceneGraph], temperature: float) -> list[SceneGraph]:
+    """Returns the graphs with their objects' scores at a temperature."""
+    return [
+        dataclasses.replace(
+            graph,
+            objects=tuple(
+                dataclasses.replace(o, score=float(s))
+                for o, s in zip(graph.objects, scaled(graph.scores(), temperature), strict=True)
+            ),
+        )
+        for graph in graphs
+    ]
 
 
 def _nll(logits: np.ndarray, correct: np.ndarray) -> float:

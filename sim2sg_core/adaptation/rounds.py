@@ -14,12 +14,14 @@ from sim2sg_core.adaptation.content import PriorLayout, round_layouts
 from sim2sg_core.adaptation.frames import Frame, collect_frames
 from sim2sg_core.adaptation.harvest import harvest_appearance
 from sim2sg_core.adaptation.harvest_files import FILE, load_harvest
+from sim2sg_core.adaptation.prevalence import make_up_for_missed
 from sim2sg_core.adaptation.stages import (
     export_stage,
     infer_frames,
     look_at_frames,
     measure_agreement,
     render_stage,
+    shares_found,
     train_round,
     train_source,
     usual_camera,
@@ -135,6 +137,8 @@ def round_stage(
     if method.appearance:
         with run.timed(f"{name}/harvest", "colours, materials, light and camera of the log"):
             looks = domain.model_copy(update={"appearance": harvest(domain, frames, content, folder, rng)})
+    if method.labels and method.complete:
+        content = make_up_for_missed(content, shares_found(previous))
     origin = "rebuilt from the log" if method.labels else "of the prior"
     with run.timed(f"{name}/render", f"{count} scenes {origin}"):
         prior = PriorLayout(domain, frames)

@@ -91,6 +91,12 @@ def look_at_frames(
     return load_graphs(out)[1]
 
 
+def shares_found(stage: Path) -> dict[str, float]:
+    """Returns which share of each class's objects the scores of a stage's model account for, on its held-out scenes."""
+    shares: dict[str, float] = json.loads((stage / "calibration.json").read_text())["found"]
+    return shares
+
+
 def usual_camera(graphs: Sequence[SceneGraph]) -> Camera:
     """Returns the log's camera on its median mount: what a model assumes of images without a better word."""
     cameras = [graph.camera for graph in graphs if graph.camera is not None and graph.camera.ground is not None]

@@ -15,6 +15,8 @@ from sim2sg_core.scene.relations import TOUCH
 
 MAX_DEPTH = 150.0
 CAMERA_CLEARANCE = 0.3  # metres between any footprint and the camera
+STEPS = (0.25, 0.5, 0.75, 1.0)  # by which an object makes room, in mean extents
+TWIN = 0.6  # share of the smaller footprint from which two of a class are one object
 UNDER = 0.7  # share of the smaller footprint that may be under a support, as of a chair under a table
 
 
@@ -41,8 +43,9 @@ def lift_graph(
         refine: Moves or scales the placement of an object, given by its index in the graph, to what is seen; on the
             level on which it stands.
         max_overlap: Share of the smaller footprint that may overlap a better object's at the same height. A little
-            is tolerated, since both sizes are estimates; beyond it the object that scored less is left out. Under
-            what others stand on there is room, see `_allowed_overlap`.
+            is tolerated, since both sizes are estimates; beyond it the object that scored less makes room, if it
+            stands on something and is not the same object found twice, or else is left out. Under what others stand
+            on there is room, see `_allowed_overlap`.
         supports: Class -> what it may stand on, "ground" or classes; what lacks stands on the ground. An object
             under which nothing of that is found is left out.
         surfaces: Class -> heights at which others stand on it, as shares of its own; what lacks has its top.
@@ -68,13 +71,40 @@ def lift_graph(
             if carrier >= 0:
                 placement = inside(placement, placements[carrier])
         below = frozenset[int]() if carrier < 0 else carriers[carrier] | {carrier}
-        if _clear_of_camera(placement, camera, rules) and all(
-            j in below or footprint_overlap(placement, other) <= _allowed_overlap(placement, other, rules, max_overlap)
-            for j, other in enumerate(placements)
-        ):
-            placements.append(placement)
+        others = [other for j, other in enumerate(placements) if j not in below]
+
+        def fits(place: Placement, others: Sequence[Placement] = others) -> bool:
+            return _clear_of_camera(place, camera, rules) and all(
+                footprint_overlap(place, other) <= _allowed_overlap(place, other, rules, max_overlap)
+                for other in others
+            )
+
+        free = placement if fits(placement) else None
+        if free is None and carrier >= 0 and not any(_twins(placement, other) for other in others):
+            free = _beside(placement, placements[carrier], fits)
+        if free is not None:
+            placements.append(free)
             carriers.append(below)
     return Layout(camera, tuple(placements))
+
+
+def _twins(a: Placement, b: Placement) -> bool:
+    """Whether two estimates are of one object, found twice."""
+    return a.label == b.label and footprint_overlap(a, b) > TWIN
+
+
+def _beside(placement: Placement, support: Placement, fits: Callable[[Placement], bool]) -> Placement | None:
+    """Moves an object on its support to the nearest place where it fits, at most by its mean extent.
+
+    Things on a table are close together, and all their places and sizes are estimates.
+    """
+    for step in STEPS:
+        for angle in np.arange(8) * np.pi / 4:
+            offset = step * placement.size[:2].mean() * np.array([np.cos(angle), np.sin(angle), 0.0])
+            moved = dataclasses.replace(placement, position=placement.position + offset)
+            if inside(moved, support) is moved and fits(moved):
+                return moved
+    return None
 
 
 def _estimates(

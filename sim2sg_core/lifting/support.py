@@ -12,7 +12,7 @@ from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.layout import GROUND, Placement
 from sim2sg_core.scene.relations import TOP
 
-SLACK = 0.15  # of a supporter's extent, by which an estimate may miss its footprint
+SLACK = 0.3  # of a supporter's extent, by which an estimate may miss its footprint
 OVERHANG = 0.25  # of its own extent, that an object may stand over the edge
 FLAT = 0.05  # drop per distance under which a ray says nothing of where it meets a level plane
 

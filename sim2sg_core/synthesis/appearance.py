@@ -111,7 +111,7 @@ class Painter:
                 shared[slot.palette] = self.look(slot, rng, colours)
             look = shared[slot.palette]
             look = dataclasses.replace(look, emissive=slot.emissive, texture_scale=slot.texture_scale)
-            made.append(dataclasses.replace(look, opacity=slot.opacity))
+            made.append(dataclasses.replace(look, opacity=slot.opacity, bends=slot.bends))
         return tuple(made)
 
     def look(self, slot: Slot, rng: np.random.Generator, colours: Sequence[tuple[int, int, int]] = ()) -> Look:
@@ -141,6 +141,7 @@ class Painter:
         return Look(
             color, float(roughness), float(specular), float(metallic), texture, scale,
             float(rng.uniform(0.5, 1.0)), slot.emissive, cutout=texture == "leaves", opacity=slot.opacity,
+            bends=slot.bends,
         )  # fmt: skip
 
     def _paint(self, rng: np.random.Generator, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The picture's buffers on the GPU: colour, id and depth."""
+"""The picture's buffers on the GPU: colour, id and depth; and a copy for what bends the light of the rest."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ class Framebuffer:
         color = context.renderbuffer(size, 4)
         ids = context.renderbuffer(size, 1, dtype="u2")
         self._resolved = context.framebuffer([color, ids], context.depth_texture(size))
+        self._copy = context.texture(size, 4)
+        self._copied = context.framebuffer([self._copy, context.renderbuffer(size, 1, dtype="u2")])
         self.target = self._resolved
         if samples:
             self.target = context.framebuffer(
@@ -37,6 +39,12 @@ class Framebuffer:
         """Starts a picture: makes the target current and empties it."""
         self.target.use()
         self.target.clear()
+
+    def copy_picture(self) -> moderngl.Texture:
+        """Returns the picture so far, with the samples of each pixel merged; drawing goes on in the target."""
+        self.context.copy_framebuffer(self._copied, self.target)
+        self.target.use()
+        return self._copy
 
     def resolve(self) -> None:
         """Ends a picture: merges the samples of each pixel."""

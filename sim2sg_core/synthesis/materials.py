@@ -82,8 +82,15 @@ class Materials:
             look.specular,
             look.metallic,
             look.emissive,
-            2.0 if look.cutout else look.opacity,  # The shaders tell the three kinds of part by it.
+            _opacity(look),
             float(layer),
             1.0 / look.texture_scale,
             0.0 if look.texture is None else look.texture_strength,
         )
+
+
+def _opacity(look: Look) -> float:
+    """The number that the shaders tell kinds of part by: below 0 massive glass, below 1 thin, 1 opaque, 2 cut out."""
+    if look.cutout:
+        return 2.0
+    return look.opacity - 2.0 if look.bends and look.opacity < 1 else look.opacity

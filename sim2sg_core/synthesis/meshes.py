@@ -24,6 +24,8 @@ class Slot:
         texture_scale: Size of one texture repeat, metres.
         emissive: Share of the colour that glows regardless of light (lamps, sky-lit windows).
         opacity: 1 opaque; less lets what is behind shine through, while reflections keep their strength.
+        bends: Whether the part is massive: what shines through is refracted and takes its colour. Thin walls bend
+            nothing.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Slot:
     texture_scale: float = 1.0
     emissive: float = 0.0
     opacity: float = 1.0
+    bends: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -196,7 +196,13 @@ FAMILIES: dict[str, Family] = {
     "table_glass": Family(((206, 214, 216), (150, 158, 160), (92, 98, 100), (48, 52, 54), (24, 26, 28)),
                           shares(2, 2, 3, 4, 4), jitter=4, shade=(0.85, 1.05), anything=0.04, shared=True,
                           roughness=(0.04, 0.1), specular=(0.0, 0.3)),
-    # The same where it bends what is dark into view all over, as under a low ceiling or against a dark room.
+    # Massive glass: these are the shares of the light that come through. A stem loses little. A foot stands on what it
+    # keeps the light from: it may be as clear, or nearly black but for highlights.
+    "stem_glass": Family(((248, 250, 250), (214, 220, 220), (150, 156, 156), (60, 62, 62)), shares(5, 3, 2, 1),
+                         jitter=4, shared=True, roughness=(0.04, 0.1), specular=(0.4, 1.0)),
+    "foot_glass": Family(((244, 247, 247), (196, 202, 202), (120, 126, 126), (52, 54, 56), (16, 16, 18)),
+                         shares(4, 2, 2, 3, 3), jitter=4, shared=True, roughness=(0.04, 0.12), specular=(0.4, 1.0)),
+    # Thin glass where it bends what is dark into view all over, as under a low ceiling or against a dark room.
     "dark_glass": Family(((18, 19, 20), (34, 36, 38), (56, 58, 60), (52, 46, 40)), shares(3, 4, 3, 1), jitter=4,
                          shared=True, roughness=(0.04, 0.1), specular=(0.0, 0.12)),
     "bottle_glass": Family(

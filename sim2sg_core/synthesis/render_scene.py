@@ -40,6 +40,8 @@ class Look:
         opacity: Share of the diffuse colour that hides what is behind, seen head-on: 1 is opaque, 0 leaves reflections
             alone. What is seen through a translucent part is drawn, but in ids, counts, boxes and depth the part
             covers it as if it were opaque. Such parts cast no shadow. Not for the ground, nor together with `cutout`.
+        bends: With an opacity below 1, whether the part is massive, of glass or a liquid: what shines through is
+            refracted and tinted by `color`. Otherwise it is a thin wall, and what is behind it stays in its place.
     """
 
     color: Color = (0.25, 0.25, 0.25)
@@ -52,6 +54,7 @@ class Look:
     emissive: float = 0.0
     cutout: bool = False
     opacity: float = 1.0
+    bends: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ Usage::
 
 One context per process, made after spawn, never before a fork. One vertex buffer holds every mesh, each instance is
 one record, and one indirect draw makes each pass: shadows, then objects, ground and sky with two targets (colour, id),
-then what is translucent, blended over them (what is seen through it is drawn, but the id and depth there are those of
-the translucent part), then every labelled object alone in a small tile, which gives its visibility.
+then what is translucent, over them (what is seen through it is drawn, but the id and depth there are those of the
+translucent part), then every labelled object alone in a small tile, which gives its visibility.
 """
 
 from __future__ import annotations
@@ -158,5 +158,5 @@ class Renderer:
         self._materials.bind_textures(TEXTURE_UNIT)
         self._objects.draw_opaque(batch)
         self._background.draw(scene, lighting, parts.solid(instances))
-        self._objects.draw_translucent(batch, self._framebuffer.target)
+        self._objects.draw_translucent(batch, self._framebuffer)
         self._framebuffer.resolve()

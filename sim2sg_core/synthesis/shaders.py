@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-HEADER = "#version 430 core\n"
+HEADER = """#version 430 core
+#define OPAQUE 1
+#define THIN 2
+#define MASSIVE 3
+"""
 
 VERTEX = """
 struct Look { vec4 color_rough; vec4 surface; vec4 texture; };
@@ -31,8 +35,9 @@ void main() {
   v_id = int(in_extra.x);
   gl_Position = u_clip * vec4(v_world, 1.0);
   gl_Position.z -= in_extra.y * gl_Position.w;
-#if PARTS  // Beyond the far plane with the parts that another pass draws: PARTS is 1 for opaque ones, 2 for the others.
-  if ((look.surface.w < 1.0) != (PARTS == 2)) gl_Position = vec4(0.0, 0.0, 2.0, 1.0);
+#if PARTS  // Beyond the far plane with the parts that another pass draws.
+  int kind = look.surface.w < 0.0 ? MASSIVE : look.surface.w < 1.0 ? THIN : OPAQUE;
+  if (kind != PARTS) gl_Position = vec4(0.0, 0.0, 2.0, 1.0);
 #endif
 }
 """
@@ -132,7 +137,7 @@ vec3 finish(vec3 color, float range, float cover) {
 
 FRAGMENT = """
 uniform sampler2DArray u_textures; uniform float u_pixel; uniform float u_occlusion;
-#if PARTS == 2
+#if PARTS == THIN
 uniform float u_side;  // -1 draws the far sides
 #endif
 #if RAISED
@@ -145,11 +150,27 @@ in vec3 v_local_normal;
 flat in vec4 v_color_rough; flat in vec4 v_surface; flat in vec4 v_texture; flat in int v_id;
 layout(location = 0) out vec4 out_color;
 layout(location = 1) out uint out_id;
+#if PARTS == MASSIVE
+uniform sampler2D u_behind; uniform mat4 u_clip;
+// What is seen through a massive part along D, encoded. It is taken for a glass ball with the normal N where the ray
+// enters: by Snell's law the ray is bent there and, as much again, where it leaves. What it then meets is on the plane
+// that the part stands on, or so far away that the way from the part does not matter; its colour is that of the opaque
+// picture there, or of the surroundings where that is behind the eye.
+vec3 behind(vec3 D, vec3 N) {
+  const float INDEX = 1.45, FAR = 3.0;
+  vec3 inside = refract(D, N, 1.0 / INDEX);
+  vec3 leaving = refract(inside, 2.0 * dot(N, inside) * inside - N, INDEX);
+  float way = leaving.z < 0.0 ? min(v_local.z / max(-leaving.z, 1e-4), FAR) : FAR;
+  vec4 clip = u_clip * vec4(v_world + leaving * way, 1.0);
+  if (clip.w < 0.05) return finish(leaving.z < 0.0 ? u_floor : sky_gradient(leaving.z), 0.0, 1.0);
+  return textureLod(u_behind, clamp(clip.xy / clip.w * 0.5 + 0.5, 0.0, 1.0), 0.0).rgb;
+}
+#endif
 void main() {
   vec3 to_eye = u_eye - v_world;
   float range = length(to_eye);
   vec3 V = to_eye / range, N = normalize(v_normal);
-#if PARTS == 2
+#if PARTS == THIN
   N *= u_side;
 #endif
   float rough = v_color_rough.a, specular = v_surface.x, metal = v_surface.y, emissive = v_surface.z;
@@ -225,8 +246,9 @@ void main() {
   float grazing = 1.0 - ndv;
   float fresnel = grazing * grazing; fresnel *= fresnel * grazing;
   vec3 F = F0 + (1.0 - F0) * (fresnel * (1.0 - rough) * (metal > 0.5 ? 0.3 : min(1.0, 2.5 * specular)));
-#if PARTS == 2
-  float cover = mix(v_surface.w, 1.0, fresnel);  // Schlick: the more grazing, the less is seen through it.
+#if PARTS == THIN || PARTS == MASSIVE
+  float opacity = PARTS == MASSIVE ? v_surface.w + 2.0 : v_surface.w;
+  float cover = mix(opacity, 1.0, fresnel);  // Schlick: the more grazing, the less is seen through it.
   albedo *= cover;
 #else
   const float cover = 1.0;
@@ -234,7 +256,10 @@ void main() {
   vec3 color = albedo * (1.0 - metal) * diffuse + F0 * gloss + F * mirror * (1.0 - 0.65 * rough * (1.0 - metal));
   color += albedo * emissive;
   out_color = vec4(finish(color, range, cover), 1.0);
-#if PARTS == 2
+#if PARTS == MASSIVE
+  vec3 seen = behind(-V, ndv > 0.01 ? N : normalize(N + (0.01 - dot(N, V)) * V));
+  out_color.rgb = sqrt(out_color.rgb * out_color.rgb + (1.0 - cover) * v_color_rough.rgb * seen * seen);
+#elif PARTS == THIN
   // Light adds up before the encoding and blending comes after it. This weight makes sqrt(own² + (1 - cover) behind²)
   // of own + (1 - alpha) behind, exactly so before black and before white.
   float own = dot(out_color.rgb, out_color.rgb) / 3.0;

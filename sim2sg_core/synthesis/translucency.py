@@ -1,8 +1,10 @@
-"""Translucent parts: which instances have them, and how they are blended over the finished opaque picture.
+"""Translucent parts: which instances have them, and how thin ones are blended over what is finished.
 
-Three draws, back to front by instance: the far sides, then the near sides, both blended and neither writing depth (so
-that the look does not hang on the order of a mesh's triangles), then the near sides again for depth and id alone.
-Within an instance, parts blend in the order of its mesh. Refraction is left out.
+Massive parts, which bend what is behind them, are drawn over the opaque picture and hide it, so they need no blending;
+of other translucent parts they show nothing. Then the thin ones, in three draws, back to front by instance: the far
+sides, then the near sides, both blended and neither writing depth (so that the look does not hang on the order of a
+mesh's triangles), then the near sides again for depth and id alone. Within an instance, thin parts blend in the order
+of its mesh, and they bend nothing.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from typing import Any
 import moderngl
 import numpy as np
 
-from sim2sg_core.synthesis.render_scene import Instance
+from sim2sg_core.synthesis.render_scene import Instance, Look
 
-ALL, OPAQUE, TRANSLUCENT = 0, 1, 2  # Values of the shaders' PARTS.
+ALL, OPAQUE, THIN, MASSIVE = 0, 1, 2, 3  # Values of the shaders' PARTS.
 ON, OFF = (True,) * 4, (False,) * 4
 
 
@@ -25,31 +27,44 @@ class Parts:
     """What the instances of a scene consist of.
 
     Attributes:
-        translucent: (N,) whether any part lets light through.
-        opaque: (N,) whether any part does not.
+        opaque: (N,) whether any part lets no light through.
+        thin: (N,) whether any part lets light straight through.
+        massive: (N,) whether any part bends it.
     """
 
-    translucent: np.ndarray
     opaque: np.ndarray
+    thin: np.ndarray
+    massive: np.ndarray
+
+    @property
+    def translucent(self) -> np.ndarray:
+        """(N,) whether any part lets light through."""
+        return self.thin | self.massive
 
     @classmethod
     def of(cls, instances: list[Instance]) -> Parts:
         """Looks at every look."""
-        clear = [[look.opacity < 1 and not look.cutout for look in i.looks] for i in instances]
-        return cls(np.array([any(c) for c in clear], bool), np.array([not all(c) or not c for c in clear], bool))
+        kinds = [[_kind(look) for look in i.looks] or [OPAQUE] for i in instances]
+        return cls(*(np.array([kind in k for k in kinds], bool) for kind in (OPAQUE, THIN, MASSIVE)))
 
     def solid(self, instances: list[Instance]) -> list[Instance]:
         """Returns those with opaque parts."""
         return [i for i, opaque in zip(instances, self.opaque, strict=True) if opaque]
 
 
+def _kind(look: Look) -> int:
+    if look.opacity >= 1 or look.cutout:
+        return OPAQUE
+    return MASSIVE if look.bends else THIN
+
+
 def blend(context: moderngl.Context, target: Any, shade: Callable, label: Callable) -> None:
-    """Runs the three draws.
+    """Runs the three draws of thin parts.
 
     Args:
         context: The context.
-        target: Framebuffer of colour and id, in use, that holds the opaque picture. (Untyped: moderngl's stub knows no
-            mask per attachment.)
+        target: Framebuffer of colour and id, in use, that holds the picture without them. (Untyped: moderngl's stub
+            knows no mask per attachment.)
         shade: Draws the colours, premultiplied; its argument is the side, -1.0 for the far one and 1.0 for the near.
         label: Draws the ids.
     """

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2sg_core.lifting import lift_graph
+from sim2sg_core.lifting.lift import footprint_overlap
 from sim2sg_core.lifting.support import Supports, at_height, inside
 from sim2sg_core.scene import Camera, Placement, PredicateRule, SceneGraph, SceneObject
 from sim2sg_core.scene.layout import GROUND
@@ -134,6 +135,44 @@ def test_chairs_share_the_floor_with_tables_only():
     assert [p.label for p in lift(graph_of([table, half], CAMERA, rng), CAMERA)].count("chair") == 1
     assert [p.label for p in lift(graph_of([table, half, twin], CAMERA, rng), CAMERA)].count("chair") == 1
     assert len(lift(graph_of([table, thing("table", 2.7, 0.2, yaw=1.5)], CAMERA, rng), CAMERA)) == 1
+
+
+@settings(max_examples=30)
+@given(st.floats(-3, 3), st.integers(0, 10**6))
+def test_what_stands_on_something_makes_room_for_what_is_surer(yaw, seed):
+    table = thing("table", 2.2, 0, yaw=yaw)
+    book, cup = on_table("book", table, 0.1, 0.05, yaw), on_table("cup", table, 0.2, 0.08)
+    found = lift(graph_of([table, book], CAMERA, np.random.default_rng(seed)), CAMERA)
+    assert len(found) == 2
+    both = SceneGraph(
+        640, 480, tuple(SceneObject(p.label, 0.9, np.zeros(4), p.to_pose(CAMERA)) for p in (table, book, cup))
+    )
+    again = lift(both, CAMERA)
+    by = {p.label: k for k, p in enumerate(again)}
+    assert len(again) == 3 and standing(again) == {by["book"]: by["table"], by["cup"]: by["table"]}
+    assert footprint_overlap(again[by["cup"]], again[by["book"]]) <= 0.15
+    moved = [np.linalg.norm(again[by[p.label]].position - p.position) for p in (book, cup)]
+    assert min(moved) < 1e-6 and 0 < max(moved) <= 0.206
+
+
+def test_one_object_found_twice_is_one_object():
+    table = thing("table", 2.2, 0)
+    pair = on_table("cup", table, 0.1, 0.05), on_table("cup", table, 0.11, 0.06)
+    assert [p.label for p in lift(graph_of([table, *pair], CAMERA, np.random.default_rng(0)), CAMERA)].count("cup") == 1
+
+
+def test_a_full_support_takes_no_more():
+    seat = thing("chair", 2.2, 0)
+    books = [
+        dataclasses.replace(on_table("book", seat, 0.0, y), position=np.array([2.2, y, 0.45]))
+        for y in np.linspace(-0.2, 0.2, 7)
+    ]
+    supports = {"chair": (GROUND,), "book": ("chair",)}
+    graph = graph_of([seat, *books], CAMERA, np.random.default_rng(0))
+    found = lift_graph(graph, CAMERA, lambda _, size: size, supports=supports, surfaces=SURFACES).placements
+    assert 2 <= [p.label for p in found].count("book") < 7
+    on = standing(found)
+    assert set(on) == set(range(1, len(found))) and set(on.values()) == {0}
 
 
 def test_boxes_upon_boxes_are_put_down_from_the_lowest():

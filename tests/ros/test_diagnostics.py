@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("diagnostic_msgs.msg", reason="the ROS messages are not installed")
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from sim2sg_ros.diagnostics import EVENTS, WINDOW, Statistics, camera_status, model_status, resident_memory
+from sim2sg_ros.diagnostics import EVENTS, WINDOW, Statistics, camera_status, model_status
 
 pytestmark = pytest.mark.ros
 

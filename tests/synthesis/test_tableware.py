@@ -179,7 +179,7 @@ def test_every_wine_glass_has_a_dark_twin() -> None:
     clear = [name for name in asset_names("wine_glass") if not name.endswith("_dark")]
     for name in clear:
         for _ in range(5):
-            bowl, stem = Painter().looks(load_asset(f"{name}_dark"), rng)[:2]
-            assert max(*bowl.color, *stem.color) < 0.1, name
-            assert bowl.opacity < 0.5 < stem.opacity, name
+            bowl, stem, foot = Painter().looks(load_asset(f"{name}_dark"), rng)[:3]
+            assert max(bowl.color) < 0.1 and not bowl.bends, name
+            assert stem.bends and foot.bends, name
         assert np.allclose(load_asset(f"{name}_dark").size, load_asset(name).size)

@@ -56,11 +56,12 @@ def test_what_is_behind_shines_through(either, camera):
     assert redness[0] + 20 < redness[1] < redness[2] - 10
 
 
+@pytest.mark.parametrize("bends", [False, True])
 @pytest.mark.parametrize("opacity", [0.0, 0.3, 0.999])
-def test_labels_are_those_of_an_opaque_part(either, camera, opacity):
+def test_labels_are_those_of_an_opaque_part(either, camera, opacity, bends):
     items = (cube(10.0, RED), cube(7.5, GLASS, 1.5), cube(6.0, RED, 0.4))
     opaque = draw(either, camera, *(dataclasses.replace(i, looks=(RED,)) for i in items))
-    pane = dataclasses.replace(items[1], looks=(dataclasses.replace(GLASS, opacity=opacity),))
+    pane = dataclasses.replace(items[1], looks=(dataclasses.replace(GLASS, opacity=opacity, bends=bends),))
     out = draw(either, camera, items[0], pane, items[2])
     for name in ("ids", "boxes", "amodal", "visible_pixels", "alone_pixels"):
         np.testing.assert_array_equal(getattr(out, name), getattr(opaque, name))
@@ -68,10 +69,11 @@ def test_labels_are_those_of_an_opaque_part(either, camera, opacity):
 
 
 def test_nearly_opaque_looks_nearly_opaque(renderer, camera):
-    looks = dataclasses.replace(RED, opacity=0.999), RED
+    looks = RED, dataclasses.replace(RED, opacity=0.999), dataclasses.replace(RED, opacity=0.999, bends=True)
     # Shadows and contact shade differ, so there are none.
-    clear, solid = (draw(renderer, camera, cube(8.0, look), lights=(), occlusion=0.0).rgb for look in looks)
-    assert np.abs(clear.astype(int) - solid.astype(int)).max() <= 4
+    solid, *others = (draw(renderer, camera, cube(8.0, look), lights=(), occlusion=0.0).rgb for look in looks)
+    for clear in others:
+        assert np.abs(clear.astype(int) - solid.astype(int)).max() <= 4
 
 
 def test_opaque_parts_of_a_translucent_thing_hide(either, camera):
@@ -138,6 +140,7 @@ def test_opaque_pictures_stay_as_they_are(either, camera):
     items = (cube(9.0, RED), cube(7.0, Look((0.1, 0.5, 0.2), metallic=1.0, roughness=0.2), 0.6, 0.7))
     before = draw(either, camera, *items)
     draw(either, camera, *items, cube(6.0, GLASS))  # Its state of the context must not last.
+    draw(either, camera, *items, cube(6.0, dataclasses.replace(GLASS, bends=True)))
     after = draw(either, camera, *items)
     beside = draw(either, camera, *items, cube(6.0, GLASS, y=40.0))  # Out of sight.
     for name in ("rgb", "ids", "depth"):
@@ -152,8 +155,77 @@ def test_same_scene_same_bytes(either, camera):
     assert first.ids.tobytes() == second.ids.tobytes()
 
 
-def test_opacity_comes_from_the_slot_alone():
-    slots = tuple(Slot(f"{p} {o}", p, opacity=o) for p in ("glass", "skin", "paint", "fixed") for o in (1.0, 0.3))
+def ball(look, size=1.4, x=8.0):
+    return Instance(load_asset("sphere"), np.array([x, 0, 0]), 0.0, np.full(3, size), (look,), "ball")
+
+
+def colours(out, where):
+    return np.array([out.rgb[part].astype(float).mean(0) for part in where])
+
+
+def halves(inside):
+    """The left and the right of a mask, its middle and its rim left out."""
+    columns = np.flatnonzero(inside.any(0))
+    left, right = columns[0], columns[-1]
+    x = (np.arange(inside.shape[1]) - left) / (right - left)
+    core = middle(inside)
+    return core & ((x > 0.25) & (x < 0.42)), core & ((x > 0.58) & (x < 0.75))
+
+
+def test_massive_glass_shows_left_what_is_right(either, camera):
+    """A ball of glass is a lens: through its left half one sees the floor to the right of it."""
+    blue = Look((0.02, 0.02, 0.8))
+    floors = [
+        Instance(load_asset("cube"), np.array([10.0, y, -0.02]), 0.0, np.array([20.0, 10.0, 0.02]), (look,), None)
+        for y, look in ((5.0, RED), (-5.0, blue))
+    ]
+    clear = Look((1.0, 1.0, 1.0), roughness=0.05, specular=0.0, opacity=0.0)
+    thin = draw(either, camera, *floors, ball(clear))
+    massive = draw(either, camera, *floors, ball(dataclasses.replace(clear, bends=True)))
+    np.testing.assert_array_equal(thin.ids, massive.ids)
+    where = halves(thin.ids == thin.ids.max())
+    for out, first in ((thin, 0), (massive, 1)):  # left is +y, where the floor is red
+        seen = colours(out, where)
+        assert seen[first, 0] > 2 * seen[first, 2]
+        assert seen[1 - first, 2] > 2 * seen[1 - first, 0]
+
+
+def test_what_comes_through_massive_glass_takes_its_colour(either, camera):
+    white = cube(14.0, Look((0.8, 0.8, 0.8)), 8.0, label=None)
+    looks = [Look(color, 0.05, 0.0, opacity=0.0, bends=True) for color in ((1.0, 1.0, 1.0), (0.1, 1.0, 0.1))]
+    clear, green = (draw(either, camera, white, ball(look)) for look in looks)
+    core = middle(clear.ids == clear.ids.max())
+    ratio = green.rgb[core].astype(float).mean(0) / clear.rgb[core].astype(float).mean(0)
+    # A tenth of the light is the root of a tenth in the picture.
+    np.testing.assert_allclose(ratio, [np.sqrt(0.1), 1.0, np.sqrt(0.1)], atol=0.04)
+
+
+def test_massive_and_thin_parts_of_one_thing(either, camera):
+    """A thin wall before a massive part tints it; behind it, it is not seen."""
+    asset, sides = labelled_cube(), (GLASS, Look((0.9, 0.9, 0.9), opacity=0.0, bends=True))
+    front = Instance(asset, np.array([7.5, 0, 0]), 0.0, np.full(3, 1.5), sides, "bottle")
+    pane = dataclasses.replace(GLASS, color=(0.0, 0.8, 0.0), opacity=0.5)
+    bare = draw(either, camera, front)
+    before, behind = (
+        draw(either, camera, front, cube(5.5, pane, 0.5)),
+        draw(either, camera, front, cube(9.5, pane, 0.5)),
+    )
+    covered = middle(before.ids == 2)
+    assert covered.any()
+    greener = (before.rgb.astype(int) - bare.rgb) @ [-1, 2, -1]
+    assert greener[covered].mean() > 20
+    hidden = middle(bare.ids == 1) & (behind.ids == 1)
+    facing = np.abs(behind.rgb[hidden].astype(int) - bare.rgb[hidden]).max(-1) == 0
+    assert facing.mean() > 0.5
+
+
+def test_kinds_of_glass_come_from_the_slot_alone():
+    slots = tuple(
+        Slot(f"{p} {o} {b}", p, opacity=o, bends=b)
+        for p in ("glass", "skin", "paint", "fixed")
+        for o in (1.0, 0.3)
+        for b in (False, True)
+    )
     asset = dataclasses.replace(load_asset("cube"), slots=slots)
     looks = Painter().looks(asset, np.random.default_rng(0))
-    assert [look.opacity for look in looks] == [slot.opacity for slot in slots]
+    assert [(look.opacity, look.bends) for look in looks] == [(slot.opacity, slot.bends) for slot in slots]

@@ -26,15 +26,14 @@ WOODEN = Slot("wood", "table_wood", (0.3, 0.16, 0.07), roughness=0.6, textures=(
 PLASTIC = Slot("plastic", "table_plastic", (0.5, 0.1, 0.1), roughness=0.35, specular=0.5)
 PAPER = Slot("paper", "paper_cup", (0.8, 0.8, 0.78), roughness=0.8, specular=0.1)
 SLEEVE = Slot("sleeve", "paper_cup", (0.45, 0.3, 0.18), roughness=0.9, specular=0.05)
-GLASS = Slot("glass", "table_glass", (0.3, 0.32, 0.33), roughness=0.05, specular=0.9, opacity=0.05)
-# Solid glass bends light: what is seen through a stem lies elsewhere, upside down, and mostly darker or brighter.
-STEM = Slot("stem", "table_glass", (0.3, 0.32, 0.33), roughness=0.05, specular=0.9, opacity=0.7)
-DARK_GLASS = Slot("glass", "dark_glass", (0.02, 0.02, 0.02), roughness=0.05, specular=0.9, opacity=0.2)
-DARK_STEM = Slot("stem", "dark_glass", (0.02, 0.02, 0.02), roughness=0.05, specular=0.9, opacity=0.95)
+GLASS = Slot("glass", "table_glass", (0.3, 0.32, 0.33), roughness=0.05, specular=0.9, opacity=0.03)
+DARK_GLASS = Slot("glass", "dark_glass", (0.02, 0.02, 0.02), roughness=0.05, specular=0.9, opacity=0.15)
+STEM = Slot("stem", "stem_glass", (0.9, 0.92, 0.92), roughness=0.05, specular=0.9, opacity=0.02, bends=True)
+FOOT = Slot("foot", "foot_glass", (0.9, 0.92, 0.92), roughness=0.05, specular=0.9, opacity=0.02, bends=True)
 DRINK = Slot("drink", "drink", (0.03, 0.015, 0.008), roughness=0.06, specular=0.7)
 SOFT_DRINK = Slot("drink", "soft_drink", (0.7, 0.4, 0.05), roughness=0.06, specular=0.7)
-RED_WINE = Slot("wine", "red_wine", (0.08, 0.004, 0.01), roughness=0.05, specular=0.8)
-WHITE_WINE = Slot("wine", "white_wine", (0.7, 0.6, 0.25), roughness=0.05, specular=0.8)
+RED_WINE = Slot("wine", "red_wine", (0.08, 0.004, 0.01), roughness=0.05, specular=0.8, opacity=0.5, bends=True)
+WHITE_WINE = Slot("wine", "white_wine", (0.7, 0.6, 0.25), roughness=0.05, specular=0.8, opacity=0.15, bends=True)
 MILK = Slot("milk", "fixed", (0.86, 0.85, 0.8), roughness=0.12, specular=0.7)
 BOTTLE_GLASS = Slot("glass", "bottle_glass", (0.02, 0.04, 0.015), roughness=0.06, specular=0.9, opacity=0.45)
 CLEAR_PLASTIC = Slot("glass", "clear_plastic", (0.6, 0.68, 0.72), roughness=0.12, specular=0.7, opacity=0.3)
@@ -295,7 +294,7 @@ class WineGlass:
         wine: Slot of the wine in it, or None.
         level: Height of the wine above the stem, metres.
         thickness: Radius of the stem, metres.
-        glass: Slots of the bowl, and of foot and stem.
+        glass: Slot of the bowl.
     """
 
     foot: float
@@ -304,7 +303,7 @@ class WineGlass:
     wine: Slot | None = None
     level: float = 0.0
     thickness: float = 0.0035
-    glass: tuple[Slot, Slot] = (GLASS, STEM)
+    glass: Slot = GLASS
 
 
 _TULIP = ((0.012, 0.002), (0.038, 0.022), (0.043, 0.055), (0.031, 0.112))
@@ -323,12 +322,12 @@ _CLEAR = {
     "goblet": WineGlass(0.036, 0.052, _GOBLET, None, 0.0, 0.006),
     "goblet_red": WineGlass(0.036, 0.052, _GOBLET, RED_WINE, 0.055, 0.006),
 }
-_DARK = {f"{name}_dark": replace(spec, glass=(DARK_GLASS, DARK_STEM)) for name, spec in _CLEAR.items()}
+_DARK = {f"{name}_dark": replace(spec, glass=DARK_GLASS) for name, spec in _CLEAR.items()}
 WINE_GLASSES = {**_CLEAR, **_DARK}
 
 
 def wine_glass(b: MeshBuilder, fine: bool, spec: WineGlass) -> tuple[Slot, ...]:
-    """A wine glass: foot, stem and thin bowl in one piece, the solid of another look, and the wine."""
+    """A wine glass: foot, stem and thin bowl in one piece, each with a look of its own, and the wine."""
     outline = ellipse(24 if fine else 12)
     base, wall = spec.stem, 0.0016
     line = [(r, z + base) for r, z in spec.bowl]
@@ -336,11 +335,13 @@ def wine_glass(b: MeshBuilder, fine: bool, spec: WineGlass) -> tuple[Slot, ...]:
     bowl, rim = hollow(outer, wall, base + 0.004)
     foot = [(0, 0), (spec.foot, 0), (spec.foot, 0.0015), (0.45 * spec.foot, 0.004), (spec.thickness * 1.25, 0.012)]
     profile = np.concatenate([foot, bowl[1:]])
-    _add(b, profile, outline, (np.arange(len(profile) - 1) < len(foot)).astype(int), 60)
+    band = np.arange(len(profile) - 1)
+    _add(b, profile, outline, np.where(band < len(foot) - 1, 2, np.where(band < len(foot), 1, 0)), 60)
+    glass = (spec.glass, STEM, FOOT)
     if spec.wine is None:
-        return spec.glass
-    _add(b, fill(bowl[rim + 2 :], base + spec.level, 0.0004, deep=True), outline, 2)
-    return (*spec.glass, spec.wine)
+        return glass
+    _add(b, fill(bowl[rim + 2 :], base + spec.level, 0.0004, deep=True), outline, 3)
+    return (*glass, spec.wine)
 
 
 # ---- all -------------------------------------------------------------------------------------------------------

@@ -9,10 +9,11 @@ import numpy as np
 
 from sim2sg_core.synthesis import shaders
 from sim2sg_core.synthesis.contact import CONTACT, raised_map
-from sim2sg_core.synthesis.passes.lighting import RAISED_UNIT, SHARED, Lighting
+from sim2sg_core.synthesis.framebuffer import Framebuffer
+from sim2sg_core.synthesis.passes.lighting import BEHIND_UNIT, RAISED_UNIT, SHARED, Lighting
 from sim2sg_core.synthesis.pipeline import Pipeline
 from sim2sg_core.synthesis.render_scene import Instance, RenderScene
-from sim2sg_core.synthesis.translucency import ALL, OPAQUE, TRANSLUCENT, Parts, blend
+from sim2sg_core.synthesis.translucency import ALL, MASSIVE, OPAQUE, THIN, Parts, blend
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,16 +23,14 @@ class Batch:
     Attributes:
         commands: (n, 5) uint32 draw commands.
         leafy: (n,) whether any part is cut out.
-        translucent: (n,) whether any part lets light through.
-        opaque: (n,) whether any part does not.
+        parts: What they consist of.
         defines: Of the shaders.
         uniforms: Of the shaders.
     """
 
     commands: np.ndarray
     leafy: np.ndarray
-    translucent: np.ndarray
-    opaque: np.ndarray
+    parts: Parts
     defines: dict[str, int]
     uniforms: dict[str, object]
 
@@ -73,44 +72,53 @@ class ObjectPass:
         return Batch(
             commands,
             leafy[drawn],
-            parts.translucent[drawn],
-            parts.opaque[drawn],
+            Parts(parts.opaque[drawn], parts.thin[drawn], parts.massive[drawn]),
             defines,
             {**lighting.uniforms, "u_raised_rect": rect},
         )
 
     def draw_opaque(self, batch: Batch) -> None:
         """Draws the opaque parts into the current target, the nearest first."""
-        context = self.pipeline.context
-        context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        context.depth_func = "<"
-        context.front_face = "cw"  # The image is drawn upside down (see `clip_matrix`), so windings turn round.
-        context.cull_face = "back"
+        self._begin_solid()
         # Discarding pixels costs early depth tests, so only leaves get that shader.
         for cutout, which in ((0, ALL), (1, ALL), (0, OPAQUE), (1, OPAQUE)):
-            chosen = (batch.leafy == cutout) & batch.opaque & (batch.translucent == (which == OPAQUE))
+            chosen = (batch.leafy == cutout) & batch.parts.opaque & (batch.parts.translucent == (which == OPAQUE))
             if chosen.any():
-                program = self.pipeline.program(
-                    shaders.VERTEX, SHARED + shaders.FRAGMENT, **batch.defines, CUTOUT=cutout, PARTS=which
-                )
-                self.pipeline.set_uniforms(program, **batch.uniforms)
-                self.pipeline.draw_meshes(program, batch.commands[chosen])
+                self._shade(batch, batch.commands[chosen], cutout, which)
 
-    def draw_translucent(self, batch: Batch, target: moderngl.Framebuffer) -> None:
-        """Blends the translucent parts, the farthest first, over the picture in `target`."""
-        if not batch.translucent.any():
-            return
-        commands = batch.commands[batch.translucent][::-1]
-        fragment = SHARED + shaders.FRAGMENT
-        program = self.pipeline.program(shaders.VERTEX, fragment, **batch.defines, CUTOUT=0, PARTS=TRANSLUCENT)
-        labels = self.pipeline.program(shaders.VERTEX, shaders.LABEL_FRAGMENT, TEXTURED=0, PARTS=TRANSLUCENT)
+    def draw_translucent(self, batch: Batch, framebuffer: Framebuffer) -> None:
+        """Draws the translucent parts over the opaque picture: massive ones, then thin ones, the farthest first."""
+        if batch.parts.massive.any():
+            framebuffer.copy_picture().use(BEHIND_UNIT)
+            self._begin_solid()
+            self._shade(batch, batch.commands[batch.parts.massive], 0, MASSIVE)
+        if batch.parts.thin.any():
+            self._draw_thin(batch, framebuffer)
+
+    def _draw_thin(self, batch: Batch, framebuffer: Framebuffer) -> None:
+        commands = batch.commands[batch.parts.thin][::-1]
+        labels = self.pipeline.program(shaders.VERTEX, shaders.LABEL_FRAGMENT, TEXTURED=0, PARTS=THIN)
 
         def shade(side: float) -> None:
-            self.pipeline.set_uniforms(program, **batch.uniforms, u_side=side)
-            self.pipeline.draw_meshes(program, commands)
+            self._shade(batch, commands, 0, THIN, u_side=side)
 
         def label() -> None:
             self.pipeline.set_uniforms(labels, u_clip=batch.uniforms["u_clip"])
             self.pipeline.draw_meshes(labels, commands)
 
-        blend(self.pipeline.context, target, shade, label)
+        blend(self.pipeline.context, framebuffer.target, shade, label)
+
+    def _begin_solid(self) -> None:
+        """Sets the context up for near sides that hide what is behind them."""
+        context = self.pipeline.context
+        context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        context.depth_func = "<"
+        context.front_face = "cw"  # The image is drawn upside down (see `clip_matrix`), so windings turn round.
+        context.cull_face = "back"
+
+    def _shade(self, batch: Batch, commands: np.ndarray, cutout: int, which: int, **uniforms: float) -> None:
+        program = self.pipeline.program(
+            shaders.VERTEX, SHARED + shaders.FRAGMENT, **batch.defines, CUTOUT=cutout, PARTS=which
+        )
+        self.pipeline.set_uniforms(program, **batch.uniforms, **uniforms)
+        self.pipeline.draw_meshes(program, commands)
