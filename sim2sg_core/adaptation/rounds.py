@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from sim2sg_core.adaptation.content import PriorLayout, round_layouts
 from sim2sg_core.adaptation.frames import Frame, collect_frames
 from sim2sg_core.adaptation.harvest import harvest_appearance
 from sim2sg_core.adaptation.harvest_files import FILE, load_harvest
-from sim2sg_core.adaptation.prevalence import make_up_for_missed
+from sim2sg_core.adaptation.prevalence import expected_counts, make_up_for_missed
 from sim2sg_core.adaptation.stages import (
     export_stage,
     infer_frames,
@@ -138,7 +138,7 @@ def round_stage(
         with run.timed(f"{name}/harvest", "colours, materials, light and camera of the log"):
             looks = domain.model_copy(update={"appearance": harvest(domain, frames, content, folder, rng)})
     if method.labels and method.complete:
-        content = make_up_for_missed(content, shares_found(previous))
+        content = complete(content, shares_found(previous))
     origin = "rebuilt from the log" if method.labels else "of the prior"
     with run.timed(f"{name}/render", f"{count} scenes {origin}"):
         prior = PriorLayout(domain, frames)
@@ -150,6 +150,15 @@ def round_stage(
     with run.timed(f"{name}/export", "calibrating and exporting"):
         export_stage(config, domain, folder, frames, usual_camera(graphs))
     return folder
+
+
+def complete(graphs: Sequence[SceneGraph], found: Mapping[str, float]) -> list[SceneGraph]:
+    """Makes up for what was missed, and says how much of what that is."""
+    raised = make_up_for_missed(graphs, found)
+    before, after = expected_counts(graphs), expected_counts(raised)
+    counts = ", ".join(f"{k} {before[k] / len(graphs):.2f} -> {after.get(k, 0.0) / len(graphs):.2f}" for k in before)
+    print(f"  objects per frame, found -> with those missed: {counts or 'none'}", file=sys.stderr, flush=True)
+    return raised
 
 
 def harvest(

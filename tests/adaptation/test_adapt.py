@@ -56,7 +56,7 @@ def start(log, out):
 def finish(process):
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err.decode()
-    return out.decode()
+    return out.decode(), err.decode()
 
 
 def test_a_killed_run_ends_like_an_uninterrupted_one(log, tmp_path):
@@ -69,7 +69,8 @@ def test_a_killed_run_ends_like_an_uninterrupted_one(log, tmp_path):
         time.sleep(0.05)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
-    printed = finish(start(log, tmp_path / "killed"))
+    printed, told = finish(start(log, tmp_path / "killed"))
+    assert "found -> with those missed: " in told
     assert printed.split() == [str(tmp_path / "killed/model.onnx"), str(tmp_path / "killed/report.html")]
 
     a, b = (load_checkpoint(tmp_path / n / "round_1/train/checkpoint.pt")["network"] for n in ("whole", "killed"))
@@ -109,6 +110,8 @@ def check_outputs(run):
     _, graphs = load_graphs(run / "source/inferred.json")
     assert len(graphs) == 3 and all(g.camera.ground is not None for g in graphs)
     assert all(g.objects and g.objects[0].pose for g in graphs)
+    found = json.loads((run / "round_1/calibration.json").read_text())["found"]
+    assert set(found) == {"cube", "sphere"} and min(found.values()) > 0
     page = (run / "report.html").read_text()
     assert page.count("data:image/jpeg") >= 6 and "no calibration was found" in page
     assert (run / "config.yaml").exists() and set(json.loads((run / "stages.json").read_text())) > {"round_1/train"}

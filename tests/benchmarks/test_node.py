@@ -78,10 +78,10 @@ def test_cpu_and_memory_of_a_process():
         process = processes.start("-c", code, env=dict(os.environ), stdout=subprocess.PIPE)
         node_processes.expect(process, "begun", "process")
         before, memory = node_processes.cpu_ms(process.pid), node_processes.resident_mib(process.pid)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while (spent := node_processes.cpu_ms(process.pid) - before) < 50:
             assert time.monotonic() < deadline, "a busy process uses CPU time"
-        assert spent < 25_000
+        assert spent < 125_000
         assert 64 < memory < 500
     assert process.poll() is not None, "it ends with the block"
 

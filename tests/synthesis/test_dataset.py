@@ -137,7 +137,7 @@ def start(tmp_path, out):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     job = subprocess.Popen([sys.executable, str(script), str(out)], start_new_session=True, env=environment,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 180
     while len(list(out.glob("scenes/[0-9]*.json"))) < 2:
         assert time.monotonic() < deadline, "nothing was rendered"
         assert job.poll() is None, job.communicate()
