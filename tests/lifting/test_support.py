@@ -224,3 +224,43 @@ def test_moved_inside_a_centre_is_over_the_support(yaw, turn, along, across):
     moved = inside(book, table)
     assert standing([table, moved]) == {1: 0}
     assert np.allclose(inside(moved, table).position, moved.position)
+
+
+@settings(max_examples=40)
+@given(CAMERAS, st.floats(-3, 3), st.integers(0, 10**6))
+def test_things_on_nothing_say_what_carries_them(camera, yaw, seed):
+    """The table was not found: it is put under the cups, as high as they stand, and they stay where they were seen."""
+    table = thing("table", 2.2, 0.1, yaw=yaw)
+    cups = [on_table("cup", table, x, y) for x, y in ((-0.5, 0.1), (0.0, -0.2), (0.45, 0.15))]
+    found = lift(graph_of(cups, camera, np.random.default_rng(seed)), camera)
+    assert sorted(p.label for p in found) == ["cup", "cup", "cup", "table"]
+    at = next(k for k, p in enumerate(found) if p.label == "table")
+    assert set(standing(found).values()) == {at} and found[at].position[2] == 0
+    again = np.array([p.position for k, p in enumerate(found) if k != at])
+    apart = np.linalg.norm(again[:, None] - np.array([p.position for p in cups]), axis=2)
+    assert (apart.min(axis=0) < 1e-6).all()
+    assert abs(np.cos(found[at].yaw - yaw)) > 0.9, "its longer side lies along them"
+
+
+def test_one_thing_alone_or_things_that_need_nothing_imply_nothing():
+    rng = np.random.default_rng(0)
+    assert lift(graph_of([thing("cup", 2.0, 0.0, 0.75)], CAMERA, rng), CAMERA) == ()
+    books = [thing("book", 2.0, y, 0.75) for y in (-0.4, 0.0, 0.4)]  # They may lie on the ground.
+    assert {p.label for p in lift(graph_of(books, CAMERA, rng), CAMERA)} == {"book"}
+    far = [thing("cup", 2.0, 0.0, 0.75), thing("cup", 6.0, 1.0, 0.75)]  # One table cannot carry both.
+    found = lift_graph(
+        graph_of(far, CAMERA, rng),
+        CAMERA,
+        lambda _, size: np.minimum(size, [2.0, 1.2, 0.8]),
+        supports=SUPPORTS,
+        surfaces=SURFACES,
+    )
+    assert found.placements == ()
+
+
+def test_a_support_that_was_found_stays_and_another_is_added_for_what_is_beside_it():
+    table = thing("table", 2.2, 1.2)
+    cups = [on_table("cup", table, 0.3, 0.1), thing("cup", 2.0, -0.9, 0.7), thing("cup", 2.3, -0.6, 0.72)]
+    found = lift(graph_of([table, *cups], CAMERA, np.random.default_rng(2)), CAMERA)
+    assert [p.label for p in found].count("table") == 2 and len(standing(found)) == 3
+    assert any(np.allclose(p.position, table.position) for p in found if p.label == "table")
