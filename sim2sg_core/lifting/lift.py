@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from sim2sg_core.lifting.implied import implied_support
 from sim2sg_core.lifting.support import Supports, inside
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.graph import SceneGraph
@@ -15,7 +14,6 @@ from sim2sg_core.scene.layout import Layout, Placement
 from sim2sg_core.scene.relations import TOUCH
 
 MAX_DEPTH = 150.0
-IMPLIED = -1  # the index of what no object of the graph is
 CAMERA_CLEARANCE = 0.3  # metres between any footprint and the camera
 STEPS = (0.25, 0.5, 0.75, 1.0)  # by which an object makes room, in mean extents
 TWIN = 0.6  # share of the smaller footprint from which two of a class are one object
@@ -35,8 +33,7 @@ def lift_graph(
     """Rebuilds the scene of a graph over the ground of `camera`.
 
     Where everything stands on the ground, objects keep their place and are set on it. Else what supports comes first,
-    and every object moves along its viewing ray onto the ground or the surface on which it stands. Where things would
-    stand on nothing, what carries them is added, see `implied_support`.
+    and every object moves along its viewing ray onto the ground or the surface on which it stands.
 
     Args:
         graph: Objects with poses, best first; those without a pose are left out.
@@ -50,7 +47,7 @@ def lift_graph(
             stands on something and is not the same object found twice, or else is left out. Under what others stand
             on there is room, see `_allowed_overlap`.
         supports: Class -> what it may stand on, "ground" or classes; what lacks stands on the ground. An object
-            under which nothing of that is, or must be, is left out.
+            under which nothing of that is found is left out.
         surfaces: Class -> heights at which others stand on it, as shares of its own; what lacks has its top.
 
     Returns:
@@ -58,26 +55,7 @@ def lift_graph(
     """
     rules = Supports(supports or {}, surfaces or {})
     estimates = _estimates(graph, camera, fit_size)
-    placements, orphans = _put_down(estimates, camera, rules, refine, max_overlap)
-    if (carrier := implied_support(orphans, rules, camera, fit_size)) is not None:
-        placements, _ = _put_down([(IMPLIED, carrier), *estimates], camera, rules, refine, max_overlap)
-    return Layout(camera, tuple(placements))
-
-
-def _put_down(
-    estimates: Sequence[tuple[int, Placement]],
-    camera: Camera,
-    rules: Supports,
-    refine: Callable[[int, Placement], Placement] | None,
-    max_overlap: float,
-) -> tuple[list[Placement], list[Placement]]:
-    """Puts objects down one after the other.
-
-    Returns:
-        Those for which there is room, and those under which there is nothing.
-    """
     placements: list[Placement] = []
-    orphans: list[Placement] = []
     carriers: list[frozenset[int]] = []  # of each placement: what it stands on, what that stands on, …
     for k in rules.order([estimate for _, estimate in estimates]):
         index, placement = estimates[k]
@@ -87,9 +65,8 @@ def _put_down(
         elif (stood := rules.stand(placement, placements, camera)) is not None:
             placement, carrier = stood
         else:
-            orphans.append(placement)
             continue
-        if refine is not None and index != IMPLIED:
+        if refine is not None:
             placement = refine(index, placement)
             if carrier >= 0:
                 placement = inside(placement, placements[carrier])
@@ -108,7 +85,7 @@ def _put_down(
         if free is not None:
             placements.append(free)
             carriers.append(below)
-    return placements, orphans
+    return Layout(camera, tuple(placements))
 
 
 def _twins(a: Placement, b: Placement) -> bool:
