@@ -22,7 +22,7 @@ class Method:
         prior_share: Share of prior scenes in a round; None takes the domain's (when settings are resolved). Only
             with `labels`.
         complete: Rebuilt scenes hold as many objects as are there, not as many as were found: see `prevalence`. Only
-            where objects are drawn with their scores.
+            where objects are drawn with their scores. None takes the domain's.
         closeups: Enlarged parts of the frames are looked at too, for what is small.
         refine: Rebuilt objects are moved and scaled on the ground until they fill the boxes in which they
             were seen; how far sizes may leave the domain's is the domain's `size_freedom`.
@@ -47,7 +47,7 @@ class Method:
     labels: bool = False
     threshold: float | None = 0.5
     prior_share: float | None = None
-    complete: bool = False
+    complete: bool | None = False
     closeups: bool = False
     refine: bool = False
     rare: float = 0.0
@@ -98,7 +98,7 @@ METHODS = {
     "ours": Method(
         labels=True,
         threshold=None,
-        complete=True,
+        complete=None,
         closeups=True,
         refine=True,
         rare=0.5,

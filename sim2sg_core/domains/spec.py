@@ -68,6 +68,8 @@ class TrainingSpec(Spec):
         delay: Rounds of adaptation before the averaged network teaches on the log's frames; as many as `rounds`, and it
             never does. Few where the first model is good already: a teacher that overlooks much holds back its pupil.
         prior_share: Share of each round's frames that show prior scenes rather than ones rebuilt from the log.
+        complete: Whether scenes rebuilt from a log hold as many objects as are there, not as many as were found. It
+            helps where much is missed of some classes, as cutlery, so that rebuilt scenes would show hardly any.
         size_freedom: How far objects rebuilt from a log may leave the sizes of their class, as the standard
             deviation of the logarithm. Small where the class's sizes are well known or the camera looks along the
             ground, so that the log says little of sizes.
@@ -86,6 +88,7 @@ class TrainingSpec(Spec):
     round_steps: Annotated[int, Strict(), Field(gt=0)] = 500
     delay: Annotated[int, Strict(), Field(ge=0)] = 3
     prior_share: Share = 0.25
+    complete: Annotated[bool, Strict()] = False
     size_freedom: Annotated[float, Strict(), Field(ge=0)] = 0.1
     swap: Share = 0.05
 

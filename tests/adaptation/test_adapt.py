@@ -28,6 +28,7 @@ predicates:
   - {name: left_of, rule: left_of, margin: 0.2, inverse: right_of}
 camera: {width: 96, height: 64, hfov_deg: 50, height_m: [4.8, 5.2], pitch_deg: [24, 28]}
 layout: {type: scatter, count: [1, 3], distance: [6, 12], lateral: [-3, 3]}
+training: {complete: true}
 """
 ROUND = ["--frames", "3", "--rounds", "1", "--round-frames", "4", "--round-steps", "4", "--batch", "2"]
 ROUND += ["--workers", "1"]
@@ -137,7 +138,7 @@ def check_verbs(domain, stage, out):
     ours, theirs = (Predictor(path).infer(image).outputs for path in (out / "e.onnx", stage / "model.onnx"))
     np.testing.assert_allclose(ours["scores"], theirs["scores"], atol=1e-5)
     longer = out / "longer.yaml"
-    longer.write_text(domain.read_text() + "training: {rounds: 5}\n")
+    longer.write_text(domain.read_text().replace("training: {", "training: {rounds: 5, "))
     words = [
         "train",
         "--domain",
