@@ -6,7 +6,6 @@ order of detections, and with it every average precision, stays as it was.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -135,7 +134,8 @@ def calibrate(
         report[f"{name}_ece_before"] = expected_calibration_error(scores, correct)
         report[f"{name}_ece_after"] = expected_calibration_error(after, correct)
     network.set_temperatures(report["object_temperature"], report["relation_temperature"])
-    report["found"] = found_shares(_scaled(graphs, report["object_temperature"]), truths, domain.class_names)
+    calibrated = [graph.with_scores(scaled(graph.scores(), report["object_temperature"])) for graph in graphs]
+    report["found"] = found_shares(calibrated, truths, domain.class_names)
     return report
 
 
@@ -165,20 +165,6 @@ def _predict(network: SceneGraphNetwork, domain: Domain, images: Sequence[tuple[
         outputs = {name: value[0].numpy() for name, value in values._asdict().items()}
         graphs.append(decode(outputs, info, place, truth.camera))
     return graphs
-
-
-def _scaled(graphs: Sequence[SceneGraph], temperature: float) -> list[SceneGraph]:
-    """Returns the graphs with their objects' scores at a temperature."""
-    return [
-        dataclasses.replace(
-            graph,
-            objects=tuple(
-                dataclasses.replace(o, score=float(s))
-                for o, s in zip(graph.objects, scaled(graph.scores(), temperature), strict=True)
-            ),
-        )
-        for graph in graphs
-    ]
 
 
 def _nll(logits: np.ndarray, correct: np.ndarray) -> float:

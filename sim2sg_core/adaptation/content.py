@@ -9,6 +9,7 @@ import numpy as np
 
 from sim2sg_core.adaptation.frames import Frame, mount_prior
 from sim2sg_core.adaptation.method import Method
+from sim2sg_core.adaptation.prevalence import MIN_SCORE
 from sim2sg_core.domains import Domain
 from sim2sg_core.lifting import estimate_mounts, free_edges, lift_graph, refine_placement
 from sim2sg_core.lifting.ground import mount_of_ground, with_mount
@@ -18,7 +19,6 @@ from sim2sg_core.scene.relations import rule_matrix
 from sim2sg_core.synthesis.assets.registry import class_assets, load_asset
 from sim2sg_core.synthesis.projection import amodal_box, extreme_points
 
-MIN_SCORE = 0.05  # below it an object is not worth a draw
 CONTRADICTION = 0.3  # of the logarithm of the distance, by depth and by ground
 CONTACT = PredicateRule("on", "on", 1e-3)
 VIBRATION = np.array([0.01, np.radians(0.3), np.radians(0.2)])  # of a mount that is known: m per m, rad, rad

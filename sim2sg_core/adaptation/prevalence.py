@@ -7,7 +7,6 @@ How much is missed is known where the truth is: on rendered scenes that the netw
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from sim2sg_core.scene import SceneGraph
 
-MIN_SCORE = 0.05  # What scores less is not counted, here as there: of such there are as many as slots.
+MIN_SCORE = 0.05  # What scores less is neither counted nor drawn: of such there are as many as slots.
 PRIOR_OBJECTS = 10.0  # of a class, found as often as all are, are added to those counted
 LEAST_FOUND = 0.1
 MOST_SHIFT = 5.0  # of the logarithm of the odds
@@ -70,14 +69,11 @@ def make_up_for_missed(graphs: Sequence[SceneGraph], found: Mapping[str, float])
         if scores:
             shifts[label] = _shift(np.array(scores), sum(scores) / share)
     return [
-        dataclasses.replace(
-            graph,
-            objects=tuple(
-                dataclasses.replace(o, score=float(_shifted(np.array(o.score), shifts[o.label])))
-                if o.label in shifts and o.score >= MIN_SCORE
-                else o
-                for o in graph.objects
-            ),
+        graph.with_scores(
+            float(_shifted(np.array(o.score), shifts[o.label]))
+            if o.label in shifts and o.score >= MIN_SCORE
+            else o.score
+            for o in graph.objects
         )
         for graph in graphs
     ]

@@ -145,6 +145,11 @@ class SceneGraph:
         """Returns (N,) object scores."""
         return np.array([o.score for o in self.objects], float)
 
+    def with_scores(self, scores: Iterable[float]) -> SceneGraph:
+        """Returns the graph with N other object scores."""
+        rescored = (dataclasses.replace(o, score=float(s)) for o, s in zip(self.objects, scores, strict=True))
+        return dataclasses.replace(self, objects=tuple(rescored))
+
     def triplet_score(self, relation: Relation) -> float:
         """Returns P(predicate | both) times both object scores: what triplets are ranked by."""
         return relation.score * self.objects[relation.subject].score * self.objects[relation.object].score
