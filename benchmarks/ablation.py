@@ -25,7 +25,7 @@ import yaml
 from common import RESULTS, print_rows, sim2sg, summary, write_results
 
 from sim2sg_core.adaptation import METHODS, AdaptConfig
-from sim2sg_core.adaptation.frames import collect_frames
+from sim2sg_core.adaptation.log_frames import collect_frames
 from sim2sg_core.adaptation.stages import export_stage, train_round
 from sim2sg_core.domains import load_domain
 from sim2sg_core.scene.graph import write_json

@@ -21,8 +21,8 @@ import numpy as np
 
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.evaluation.clevr import scene_relations
-from sim2sg_core.evaluation.targets import image_size, read_json
+from sim2sg_core.evaluation.clevr_format import scene_relations
+from sim2sg_core.evaluation.labelled_images import image_size, read_json
 from sim2sg_core.scene import Camera, Placement, SceneGraph, SceneObject, derive_relations
 from sim2sg_core.scene.graph import write_json
 from sim2sg_core.synthesis.assets.registry import load_asset

@@ -25,7 +25,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from sim2sg.msg import SceneGraph
 
-from sim2sg_core.runtime.decoding import decode
+from sim2sg_core.runtime.graph_decoding import decode
 from sim2sg_core.runtime.metadata import OUTPUTS, load_info
 from sim2sg_core.runtime.preprocessing import PADDING, Letterbox
 from sim2sg_core.scene import Camera

@@ -133,10 +133,10 @@ def lamps(seed: int) -> np.ndarray:
 
 
 def our_scene(shadow_size: int, plain: bool):
+    from sim2sg_core.render.render_scene import Instance, Light, Look, RenderScene, Sky
+    from sim2sg_core.render.renderer import Renderer
     from sim2sg_core.scene import Camera
     from sim2sg_core.synthesis.assets.registry import coarse_asset, load_asset
-    from sim2sg_core.synthesis.render_scene import Instance, Light, Look, RenderScene, Sky
-    from sim2sg_core.synthesis.renderer import Renderer
 
     renderer = Renderer(WIDTH, HEIGHT, shadow_size, taps=1 if plain else 4)
     K = np.array([[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1]])

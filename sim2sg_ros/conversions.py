@@ -14,7 +14,7 @@ from sim2sg.msg import SceneObject as ObjectMessage
 from sim2sg.msg import SceneRelation as RelationMessage
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs.calibration import camera_from_info
+from sim2sg_core.logs.camera_calibration import camera_from_info
 from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
 from sim2sg_core.scene.layout import camera_yaw, world_yaw
 

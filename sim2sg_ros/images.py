@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs import decoding
+from sim2sg_core.logs import image_decoding as decoding
 
 if TYPE_CHECKING:
     from sensor_msgs.msg import CompressedImage, Image

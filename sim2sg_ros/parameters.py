@@ -13,7 +13,7 @@ import numpy as np
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import ParameterUninitializedException
 
-from sim2sg_core.runtime.relations import CHOICES
+from sim2sg_core.runtime.relation_scores import CHOICES
 from sim2sg_core.scene import Camera
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Bakes the posed, dressed people that ship as sim2sg_core/synthesis/assets/people.npz.
+"""Bakes the posed, dressed people that ship as sim2sg_core/packs/drive/assets/people.npz.
 
 Needs `anny` (Apache-2.0 code, CC0 body data), `scikit-image`, `scipy` and `fast-simplification`; none of
 them is needed at run time. A body is posed by linear blend skinning, made solid on a voxel grid, dressed

@@ -1,6 +1,6 @@
 """Makes of a training checkpoint one to ship: the averaged weights alone, in half precision, an eighth of its size.
 
-python tools/pack_checkpoint.py RUN/checkpoint.pt sim2sg_core/model/pretrained/NAME.pt
+python tools/pack_checkpoint.py RUN/checkpoint.pt sim2sg_core/packs/NAME/checkpoint.pt
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sim2sg_core.adaptation.config import AdaptConfig
+from sim2sg_core.adaptation.adapt_config import AdaptConfig
 from sim2sg_core.adaptation.method import METHODS, Method, resolve_method
 
 if TYPE_CHECKING:

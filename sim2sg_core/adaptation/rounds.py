@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2sg_core.adaptation.config import AdaptConfig
-from sim2sg_core.adaptation.content import PriorLayout, round_layouts
-from sim2sg_core.adaptation.frames import Frame, collect_frames
-from sim2sg_core.adaptation.harvest import harvest_appearance
-from sim2sg_core.adaptation.harvest_files import FILE, load_harvest
-from sim2sg_core.adaptation.prevalence import expected_counts, make_up_for_missed
+from sim2sg_core.adaptation.adapt_config import AdaptConfig
+from sim2sg_core.adaptation.appearance.appearance_files import FILE, load_harvest
+from sim2sg_core.adaptation.appearance.appearance_fit import harvest_appearance
+from sim2sg_core.adaptation.content.recall_correction import expected_counts, make_up_for_missed
+from sim2sg_core.adaptation.content.round_layouts import PriorLayout, round_layouts
+from sim2sg_core.adaptation.log_frames import Frame, collect_frames
+from sim2sg_core.adaptation.run_folder import Run
+from sim2sg_core.adaptation.selection.self_consistency import choose_round
 from sim2sg_core.adaptation.stages import (
     export_stage,
     infer_frames,
@@ -26,8 +28,6 @@ from sim2sg_core.adaptation.stages import (
     train_source,
     usual_camera,
 )
-from sim2sg_core.adaptation.state import Run
-from sim2sg_core.adaptation.stopping import choose_round
 from sim2sg_core.adaptation.summary import report_run
 from sim2sg_core.domains import AppearanceSpec, Domain
 from sim2sg_core.files import atomic_path

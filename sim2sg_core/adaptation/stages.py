@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2sg_core.adaptation.calibration import calibrate
-from sim2sg_core.adaptation.closeups import look_closely
-from sim2sg_core.adaptation.config import AdaptConfig
-from sim2sg_core.adaptation.content import frame_mounts
-from sim2sg_core.adaptation.frames import Frame
-from sim2sg_core.adaptation.stopping import Agreement, agreement
+from sim2sg_core.adaptation.adapt_config import AdaptConfig
+from sim2sg_core.adaptation.content.round_layouts import frame_mounts
+from sim2sg_core.adaptation.content.tiled_inference import look_closely
+from sim2sg_core.adaptation.log_frames import Frame
+from sim2sg_core.adaptation.selection.score_calibration import calibrate
+from sim2sg_core.adaptation.selection.self_consistency import Agreement, agreement
 from sim2sg_core.domains import Domain
 from sim2sg_core.files import make_folder
 from sim2sg_core.images import read_image
@@ -23,7 +23,7 @@ from sim2sg_core.learning import AlignConfig, AugmentConfig, TrainConfig, train
 from sim2sg_core.learning.real import RealImage
 from sim2sg_core.learning.statistics import adapt_statistics
 from sim2sg_core.learning.thresholds import class_thresholds, predicate_thresholds
-from sim2sg_core.lifting.ground import mount_of_ground, with_mount
+from sim2sg_core.lifting.extrinsics import mount_of_ground, with_mount
 from sim2sg_core.model import (
     SceneGraphNetwork,
     build_network,

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 import sim2sg_core
-from sim2sg_core.adaptation.config import AdaptConfig
-from sim2sg_core.adaptation.frames import Frame
-from sim2sg_core.adaptation.harvest_files import FILE, draw_harvest, load_harvest
-from sim2sg_core.adaptation.state import Run
+from sim2sg_core.adaptation.adapt_config import AdaptConfig
+from sim2sg_core.adaptation.appearance.appearance_files import FILE, draw_harvest, load_harvest
+from sim2sg_core.adaptation.log_frames import Frame
+from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image
 from sim2sg_core.report.html import OverlayPair, ReportData, RoundReport, load_metrics, write_report

@@ -14,7 +14,9 @@ RESUMES = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `sim2sg adapt`."""
-    parser.add_argument("--domain", required=True, help="built-in name (clevr, dining, drive) or YAML file")
+    parser.add_argument(
+        "--domain", required=True, help="name of a built-in domain (see `sim2sg domain show`), or its YAML file"
+    )
     parser.add_argument(
         "--log",
         nargs="+",
@@ -40,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument(
         "--start",
         metavar="FILE|NAME",
-        help="checkpoint.pt to begin with in place of source training, or the name of one that ships: dining",
+        help="checkpoint.pt to begin with in place of source training, or the name of one that ships",
     )
     work.add_argument("--backbone", help="lite0 or small")
     work.add_argument("--source-frames", type=int, help="prior scenes to begin with")
@@ -74,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs or continues an adaptation."""
     from sim2sg_core.adaptation import AdaptConfig, adapt
     from sim2sg_core.domains import load_domain
-    from sim2sg_core.synthesis.drawable import undrawable
+    from sim2sg_core.synthesis.validate_assets import undrawable
 
     domain = load_domain(args.domain, undrawable)
     config = AdaptConfig(

@@ -13,7 +13,7 @@ HELP = "build a model's TensorRT engine, so that no robot compiles at its first 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument(
-        "--model", type=Path, required=True, metavar="FILE|NAME", help="model.onnx, or dining, which ships"
+        "--model", type=Path, required=True, metavar="FILE|NAME", help="model.onnx, or the name of one that ships"
     )
     parser.add_argument(
         "--provider", choices=("tensorrt",), default="tensorrt", help="what to build for (the others need no engine)"
@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Builds an engine, or checks for one."""
-    from sim2sg_core.runtime.engines import build_engine, engine_folder, find_engine
+    from sim2sg_core.runtime.engine_build import build_engine
+    from sim2sg_core.runtime.engines import engine_folder, find_engine
     from sim2sg_core.runtime.metadata import check_file, load_info
 
     args.model = check_file(args.model)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
+from sim2sg_core.cli.text_table import table
 from sim2sg_core.domains import ClassSpec, Domain, builtin_domains, load_domain
+from sim2sg_core.domains.template import template_parts
 from sim2sg_core.files import atomic_path
 
 HELP = "show a domain's classes and predicates, start a domain of your own, try it out"
@@ -20,10 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("domain", nargs="?", help="name or YAML file; left out, the built-in ones are listed")
     show.add_argument("--json", action="store_true", help="print the whole domain, defaults filled in, as JSON")
 
+    layouts = list(template_parts())
     new = verbs.add_parser("new", help="write a commented starting point, and the schema that editors check it with")
     new.add_argument("name", help="of the domain: lower-case letters, digits and _")
     new.add_argument("--out", type=Path, metavar="FILE", help="default: NAME.yaml")
-    new.add_argument("--layout", choices=("scatter", "room"), default="scatter", help="default: scatter")
+    new.add_argument("--layout", choices=layouts, default=layouts[0], help=f"default: {layouts[0]}")
 
     check = verbs.add_parser("check", help="draw scenes of a domain, with what is labelled, and say what will hurt")
     check.add_argument("domain", metavar="FILE", help="YAML file, or name of a built-in domain")
@@ -55,7 +57,7 @@ def run_show(args: argparse.Namespace) -> int:
     if args.domain in builtin_domains():
         domain = load_domain(args.domain)
     else:  # A user's file may name assets and images that are not there.
-        from sim2sg_core.synthesis.drawable import undrawable
+        from sim2sg_core.synthesis.validate_assets import undrawable
 
         domain = load_domain(args.domain, undrawable)
     print(json.dumps(domain.to_json(), indent=2) if args.json else describe(domain))
@@ -118,10 +120,3 @@ def span(values: tuple[float, float]) -> str:
     """Formats a range: 1.2 to 3, or 2 when it has no width."""
     low, high = values
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
-
-
-def table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Aligns columns; the first row is the heading."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])

@@ -8,20 +8,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sim2sg_core.cli.domain import table
-from sim2sg_core.domains import Domain, MeshSpec, load_domain
+from sim2sg_core.cli.text_table import table
+from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.domains.mesh_files import mesh_extents
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path, make_folder
 from sim2sg_core.progress import Progress
-from sim2sg_core.report.domain_check import (
+from sim2sg_core.report.domain_looks import look_alikes, mesh_warnings, shown_path
+from sim2sg_core.report.domain_statistics import (
     class_figures,
     class_table,
     content_warnings,
     predicate_figures,
     predicate_table,
 )
-from sim2sg_core.report.domain_looks import look_alikes, mesh_warnings, shown_path
 from sim2sg_core.report.overlay import contact_sheet, draw_tile
 from sim2sg_core.scene import Layout, SceneGraph
 
@@ -31,8 +31,8 @@ CROP = 32  # pixels; small enough that texture counts little
 
 def check(args: argparse.Namespace) -> int:
     """Draws, counts, warns. Returns 1 for warnings with --strict, else 0."""
-    from sim2sg_core.synthesis.drawable import undrawable
     from sim2sg_core.synthesis.synthesizer import Synthesizer
+    from sim2sg_core.synthesis.validate_assets import undrawable
 
     if args.count < 1:
         raise Sim2SGError(f"--count {args.count}: at least 1")
@@ -101,7 +101,7 @@ def used_meshes(domain: Domain, assets: dict[str, tuple[str, ...]], folder: Path
 def raw_extents(domain: Domain) -> dict[str, np.ndarray]:
     """Reads the (3,) extents of all mesh files, along their own axes and in their own units."""
     files = {m.file for c in domain.classes for m in c.meshes}
-    return {f: np.array(mesh_extents(MeshSpec(file=f, unit="m", up="z"))) for f in sorted(files)}
+    return {f: np.array(mesh_extents(f, unit="m", up="z")) for f in sorted(files)}
 
 
 def write_png(path: Path, image: np.ndarray) -> None:

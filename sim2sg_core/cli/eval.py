@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim2sg_core.cli.domain import table
 from sim2sg_core.cli.infer import add_relations
+from sim2sg_core.cli.text_table import table
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.evaluation import FORMATS, TargetImage, evaluate, evaluate_predcls, find_doubts, load_targets
 from sim2sg_core.evaluation.datasets import protocol_for
+from sim2sg_core.evaluation.labelled_images import Protocol
 from sim2sg_core.evaluation.mistakes import KINDS, find_mistakes
 from sim2sg_core.evaluation.scoring import RECALL_AT, pair_by_name, rename
-from sim2sg_core.evaluation.targets import Protocol
 from sim2sg_core.images import read_image, write_jpeg
+from sim2sg_core.packs.pack import installed_packs
 from sim2sg_core.progress import Progress
 from sim2sg_core.report.overlay import Colour, contact_sheet, draw_boxes
 from sim2sg_core.scene.graph import Relation, SceneGraph, load_graphs, write_json
@@ -43,7 +44,6 @@ MISTAKE_COLOURS: dict[str, Colour] = {
 }
 WORST = 12
 """Images on the sheet of the worst."""
-USUAL_DOMAIN = {"kitti": "drive", "clevr": "clevr"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--domain",
         metavar="NAME|YAML",
-        help="with --graphs: the domain of their model (kitti: drive, clevr: clevr); models carry their own",
+        help="with --graphs: the domain of their model (default: the one whose pack names the format)",
     )
     parser.add_argument(
         "--provider",
@@ -161,7 +161,8 @@ def check_output(path: Path) -> None:
 def read_predictions(args: argparse.Namespace) -> tuple[Predictions, list[TargetImage]]:
     """Reads graphs that were predicted before."""
     model, graphs = load_graphs(args.graphs)
-    name = args.domain or USUAL_DOMAIN.get(args.format)
+    usual = (pack.name for pack in installed_packs().values() if args.format in pack.label_formats)
+    name = args.domain or next(usual, None)
     if name is None:
         raise Sim2SGError(f"--graphs with --format {args.format}: say which domain with --domain NAME|YAML")
     domain = load_domain(name)
@@ -196,7 +197,7 @@ def run_model(model: Path, targets: Sequence[TargetImage], args: argparse.Namesp
         The graphs, and what decided their relations.
     """
     from sim2sg_core.runtime import Predictor
-    from sim2sg_core.runtime.relations import usable_relations
+    from sim2sg_core.runtime.relation_scores import usable_relations
 
     predictor = Predictor(model, provider=args.provider, threads=args.threads)
     graphs = []

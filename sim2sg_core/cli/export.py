@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exports, and says what was written."""
-    from sim2sg_core.adaptation.calibration import calibrate
+    from sim2sg_core.adaptation.selection.score_calibration import calibrate
     from sim2sg_core.logs import load_calibration
     from sim2sg_core.model import export_onnx, load_network
     from sim2sg_core.synthesis.dataset import read_dataset

@@ -13,13 +13,13 @@ import numpy as np
 from sim2sg_core.cli.log import add_sampling, check_sampling
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import write_jpeg
-from sim2sg_core.lifting.ground import mount_of_ground
+from sim2sg_core.lifting.extrinsics import mount_of_ground
 from sim2sg_core.logs import Log, LogFrame, open_logs, resolve_camera, select_frames
 from sim2sg_core.logs.folders import FolderLog
 from sim2sg_core.progress import Progress
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.runtime import Predictor
-from sim2sg_core.runtime.relations import CHOICES
+from sim2sg_core.runtime.relation_scores import CHOICES
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.graph import save_graphs
 
@@ -30,7 +30,7 @@ OVERLAY_QUALITY = 95
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument(
-        "--model", type=Path, required=True, metavar="FILE|NAME", help="model.onnx, or dining, which ships"
+        "--model", type=Path, required=True, metavar="FILE|NAME", help="model.onnx, or the name of one that ships"
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--images", type=Path, metavar="DIR", help="folder of images")

@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-from sim2sg_core.cli.domain import table
+from sim2sg_core.cli.text_table import table
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs import Log, extract, open_log, open_logs, sample_frames
 from sim2sg_core.progress import Progress

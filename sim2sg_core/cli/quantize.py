@@ -12,7 +12,7 @@ import numpy as np
 from sim2sg_core.errors import Sim2SGError
 
 if TYPE_CHECKING:
-    from sim2sg_core.evaluation.likeness import Likeness
+    from sim2sg_core.evaluation.prediction_difference import Likeness
     from sim2sg_core.logs import LogFrame
     from sim2sg_core.model.quantization import Quantized
     from sim2sg_core.scene import SceneGraph
@@ -27,7 +27,7 @@ REDUCE = {"auto": None, "yes": True, "no": False}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument(
-        "--model", type=Path, required=True, metavar="FILE|NAME", help="model.onnx, or dining, which ships"
+        "--model", type=Path, required=True, metavar="FILE|NAME", help="model.onnx, or the name of one that ships"
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Quantises, then times both models and compares their graphs on frames that calibrated nothing."""
-    from sim2sg_core.evaluation.likeness import likeness
+    from sim2sg_core.evaluation.prediction_difference import likeness
     from sim2sg_core.model.quantization import quantize
 
     check(args)
@@ -148,7 +148,7 @@ def advice(model: Path, times: Sequence[float]) -> str | None:
 
 def figures(args: argparse.Namespace, times: Sequence[float], alike: Likeness, frames: int) -> str:
     """Returns time and size of both models, and how alike they are, as a table."""
-    from sim2sg_core.cli.domain import table
+    from sim2sg_core.cli.text_table import table
     from sim2sg_core.runtime.providers import usable_cores
 
     sizes = [path.stat().st_size / 1e6 for path in (args.model, args.out)]

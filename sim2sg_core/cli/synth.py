@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Renders what is missing."""
-    from sim2sg_core.synthesis.drawable import undrawable
-    from sim2sg_core.synthesis.renderer import Renderer
+    from sim2sg_core.render.renderer import Renderer
+    from sim2sg_core.synthesis.validate_assets import undrawable
     from sim2sg_core.synthesis.workers import render_dataset
 
     if args.count < 1:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from sim2sg_core.domains.domain_spec import Domain
 from sim2sg_core.domains.fields import nearest
-from sim2sg_core.domains.spec import Domain
 from sim2sg_core.domains.yaml_errors import too_deep, yaml_mistake
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.packs.pack import shipped_files
 
+FILE = "domain.yaml"  # of a pack
 Place = tuple[str | int, ...]  # keys and indices from the top of the file
 Further = Callable[[Domain], Iterable[tuple[Place, str]]]  # finds mistakes that cannot be seen from here
 LARGEST = 10**15  # of whole numbers: a double holds it exactly, and the arithmetic on it
@@ -41,9 +42,8 @@ for _tag, _pattern, _first in (
 
 
 def builtin_domains() -> tuple[str, ...]:
-    """Returns the names of the domains that ship with the package."""
-    folder = resources.files("sim2sg_core.domains")
-    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+    """Returns the names of the domains that installed packs bring."""
+    return tuple(sorted(shipped_files(FILE)))
 
 
 def load_domain(name_or_path: str | Path, further: Further | None = None) -> Domain:
@@ -58,9 +58,8 @@ def load_domain(name_or_path: str | Path, further: Further | None = None) -> Dom
         Sim2SGError: No such domain, or a mistake in it: `file:line: key: what is wrong; what would be
             right`.
     """
-    if str(name_or_path) in builtin_domains():
-        source = resources.files("sim2sg_core.domains") / f"{name_or_path}.yaml"
-        return parse_domain(source.read_text(encoding="utf-8"), f"{name_or_path}.yaml")
+    if (source := shipped_files(FILE).get(str(name_or_path))) is not None:
+        return parse_domain(source.read_text(encoding="utf-8"), str(source))
     path = Path(name_or_path)
     if path.is_dir():
         raise Sim2SGError(f"{path}: is a folder; give the domain's YAML file")
@@ -187,13 +186,8 @@ def _describe(item: Any) -> str:
         return str(context["text"])
     if kind == "missing":
         return "a value is missing; lengthen the list" if isinstance(given, list) else "missing key; add it"
-    if kind in ("literal_error", "union_tag_invalid"):
-        expected = context.get("expected") or context.get("expected_tags")
-        if kind == "union_tag_invalid":
-            shown = repr(context.get("tag"))
-        return f"{shown} is not one of {str(expected).replace(' or ', ', ')}"
-    if kind == "union_tag_not_found":
-        return "no type; add `type: scatter`, `type: room` or `type: street`"
+    if kind == "literal_error":
+        return f"{shown} is not one of {str(context['expected']).replace(' or ', ', ')}"
     wanted = {
         "float_type": "a number",
         "int_type": "a whole number",

@@ -12,8 +12,6 @@ from sim2sg_core.errors import Sim2SGError
 if TYPE_CHECKING:
     import trimesh
 
-    from sim2sg_core.domains.classes import MeshSpec
-
 SUFFIXES = (".obj", ".glb", ".gltf", ".ply")
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
 THINNEST = 1e-4  # of the largest extent: flatter things have no body to draw
@@ -87,9 +85,11 @@ def read_parts(
     return parts
 
 
-def mesh_extents(spec: MeshSpec) -> tuple[float, float, float]:
-    """Returns length, width and height of a mesh, metres. Raises Sim2SGError as `read_mesh` does."""
-    mesh = read_mesh(spec.file, spec.unit, spec.up, spec.turn_deg)
+def mesh_extents(
+    file: str | Path, unit: str | None = None, up: str | None = None, turn_deg: float = 0
+) -> tuple[float, float, float]:
+    """Returns length, width and height of a mesh, metres. Arguments and errors are those of `read_mesh`."""
+    mesh = read_mesh(file, unit, up, turn_deg)
     length, width, height = _extents([mesh]).tolist()
     return length, width, height
 

@@ -11,8 +11,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic.json_schema import models_json_schema
+
+from sim2sg_core.domains.domain_spec import Domain
 from sim2sg_core.domains.fields import Spec
-from sim2sg_core.domains.spec import Domain
+from sim2sg_core.packs.pack import layout_types
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -24,6 +27,7 @@ def domain_schema() -> dict[str, Any]:
     run forwards is for `load_domain` alone.
     """
     schema = Domain.model_json_schema(mode="validation")
+    _add_layouts(schema)
     described = {model.__name__: model for model in _subclasses(Spec)}
     for name, part in [("Domain", schema), *schema["$defs"].items()]:
         part["description"] = read_docstring(described[name])[0]
@@ -37,6 +41,19 @@ def domain_schema() -> dict[str, Any]:
     entries = schema["$defs"]["ClassSpec"]["properties"]["meshes"]
     entries["items"] = {"anyOf": [{"type": "string"}, entries["items"]]}
     return {"$schema": DIALECT, "title": "A domain of sim2sg", **schema}
+
+
+def _add_layouts(schema: dict[str, Any]) -> None:
+    """Puts the layout types of the installed packs in the place of their base."""
+    kinds = {name: kind.spec for name, kind in layout_types().items()}
+    _, parts = models_json_schema([(spec, "validation") for spec in kinds.values()], ref_template="#/$defs/{model}")
+    schema["$defs"] |= parts["$defs"]
+    del schema["$defs"]["LayoutSpec"]
+    places = {name: f"#/$defs/{spec.__name__}" for name, spec in sorted(kinds.items())}
+    schema["properties"]["layout"] = {
+        "discriminator": {"mapping": places, "propertyName": "type"},
+        "oneOf": [{"$ref": place} for place in places.values()],
+    }
 
 
 def schema_text() -> str:

@@ -11,8 +11,17 @@ from sim2sg_core.domains.loading import builtin_domains
 from sim2sg_core.domains.schema import schema_text
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
+from sim2sg_core.packs.pack import installed_packs
 
-LAYOUTS = ("scatter", "room")
+
+def template_parts() -> dict[str, Path]:
+    """Returns, by layout type, the parts of a new domain that packs bring; the first is the usual one."""
+    return {
+        name: path
+        for pack in installed_packs().values()
+        for name in pack.layouts
+        if (path := pack.file(f"template_{name}.yaml.txt"))
+    }
 
 
 def domain_template(name: str, layout: str, file: str, schema: str) -> str:
@@ -20,26 +29,27 @@ def domain_template(name: str, layout: str, file: str, schema: str) -> str:
 
     Args:
         name: Of the domain.
-        layout: One of `LAYOUTS`.
+        layout: One of `template_parts`.
         file: The file's name, for the comments.
         schema: Path of its JSON Schema, relative to it.
     """
-    if layout not in LAYOUTS:
-        raise Sim2SGError(f"no template with the layout {layout!r}; {nearest(layout, LAYOUTS)}")
+    parts = template_parts()
+    if layout not in parts:
+        raise Sim2SGError(f"no template with the layout {layout!r}; {nearest(layout, parts)}")
     folder = resources.files("sim2sg_core.domains")
     text = (folder / "template.yaml.txt").read_text(encoding="utf-8")
-    part = (folder / f"template_{layout}.yaml.txt").read_text(encoding="utf-8").rstrip("\n")
+    part = parts[layout].read_text(encoding="utf-8").rstrip("\n")
     for mark, value in (("schema", schema), ("file", file), ("name", name), ("layout", part)):
         text = text.replace(f"@{mark}@", value)
     return text
 
 
-def write_template(name: str, layout: str = "scatter", out: Path | None = None) -> tuple[Path, Path]:
+def write_template(name: str, layout: str, out: Path | None = None) -> tuple[Path, Path]:
     """Writes a new domain and, beside it, the schema that editors check it with.
 
     Args:
         name: Of the domain: lower-case letters, digits and _.
-        layout: One of `LAYOUTS`.
+        layout: One of `template_parts`.
         out: The file; None takes `NAME.yaml` in the current folder.
 
     Returns:

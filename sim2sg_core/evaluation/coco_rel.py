@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.evaluation.targets import (
+from sim2sg_core.evaluation.labelled_images import (
     Protocol,
     TargetImage,
     TargetObject,
@@ -22,7 +22,7 @@ from sim2sg_core.evaluation.targets import (
 )
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.graph import Pose3D, Relation
-from sim2sg_core.scene.relations import RULES
+from sim2sg_core.scene.predicates import RULES
 
 if TYPE_CHECKING:
     from sim2sg_core.domains import Domain

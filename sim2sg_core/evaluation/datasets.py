@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.evaluation import clevr, coco_rel, kitti
-from sim2sg_core.evaluation.targets import Protocol, TargetImage
+from sim2sg_core.evaluation import clevr_format as clevr
+from sim2sg_core.evaluation import coco_rel
+from sim2sg_core.evaluation import kitti_format as kitti
+from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage
 
 if TYPE_CHECKING:
     from sim2sg_core.domains import Domain

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sim2sg_core.evaluation.detection import IOU_THRESHOLD, REGION_THRESHOLD, box_coverage
-from sim2sg_core.evaluation.targets import Protocol, TargetImage
+from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage
 from sim2sg_core.scene.boxes import box_iou
 from sim2sg_core.scene.graph import SceneGraph
 

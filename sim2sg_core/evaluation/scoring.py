@@ -31,7 +31,7 @@ from sim2sg_core.evaluation.detection import (
     box_coverage,
     mean_precision,
 )
-from sim2sg_core.evaluation.targets import Protocol, TargetImage
+from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage
 from sim2sg_core.evaluation.triplets import (
     ImageRecall,
     Predicates,

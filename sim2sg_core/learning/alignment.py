@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sim2sg_core.learning.config import TrainConfig
-from sim2sg_core.model.config import ModelConfig
-from sim2sg_core.model.decode import Objects, gather_map
+from sim2sg_core.learning.train_config import TrainConfig
+from sim2sg_core.model.detection_decoding import Objects, gather_map
 from sim2sg_core.model.heads import Dense
-from sim2sg_core.model.relations import PairLogits
+from sim2sg_core.model.model_config import ModelConfig
+from sim2sg_core.model.relation_head import PairLogits
 
 WIDTH = 64
 """Hidden units of the domain classifiers."""

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from sim2sg_core.domains import Domain
-from sim2sg_core.learning.config import AugmentConfig
 from sim2sg_core.learning.examples import Example, place
 from sim2sg_core.learning.style import restyle
+from sim2sg_core.learning.train_config import AugmentConfig
 from sim2sg_core.runtime.preprocessing import PADDING, letterbox
 from sim2sg_core.scene.layout import wrap_angle
 

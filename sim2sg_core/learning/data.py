@@ -16,11 +16,11 @@ from torch.utils.data import DataLoader, Dataset
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.learning.augment import augment
-from sim2sg_core.learning.config import TrainConfig
 from sim2sg_core.learning.examples import to_example
-from sim2sg_core.learning.targets import make_targets
-from sim2sg_core.model.config import ModelConfig
+from sim2sg_core.learning.target_maps import make_targets
+from sim2sg_core.learning.train_config import TrainConfig
 from sim2sg_core.model.losses import Targets
+from sim2sg_core.model.model_config import ModelConfig
 from sim2sg_core.scene import SceneGraph
 
 GOLDEN = (5**0.5 - 1) / 2

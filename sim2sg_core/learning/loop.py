@@ -11,13 +11,13 @@ from torch import Tensor
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.learning.config import TrainConfig
 from sim2sg_core.learning.data import Batches, load_records, prepared
 from sim2sg_core.learning.metrics import MetricsLog
 from sim2sg_core.learning.real import RealBatch, RealBatches, RealImage
-from sim2sg_core.learning.state import TrainState, load_run, run_identity
-from sim2sg_core.model.config import ModelConfig
+from sim2sg_core.learning.train_config import TrainConfig
+from sim2sg_core.learning.train_state import TrainState, load_run, run_identity
 from sim2sg_core.model.losses import Targets
+from sim2sg_core.model.model_config import ModelConfig
 from sim2sg_core.model.network import SceneGraphNetwork
 from sim2sg_core.scene.graph import write_json
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sim2sg_core.learning.config import TrainConfig
+from sim2sg_core.learning.train_config import TrainConfig
 from sim2sg_core.model.network import SceneGraphNetwork
 
 

@@ -15,9 +15,9 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import read_image
 from sim2sg_core.learning.augment import distort, reshape
-from sim2sg_core.learning.config import TrainConfig
 from sim2sg_core.learning.examples import to_example
-from sim2sg_core.model.config import ModelConfig
+from sim2sg_core.learning.train_config import TrainConfig
+from sim2sg_core.model.model_config import ModelConfig
 from sim2sg_core.runtime.preprocessing import Letterbox, resize
 from sim2sg_core.scene import Camera, SceneGraph
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sim2sg_core.learning.config import TrainConfig
 from sim2sg_core.learning.real import RealBatch
 from sim2sg_core.learning.task import dense_maps, task_losses
+from sim2sg_core.learning.train_config import TrainConfig
 from sim2sg_core.learning.unlabelled import Unlabelled
 from sim2sg_core.model.heads import Dense
 from sim2sg_core.model.losses import WEIGHTS, Targets

@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.learning.config import AlignConfig
 from sim2sg_core.learning.ema import WeightAverage
 from sim2sg_core.learning.task import dense_maps
 from sim2sg_core.learning.thresholds import CLASS_THRESHOLD, PREDICATE_THRESHOLD
-from sim2sg_core.model.decode import Objects, gather_map
+from sim2sg_core.learning.train_config import AlignConfig
+from sim2sg_core.model.detection_decoding import Objects, gather_map
 from sim2sg_core.model.heads import Channels, Dense
 from sim2sg_core.model.losses import generalised_iou
 from sim2sg_core.model.network import SceneGraphNetwork

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from sim2sg_core.learning.alignment import FeatureAlignment, PredictionAlignment, reversal_scale
-from sim2sg_core.learning.config import TrainConfig
 from sim2sg_core.learning.ema import WeightAverage
 from sim2sg_core.learning.real import RealBatch
 from sim2sg_core.learning.teacher import Teacher
+from sim2sg_core.learning.train_config import TrainConfig
 from sim2sg_core.model.heads import Dense
 from sim2sg_core.model.losses import WEIGHTS
 from sim2sg_core.model.network import SceneGraphNetwork

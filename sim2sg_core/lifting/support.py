@@ -10,7 +10,7 @@ import numpy as np
 
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.layout import GROUND, Placement
-from sim2sg_core.scene.relations import TOP
+from sim2sg_core.scene.predicates import TOP
 
 SLACK = 0.3  # of a supporter's extent, by which an estimate may miss its footprint
 OVERHANG = 0.25  # of its own extent, that an object may stand over the edge

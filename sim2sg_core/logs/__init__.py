@@ -1,6 +1,6 @@
 """Camera logs: ROS bags of every kind and image folders, read frame by frame. No ROS needed."""
 
-from sim2sg_core.logs.calibration import load_calibration, resolve_camera
+from sim2sg_core.logs.camera_calibration import load_calibration, resolve_camera
 from sim2sg_core.logs.extraction import extract
 from sim2sg_core.logs.log import Log, LogFrame, RawMessage, TopicInfo, frame_name
 from sim2sg_core.logs.opening import open_log, open_logs

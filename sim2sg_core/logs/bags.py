@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs.calibration import camera_from_info
-from sim2sg_core.logs.decoding import (
+from sim2sg_core.logs.camera_calibration import camera_from_info
+from sim2sg_core.logs.image_decoding import (
     compressed_suffix,
     decode_compressed,
     decode_raw,
@@ -22,7 +22,7 @@ from sim2sg_core.logs.decoding import (
     to_rgb,
 )
 from sim2sg_core.logs.log import Log, LogFrame, RawMessage, TopicInfo, frame_name
-from sim2sg_core.logs.mounts import mount_from_transforms
+from sim2sg_core.logs.static_extrinsics import mount_from_transforms
 from sim2sg_core.scene import Camera
 
 BAG_SUFFIXES = (".mcap", ".db3", ".bag")

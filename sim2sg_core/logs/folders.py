@@ -13,7 +13,7 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import load_pixels
-from sim2sg_core.logs.decoding import to_rgb
+from sim2sg_core.logs.image_decoding import to_rgb
 from sim2sg_core.logs.log import Log, LogFrame, RawMessage, TopicInfo
 from sim2sg_core.scene import Camera
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
         load_start,
         save_checkpoint,
     )
-    from sim2sg_core.model.config import ModelConfig
     from sim2sg_core.model.export import export_onnx
+    from sim2sg_core.model.model_config import ModelConfig
     from sim2sg_core.model.network import Graphs, SceneGraphNetwork
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
 
 _HOMES = {
     "Graphs": "network",
-    "ModelConfig": "config",
+    "ModelConfig": "model_config",
     "SceneGraphNetwork": "network",
     "build_network": "checkpoint",
     "export_onnx": "export",

@@ -11,8 +11,9 @@ import torch
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
-from sim2sg_core.model.config import ModelConfig
+from sim2sg_core.model.model_config import ModelConfig
 from sim2sg_core.model.network import SceneGraphNetwork, build_network_from_config
+from sim2sg_core.packs.pack import shipped_files
 
 FORMAT = 1
 
@@ -97,8 +98,8 @@ def find_checkpoint(name: Path | str) -> Path:
 
 
 def pretrained_checkpoints() -> dict[str, Path]:
-    """Returns the checkpoints that ship with the package, by name."""
-    return {path.stem: path for path in sorted((Path(__file__).parent / "pretrained").glob("*.pt"))}
+    """Returns the checkpoints that installed packs bring, by name."""
+    return shipped_files("checkpoint.pt")
 
 
 def load_network(path: Path | str, *, ema: bool = True) -> tuple[SceneGraphNetwork, Domain]:

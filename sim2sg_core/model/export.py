@@ -18,7 +18,7 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
 from sim2sg_core.model.network import Graphs, SceneGraphNetwork
-from sim2sg_core.model.relations import LEAST_PRESENCE
+from sim2sg_core.model.relation_head import LEAST_PRESENCE
 from sim2sg_core.runtime.metadata import RELATIONS
 from sim2sg_core.scene import Camera
 

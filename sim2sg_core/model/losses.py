@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sim2sg_core.model.config import STRIDE
-from sim2sg_core.model.decode import Objects, take
+from sim2sg_core.model.detection_decoding import Objects, take
 from sim2sg_core.model.heads import Channels, Dense
-from sim2sg_core.model.relations import PairLogits
+from sim2sg_core.model.model_config import STRIDE
+from sim2sg_core.model.relation_head import PairLogits
 
 WEIGHTS = {
     "heat": 1.0,

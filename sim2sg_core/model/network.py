@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from sim2sg_core.model.backbone import build_backbone
-from sim2sg_core.model.config import ModelConfig
-from sim2sg_core.model.decode import Objects, cells_of, decode, read_cells
+from sim2sg_core.model.detection_decoding import Objects, cells_of, decode, read_cells
 from sim2sg_core.model.fpn import FeaturePyramid
 from sim2sg_core.model.heads import Dense, DenseHeads
-from sim2sg_core.model.relations import PairLogits, RelationHead, select_pairs
+from sim2sg_core.model.model_config import ModelConfig
+from sim2sg_core.model.relation_head import PairLogits, RelationHead, select_pairs
 
 
 class Graphs(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim2sg_core.domains import ClassSpec, Domain, StreetLayout
+from sim2sg_core.domains import ArrangedLayout, ClassSpec, Domain
 from sim2sg_core.scene import Layout, Placement
 from sim2sg_core.scene.layout import GROUND
 
@@ -40,30 +40,15 @@ def placed_in(layout: Layout, name: str) -> int:
 
 def asked_for(domain: Domain, spec: ClassSpec, layout: Layout) -> int:
     """Returns the least number of objects of a class that a scene should hold by the class's own count."""
-    if spec.count is None or isinstance(domain.layout, StreetLayout):
+    if spec.count is None or not domain.layout.arranges:
         return 0
     hosts = sum(p.label in spec.supports and p.label != spec.name for p in layout.placements)
     return spec.count[0] * (spec.on_ground + hosts)
 
 
-def how_to_raise(domain: Domain, spec: ClassSpec) -> str:
-    """Says what makes a class that finds places more common."""
-    if isinstance(domain.layout, StreetLayout):
-        return "a street only knows the classes of the domain drive: raise their densities, or take another layout"
-    if spec.count is not None:
-        raising = f"raise its count: (now [{spec.count[0]}, {spec.count[1]}])"
-        if spec.on_ground:  # What is small and carries nothing is put down last.
-            return f"{raising}, or make room for it (layout: distance, lateral; fewer of the others)"
-        return f"{raising} or the number of {' and '.join(spec.supports)}"
-    if spec.on_ground:
-        count, share = domain.layout.count[1], _share(domain, spec)
-        return f"raise layout: count (now up to {count}) or its frequency: ({share:.0%} of what is drawn freely)"
-    return f"it stands on {', '.join(spec.supports)} alone: give it a count:, or name it in a group of the layout"
-
-
 def unused_supports(domain: Domain, layouts: Sequence[Layout]) -> list[str]:
     """Says on which of its supports no object of a class ever stands."""
-    if isinstance(domain.layout, StreetLayout):
+    if not domain.layout.arranges:
         return []
     used = _used(domain, layouts)
     found = []
@@ -100,21 +85,21 @@ def standing_on(domain: Domain, item: Placement, layout: Layout) -> str:
 
 def _why(domain: Domain, spec: ClassSpec, layouts: Sequence[Layout]) -> str:
     """Says what keeps a class out of the scenes, and what would mend it."""
-    if isinstance(domain.layout, StreetLayout):
-        return how_to_raise(domain, spec)
+    if not isinstance(layout := domain.layout, ArrangedLayout):
+        return domain.how_to_raise(spec)
     if _crowded_out(domain, spec, layouts):
         return f"scenes are full before its turn comes: raise max_objects: (now {domain.max_objects}), or lower counts"
     if not spec.on_ground:
         used = _used(domain, layouts)
-        in_groups = any(item.what == spec.name for group in domain.layout.groups for item in group.items)
+        in_groups = any(item.what == spec.name for group in layout.groups for item in group.items)
         if spec.count is not None or in_groups:
             reasons = [_no_place_on(domain, spec, support, layouts, used) for support in spec.supports]
-            return "; ".join(filter(None, reasons)) or how_to_raise(domain, spec)
-        return how_to_raise(domain, spec)
-    drawn = float(np.mean(domain.layout.count if spec.count is None else spec.count))
-    drawn *= _share(domain, spec) if spec.count is None else 1.0
+            return "; ".join(filter(None, reasons)) or domain.how_to_raise(spec)
+        return domain.how_to_raise(spec)
+    drawn = float(np.mean(layout.count if spec.count is None else spec.count))
+    drawn *= domain.free_share(spec) if spec.count is None else 1.0
     if drawn * len(layouts) < TRIED:
-        return how_to_raise(domain, spec)
+        return domain.how_to_raise(spec)
     size = " x ".join(f"{v:.3g}" for v in spec.mean_size())
     doubt = "unit: and up: of its meshes" if spec.meshes else "its size, metres"
     return (
@@ -154,8 +139,3 @@ def _used(domain: Domain, layouts: Sequence[Layout]) -> dict[str, set[str]]:
         for item in layout.placements:
             used[item.label].add(standing_on(domain, item, layout))
     return used
-
-
-def _share(domain: Domain, spec: ClassSpec) -> float:
-    """Share of a class of the ground among what is drawn freely."""
-    return spec.frequency / sum(c.frequency for c in domain.classes if c.on_ground and c.count is None)

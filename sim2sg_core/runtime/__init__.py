@@ -1,6 +1,6 @@
 """Runs exported models: onnxruntime, numpy and OpenCV; no torch."""
 
-from sim2sg_core.runtime.decoding import RawOutput
+from sim2sg_core.runtime.graph_decoding import RawOutput
 from sim2sg_core.runtime.metadata import ModelInfo, load_info
 from sim2sg_core.runtime.predictor import Predictor, Timing
 

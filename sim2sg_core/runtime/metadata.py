@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.packs.pack import shipped_files
 from sim2sg_core.runtime.providers import import_onnxruntime
 from sim2sg_core.scene import Camera
 from sim2sg_core.scene.layout import GROUND
-from sim2sg_core.scene.relations import FRAMES, TOP, PredicateRule
+from sim2sg_core.scene.predicates import FRAMES, TOP, PredicateRule
 
 if TYPE_CHECKING:
     from sim2sg_core.domains import Domain
@@ -172,8 +173,8 @@ def check_file(model: Path | str) -> Path:
 
 
 def pretrained_models() -> dict[str, Path]:
-    """Returns the models that ship with the package, by name."""
-    return {path.stem: path for path in sorted((Path(__file__).parent / "pretrained").glob("*.onnx"))}
+    """Returns the models that installed packs bring, by name."""
+    return shipped_files("model.onnx")
 
 
 def read_info(session: Any, path: Path, provider: str = "") -> ModelInfo:

@@ -3,7 +3,7 @@
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.graph import Pose3D, Relation, SceneGraph, SceneObject
 from sim2sg_core.scene.layout import Layout, Placement
-from sim2sg_core.scene.relations import PredicateRule, derive_relations
+from sim2sg_core.scene.predicates import PredicateRule, derive_relations
 
 __all__ = [
     "Camera",

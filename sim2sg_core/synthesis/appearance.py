@@ -17,13 +17,13 @@ import numpy as np
 from sim2sg_core.domains import AppearanceSpec, Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import read_image
+from sim2sg_core.packs.pack import scene_module
+from sim2sg_core.render.meshes import Asset, Slot
+from sim2sg_core.render.render_scene import Color, Fog, Light, Look, RenderScene, Sky, linear
+from sim2sg_core.render.sensor import Sensor
+from sim2sg_core.render.textures import SIZE
 from sim2sg_core.scene.layout import Layout
-from sim2sg_core.synthesis import indoors
-from sim2sg_core.synthesis.meshes import Asset, Slot
 from sim2sg_core.synthesis.palettes import FAMILIES, any_color
-from sim2sg_core.synthesis.post import Sensor
-from sim2sg_core.synthesis.render_scene import Color, Fog, Light, Look, RenderScene, Sky, linear
-from sim2sg_core.synthesis.textures import SIZE
 
 FLOORS = {
     # name: (texture, range of repeat in metres, strength)
@@ -43,9 +43,6 @@ FLOORS = {
     "paving": ("paving", (2.0, 3.5), 0.8),
     "planks": ("planks", (1.0, 2.0), 0.8),
 }
-STUDIO_FLOORS = ("plain", "plain", "plain", "speckle", "concrete", "mottle", "tiles", "wood", "ripples", "weave")
-STREET_FLOORS = ("grass", "grass", "grass", "soil", "gravel")
-SKIES = ("clear", "cloudy", "overcast")
 PATCHED = 0.9  # share of the parts with texture patches that get one
 
 
@@ -232,11 +229,32 @@ def load_patches(spec: AppearanceSpec) -> dict[str, np.ndarray]:
     return made
 
 
+@dataclass(frozen=True)
+class Looks:
+    """How scenes of a layout type look where the domain leaves it open.
+
+    Attributes:
+        floors: Kinds of ground; one is drawn, repeated names more often.
+        textured: Share of painted parts with a texture.
+        surroundings: (domain, rng, ambient, floor) -> fields of `Appearance`: lights, sky, ground and fog. `ambient` is
+            the share of light without direction, `floor` the kind of ground.
+        contrast: Range of the sensor's contrast.
+        sharpened: Share of pictures that the camera sharpens.
+        adjust: (exposure, sensor, domain, rng) -> both as the camera makes them of such scenes; None changes nothing.
+    """
+
+    floors: tuple[str, ...]
+    textured: float
+    surroundings: Callable[[Domain, np.random.Generator, float, str], dict[str, Any]]
+    contrast: tuple[float, float] = (0.9, 1.1)
+    sharpened: float = 0.0
+    adjust: Callable[[float, Sensor, Domain, np.random.Generator], tuple[float, Sensor]] | None = None
+
+
 def sample_appearance(domain: Domain, rng: np.random.Generator) -> Appearance:
     """Draws how one frame looks."""
     spec = domain.appearance
-    outdoors = domain.layout.type == "street" and "backdrop" not in spec.skies
-    room = domain.layout.type == "room"
+    looks: Looks = scene_module(domain.layout.type).looks(domain)
     painter = Painter(
         paints=spec.paints,
         paint_shares=spec.paint_shares,
@@ -244,42 +262,38 @@ def sample_appearance(domain: Domain, rng: np.random.Generator) -> Appearance:
         anything=spec.random_paint,
         materials=tuple(spec.materials),
         finish_shares=tuple(spec.materials.values()) if isinstance(spec.materials, dict) else (),
-        textured=spec.textured if spec.textured is not None else 0.95 if outdoors else 0.7 if room else 0.06,
+        textured=spec.textured if spec.textured is not None else looks.textured,
         patches={surface: patch_names(surface, len(files)) for surface, files in spec.patches.items()},
     )
     exposure = float(2 ** rng.uniform(*spec.exposure))
     ambient = float(rng.uniform(*spec.ambient))
-    floors = spec.floors or (STREET_FLOORS if outdoors else indoors.FLOORS if room else STUDIO_FLOORS)
+    floors = spec.floors or looks.floors
     floor = floors[rng.integers(len(floors))]
-    if room:
-        ground = _floor_look(domain, rng, floor, indoors.floor_colour)
-        parts = indoors.indoors(domain, rng, ambient, floor, ground)
-    else:
-        parts = _outdoors(domain, rng, ambient, floor) if outdoors else _studio(domain, rng, ambient, floor)
-    sensor = sample_sensor(domain, rng, outdoors)
-    if room:
-        exposure, sensor = indoors.room_light(exposure, sensor, domain, rng)
-    return Appearance(exposure=exposure, sensor=sensor, painter=painter, **parts)
+    surroundings = looks.surroundings(domain, rng, ambient, floor)
+    sensor = sample_sensor(domain, rng, looks)
+    if looks.adjust is not None:
+        exposure, sensor = looks.adjust(exposure, sensor, domain, rng)
+    return Appearance(exposure=exposure, sensor=sensor, painter=painter, **surroundings)
 
 
-def sample_sensor(domain: Domain, rng: np.random.Generator, outdoors: bool) -> Sensor:
+def sample_sensor(domain: Domain, rng: np.random.Generator, looks: Looks) -> Sensor:
     """Draws the camera's faults."""
     spec = domain.appearance
     warm, green = spec.tint * rng.normal(0, 0.025), spec.tint * rng.normal(0, 0.01)
     return Sensor(
         saturation=float(rng.uniform(*spec.saturation)),
         balance=(float(1 + warm), float(1 + green), float(1 - warm)),
-        contrast=float(rng.uniform(0.95, 1.6) if outdoors else rng.uniform(0.9, 1.1)),
+        contrast=float(rng.uniform(*looks.contrast)),
         noise=float(rng.uniform(*spec.noise)),
         grain=float(rng.choice([0.0, 0.6])),
         blur=float(rng.uniform(*spec.blur)),
-        sharpen=float(rng.uniform(0, 0.8)) if outdoors and rng.random() < 0.4 else 0.0,
+        sharpen=float(rng.uniform(0, 0.8)) if looks.sharpened and rng.random() < looks.sharpened else 0.0,
         vignette=float(rng.uniform(0, 0.25)) if rng.random() < 0.3 else 0.0,
         jpeg=int(rng.integers(spec.jpeg[0], spec.jpeg[1] + 1)),
     )
 
 
-def _floor_look(
+def floor_look(
     domain: Domain,
     rng: np.random.Generator,
     floor: str,
@@ -310,84 +324,3 @@ def _floor_look(
         texture_scale=float(rng.uniform(*scales)),
         texture_strength=strength * float(rng.uniform(0.5, 1.0)),
     )
-
-
-def _studio(domain: Domain, rng: np.random.Generator, ambient: float, floor: str) -> dict:
-    """Lamps round a seamless floor, as in a photographer's studio."""
-    spec = domain.appearance
-    layout = domain.layout
-    middle = np.mean(layout.distance) if layout.type == "scatter" else 10.0
-    target = (float(middle), 0.0, 0.0)
-    count = int(rng.integers(spec.lights[0], spec.lights[1] + 1))
-    share = np.sort(rng.dirichlet(np.full(count, 2.0)))[::-1] * (1 - ambient)
-    lights = []
-    for k in range(count):
-        elevation = np.radians(rng.uniform(*spec.light_elevation_deg))
-        azimuth = rng.uniform(-np.pi, np.pi)
-        reach = rng.uniform(0.45, 1.1) * middle
-        away = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
-        tint = 1 + spec.tint * rng.normal(0, 0.04) * np.array([1.0, 0.0, -1.0])
-        # `color` is measured facing the lamp; the ground sees it at an angle.
-        color = share[k] / max(np.sin(elevation), 0.35) * tint
-        position = np.array(target) + reach * away
-        radius = float(rng.uniform(0.05, 0.16) * reach)
-        lights.append(Light(tuple(position.tolist()), tuple(color.tolist()), False, target, radius, shadow=k < 2))
-    ground = _floor_look(domain, rng, floor)
-    dark = rng.uniform(0.02, 0.2)
-    tint = 1 + spec.tint * rng.normal(0, 0.02, 3)
-    horizon = tuple((rng.uniform(0.15, 0.9) * tint).tolist())
-    bounce = np.array(ground.color) * rng.uniform(0.5, 1.0)
-    return {
-        "lights": tuple(lights),
-        "ambient_up": tuple((ambient * tint).tolist()),
-        "ambient_down": tuple((0.2 * ambient + 0.7 * bounce).tolist()),
-        "ground": ground,
-        "ground_height": 0.0,
-        "sky": Sky(zenith=tuple((dark * tint).tolist()), horizon=horizon, glow=0.0),
-        "fog": Fog(float(rng.uniform(*spec.fog)), horizon),
-        "occlusion": round(float(rng.uniform(0.35, 0.7)), 1),
-        "shadow_softness": float(rng.uniform(2.5, 7.0)),
-        "shadow_range": 60.0,
-    }
-
-
-def _outdoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: str) -> dict:
-    """Sun and sky."""
-    spec = domain.appearance
-    kinds = spec.skies or SKIES
-    kind = kinds[rng.integers(len(kinds))]
-    overcast = kind == "overcast"
-    ambient = min(0.95, ambient + 0.35) if overcast else ambient
-    elevation = np.radians(rng.uniform(*spec.light_elevation_deg))
-    azimuth = rng.uniform(-np.pi, np.pi)
-    sun = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
-    warm = np.array([1.06, 1.0, 0.9 - 0.1 * np.cos(elevation)])
-    light = (1 - ambient) / max(np.sin(elevation), 0.3) * 1.2 * warm
-    blue = np.array([0.75, 0.95, 1.25]) if not overcast else np.array([0.97, 1.0, 1.04])
-    bright = rng.uniform(0.7, 2.4)  # Skies clip in real cameras.
-    if overcast:
-        zenith = np.full(3, 0.75) * bright * blue
-        horizon = zenith * rng.uniform(0.9, 1.2)
-        clouds = 0.0
-    else:
-        zenith = np.array([0.16, 0.34, 0.74]) * rng.uniform(0.6, 1.4) * bright
-        horizon = np.array([0.78, 0.86, 0.95]) * bright
-        clouds = float(rng.uniform(0.35, 0.9)) if kind == "cloudy" else float(rng.uniform(0, 0.25))
-    ground = _floor_look(domain, rng, floor)
-    haze = tuple((0.9 * np.minimum(horizon, 1.0)).tolist())
-    return {
-        "lights": (Light(sun, tuple(light.tolist()), True, radius=0.02, shadow=not overcast or rng.random() < 0.3),),
-        "ambient_up": tuple((ambient * blue).tolist()),
-        "ambient_down": tuple((0.25 * ambient * blue + 0.12 * light * np.sin(elevation)).tolist()),
-        "ground": ground,
-        "ground_height": -0.02,
-        "sky": Sky(
-            tuple(zenith.tolist()), tuple(horizon.tolist()), clouds,
-            tuple((np.full(3, rng.uniform(0.8, 1.1)) * bright).tolist()), float(rng.uniform(0, 50)),
-            float(rng.uniform(0.1, 0.6)),
-        ),
-        "fog": Fog(float(rng.uniform(*spec.fog)), haze),
-        "occlusion": round(float(rng.uniform(0.5, 0.8)), 1),
-        "shadow_softness": float(rng.uniform(1.0, 2.5)),
-        "shadow_range": 60.0,
-    }  # fmt: skip

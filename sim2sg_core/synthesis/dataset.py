@@ -22,7 +22,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path, make_folder
 from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
 from sim2sg_core.scene.graph import write_json
-from sim2sg_core.scene.relations import FRAMES
+from sim2sg_core.scene.predicates import FRAMES
 
 
 def image_path(out: Path, index: int) -> Path:

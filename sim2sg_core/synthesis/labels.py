@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from sim2sg_core.domains import Domain
+from sim2sg_core.render.render_scene import Rendered
 from sim2sg_core.scene import Layout, SceneGraph, SceneObject, derive_relations
 from sim2sg_core.scene.graph import Relation
-from sim2sg_core.synthesis.render_scene import Rendered
 
 
 def make_graph(domain: Domain, layout: Layout, rendered: Rendered) -> SceneGraph:

@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 
 from sim2sg_core.domains import Domain
+from sim2sg_core.packs.pack import scene_module
+from sim2sg_core.render.render_scene import Instance
+from sim2sg_core.render.renderer import Renderer
+from sim2sg_core.render.sensor import apply_sensor, encode_jpeg
 from sim2sg_core.scene import Camera, Layout, Placement, SceneGraph
 from sim2sg_core.synthesis.appearance import Appearance, load_patches, sample_appearance
 from sim2sg_core.synthesis.assets.registry import class_assets, coarse_asset, like_sized, load_asset
 from sim2sg_core.synthesis.labels import make_graph
-from sim2sg_core.synthesis.layouts import sample_layout, scenery
-from sim2sg_core.synthesis.post import apply_sensor, encode_jpeg
-from sim2sg_core.synthesis.render_scene import Instance
-from sim2sg_core.synthesis.renderer import Renderer
 
 SMALL = 512
 
@@ -49,6 +49,12 @@ class Frame:
         return encode_jpeg(self.image, self.jpeg_quality)
 
 
+def sample_layout(domain: Domain, camera: Camera, rng: np.random.Generator) -> Layout:
+    """Draws a prior scene in front of the camera, as the domain's layout says."""
+    layout: Layout = scene_module(domain.layout.type).sample_layout(domain, camera, rng)
+    return layout
+
+
 class Synthesizer:
     """Draws frames of one domain. Holds one renderer per image size."""
 
@@ -66,6 +72,7 @@ class Synthesizer:
         """
         self.domain = domain
         self.shadow_size, self.samples = shadow_size, samples
+        self._scenes = scene_module(domain.layout.type)
         self._renderers: dict[tuple[int, int], Renderer] = {}
         self.assets = {c.name: class_assets(domain, c.name) for c in domain.classes}
         self.patches = load_patches(domain.appearance)
@@ -114,7 +121,7 @@ class Synthesizer:
         )
         appearance = sample_appearance(self.domain, rng_look)
         instances = [self.dress(p, appearance, rng_look) for p in layout.placements]
-        surroundings = scenery(self.domain, layout, appearance, rng_scenery)
+        surroundings = self._scenes.scenery(self.domain, layout, appearance, rng_scenery)
         renderer = self.renderer(layout.camera.width, layout.camera.height)
         drawn = appearance.scene(layout, [*instances, *surroundings])
         rendered = renderer.render(drawn, depth=depth)

@@ -5,7 +5,7 @@ import json
 import cv2
 import numpy as np
 
-from sim2sg_core.adaptation.frames import Frame
+from sim2sg_core.adaptation.log_frames import Frame
 from sim2sg_core.adaptation.stages import infer_frames, look_at_frames
 from sim2sg_core.domains import load_domain
 from sim2sg_core.learning.thresholds import class_thresholds

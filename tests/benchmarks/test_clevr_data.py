@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from benchmarks.clevr_data import convert, find_view, scene_graph, silhouette_pixels
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.lifting.ground import mount_of_ground
+from sim2sg_core.lifting.extrinsics import mount_of_ground
 from sim2sg_core.scene import Camera, Placement, derive_relations
 from sim2sg_core.synthesis.dataset import read_dataset
 

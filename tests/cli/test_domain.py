@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-from importlib import resources
 from pathlib import Path
 
 import cv2
@@ -20,8 +19,9 @@ from sim2sg_core.domains import builtin_domains, load_domain
 from sim2sg_core.domains.loading import _Loader, parse_domain
 from sim2sg_core.domains.schema import domain_schema, key_table, schema_text
 from sim2sg_core.domains.template import domain_template
-from sim2sg_core.report.domain_check import content_warnings, ground_in_view
+from sim2sg_core.packs.pack import shipped_files
 from sim2sg_core.report.domain_looks import look_alikes, mesh_warnings, told_apart
+from sim2sg_core.report.domain_statistics import content_warnings, ground_in_view
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -135,7 +135,7 @@ def test_schema_is_published_described_and_accepts_the_built_in_domains(capsys) 
     for name, part in [("Domain", schema), *schema["$defs"].items()]:
         assert not [k for k, v in part["properties"].items() if not v.get("description")], name
     for name in builtin_domains():
-        source = (resources.files("sim2sg_core.domains") / f"{name}.yaml").read_text(encoding="utf-8")
+        source = shipped_files("domain.yaml")[name].read_text(encoding="utf-8")
         jsonschema.Draft202012Validator(schema).validate(yaml.load(source, Loader=_Loader))
 
 

@@ -91,7 +91,7 @@ MISTAKES = [
     ("hfov_deg: 60", "hfov_deg: 180", 15, "camera.hfov_deg", "less than 170"),
     ("hfov_deg: 60", "hfov_deg: .inf", 15, "camera.hfov_deg", "write"),
     ("type: scatter", "type: street", 18, "layout.count", "unknown key"),
-    ("type: scatter", "type: strewn", 16, "layout", "'strewn' is not one of 'scatter', 'room', 'street'"),
+    ("type: scatter", "type: strewn", 17, "layout.type", "'strewn' is not one of 'scatter', 'room', 'street'"),
     ("  type: scatter\n", "", 16, "layout", "type: scatter"),
     ("lateral:", "laterall:", 20, "layout.laterall", "did you mean lateral?"),
     ("count: [2, 8]", "count: [2, 80]", 18, "layout.count", "max_objects: 24"),

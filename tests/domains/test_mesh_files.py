@@ -43,11 +43,11 @@ def test_units_and_axes(tmp_path):
     in_mm.apply_scale(1000)
     file = write(in_mm, tmp_path / "corner.obj")
     x, y, z = EXTENTS
-    assert mesh_extents(MeshSpec(file=file, unit="mm")) == pytest.approx((x, y, z), rel=1e-5)
-    assert mesh_extents(MeshSpec(file=file)) == pytest.approx((1000 * x, 1000 * y, 1000 * z), rel=1e-5)
-    assert mesh_extents(MeshSpec(file=file, unit="mm", up="y")) == pytest.approx((z, x, y), rel=1e-5)
-    assert mesh_extents(MeshSpec(file=file, unit="mm", up="x")) == pytest.approx((y, z, x), rel=1e-5)
-    assert mesh_extents(MeshSpec(file=file, unit="mm", turn_deg=90)) == pytest.approx((y, x, z), rel=1e-5)
+    assert mesh_extents(file, unit="mm") == pytest.approx((x, y, z), rel=1e-5)
+    assert mesh_extents(file) == pytest.approx((1000 * x, 1000 * y, 1000 * z), rel=1e-5)
+    assert mesh_extents(file, unit="mm", up="y") == pytest.approx((z, x, y), rel=1e-5)
+    assert mesh_extents(file, unit="mm", up="x") == pytest.approx((y, z, x), rel=1e-5)
+    assert mesh_extents(file, unit="mm", turn_deg=90) == pytest.approx((y, x, z), rel=1e-5)
 
 
 def test_gltf_is_in_metres_with_y_up_and_its_front_along_z(tmp_path):
@@ -115,7 +115,7 @@ def test_without_trimesh_the_extra_is_named(tmp_path, monkeypatch):
     file = write(corner(), tmp_path / "corner.ply")
     monkeypatch.setitem(__import__("sys").modules, "trimesh", None)
     with pytest.raises(Sim2SGError, match=r"pip install 'sim2sg\[train\]'"):
-        mesh_extents(MeshSpec(file=file))
+        mesh_extents(file)
 
 
 def test_a_folder_stands_for_its_meshes_and_they_say_the_size(tmp_path):
@@ -173,7 +173,9 @@ def test_a_link_is_read_by_its_own_name(tmp_path):
     (tmp_path / "meshes" / "corner.glb").symlink_to("../blobs/abc123")
     spec = domain("  - {name: crate, meshes: [meshes/corner.glb]}\n", tmp_path).class_spec("crate")
     assert [m.file for m in spec.meshes] == [str(tmp_path / "meshes" / "corner.glb")]
-    assert mesh_extents(spec.meshes[0]) == pytest.approx((EXTENTS[2], EXTENTS[0], EXTENTS[1]), rel=1e-5)
+    assert mesh_extents(
+        spec.meshes[0].file, spec.meshes[0].unit, spec.meshes[0].up, spec.meshes[0].turn_deg
+    ) == pytest.approx((EXTENTS[2], EXTENTS[0], EXTENTS[1]), rel=1e-5)
 
 
 def test_what_a_model_carries_along_needs_no_files(tmp_path):

@@ -7,8 +7,8 @@ import pytest
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.evaluation import evaluate, load_targets
-from sim2sg_core.evaluation.kitti import DIFFICULTIES, read_labels
-from sim2sg_core.evaluation.targets import image_size
+from sim2sg_core.evaluation.kitti_format import DIFFICULTIES, read_labels
+from sim2sg_core.evaluation.labelled_images import image_size
 from sim2sg_core.scene import Relation, SceneGraph, SceneObject
 from sim2sg_core.synthesis.dataset import to_coco
 from tests.evaluation.conftest import draw, label

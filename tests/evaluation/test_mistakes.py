@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage, TargetObject
 from sim2sg_core.evaluation.mistakes import KINDS, find_mistakes
-from sim2sg_core.evaluation.targets import Protocol, TargetImage, TargetObject
 from sim2sg_core.scene import SceneGraph, SceneObject
 
 PROTOCOL = Protocol("test", ("cube", "sphere"), ("cube", "sphere"), (), neighbours={"cube": ("box",)})

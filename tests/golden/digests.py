@@ -19,9 +19,9 @@ from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.learning import AlignConfig, TrainConfig, train
 from sim2sg_core.learning.real import RealImage
 from sim2sg_core.model import build_network, load_checkpoint
+from sim2sg_core.render.renderer import Renderer
 from sim2sg_core.scene import Layout
 from sim2sg_core.synthesis import render_dataset
-from sim2sg_core.synthesis.renderer import Renderer
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 
 FILE = Path(__file__).with_name("golden.json")

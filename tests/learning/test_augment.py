@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2sg_core.learning.augment import augment, colour_matrix, crop, fit, flip
-from sim2sg_core.learning.config import AugmentConfig
 from sim2sg_core.learning.examples import Example, to_example
+from sim2sg_core.learning.train_config import AugmentConfig
 from sim2sg_core.runtime.pose import azimuth
 from sim2sg_core.scene import Camera, Pose3D, SceneGraph, SceneObject, derive_relations
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2sg_core.learning.augment import distort
-from sim2sg_core.learning.config import AugmentConfig
 from sim2sg_core.learning.style import colour_match, fourier_mix, to_lab
+from sim2sg_core.learning.train_config import AugmentConfig
 
 
 def picture(seed: int, low: int, high: int, height: int = 48, width: int = 64) -> np.ndarray:

@@ -15,7 +15,7 @@ from sim2sg_core.learning.data import Batches
 from sim2sg_core.learning.ema import WeightAverage
 from sim2sg_core.learning.examples import to_example
 from sim2sg_core.learning.optimiser import learning_rate
-from sim2sg_core.learning.targets import make_targets
+from sim2sg_core.learning.target_maps import make_targets
 from sim2sg_core.learning.task import dense_maps, task_losses
 from sim2sg_core.model import SceneGraphNetwork, build_network, load_checkpoint, load_network
 from sim2sg_core.scene.boxes import box_iou

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim2sg_core.lifting import MountPrior, estimate_mounts, fuse_depth, lift_graph
-from sim2sg_core.lifting.ground import ground_of_mount, mount_of_ground, with_mount
+from sim2sg_core.lifting.extrinsics import ground_of_mount, mount_of_ground, with_mount
 from sim2sg_core.lifting.lift import clip_polygon, footprint_overlap, polygon_area
 from sim2sg_core.scene import Camera, Placement, SceneGraph, SceneObject
 

@@ -12,7 +12,7 @@ from sim2sg_core.lifting.lift import footprint_overlap
 from sim2sg_core.lifting.support import Supports, at_height, inside
 from sim2sg_core.scene import Camera, Placement, PredicateRule, SceneGraph, SceneObject
 from sim2sg_core.scene.layout import GROUND
-from sim2sg_core.scene.relations import rule_matrix
+from sim2sg_core.scene.predicates import rule_matrix
 
 K = np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]])
 CAMERA = Camera.from_mount(640, 480, K, 1.5, 0.5)

@@ -13,7 +13,7 @@ from sim2sg_core.model.losses import (
     regression_losses,
     relation_losses,
 )
-from sim2sg_core.model.relations import PairLogits
+from sim2sg_core.model.relation_head import PairLogits
 
 
 def test_heat_loss_is_least_at_the_target_and_blind_under_the_mask():

@@ -75,7 +75,7 @@ def test_installed_interfaces_match_the_sources(path: Path) -> None:
 def test_relation_frames_are_those_of_the_core() -> None:
     from sim2sg.msg import SceneRelation
 
-    from sim2sg_core.scene.relations import FRAMES
+    from sim2sg_core.scene.predicates import FRAMES
 
     constants = {SceneRelation.NONE, SceneRelation.VIEWER, SceneRelation.OBJECT, SceneRelation.WORLD}
     assert constants == {"none", "viewer", "object", "world"}

@@ -7,7 +7,7 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.domains.loading import parse_domain
 from sim2sg_core.report.domain_places import placing_warnings, standing_on
 from sim2sg_core.scene import Layout, Placement
-from sim2sg_core.synthesis.layouts import sample_layout
+from sim2sg_core.synthesis.synthesizer import sample_layout
 
 GOOD = """\
 name: yard

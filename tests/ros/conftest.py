@@ -45,8 +45,8 @@ def export(path: Path) -> None:
     import torch
 
     from sim2sg_core.domains import load_domain
-    from sim2sg_core.model.config import ModelConfig
     from sim2sg_core.model.export import export_onnx
+    from sim2sg_core.model.model_config import ModelConfig
     from sim2sg_core.model.network import SceneGraphNetwork
 
     torch.manual_seed(0)

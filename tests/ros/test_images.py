@@ -12,7 +12,7 @@ pytest.importorskip("sensor_msgs.msg", reason="the ROS messages are not installe
 from sensor_msgs.msg import CompressedImage, Image
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs.decoding import ENCODINGS
+from sim2sg_core.logs.image_decoding import ENCODINGS
 from sim2sg_ros.images import Pixels, decode_compressed, decode_image
 
 pytestmark = pytest.mark.ros

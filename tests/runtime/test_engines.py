@@ -6,7 +6,8 @@ import onnxruntime
 import pytest
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.runtime.engines import build_engine, default_cache, engine_folder, find_engine
+from sim2sg_core.runtime.engine_build import build_engine
+from sim2sg_core.runtime.engines import default_cache, engine_folder, find_engine
 from sim2sg_core.runtime.providers import PROVIDERS
 from tests.runtime.constant_model import empty_outputs
 

@@ -12,7 +12,8 @@ import pytest
 
 from sim2sg_core.domains import load_domain
 from sim2sg_core.runtime import Predictor
-from sim2sg_core.runtime.engines import build_engine, find_engine
+from sim2sg_core.runtime.engine_build import build_engine
+from sim2sg_core.runtime.engines import find_engine
 from sim2sg_core.runtime.metadata import OUTPUTS
 from sim2sg_core.runtime.providers import PROVIDERS, has_cuda_graph, open_session
 from sim2sg_core.runtime.session import Runner, is_fixed

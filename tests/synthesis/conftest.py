@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sim2sg_core.domains import load_domain
+from sim2sg_core.render.renderer import Renderer
 from sim2sg_core.scene import Camera
-from sim2sg_core.synthesis.renderer import Renderer
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 
 WIDTH, HEIGHT, FOCAL = 240, 160, 262.0

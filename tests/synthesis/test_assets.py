@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim2sg_core.synthesis.assets import cyclist, people, shapes, street, vehicles
+from sim2sg_core.packs.drive.assets import cyclist, people, vehicles
+from sim2sg_core.packs.drive.assets import street_furniture as street
+from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot, split_normals
+from sim2sg_core.synthesis.assets import shapes
 from sim2sg_core.synthesis.assets.registry import asset_names, load_asset
-from sim2sg_core.synthesis.meshes import Asset, MeshBuilder, Slot, split_normals
 
 BUDGET = {"car": 3900, "van": 3900, "truck": 3400, "pedestrian": 2600, "cyclist": 4200, "vegetation": 3900,
           "building": 4200, "street": 800, "bicycle": 1600, "background": 4700}  # fmt: skip

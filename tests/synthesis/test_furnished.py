@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from sim2sg_core.domains import load_domain
 from sim2sg_core.domains.loading import parse_domain
+from sim2sg_core.render.meshes import MeshBuilder
 from sim2sg_core.scene import Placement
 from sim2sg_core.synthesis.assets.primitives import SOLID, cube, cylinder, sphere
 from sim2sg_core.synthesis.assets.registry import load_asset
 from sim2sg_core.synthesis.assets.shapes import box
-from sim2sg_core.synthesis.layouts import sample_layout
 from sim2sg_core.synthesis.layouts.collision import footprint_gap, interpenetrate, rest_of
 from sim2sg_core.synthesis.layouts.supports import fits, region_area, stand_on, support_regions
-from sim2sg_core.synthesis.meshes import MeshBuilder
+from sim2sg_core.synthesis.synthesizer import sample_layout
 
 ROOM = """
 name: parlour

@@ -6,19 +6,19 @@ import pytest
 import trimesh
 from PIL import Image
 
-from sim2sg_core.adaptation.content import class_hull
+from sim2sg_core.adaptation.content.round_layouts import class_hull
 from sim2sg_core.domains import MeshSpec
 from sim2sg_core.domains.loading import parse_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Layout
-from sim2sg_core.synthesis.assets.file_colours import cluster_looks, display
-from sim2sg_core.synthesis.assets.files import (
+from sim2sg_core.synthesis.assets.file_assets import (
     MOST_FACES,
     file_asset,
     file_asset_name,
     load_mesh_asset,
     unmatched_edges,
 )
+from sim2sg_core.synthesis.assets.file_colours import cluster_looks, display
 from sim2sg_core.synthesis.assets.registry import class_assets, coarse_asset, load_asset
 from sim2sg_core.synthesis.assets.shapes import weld
 from sim2sg_core.synthesis.synthesizer import Synthesizer

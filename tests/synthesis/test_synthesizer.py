@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.packs.clevr.scatter import sample_scatter
+from sim2sg_core.render.meshes import split_normals
+from sim2sg_core.render.sensor import Sensor, add_noise, apply_sensor
 from sim2sg_core.scene import Layout, Placement
-from sim2sg_core.synthesis.layouts.scatter import sample_scatter
-from sim2sg_core.synthesis.meshes import split_normals
-from sim2sg_core.synthesis.post import Sensor, add_noise, apply_sensor
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 
 SEEDS = st.integers(0, 10**6)

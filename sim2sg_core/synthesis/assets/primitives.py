@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from sim2sg_core.synthesis.meshes import Asset, Mesh, Slot
+from sim2sg_core.render.meshes import Asset, Mesh, Slot
 
 SOLID = Slot("body", "paint", textures=("checker", "stripes", "wood", "mottle"), texture_scale=0.8)
 

@@ -1,14 +1,14 @@
-"""Assets by name: built-in ones, and those from mesh files (`file:…`, see `files`).
+"""Assets by name: built-in ones, and those from mesh files (`file:…`, see `file_assets`).
 
-A module of this package lists its assets in `BUILDERS: dict[str, Callable[[], Asset]]`; meshes are built when first
-asked for. The assets of a class are those named like it: `car`, or `car_…`. `lod_…` is the coarse twin of `…`.
+Packs bring the built-in ones: each module of a pack's assets lists its own in
+`BUILDERS: dict[str, Callable[[], Asset]]`; meshes are built when first asked for. The assets of a class are those named
+like it: `car`, or `car_…`. `lod_…` is the coarse twin of `…`.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
-import itertools
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
@@ -16,12 +16,12 @@ from functools import cache, lru_cache
 import numpy as np
 
 from sim2sg_core.domains import ClassSpec, Domain
-from sim2sg_core.domains.classes import SLACK
+from sim2sg_core.domains.class_spec import SLACK
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.synthesis import assets
-from sim2sg_core.synthesis.assets.files import PREFIX, file_asset, file_asset_name
+from sim2sg_core.packs.pack import installed_packs
+from sim2sg_core.render.meshes import Asset
+from sim2sg_core.synthesis.assets.file_assets import PREFIX, file_asset, file_asset_name
 from sim2sg_core.synthesis.assets.primitives import BUILDERS as PRIMITIVES
-from sim2sg_core.synthesis.meshes import Asset
 
 COARSE = "lod_"
 MIN_CHOICES = 4  # meshes to choose among for a size, so that none is learnt by heart
@@ -29,10 +29,12 @@ MIN_CHOICES = 4  # meshes to choose among for a size, so that none is learnt by 
 
 def _modules() -> Iterator[dict[str, Callable[[], Asset]]]:
     """The modules' lists, one after another, imported when it comes to them."""
-    for module in pkgutil.iter_modules(assets.__path__):
-        if module.name != "registry":
-            loaded = importlib.import_module(f"{assets.__name__}.{module.name}")
-            yield getattr(loaded, "BUILDERS", {})
+    yield PRIMITIVES
+    for pack in installed_packs().values():
+        if not pack.assets:
+            continue
+        for module in pkgutil.iter_modules(importlib.import_module(pack.assets).__path__):
+            yield getattr(importlib.import_module(f"{pack.assets}.{module.name}"), "BUILDERS", {})
 
 
 @lru_cache(maxsize=1)
@@ -101,7 +103,7 @@ def load_asset(name: str) -> Asset:
     """
     if name.startswith(PREFIX):
         return file_asset(name)
-    builders = next((b for b in itertools.chain([PRIMITIVES], _modules()) if name in b), None)
+    builders = next((b for b in _modules() if name in b), None)
     if builders is None:
         raise Sim2SGError(f"no asset {name!r}; {_like_named(name)}")
     return builders[name]()

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim2sg_core.domains import Domain, RoomLayout, ScatterLayout
+from sim2sg_core.domains import ArrangedLayout, Domain
+from sim2sg_core.render.meshes import Asset
+from sim2sg_core.render.projection import NEAR, amodal_box
 from sim2sg_core.scene import Camera, Placement
 from sim2sg_core.synthesis.assets.registry import class_assets, like_sized, load_asset
 from sim2sg_core.synthesis.layouts.collision import TOUCH, footprint_gap, interpenetrate, rest_of
+from sim2sg_core.synthesis.layouts.occlusion import seen
 from sim2sg_core.synthesis.layouts.supports import region_area, rotation, support_regions
-from sim2sg_core.synthesis.layouts.visibility import seen
-from sim2sg_core.synthesis.meshes import Asset
-from sim2sg_core.synthesis.projection import NEAR, amodal_box
 
 CLEAR = 0.3  # Metres about the camera that stay free.
 KIT = 0.7  # Share of the tables with equal chairs, equal plates.
@@ -46,7 +46,7 @@ class Arrangement:
     """A scene that grows: nothing in it interpenetrates, and the camera stays free."""
 
     domain: Domain
-    spec: RoomLayout | ScatterLayout
+    spec: ArrangedLayout
     camera: Camera
     rng: np.random.Generator
     items: list[Item] = field(default_factory=list)

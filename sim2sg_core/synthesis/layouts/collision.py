@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from sim2sg_core.render.meshes import Asset
 from sim2sg_core.scene import Placement
 from sim2sg_core.synthesis.layouts.supports import rotation
-from sim2sg_core.synthesis.meshes import Asset
 
 CELLS = 24  # To a side of the occupancy of a mesh.
 POINTS = 600  # Tried against it.

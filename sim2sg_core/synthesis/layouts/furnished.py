@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sim2sg_core.domains import AroundSpec, ClassSpec, Domain, GroupSpec, RoomLayout, ScatterLayout
+from sim2sg_core.domains import AroundSpec, ArrangedLayout, ClassSpec, Domain, GroupSpec
 from sim2sg_core.scene import Camera, Layout, Placement
 from sim2sg_core.scene.layout import GROUND, wrap_angle
 from sim2sg_core.synthesis.layouts.arrangement import Arrangement
@@ -16,16 +16,13 @@ TRIES = 40  # Places on the ground for one object.
 FEW = 8  # Places on a surface, or round an object.
 STACKS = 0.35  # Share of the objects with others of their own class on them.
 DEEPEST = 2  # Objects of one class below another of it.
-WALL = 0.05  # Metres left before the farthest wall.
 FRONT = 0.2  # Metres before the camera's foot where nothing stands round anything.
 
 
 def is_furnished(domain: Domain) -> bool:
     """Whether a domain says more than what is strewn freely over the ground."""
     spec = domain.layout
-    if isinstance(spec, RoomLayout):
-        return True
-    if not isinstance(spec, ScatterLayout):
+    if not isinstance(spec, ArrangedLayout):
         return False
     return bool(spec.around or spec.groups) or any(
         c.count is not None or any(s != GROUND for s in c.supports) for c in domain.classes
@@ -41,7 +38,7 @@ def sample_furnished(domain: Domain, camera: Camera, rng: np.random.Generator) -
     `max_objects`. What stands round an object goes with it, and may leave the layout's area.
 
     Args:
-        domain: With a room or scatter layout.
+        domain: With a layout of things upon things.
         camera: Over the ground, which stays free.
         rng: Randomness.
 
@@ -49,7 +46,7 @@ def sample_furnished(domain: Domain, camera: Camera, rng: np.random.Generator) -
         The layout; every placement has its mesh.
     """
     spec = domain.layout
-    assert isinstance(spec, RoomLayout | ScatterLayout)
+    assert isinstance(spec, ArrangedLayout)
     made = Arrangement(domain, spec, camera, rng)
     for label in _ground_draws(domain, spec, rng):
         _on_ground(made, label)
@@ -70,7 +67,7 @@ def sample_furnished(domain: Domain, camera: Camera, rng: np.random.Generator) -
     return Layout(camera, tuple(item.placement for item in made.items))
 
 
-def _ground_draws(domain: Domain, spec: RoomLayout | ScatterLayout, rng: np.random.Generator) -> list[str]:
+def _ground_draws(domain: Domain, spec: ArrangedLayout, rng: np.random.Generator) -> list[str]:
     """Classes of what stands on the ground, in the order in which it is put down."""
     carriers = domain.carriers | {ring.of for ring in spec.around}
     counted = [c for c in domain.classes if c.on_ground and c.count is not None]
@@ -101,13 +98,12 @@ def _on_ground(made: Arrangement, label: str) -> None:
         size, asset = made.draw(label)
         position = np.array([rng.uniform(*spec.distance), rng.uniform(*spec.lateral), 0.0])
         placement = Placement(label, position, float(rng.uniform(-np.pi, np.pi)), size, asset)
-        if _before_wall(made, placement) and made.in_picture(placement) and made.add(placement):
+        if _within_reach(made, placement) and made.in_picture(placement) and made.add(placement):
             return
 
 
-def _before_wall(made: Arrangement, placement: Placement) -> bool:
-    spec = made.spec
-    return not isinstance(spec, RoomLayout) or bool(placement.footprint()[:, 0].max() < spec.depth[1] - WALL)
+def _within_reach(made: Arrangement, placement: Placement) -> bool:
+    return bool(placement.footprint()[:, 0].max() < made.spec.reach())
 
 
 def _count(made: Arrangement, count: tuple[int, int], fullness: float) -> int:
@@ -135,7 +131,7 @@ def _surround(made: Arrangement, ring: AroundSpec, index: int) -> None:
             c, s = np.cos(inward), np.sin(inward)
             spot = seat - back * np.array([c, s]) + aside * np.array([-s, c])
             placement = Placement(ring.what, np.append(spot, 0.0), float(wrap_angle(yaw)), size, asset)
-            if spot[0] > FRONT and _before_wall(made, placement) and made.add(placement):
+            if spot[0] > FRONT and _within_reach(made, placement) and made.add(placement):
                 wanted -= 1
                 break
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from sim2sg_core.render.meshes import Asset
 from sim2sg_core.scene import Placement
-from sim2sg_core.synthesis.meshes import Asset
 
 LEVEL = 0.9  # Least upward part of the unit normal of what something can stand on.
 BAND = 0.04  # Share of the height within which a surface is looked for about the height that the domain gives.

@@ -1,0 +1,1 @@
+"""Appearance gap: how the log looks becomes how synthetic scenes look."""

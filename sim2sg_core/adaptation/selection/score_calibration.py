@@ -1,0 +1,176 @@
+"""Scores that mean what they say: temperature scaling, fitted on held-out synthetic frames.
+
+Guo et al., "On Calibration of Modern Neural Networks", ICML 2017: one temperature divides the logits, so the
+order of detections, and with it every average precision, stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sim2sg_core.adaptation.content.recall_correction import found_shares
+from sim2sg_core.domains import Domain
+from sim2sg_core.images import read_image
+from sim2sg_core.model import SceneGraphNetwork
+from sim2sg_core.runtime.metadata import ModelInfo
+from sim2sg_core.runtime.predictor import decode
+from sim2sg_core.runtime.preprocessing import letterbox
+from sim2sg_core.scene import SceneGraph
+from sim2sg_core.scene.boxes import greedy_match
+
+MIN_SCORE = 0.01  # padding slots of the top-K say nothing about calibration
+
+
+def object_outcomes(graphs: Sequence[SceneGraph], truths: Sequence[SceneGraph]) -> tuple[np.ndarray, np.ndarray]:
+    """Compares predictions with ground truth.
+
+    Returns:
+        (N,) scores and (N,) whether each prediction found an object of its class (IoU >= 0.5, each once).
+    """
+    scores: list[np.ndarray] = []
+    correct: list[np.ndarray] = []
+    for graph, truth in zip(graphs, truths, strict=True):
+        kept = graph.filtered(MIN_SCORE, 2.0)
+        match = greedy_match(kept.boxes(), _labels(kept), truth.boxes(), _labels(truth))
+        scores.append(kept.scores())
+        correct.append(match >= 0)
+    return np.concatenate(scores or [np.zeros(0)]), np.concatenate(correct or [np.zeros(0, bool)])
+
+
+def relation_outcomes(graphs: Sequence[SceneGraph], truths: Sequence[SceneGraph]) -> tuple[np.ndarray, np.ndarray]:
+    """Compares relations between objects that were found with the true ones.
+
+    Returns:
+        (N,) scores P(predicate | both objects) and (N,) whether the predicate holds.
+    """
+    scores: list[float] = []
+    correct: list[bool] = []
+    for graph, truth in zip(graphs, truths, strict=True):
+        match = greedy_match(graph.boxes(), _labels(graph), truth.boxes(), _labels(truth))
+        facts = {(r.subject, r.predicate, r.object) for r in truth.relations}
+        for relation in graph.relations:
+            subject, object_ = int(match[relation.subject]), int(match[relation.object])
+            if subject >= 0 and object_ >= 0:
+                scores.append(relation.score)
+                correct.append((subject, relation.predicate, object_) in facts)
+    return np.array(scores), np.array(correct, bool)
+
+
+def fit_temperature(scores: np.ndarray, correct: np.ndarray, bounds: tuple[float, float] = (0.1, 10.0)) -> float:
+    """Finds the temperature that makes the outcomes most likely.
+
+    Args:
+        scores: (N,) probabilities at temperature 1.
+        correct: (N,) outcomes.
+        bounds: Search range.
+
+    Returns:
+        The temperature; 1 when there are not at least ten outcomes of each kind to learn from.
+    """
+    if correct.sum() < 10 or (~correct).sum() < 10:
+        return 1.0
+    logits = logit(scores)
+    low, high = np.log(bounds[0]), np.log(bounds[1])
+    for _ in range(60):  # The negative log-likelihood is convex in 1/T, hence unimodal in log T.
+        third = (high - low) / 3
+        if _nll(logits / np.exp(low + third), correct) < _nll(logits / np.exp(high - third), correct):
+            high -= third
+        else:
+            low += third
+    return float(np.exp((low + high) / 2))
+
+
+def expected_calibration_error(scores: np.ndarray, correct: np.ndarray, bins: int = 10) -> float:
+    """Mean distance between score and frequency over equal-width bins, weighted by their size."""
+    if not len(scores):
+        return 0.0
+    index = np.minimum((scores * bins).astype(int), bins - 1)
+    error = 0.0
+    for b in np.unique(index):
+        chosen = index == b
+        error += chosen.mean() * abs(float(scores[chosen].mean()) - float(correct[chosen].mean()))
+    return error
+
+
+def logit(probability: np.ndarray) -> np.ndarray:
+    """Inverse of the logistic function, finite at 0 and 1."""
+    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
+    return np.log(clipped / (1 - clipped))
+
+
+def scaled(scores: np.ndarray, temperature: float) -> np.ndarray:
+    """Returns probabilities with their logits divided by a temperature."""
+    return np.asarray(1 / (1 + np.exp(-logit(scores) / temperature)))
+
+
+def calibrate(
+    network: SceneGraphNetwork, domain: Domain, held_out: Sequence[tuple[Path, SceneGraph]]
+) -> dict[str, Any]:
+    """Fits both temperatures of a network on frames that it was not trained on, and sets them.
+
+    Args:
+        network: Its temperatures are replaced.
+        domain: The network's domain.
+        held_out: Image files with their ground truth.
+
+    Returns:
+        The temperatures, the calibration errors before and after, and under "found" the share of each class's objects
+        that calibrated scores account for.
+    """
+    network.set_temperatures(1.0, 1.0)
+    truths = [truth for _, truth in held_out]
+    graphs = _predict(network, domain, held_out)
+    report: dict[str, Any] = {}
+    outcomes = {"object": object_outcomes(graphs, truths), "relation": relation_outcomes(graphs, truths)}
+    for name, (scores, correct) in outcomes.items():
+        temperature = fit_temperature(scores, correct)
+        after = scaled(scores, temperature)
+        report[f"{name}_temperature"] = temperature
+        report[f"{name}_ece_before"] = expected_calibration_error(scores, correct)
+        report[f"{name}_ece_after"] = expected_calibration_error(after, correct)
+    network.set_temperatures(report["object_temperature"], report["relation_temperature"])
+    calibrated = [graph.with_scores(scaled(graph.scores(), report["object_temperature"])) for graph in graphs]
+    report["found"] = found_shares(calibrated, truths, domain.class_names)
+    return report
+
+
+def _predict(network: SceneGraphNetwork, domain: Domain, images: Sequence[tuple[Path, SceneGraph]]) -> list[SceneGraph]:
+    """Runs a torch network as the runtime runs its export: same letterbox, same decoding."""
+    config = network.config
+    info = ModelInfo(
+        model_id="",
+        domain=domain.name,
+        domain_json=domain.to_json(),
+        classes=domain.class_names,
+        predicates=domain.predicate_names,
+        inverses=domain.inverses(),
+        width=config.width,
+        height=config.height,
+        max_objects=config.max_objects,
+        focal_ref=config.focal_ref,
+        calibrated=False,
+        box=domain.box,
+        camera=None,
+    )
+    graphs = []
+    for path, truth in images:
+        boxed, place = letterbox(read_image(path), config.width, config.height)
+        with torch.no_grad():
+            values = network.eval()(torch.from_numpy(boxed)[None])
+        outputs = {name: value[0].numpy() for name, value in values._asdict().items()}
+        graphs.append(decode(outputs, info, place, truth.camera))
+    return graphs
+
+
+def _nll(logits: np.ndarray, correct: np.ndarray) -> float:
+    """Mean negative log-likelihood of Bernoulli outcomes."""
+    return float(np.logaddexp(0.0, np.where(correct, -logits, logits)).mean())
+
+
+def _labels(graph: SceneGraph) -> np.ndarray:
+    return np.array([o.label for o in graph.objects], dtype=object)

@@ -1,0 +1,189 @@
+"""What classes of objects a domain has: sizes, meshes, and what they stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field, ModelWrapValidatorHandler, Strict, ValidationInfo, model_validator
+
+from sim2sg_core.domains.fields import (
+    Colour,
+    Count,
+    Extent,
+    Identifier,
+    MeshFile,
+    Metres,
+    Number,
+    Share,
+    Spec,
+    mistake,
+)
+from sim2sg_core.domains.mesh_files import folder_files, mesh_extents
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.scene.layout import GROUND
+
+SLACK = 0.1  # how far sizes leave those of meshes each way
+
+
+class SizeSpec(Spec):
+    """Range of each extent of a class.
+
+    Attributes:
+        length: Along the heading, metres.
+        width: Across it, metres.
+        height: Metres.
+    """
+
+    length: Extent
+    width: Extent
+    height: Extent
+
+
+class MeshSpec(Spec):
+    """A mesh from a file; in YAML the file alone will do.
+
+    Attributes:
+        file: OBJ, GLB, GLTF or PLY, relative to the domain's file; in `meshes:` a folder stands for all that are in it.
+        unit: Of its coordinates; None takes what the format says (metres for GLB and GLTF), else metres.
+        up: Axis of the file that points up; None takes what the format says (y for GLB and GLTF), else z. With y up the
+            file's z becomes the front, as glTF has it; with x up its y does.
+        turn_deg: Turns it about the vertical, counter-clockwise from above, so that its front points along +x.
+    """
+
+    file: MeshFile
+    unit: Literal["m", "cm", "mm", "in", "ft"] | None = None
+    up: Literal["x", "y", "z"] | None = None
+    turn_deg: Number = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _file_alone(cls, data: Any) -> Any:
+        return {"file": data} if isinstance(data, str) else data
+
+
+class ClassSpec(Spec):
+    """One class of objects.
+
+    Attributes:
+        name: Lower-case, singular.
+        size: Ranges of the extents, or
+        sizes: exact [length, width, height] choices, metres. One of both is given, unless `meshes` say how large it is.
+        supports: What it may stand on: "ground" or names of classes.
+        surfaces: Heights at which others stand on it, as shares of its own: 1 is its top, 0.5 perhaps a chair's seat.
+        count: How many there are in a prior scene; of what stands on others, on each of them. None leaves it to the
+            layout: on the ground it is drawn freely by `frequency`, on others it only comes in groups.
+        frequency: How common the class is where classes are drawn freely, relative to the others.
+        assets: Meshes of the class, by the names that the synthesis knows; empty means the class's own.
+        meshes: Meshes from files, in place of `assets`.
+        yaw_symmetry: Order of the rotational symmetry about the vertical: 1 none, 2 (a table), 4 (a
+            cube), 0 any angle looks the same (a sphere, a tree).
+        colours: Base colours of its painted parts; empty takes `appearance.paints`.
+    """
+
+    name: Identifier
+    size: SizeSpec | None = None
+    sizes: tuple[tuple[Metres, Metres, Metres], ...] = ()
+    supports: tuple[str, ...] = Field((GROUND,), min_length=1)
+    surfaces: tuple[Share, ...] = Field((1.0,), min_length=1)
+    count: Count | None = None
+    frequency: Annotated[float, Strict(), Field(gt=0)] = 1.0
+    assets: tuple[Identifier, ...] = ()
+    meshes: tuple[MeshSpec, ...] = ()
+    yaw_symmetry: Literal[0, 1, 2, 4] = 1
+    colours: tuple[Colour, ...] = ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _complete(cls, data: Any, handler: ModelWrapValidatorHandler[ClassSpec], info: ValidationInfo) -> ClassSpec:
+        spec = handler(data)
+        if spec.assets and spec.meshes:
+            raise mistake("assets and meshes are both given; delete one", "meshes")
+        # Only a domain read from a file touches the disk; what a model carries along is complete.
+        from_file = (info.context or {}).get("folder") is not None
+        if spec.size is not None and spec.sizes and (from_file or not spec.meshes):
+            raise mistake("size and sizes are both given; delete one", "sizes")
+        sized = spec.size is not None or bool(spec.sizes)
+        if spec.meshes and from_file:
+            files = [(i, file) for i, entry in enumerate(spec.meshes) for file in _files(entry, i)]
+            update: dict[str, Any] = {"meshes": tuple(file for _, file in files)}
+            if not sized:
+                update["sizes"] = tuple(_measured(file, i) for i, file in files)
+                update["size"] = size_range(update["sizes"])
+            return spec.model_copy(update=update)
+        if not sized:
+            raise mistake(
+                "a class has either size: {length: [lo, hi], width: [lo, hi], height: [lo, hi]}"
+                " or sizes: [[length, width, height], …], metres; or meshes: whose size it takes"
+            )
+        return spec
+
+    @property
+    def on_ground(self) -> bool:
+        """Whether it may stand on the ground."""
+        return GROUND in self.supports
+
+    @property
+    def measured(self) -> bool:
+        """Whether its sizes are those of its meshes: `sizes` has each mesh's own, and `size` spans them."""
+        return self.size is not None and bool(self.sizes)
+
+    def size_ranges(self) -> np.ndarray:
+        """Returns (N, 2, 3) least and greatest length, width, height, metres: one range, or one for each of `sizes`."""
+        if self.sizes:
+            slack = SLACK if self.measured else 0.0
+            return np.array(self.sizes, float)[:, None] * np.array([1 - slack, 1 + slack])[:, None]
+        assert self.size is not None
+        return np.array([self.size.length, self.size.width, self.size.height], float).T[None]
+
+    def mean_size(self) -> np.ndarray:
+        """Returns (3,) mean length, width, height, metres."""
+        if self.sizes:
+            return np.mean(np.array(self.sizes, float), axis=0)
+        return np.asarray(self.size_ranges()[0].mean(axis=0))
+
+    def sample_size(self, rng: np.random.Generator) -> np.ndarray:
+        """Draws (3,) length, width, height, metres: one of `sizes`, or from the ranges.
+
+        Extents drawn from ranges share half of their variation: long ones tend to be wide and high. Where meshes say
+        the size, it is that of one of them and a little more or less.
+        """
+        ranges = self.size_ranges()
+        low, high = ranges[rng.integers(len(ranges))] if self.sizes else ranges[0]
+        if self.size is None:
+            return np.asarray(low)
+        return low + (high - low) * (0.5 * rng.random() + 0.5 * rng.random(3))
+
+
+def size_range(extents: Sequence[tuple[float, float, float]]) -> SizeSpec:
+    """Returns what spans N meshes of these (length, width, height), metres, and some slack."""
+    low, high = np.min(extents, axis=0) * (1 - SLACK), np.max(extents, axis=0) * (1 + SLACK)
+    length, width, height = zip(_rounded(low), _rounded(high))
+    return SizeSpec(length=length, width=width, height=height)
+
+
+def _files(entry: MeshSpec, index: int) -> Iterator[MeshSpec]:
+    """The entry itself, or one for each mesh in the folder that it names."""
+    path = Path(entry.file)
+    if not path.is_dir():
+        yield entry
+        return
+    files = folder_files(path)
+    if not files:
+        raise mistake(f"no meshes in the folder {path}; put OBJ, GLB, GLTF or PLY files there", "meshes", index)
+    for file in files:
+        yield entry.model_copy(update={"file": str(file)})
+
+
+def _measured(spec: MeshSpec, index: int) -> tuple[float, float, float]:
+    try:
+        return _rounded(mesh_extents(spec.file, spec.unit, spec.up, spec.turn_deg))
+    except Sim2SGError as error:
+        raise mistake(str(error), "meshes", index) from None
+
+
+def _rounded(extents: Sequence[float] | np.ndarray) -> tuple[float, float, float]:
+    length, width, height = (float(f"{v:.4g}") for v in extents)
+    return length, width, height

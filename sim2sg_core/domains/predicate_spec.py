@@ -1,0 +1,57 @@
+"""What relations a domain states: predicates, each decided by a rule."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, Strict, model_validator
+
+from sim2sg_core.domains.fields import Identifier, Spec, mistake, nearest
+from sim2sg_core.scene.predicates import RULES
+
+
+class PredicateSpec(Spec):
+    """One predicate.
+
+    Attributes:
+        name: The word for it. Only this forward direction is ever emitted.
+        rule: The built-in rule that decides it, see `scene.relations`.
+        margin: Metres. Of left_of and in_front_of the least difference: pairs nearer to the border carry no label. Of
+            on the largest gap that still counts as touching, of under the largest difference of the two floors.
+            next_to has none.
+        inverse: The word for the other direction, for consumers; None when there is none.
+        symmetric: Whether `a p b` means `b p a`; such a fact is stated once.
+    """
+
+    name: Identifier
+    rule: Literal["left_of", "in_front_of", "on", "under", "next_to"]
+    margin: Annotated[float, Strict(), Field(ge=0)] = 0.0
+    inverse: Identifier | None = None
+    symmetric: Annotated[bool, Strict()] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_rule(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("rule"), str) and data["rule"] not in RULES:
+            raise mistake(f"unknown rule {data['rule']!r}; {nearest(data['rule'], RULES)}", "rule")
+        return data
+
+    @model_validator(mode="after")
+    def _fit_symmetry(self) -> PredicateSpec:
+        if self.symmetric and self.inverse:
+            raise mistake("a symmetric predicate is its own inverse; delete this key", "inverse")
+        if self.inverse == self.name:
+            raise mistake("a predicate that is its own inverse is written symmetric: true", "inverse")
+        if self.symmetric != (self.rule == "next_to"):
+            right = "true" if self.rule == "next_to" else "false"
+            raise mistake(f"the rule {self.rule} needs symmetric: {right}", "symmetric")
+        return self
+
+    @model_validator(mode="after")
+    def _fit_margin(self) -> PredicateSpec:
+        if self.rule in ("on", "under") and self.margin == 0:
+            what = "gap that still counts as touching" if self.rule == "on" else "difference of the two floors"
+            raise mistake(f"the rule {self.rule} needs a margin: the largest {what}, metres, e.g. 0.02", "margin")
+        if self.rule == "next_to" and self.margin > 0:
+            raise mistake("the rule next_to compares gaps with the objects' own sizes; delete this key", "margin")
+        return self

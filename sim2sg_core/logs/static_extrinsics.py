@@ -1,0 +1,84 @@
+"""How a camera is mounted, from static transforms."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from sim2sg_core.lifting.extrinsics import mount_of_ground
+
+logger = logging.getLogger(__name__)
+
+BASE_FRAMES = ("base_footprint", "base_link")
+"""Frames that count as standing on the ground, best first (REP-105, REP-120)."""
+
+# Columns: the optical axes (right, down, forward) in a body frame (forward, left, up).
+_R_BODY_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+
+
+def mount_from_transforms(transforms: Iterable[Any], camera_frame: str) -> tuple[float, float, float] | None:
+    """Chains transforms from the camera's frame to the base.
+
+    Args:
+        transforms: geometry_msgs/TransformStamped; later ones replace earlier ones of the same child.
+        camera_frame: The images' header.frame_id. It should be optical; where its z axis points up it is
+            taken for a body frame (x forward), a common mistake.
+
+    Returns:
+        Height in metres, pitch and roll in radians as `Camera.from_mount` takes them; None when the camera
+        is not connected to a base frame. The base frame counts as lying on the ground.
+    """
+    edges: dict[str, dict[str, np.ndarray]] = {}
+    for item in transforms:
+        parent, child = item.header.frame_id.lstrip("/"), item.child_frame_id.lstrip("/")
+        T = matrix(item.transform)
+        edges.setdefault(parent, {})[child] = T
+        edges.setdefault(child, {})[parent] = np.linalg.inv(T)
+    reached = _chain(edges, camera_frame.lstrip("/"))
+    base = next((frame for frame in BASE_FRAMES if frame in reached), None)
+    if base is None:
+        return None
+    if base != BASE_FRAMES[0]:
+        logger.warning("no base_footprint in /tf_static: %s counts as lying on the ground", base)
+    T_base_camera = np.linalg.inv(reached[base])
+    R = T_base_camera[:3, :3]
+    if R[2, 2] > 0.8:
+        R = R @ _R_BODY_OPTICAL
+    height = float(T_base_camera[2, 3])
+    if height <= 0:
+        logger.warning("the camera lies %.2f m under %s: /tf_static is not used", -height, base)
+        return None
+    _, pitch, roll = mount_of_ground(np.append(R[2], height))
+    return height, float(pitch), float(roll)
+
+
+def matrix(transform: Any) -> np.ndarray:
+    """(4, 4) matrix parent <- child of a geometry_msgs/Transform."""
+    q = transform.rotation
+    x, y, z, w = np.array([q.x, q.y, q.z, q.w]) / (np.linalg.norm([q.x, q.y, q.z, q.w]) or 1.0)
+    T = np.eye(4)
+    T[:3, :3] = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    t = transform.translation
+    T[:3, 3] = [t.x, t.y, t.z]
+    return T
+
+
+def _chain(edges: dict[str, dict[str, np.ndarray]], start: str) -> dict[str, np.ndarray]:
+    """Returns T_start_frame for every frame that is connected to `start`."""
+    if start not in edges:
+        return {}
+    reached, todo = {start: np.eye(4)}, [start]
+    while todo:
+        frame = todo.pop()
+        for neighbour, T in edges[frame].items():
+            if neighbour not in reached:
+                reached[neighbour] = reached[frame] @ T
+                todo.append(neighbour)
+    return reached

@@ -1,0 +1,1 @@
+"""Meshes of furniture, tableware, food and what stands about in rooms."""

@@ -1,0 +1,1 @@
+"""Meshes of vehicles, people, plants, houses and street furniture."""

@@ -1,0 +1,55 @@
+"""The geometry of a street: a gently curved line with lateral offsets."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Road:
+    """A line of constant small curvature through the camera's foot; s runs along it, t to its left.
+
+    Attributes:
+        heading: Direction at the camera, radians about world +z.
+        curve: Curvature, 1/m, positive to the left.
+        offset: World y at s = 0 (the line need not pass below the camera).
+    """
+
+    heading: float = 0.0
+    curve: float = 0.0
+    offset: float = 0.0
+
+    def yaw(self, s: float | np.ndarray) -> np.ndarray:
+        """Direction of the road at s, radians."""
+        return np.asarray(self.heading + self.curve * np.asarray(s, float))
+
+    def point(self, s: float | np.ndarray, t: float | np.ndarray = 0.0) -> np.ndarray:
+        """(..., 2) world points at s and offset t. Exact for an arc to second order, as streets here bend little."""
+        s, t = np.broadcast_arrays(np.asarray(s, float), np.asarray(t, float))
+        half = self.heading + self.curve * s / 2  # The chord of an arc points along its middle.
+        yaw = self.yaw(s)
+        x = s * np.cos(half) - t * np.sin(yaw)
+        y = self.offset + s * np.sin(half) + t * np.cos(yaw)
+        return np.stack([x, y], -1)
+
+    def at(self, s: float, t: float = 0.0) -> tuple[float, float]:
+        """World x and y of one point: `point` without arrays."""
+        half, yaw = self.heading + self.curve * s / 2, self.heading + self.curve * s
+        return (
+            s * math.cos(half) - t * math.sin(yaw),
+            self.offset + s * math.sin(half) + t * math.cos(yaw),
+        )
+
+    def locate(self, points: np.ndarray) -> np.ndarray:
+        """(..., 2) s and t of world points: inverse of `point` by fixed-point steps."""
+        points = np.asarray(points, float)
+        s = points[..., 0] / np.cos(self.heading)
+        for _ in range(4):
+            foot, yaw = self.point(s), self.yaw(s)
+            s = s + (points[..., 0] - foot[..., 0]) * np.cos(yaw) + (points[..., 1] - foot[..., 1]) * np.sin(yaw)
+        foot, yaw = self.point(s), self.yaw(s)
+        t = -(points[..., 0] - foot[..., 0]) * np.sin(yaw) + (points[..., 1] - foot[..., 1]) * np.cos(yaw)
+        return np.stack([s, t], -1)

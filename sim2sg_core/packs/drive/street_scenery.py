@@ -1,0 +1,299 @@
+"""What surrounds a street's labelled content: ground strips, markings, furniture, and rows that close the view.
+
+Everything is inferred from the placements alone, so that layouts lifted from images are treated as prior ones are.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from sim2sg_core.domains import Domain
+from sim2sg_core.packs.drive.road_surfaces import ground_strips
+from sim2sg_core.packs.drive.street_inference import Street, infer_street
+from sim2sg_core.packs.drive.street_layout import StreetLayout
+from sim2sg_core.render.render_scene import Instance, Look
+from sim2sg_core.scene import Layout
+from sim2sg_core.synthesis.assets.registry import asset_names, coarse_asset, load_asset
+from sim2sg_core.synthesis.layouts.occupancy import Occupancy, box_footprint
+
+
+class Decorator:
+    """Adds scenery that avoids the placements, itself and the view right before the camera."""
+
+    def __init__(self, layout: Layout, street: Street, appearance: Any, rng: np.random.Generator) -> None:
+        """Takes the placements' footprints."""
+        self.street, self.painter, self.rng = street, appearance.painter, rng
+        self.taken = Occupancy.of(layout.placements)
+        self.camera = layout.camera
+        self.instances: list[Instance] = []
+        self._looks: dict[str, tuple[Look, ...]] = {}
+
+    def put(
+        self,
+        name: str,
+        s: float,
+        t: float,
+        turn: float = 0.0,
+        scale: float | np.ndarray = 1.0,
+        *,
+        margin: float = 0.1,
+        clear: float = 7.0,
+        same: bool = False,
+        shadow: bool = True,
+    ) -> bool:
+        """Places a mesh at (s, t) unless it is outside the view, overlaps, or hides the view close to the camera.
+
+        Args:
+            name: Asset.
+            s: Along the road.
+            t: To its left.
+            turn: Yaw against the road.
+            scale: Of the asset's own size.
+            margin: Kept free round it, metres.
+            clear: Nothing nearer than this, unless well to the side.
+            same: Whether all of this name look alike in this frame (lamps, fences of one street).
+            shadow: Whether it casts one.
+        """
+        x, y = self.street.road.at(s, t)
+        size = np.array(load_asset(name).size) * scale
+        reach = float(np.hypot(size[0], size[1])) / 2
+        if x + reach < 1.0 or not self._in_view(x, y, reach):
+            return False
+        distance = float(np.hypot(x, y)) - reach
+        if distance < clear and (abs(y) - reach < 2.2 or distance < 2.5):
+            return False
+        yaw = self.street.road.heading + self.street.road.curve * s + turn
+        if not self.taken.claim(x, y, yaw, size, margin):
+            return False
+        mesh, coarse = load_asset(name), coarse_asset(name)
+        if coarse and distance > (34.0 if "building" in name else 21.0):
+            mesh = coarse  # Nobody looks closely at what carries no label.
+        if same or distance > 40:  # Far things share a few looks per frame: drawing colours takes its time.
+            key = name if same else f"{mesh.slots[0].name} {self.rng.integers(5)}"
+            looks = self._looks.get(key) or self._looks.setdefault(key, self.painter.looks(mesh, self.rng))
+        else:
+            looks = self.painter.looks(mesh, self.rng)
+        self.instances.append(Instance(mesh, np.array([x, y, 0.0]), yaw, size, looks, shadow=shadow, coarse=coarse))
+        return True
+
+    def _in_view(self, x: float, y: float, reach: float) -> bool:
+        """Whether a disc on the ground may be seen, or throws its shadow into the picture."""
+        half = np.arctan2(max(self.camera.K[0, 2], self.camera.width - self.camera.K[0, 2]), self.camera.K[0, 0]) + 0.08
+        return abs(np.arctan2(y, max(x, 0.1))) < half + np.arctan2(reach + 1.0, max(np.hypot(x, y), 1.0))
+
+    def pick(self, stem: str) -> str:
+        """Draws one asset whose name starts with `stem`."""
+        names = _named(stem)
+        return names[self.rng.integers(len(names))]
+
+    def beside(self, side: int, out: float) -> float:
+        """T at `out` metres beyond the kerb; side 0 left, 1 right."""
+        return self.street.edges[side] + (1, -1)[side] * out
+
+    def in_side_street(self, s: float, margin: float = 1.0) -> bool:
+        """Whether s lies in the mouth of a side street."""
+        return any(abs(s - at) < half + margin for at, half, _ in self.street.side_streets)
+
+    def furnish(self, density: float) -> None:
+        """Lamps in rows, signs, boxes, bins, bollards: `density` pieces per 100 m."""
+        rng = self.rng
+        for side in (0, 1):
+            if rng.random() < 0.7:
+                name, s = (
+                    self.pick(str(rng.choice(["street_lamp", "street_lamp", "street_power_pole"]))),
+                    float(rng.uniform(5, 25)),
+                )
+                step = float(rng.uniform(18, 34))
+                while s < 110:
+                    self.put(name, s, self.beside(side, 0.5), np.pi if side == 0 else 0.0, margin=0.0, same=True)
+                    s += step
+            if rng.random() < 0.25:
+                name, s = self.pick(str(rng.choice(["street_bollard", "street_delineator"]))), float(rng.uniform(4, 20))
+                step, end = float(rng.choice([1.5, 2.0, 3.0, 12.0])), s + float(rng.uniform(10, 50))
+                while s < end:
+                    self.put(name, s, self.beside(side, 0.3), 0.0, same=True, margin=0.0)
+                    s += step
+        kinds = ("sign", "sign", "sign", "low_sign", "board", "crossing_sign", "traffic_light", "bollard", "bin", "bin",
+                 "cabinet", "cabinet", "advertising", "bench", "planter", "shelter", "barrier", "scooter", "parasol",
+                 "crates", "bike", "bike")  # fmt: skip
+        for _ in range(int(rng.poisson(density * 0.9))):
+            kind = str(rng.choice(kinds))
+            side = int(rng.integers(2))
+            s = 4 + 75 * float(rng.beta(1, 1.6))
+            walk = self.street.walks[side]
+            out = float(rng.uniform(0.25, 0.6)) if rng.random() < 0.5 else walk - 0.3 + float(rng.uniform(0, 1.6))
+            turn = float(rng.normal(0, 0.12))
+            if kind == "bike":
+                for k in range(int(rng.integers(1, 5))):
+                    self.put(
+                        self.pick("bicycle"), s + 0.7 * k, self.beside(side, walk), float(rng.normal(np.pi / 2, 0.2))
+                    )
+            elif kind == "bin":
+                for k in range(int(rng.integers(1, 4))):
+                    self.put(self.pick("street_bin"), s + 0.8 * k, self.beside(side, out), float(rng.uniform(-3, 3)))
+            else:
+                if kind in ("bench", "shelter", "cabinet", "advertising"):
+                    turn += (np.pi if side else 0.0) if rng.random() < 0.7 else np.pi / 2
+                self.put(self.pick(f"street_{kind}"), s, self.beside(side, out), turn, float(rng.uniform(0.9, 1.12)))
+
+    def enclose(self) -> None:
+        """Fences, walls and hedges between the pavement and the gardens."""
+        rng = self.rng
+        for side in (0, 1):
+            if rng.random() < (0.3 if self.street.paved else 0.65):
+                s, end = float(rng.uniform(2, 25)), float(rng.uniform(25, 95))
+                t = self.beside(side, self.street.walks[side] + 0.35)
+                while s < end:
+                    name = self.pick(str(rng.choice(["street_fence", "street_wall", "vegetation_hedge"])))
+                    run = int(rng.integers(2, 6))
+                    for _ in range(run):
+                        if not self.in_side_street(s):
+                            self.put(name, s, t, np.pi if side == 0 else 0.0, same=True, margin=-0.12, clear=4.0)
+                        s += float(load_asset(name).size[0]) - 0.05
+                    s += float(rng.choice([0.2, 3.0, 5.0]))
+
+    def close_view(self) -> None:
+        """Rows of houses and trees behind the first, woods at the road, and what stands where the street ends."""
+        rng = self.rng
+        town = self.street.paved
+        green = float(rng.uniform(0.05, 0.4) if town else rng.uniform(0.45, 1.0))
+        for side in (0, 1):
+            sign = (1, -1)[side]
+            front = self.street.fronts[side]
+            if not town and rng.random() < 0.3:
+                self._thickets(front + sign * 2.5, float(rng.uniform(3, 20)), float(rng.uniform(0.6, 1.1)), shadow=True)
+            for row, (base, step) in enumerate(((2.0, 6.0), (11.0, 8.0), (22.0, 11.0))):
+                s = float(rng.uniform(0, 8))
+                while s < 125:
+                    t = front + sign * (base + float(rng.uniform(0, 5)))
+                    self._backdrop(s, t, side, green if row else min(1.0, green + 0.25), row)
+                    s += step * float(rng.uniform(0.6, 1.25))
+            self._thickets(front + sign * float(rng.uniform(34, 44)), 0.0, float(rng.uniform(0.9, 1.5)), shadow=False)
+        end = float(rng.uniform(105, 140))
+        for t in np.arange(-96, 97, 12.0):
+            s = end + float(rng.uniform(-8, 8))
+            if rng.random() < max(green, 0.4):
+                self.put(
+                    self.pick("background_thicket"),
+                    s,
+                    float(t),
+                    np.pi / 2,
+                    float(rng.uniform(1.0, 2.0)),
+                    margin=-2.5,
+                    shadow=False,
+                )
+            else:
+                name = self.pick(str(rng.choice(["building_house", "building_row", "building_block"])))
+                self.put(
+                    name,
+                    s,
+                    float(t),
+                    -np.pi / 2 + float(rng.normal(0, 0.1)),
+                    float(rng.uniform(0.9, 1.3)),
+                    shadow=False,
+                )
+
+    def _thickets(self, t: float, start: float, scale: float, shadow: bool) -> None:
+        """A wood's edge along the road at offset t."""
+        step = float(load_asset("background_thicket_0").size[0]) * scale * 0.93
+        for s in np.arange(start, 125, step):
+            if not self.in_side_street(float(s), step / 2):
+                self.put(
+                    self.pick("background_thicket"),
+                    float(s),
+                    t + float(self.rng.normal(0, 0.8)),
+                    float(self.rng.choice([0, np.pi])),
+                    scale * float(self.rng.uniform(0.85, 1.15)),
+                    margin=-2.0,
+                    shadow=shadow,
+                )
+
+    def shade(self) -> None:
+        """Trees beside and behind the camera: mostly out of the picture, but their shadows fall into it."""
+        rng = self.rng
+        for side in (0, 1):
+            if rng.random() < 0.5:
+                for s in np.arange(float(rng.uniform(-8, -2)), 8, float(rng.uniform(6, 9))):
+                    name = self.pick(str(rng.choice(["vegetation_street", "vegetation_round", "vegetation_sparse"])))
+                    size = np.array(load_asset(name).size)
+                    t = self.beside(side, float(rng.uniform(0.8, 4.0)))
+                    if abs(t) < 2.8 or (s > 0.5 and abs(t) / s < 1.05):
+                        continue
+                    x, y = self.street.road.at(s, t)
+                    if self.taken.claim(x, y, 0.0, size * 0.3):
+                        looks = self.painter.looks(load_asset(name), rng)
+                        self.instances.append(
+                            Instance(
+                                load_asset(name), np.array([x, y, 0.0]), 0.0, size, looks, coarse=coarse_asset(name)
+                            )
+                        )
+
+    def _backdrop(self, s: float, t: float, side: int, green: float, row: int) -> None:
+        """One tree, bush group or house behind the first row."""
+        rng = self.rng
+        if self.in_side_street(s, 3.0):
+            return
+        if rng.random() < green:
+            kind = str(rng.choice(["round", "sparse", "street", "conifer", "bush", "column", "bush"]))
+            self.put(
+                self.pick(f"vegetation_{kind}"),
+                s,
+                t,
+                float(rng.uniform(-3, 3)),
+                float(rng.uniform(0.75, 1.3)),
+                margin=-0.8,
+                clear=9.0,
+                shadow=row == 0,
+            )
+        elif row or rng.random() < 0.5:
+            kind = str(
+                rng.choice(["row", "row", "block"] if self.street.paved else ["house", "house", "hall", "block"])
+            )
+            name = self.pick(f"building_{kind}")
+            depth = float(load_asset(name).size[1])
+            out = t + (1, -1)[side] * depth / 2
+            self.put(
+                name,
+                s,
+                out,
+                np.pi if side == 0 else 0.0,
+                float(rng.uniform(0.85, 1.15)),
+                margin=0.1,
+                clear=12.0,
+                shadow=row == 0,
+            )
+
+
+@cache
+def _named(stem: str) -> tuple[str, ...]:
+    return asset_names(stem)
+
+
+def street_scenery(domain: Domain, layout: Layout, appearance: Any, rng: np.random.Generator) -> list[Instance]:
+    """Draws everything unlabelled about a street layout: ground, markings, furniture, background.
+
+    Args:
+        domain: Its layout gives the ranges.
+        layout: The labelled content.
+        appearance: The frame's appearance; its `painter` gives the colours.
+        rng: Randomness.
+    """
+    spec = domain.layout
+    assert isinstance(spec, StreetLayout)
+    street = infer_street(layout.placements, spec, rng)
+    decorator = Decorator(layout, street, appearance, rng)
+    for at, half, _ in street.side_streets:  # Nothing is to stand in their mouths.
+        x, y = street.road.at(at)
+        decorator.taken.add(box_footprint(float(x), float(y), float(street.road.yaw(at)), 2 * half, 30.0))
+    left, right = street.edges
+    for s in np.arange(0, 90, 10.0):
+        x, y = street.road.at(float(s), (left + right) / 2)
+        decorator.taken.add(box_footprint(float(x), float(y), float(street.road.yaw(s)), 10.2, left - right))
+    decorator.enclose()
+    decorator.furnish(float(rng.uniform(*spec.clutter)))
+    decorator.shade()
+    decorator.close_view()
+    return ground_strips(street, layout.placements, appearance.painter, rng) + decorator.instances

@@ -1,0 +1,1 @@
+"""Draws scenes of meshes: picture, instance ids, distances. Knows nothing of domains."""

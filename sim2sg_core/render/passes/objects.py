@@ -1,0 +1,124 @@
+"""The passes that draw the instances: opaque parts first, and translucent ones over the finished picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+
+from sim2sg_core.render import shaders
+from sim2sg_core.render.contact_shadow import CONTACT, raised_map
+from sim2sg_core.render.framebuffer import Framebuffer
+from sim2sg_core.render.passes.lighting import BEHIND_UNIT, RAISED_UNIT, SHARED, Lighting
+from sim2sg_core.render.pipeline import Pipeline
+from sim2sg_core.render.render_scene import Instance, RenderScene
+from sim2sg_core.render.translucency import ALL, MASSIVE, OPAQUE, THIN, Parts, blend
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """The instances that one frame draws, the nearest first, and how.
+
+    Attributes:
+        commands: (n, 5) uint32 draw commands.
+        leafy: (n,) whether any part is cut out.
+        parts: What they consist of.
+        defines: Of the shaders.
+        uniforms: Of the shaders.
+    """
+
+    commands: np.ndarray
+    leafy: np.ndarray
+    parts: Parts
+    defines: dict[str, int]
+    uniforms: dict[str, object]
+
+
+class ObjectPass:
+    """Draws instances, with the contact shadows on the tops of things."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        """Makes the map of contact shadows."""
+        self.pipeline = pipeline
+        self._raised = pipeline.context.texture((CONTACT, CONTACT), 2, dtype="f2")
+        self._raised.repeat_x = self._raised.repeat_y = False
+
+    def prepare(
+        self, scene: RenderScene, instances: list[Instance], parts: Parts, commands: np.ndarray, lighting: Lighting
+    ) -> Batch:
+        """Decides how to draw.
+
+        Args:
+            scene: The scene.
+            instances: N instances.
+            parts: Theirs.
+            commands: (n, 5) uint32 draw commands of those in view, the nearest first.
+            lighting: Of the scene.
+        """
+        raised, rect = raised_map(parts.solid(instances), scene.ground_height, scene.occlusion)
+        if raised is not None:
+            self._raised.write(raised.tobytes())
+            self._raised.use(RAISED_UNIT)
+        metals = any(look.metallic > 0 for i in instances for look in i.looks)
+        defines = {
+            **lighting.defines,
+            "STUDIO": int(metals and any(not light.directional for light in lighting.lights)),
+            "TEXTURED": int(any(look.texture for i in instances for look in i.looks)),
+            "RAISED": int(raised is not None),
+        }
+        leafy = np.array([any(look.cutout for look in i.looks) for i in instances], bool)
+        drawn = commands[:, 4]
+        return Batch(
+            commands,
+            leafy[drawn],
+            Parts(parts.opaque[drawn], parts.thin[drawn], parts.massive[drawn]),
+            defines,
+            {**lighting.uniforms, "u_raised_rect": rect},
+        )
+
+    def draw_opaque(self, batch: Batch) -> None:
+        """Draws the opaque parts into the current target, the nearest first."""
+        self._begin_solid()
+        # Discarding pixels costs early depth tests, so only leaves get that shader.
+        for cutout, which in ((0, ALL), (1, ALL), (0, OPAQUE), (1, OPAQUE)):
+            chosen = (batch.leafy == cutout) & batch.parts.opaque & (batch.parts.translucent == (which == OPAQUE))
+            if chosen.any():
+                self._shade(batch, batch.commands[chosen], cutout, which)
+
+    def draw_translucent(self, batch: Batch, framebuffer: Framebuffer) -> None:
+        """Draws the translucent parts over the opaque picture: massive ones, then thin ones, the farthest first."""
+        if batch.parts.massive.any():
+            framebuffer.copy_picture().use(BEHIND_UNIT)
+            self._begin_solid()
+            self._shade(batch, batch.commands[batch.parts.massive], 0, MASSIVE)
+        if batch.parts.thin.any():
+            self._draw_thin(batch, framebuffer)
+
+    def _draw_thin(self, batch: Batch, framebuffer: Framebuffer) -> None:
+        commands = batch.commands[batch.parts.thin][::-1]
+        labels = self.pipeline.program(shaders.VERTEX, shaders.LABEL_FRAGMENT, TEXTURED=0, PARTS=THIN)
+
+        def shade(side: float) -> None:
+            self._shade(batch, commands, 0, THIN, u_side=side)
+
+        def label() -> None:
+            self.pipeline.set_uniforms(labels, u_clip=batch.uniforms["u_clip"])
+            self.pipeline.draw_meshes(labels, commands)
+
+        blend(self.pipeline.context, framebuffer.target, shade, label)
+
+    def _begin_solid(self) -> None:
+        """Sets the context up for near sides that hide what is behind them."""
+        context = self.pipeline.context
+        context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        context.depth_func = "<"
+        context.front_face = "cw"  # The image is drawn upside down (see `clip_matrix`), so windings turn round.
+        context.cull_face = "back"
+
+    def _shade(self, batch: Batch, commands: np.ndarray, cutout: int, which: int, **uniforms: float) -> None:
+        program = self.pipeline.program(
+            shaders.VERTEX, SHARED + shaders.FRAGMENT, **batch.defines, CUTOUT=cutout, PARTS=which
+        )
+        self.pipeline.set_uniforms(program, **batch.uniforms, **uniforms)
+        self.pipeline.draw_meshes(program, commands)

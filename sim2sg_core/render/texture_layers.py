@@ -1,0 +1,96 @@
+"""What surfaces look like, as the shaders read it: the texture array and the buffer of looks."""
+
+from __future__ import annotations
+
+import moderngl
+import numpy as np
+
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.render.render_scene import Instance, Look
+from sim2sg_core.render.textures import SIZE, SPARE_LAYERS, balance, build_textures, leaf_cover
+
+
+class Materials:
+    """Textures, made once and shared by all frames, and the looks of one frame.
+
+    Attributes:
+        layers: Index of every texture by name.
+    """
+
+    def __init__(self, context: moderngl.Context) -> None:
+        """Makes the built-in textures."""
+        self.context = context
+        made = build_textures()
+        self.layers = {name: k for k, name in enumerate(made)}
+        self._first_spare = len(made)
+        blank = np.full((SPARE_LAYERS, SIZE, SIZE, 3), 128, np.uint8)
+        data = np.concatenate([np.stack(list(made.values())), blank])
+        data = np.concatenate([data, np.full((*data.shape[:3], 1), 255, np.uint8)], axis=-1)
+        data[self.layers["leaves"], ..., 3] = leaf_cover()
+        self._textures = context.texture_array((SIZE, SIZE, len(data)), 4, data.tobytes())
+        self._textures.build_mipmaps()
+        self._textures.filter = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)
+        self._looks = context.buffer(reserve=4096 * 48, dynamic=True)
+
+    def add_patches(self, patches: dict[str, np.ndarray]) -> None:
+        """Adds textures in the spare layers, see `Renderer.add_patches`."""
+        if len(patches) > SPARE_LAYERS:
+            raise Sim2SGError(f"{len(patches)} texture patches, room for {SPARE_LAYERS}: give fewer")
+        if not patches:
+            return
+        for k, (name, patch) in enumerate(patches.items()):
+            layer = self._first_spare + k
+            data = np.concatenate([balance(patch), np.full((SIZE, SIZE, 1), 255, np.uint8)], axis=-1)
+            self._textures.write(data.tobytes(), viewport=(0, 0, layer, SIZE, SIZE, 1))
+            self.layers[name] = layer
+        self._textures.build_mipmaps()
+
+    def bind_textures(self, unit: int) -> None:
+        """Makes the texture array current at a texture unit."""
+        self._textures.use(unit)
+
+    def write_looks(self, instances: list[Instance]) -> np.ndarray:
+        """Uploads the looks. Returns (N,) index of each instance's first."""
+        rows: list[tuple[float, ...]] = []
+        bases: list[int] = []
+        for instance in instances:
+            bases.append(len(rows))
+            height = max(0.35 * float(instance.size[2]), 0.02)
+            for look in instance.looks:
+                rows.append((*self.row(look), height))
+        if rows:
+            data = np.array(rows, np.float32)
+            if data.nbytes > self._looks.size:
+                self._looks.release()
+                self._looks = self.context.buffer(reserve=data.nbytes * 2, dynamic=True)
+            self._looks.write(data.tobytes())
+        self._looks.bind_to_storage_buffer(0)
+        return np.array(bases, np.int64)
+
+    def row(self, look: Look) -> tuple[float, ...]:
+        """Returns a look as the shaders take it, 11 numbers: colour and roughness, surface, texture.
+
+        Raises:
+            Sim2SGError: No texture of that name.
+        """
+        layer = 0 if look.texture is None else self.layers.get(look.texture)
+        if layer is None:
+            raise Sim2SGError(f"no texture {look.texture!r}; known: {', '.join(self.layers)}")
+        return (
+            *look.color,
+            max(look.roughness, 0.04),
+            look.specular,
+            look.metallic,
+            look.emissive,
+            _opacity(look),
+            float(layer),
+            1.0 / look.texture_scale,
+            0.0 if look.texture is None else look.texture_strength,
+        )
+
+
+def _opacity(look: Look) -> float:
+    """The number that the shaders tell kinds of part by: below 0 massive glass, below 1 thin, 1 opaque, 2 cut out."""
+    if look.cutout:
+        return 2.0
+    return look.opacity - 2.0 if look.bends and look.opacity < 1 else look.opacity

@@ -1,0 +1,185 @@
+"""From the padded outputs of the network to a scene graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.runtime import pose
+from sim2sg_core.runtime.metadata import ModelInfo, same_aspect
+from sim2sg_core.runtime.preprocessing import Letterbox
+from sim2sg_core.runtime.relation_scores import relate, usable_relations
+from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
+
+
+@dataclass(frozen=True, eq=False)
+class RawOutput:
+    """What the network said of one image, before any camera or threshold: decode it as often as you like.
+
+    Attributes:
+        outputs: Name -> array without the batch axis, see `decode`.
+        info: The model.
+        box: How the image lay in the network's input.
+    """
+
+    outputs: dict[str, np.ndarray]
+    info: ModelInfo
+    box: Letterbox
+
+    def graph(
+        self,
+        camera: Camera | None = None,
+        *,
+        object_threshold: float = 0.0,
+        relation_threshold: float = 0.0,
+        relations: str = "auto",
+        file: str = "",
+        stamp: int = 0,
+    ) -> SceneGraph:
+        """Returns the scene graph; arguments and errors as of `Predictor.predict`."""
+        view = camera_of(self.info, camera, *self.box.source)
+        return decode(
+            self.outputs,
+            self.info,
+            self.box,
+            view,
+            object_threshold,
+            relation_threshold,
+            relations,
+            file=file,
+            stamp=stamp,
+        )
+
+
+def camera_of(info: ModelInfo, camera: Camera | None, width: int, height: int) -> Camera | None:
+    """Returns the camera of an image: the given one, scaled to it, else that of the training log, else None.
+
+    Raises:
+        Sim2SGError: The given one has another aspect ratio.
+    """
+    if camera is None:
+        return info.camera_for(width, height)
+    if (camera.width, camera.height) == (width, height):
+        return camera
+    if not same_aspect(camera, width, height):
+        raise Sim2SGError(
+            f"the image is {width}x{height} and its camera {camera.width}x{camera.height}:"
+            " give the intrinsics of this image (or no camera)"
+        )
+    return camera.scaled(width, height)
+
+
+def decode(
+    outputs: dict[str, np.ndarray],
+    info: ModelInfo,
+    box: Letterbox,
+    camera: Camera | None,
+    object_threshold: float = 0.0,
+    relation_threshold: float = 0.0,
+    relations: str = "auto",
+    *,
+    file: str = "",
+    stamp: int = 0,
+) -> SceneGraph:
+    """Turns the padded outputs of one image into a graph.
+
+    Padding is told by what cannot be a result: a score of zero, a box without area inside the image, a
+    pair of an object with itself.
+
+    Args:
+        outputs: Name -> array without the batch axis: boxes (K, 4), scores (K,), classes (K,),
+            centres (K, 2), depths (K,), depth_stds (K,), sizes (K, 3), alphas (K,), pairs (R, 2),
+            relations (R, P); boxes and centres in input pixels.
+        info: Names behind the indices, and the focal length of the depths.
+        box: How the image lies in the input.
+        camera: Camera of the original image; None gives no poses.
+        object_threshold: See `Predictor.predict`.
+        relation_threshold: See `Predictor.predict`.
+        relations: See `Predictor.predict`.
+        file: Name of the image, kept in the graph.
+        stamp: Exposure time in nanoseconds, kept in the graph.
+    """
+    width, height = box.source
+    ratio = box.ratio
+    boxes = (outputs["boxes"].reshape(-1, 2, 2) * ratio).clip(0, [width, height]).reshape(-1, 4)
+    scores = outputs["scores"]
+    order = np.argsort(-scores, kind="stable")
+    real = order[((scores > 0) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1))[order]]
+    keep = real[scores[real].astype(float) >= object_threshold]  # the first of them: they come best first
+    lifted = None if camera is None else lift(outputs, real, info, box, camera)
+    objects = _objects(outputs["classes"][keep], scores[keep], boxes[keep], lifted, info)
+    pairs, probabilities = outputs["pairs"], outputs["relations"]
+    how = usable_relations(info, relations, camera)
+    if how != "learned" and camera is not None and lifted is not None:
+        # Of all objects, so that a threshold leaves things out and changes nothing else.
+        pairs, probabilities = relate(outputs, info, how, real, lifted, camera)
+    found = _relations(pairs, probabilities, keep, scores[keep], info, relation_threshold)
+    return SceneGraph(width, height, objects, found, file, int(stamp), camera)
+
+
+def lift(
+    outputs: dict[str, np.ndarray], real: np.ndarray, info: ModelInfo, box: Letterbox, camera: Camera
+) -> pose.Lifted:
+    """Lifts the objects `real` (network indices), in their order, to the frame of `camera`."""
+    return pose.lift(
+        outputs["centres"][real] * box.ratio,
+        outputs["depths"][real].astype(float) * (camera.focal * box.scale / info.focal_ref),
+        outputs["depth_stds"][real].astype(float),
+        outputs["sizes"][real].astype(float),
+        outputs["alphas"][real].astype(float),
+        camera,
+        np.array(info.grounded, bool)[outputs["classes"][real]],
+    )
+
+
+def _objects(
+    classes: np.ndarray, scores: np.ndarray, boxes: np.ndarray, lifted: pose.Lifted | None, info: ModelInfo
+) -> tuple[SceneObject, ...]:
+    """The kept objects; `lifted` may hold more, after them."""
+    names, values = [info.classes[c] for c in classes.tolist()], scores.tolist()
+    if lifted is None:
+        return tuple(map(SceneObject, names, values, boxes))
+    poses = map(Pose3D, lifted.positions, lifted.yaws.tolist(), lifted.sizes)
+    return tuple(map(SceneObject, names, values, boxes, poses))
+
+
+def _relations(
+    pairs: np.ndarray,
+    probabilities: np.ndarray,
+    keep: np.ndarray,
+    scores: np.ndarray,
+    info: ModelInfo,
+    threshold: float,
+) -> tuple[Relation, ...]:
+    """Relations between kept objects, best triplet first.
+
+    Args:
+        pairs: (R, 2) network indices of subject and object.
+        probabilities: (R, P).
+        keep: (N,) network indices of the kept objects, in their new order.
+        scores: (N,) their scores.
+        info: Names and frames of the predicates.
+        threshold: Least probability.
+    """
+    index = np.full(info.max_objects, -1)
+    index[keep] = np.arange(len(keep))
+    subjects, objects = index[pairs].T
+    real = (subjects >= 0) & (objects >= 0) & (subjects != objects)
+    rows, columns = np.nonzero(real[:, None] & (probabilities.astype(float) >= threshold) & (probabilities > 0))
+    if not len(rows):
+        return ()
+    subjects, objects, values = subjects[rows], objects[rows], probabilities[rows, columns]
+    order = np.argsort(-(values * scores[subjects] * scores[objects]), kind="stable")
+    chosen = columns[order].tolist()
+    return tuple(
+        map(
+            Relation,
+            subjects[order].tolist(),
+            [info.predicates[p] for p in chosen],
+            objects[order].tolist(),
+            values[order].tolist(),
+            [info.frames[p] for p in chosen],
+        )
+    )

@@ -1,0 +1,85 @@
+"""Small things found in enlarged parts of a frame."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim2sg_core.adaptation.content.tiled_inference import look_closely, merge
+from sim2sg_core.lifting.extrinsics import with_mount
+from sim2sg_core.scene import Camera, Pose3D, SceneGraph, SceneObject
+
+CAMERA = with_mount(
+    Camera(480, 320, np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]])), np.array([5.2, np.radians(27), 0.0])
+)
+POSE = Pose3D(np.array([0.0, 0, 9]), 0.0, np.ones(3))
+
+
+def item(label, score, box):
+    return SceneObject(label, score, np.array(box, float), POSE)
+
+
+class Finds:
+    """Stands where the predictor stands: finds a bright square wherever there is one, at its exact edges."""
+
+    def infer_batch(self, images):
+        return [Found(image) for image in images]
+
+
+@dataclasses.dataclass
+class Found:
+    image: np.ndarray
+
+    def graph(self, camera, object_threshold=0.0):
+        height, width = self.image.shape[:2]
+        assert (camera.width, camera.height) == (width, height)
+        rows, columns = np.nonzero(self.image[..., 0] > 200)
+        objects = ()
+        if len(rows):
+            box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+            objects = (item("cube", 0.8, box),)
+        return SceneGraph(width, height, objects, (), camera=camera)
+
+
+@given(st.integers(0, 440), st.integers(0, 280), st.integers(6, 40))
+def test_what_a_window_shows_whole_comes_back_in_the_frames_pixels(x, y, side):
+    image = np.zeros((320, 480, 3), np.uint8)
+    image[y : y + side, x : x + side] = 255
+    whole = SceneGraph(480, 320, (), (), camera=CAMERA)
+    found = look_closely(Finds(), image, CAMERA, whole).objects
+    box = [x, y, min(x + side, 480), min(y + side, 320)]
+    # The windows overlap by more than the square's side: one of them has it whole.
+    assert [o.box.tolist() for o in found] == [pytest.approx(box)]
+
+
+def test_an_object_that_a_window_cuts_does_not_count():
+    image = np.zeros((320, 480, 3), np.uint8)
+    image[100:260, 100:400] = 255  # wider and higher than the windows' overlap
+    whole = SceneGraph(480, 320, (item("cube", 0.3, [100, 100, 400, 260]),), (), camera=CAMERA)
+    found = look_closely(Finds(), image, CAMERA, whole).objects
+    assert [(o.score, o.box.tolist()) for o in found] == [(0.3, [100, 100, 400, 260])]
+
+
+def test_the_surer_of_two_views_counts_and_neighbours_stay():
+    objects = [
+        item("cube", 0.4, [10, 10, 50, 50]),
+        item("sphere", 0.9, [11, 11, 51, 51]),
+        item("cube", 0.5, [60, 10, 90, 40]),
+        item("cube", 0.2, [62, 12, 70, 20]),  # a part of the one before
+    ]
+    assert [(o.label, o.score) for o in merge(objects)] == [("sphere", 0.9), ("cube", 0.5)]
+    assert merge([]) == []
+
+
+def test_what_stands_on_a_table_does_not_hide_it():
+    objects = [
+        item("plate", 0.9, [30, 30, 40, 36]),
+        item("chair", 0.8, [5, 20, 30, 90]),
+        item("table", 0.2, [0, 20, 100, 100]),
+        item("table", 0.1, [2, 21, 60, 70]),  # a part of the one before
+        item("cup", 0.1, [31, 31, 36, 35]),  # on a plate, which carries none
+    ]
+    assert [o.label for o in merge(objects, {"table"})] == ["plate", "chair", "table"]
+    assert [o.label for o in merge(objects)] == ["plate", "chair"]

@@ -1,0 +1,80 @@
+"""The log's frames and where their camera comes from."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from sim2sg_core.adaptation.adapt_config import AdaptConfig
+from sim2sg_core.adaptation.log_frames import collect_frames, mount_prior
+from sim2sg_core.domains import load_domain
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.lifting.extrinsics import mount_of_ground
+
+CLEVR = load_domain("clevr")
+
+
+@pytest.fixture
+def log(tmp_path):
+    folder = tmp_path / "log"
+    folder.mkdir()
+    for i in range(5):
+        cv2.imwrite(str(folder / f"{i}.png"), np.full((32, 48, 3), 40 * i, np.uint8))
+    return folder
+
+
+def collect(log, folder, **settings):
+    return collect_frames(AdaptConfig(logs=(str(log),), **settings), CLEVR, folder)
+
+
+def test_without_calibration_the_lens_is_guessed_and_the_mount_left_open(log, tmp_path):
+    frames, intrinsics, mount = collect(log, tmp_path / "frames")
+    assert len(frames) == 5 and intrinsics == "prior of the domain" and mount == ""
+    assert frames[0].camera.ground is None and frames[0].image().shape == (32, 48, 3)
+    fov = 2 * np.degrees(np.arctan(24 / frames[0].camera.K[0, 0]))
+    assert CLEVR.camera.hfov_deg[0] <= fov <= CLEVR.camera.hfov_deg[1]
+
+
+def test_options_give_the_mount(log, tmp_path):
+    frames, _, mount = collect(log, tmp_path / "frames", camera_height=5.0, camera_pitch=0.4)
+    assert mount == "options"
+    assert mount_of_ground(frames[0].camera.ground) == pytest.approx([5.0, 0.4, 0.0])
+
+
+def test_a_calibration_file_gives_the_lens(log, tmp_path):
+    file = tmp_path / "camera.yaml"
+    matrix = {"rows": 3, "cols": 3, "data": [100, 0, 48, 0, 100, 32, 0, 0, 1]}
+    file.write_text(json.dumps({"image_width": 96, "image_height": 64, "camera_matrix": matrix}))
+    frames, intrinsics, _ = collect(log, tmp_path / "frames", camera_file=str(file))
+    assert intrinsics == "calibration file" and frames[0].camera.K[0, 0] == pytest.approx(50)
+
+
+def test_frames_are_sampled_once_and_then_kept(log, tmp_path):
+    first, _, _ = collect(log, tmp_path / "frames", frames=3)
+    assert len(first) == 3
+    for file in log.iterdir():
+        file.unlink()
+    again, _, _ = collect(log, tmp_path / "frames", frames=3)
+    assert [f.file for f in again] == [f.file for f in first]
+
+
+def test_two_logs_with_the_same_names_keep_all_their_frames(log, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    cv2.imwrite(str(other / "0.png"), np.zeros((32, 48, 3), np.uint8))
+    config = AdaptConfig(logs=(str(log), str(other)))
+    frames, _, _ = collect_frames(config, CLEVR, tmp_path / "frames")
+    assert len({f.file for f in frames}) == len(frames) == 6
+    assert all(f.path.exists() for f in frames)
+
+
+def test_an_empty_log_says_so(tmp_path):
+    (tmp_path / "log").mkdir()
+    with pytest.raises(Sim2SGError):
+        collect(tmp_path / "log", tmp_path / "frames")
+
+
+def test_the_prior_of_the_mount_has_some_width():
+    prior = mount_prior(CLEVR)
+    assert (prior.std > 0).all() and prior.mean[0] == pytest.approx(np.mean(CLEVR.camera.height_m))

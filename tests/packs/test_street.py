@@ -1,0 +1,222 @@
+"""Street layouts and what surrounds them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim2sg_core.domains import load_domain
+from sim2sg_core.packs.drive.road import Road
+from sim2sg_core.packs.drive.section import sample_section
+from sim2sg_core.packs.drive.street_inference import infer_street
+from sim2sg_core.packs.drive.street_sampler import sample_street
+from sim2sg_core.packs.drive.street_scenery import street_scenery
+from sim2sg_core.scene import Camera, Layout, Placement
+from sim2sg_core.synthesis.appearance import Painter
+from sim2sg_core.synthesis.layouts.occupancy import Occupancy, box_footprint, overlap
+
+DOMAIN = load_domain("drive")
+SEEDS = range(40)
+TRAFFIC = ("car", "van", "truck", "pedestrian", "cyclist")
+
+
+class Look:
+    """The part of an appearance that scenery uses."""
+
+    painter = Painter()
+
+
+def camera(rng: np.random.Generator) -> Camera:
+    return DOMAIN.camera.sample(rng, None, None, None)
+
+
+@pytest.fixture(scope="module")
+def layouts() -> list[Layout]:
+    made = []
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        made.append(sample_street(DOMAIN, camera(rng), rng))
+    return made
+
+
+def solid(placement: Placement) -> np.ndarray:
+    """The footprint that must be free; a tree's crown may hang over what is low."""
+    share = 1.0
+    if placement.label == "vegetation":
+        share = 0.2
+    return box_footprint(*placement.position[:2], placement.yaw, *(placement.size[:2] * share - 1e-3))
+
+
+def test_nothing_interpenetrates(layouts: list[Layout]) -> None:
+    for seed, layout in enumerate(layouts):
+        quads = [solid(p) for p in layout.placements]
+        for i in range(len(quads)):
+            for j in range(i):
+                pair = (layout.placements[i].label, layout.placements[j].label)
+                assert not overlap(quads[i], quads[j]), (seed, pair, layout.placements[i].position)
+
+
+def test_trees_do_not_grow_into_houses(layouts: list[Layout]) -> None:
+    for layout in layouts:
+        houses = [p.footprint() for p in layout.placements if p.label == "building"]
+        for p in layout.placements:
+            if p.label == "vegetation":
+                crown = box_footprint(*p.position[:2], p.yaw, *(p.size[:2] * 0.85))
+                assert not any(overlap(crown, h) for h in houses)
+
+
+def test_the_camera_is_free_and_everything_may_be_seen(layouts: list[Layout]) -> None:
+    for layout in layouts:
+        view = box_footprint(1.5, 0.0, 0.0, 6.0, 1.6)
+        lens = layout.camera
+        for p in layout.placements:
+            assert not overlap(view, solid(p)), p
+            corners = lens.to_camera(p.corners())
+            ahead = corners[corners[:, 2] > 0.2]
+            assert len(ahead), p
+            u = ahead[:, 0] / ahead[:, 2] * lens.K[0, 0] + lens.K[0, 2]
+            assert u.max() > 0 and u.min() < lens.width, p
+
+
+def test_the_statistics_are_those_of_streets(layouts: list[Layout]) -> None:
+    counts = {label: np.array([sum(p.label == label for p in layout.placements) for layout in layouts])
+              for label in (*TRAFFIC, "vegetation", "building")}  # fmt: skip
+    assert 4 < counts["car"].mean() < 22 and (counts["car"] > 0).mean() > 0.85
+    assert 0.2 < counts["van"].mean() < 4 and 0.1 < counts["truck"].mean() < 2.5
+    assert 1 < counts["pedestrian"].mean() < 9 and (counts["pedestrian"] == 0).any()
+    assert 0.3 < counts["cyclist"].mean() < 4
+    assert counts["vegetation"].mean() > 3 and counts["building"].mean() > 1.5
+    distance = np.array([p.position[0] for layout in layouts for p in layout.placements if p.label == "car"])
+    assert ((distance > 8) & (distance < 50)).mean() > 0.4 and distance.max() > 60
+    sizes = np.array([p.size for layout in layouts for p in layout.placements if p.label == "car"])
+    assert sizes.mean(0) == pytest.approx([4.1, 1.68, 1.53], abs=0.25)
+
+
+def test_traffic_keeps_to_its_side(layouts: list[Layout]) -> None:
+    """Vehicles that come towards the camera pass on its left where the street bends little."""
+    wrong = total = 0
+    for layout in layouts:
+        for p in layout.placements:
+            if p.label in ("car", "truck", "van") and 4 < p.position[0] < 40 and abs(p.position[1]) < 2.0:
+                total += 1
+                wrong += abs(abs(p.yaw) - np.pi) < 0.3
+    assert total > 20 and wrong <= 0.15 * total
+
+
+def test_no_more_objects_than_the_network_holds(layouts: list[Layout]) -> None:
+    for layout in layouts:
+        assert sum(p.label in TRAFFIC for p in layout.placements) <= DOMAIN.max_objects
+        assert all(p.label in {c.name for c in DOMAIN.classes} and p.asset for p in layout.placements)
+        assert all(np.isfinite(p.position).all() and (p.size > 0.1).all() for p in layout.placements)
+
+
+def test_the_same_seed_gives_the_same_street() -> None:
+    for seed in (3, 11):
+        made = []
+        for _ in range(2):
+            rng = np.random.default_rng(seed)
+            layout = sample_street(DOMAIN, camera(rng), rng)
+            scene = street_scenery(DOMAIN, layout, Look(), np.random.default_rng(seed))
+            made.append((layout.to_json(), [(i.asset.name, i.position.tolist(), i.yaw, i.looks) for i in scene]))
+        assert made[0] == made[1]
+
+
+def test_scenery_avoids_placements_and_carries_no_label(layouts: list[Layout]) -> None:
+    for seed, layout in enumerate(layouts[:12]):
+        scene = street_scenery(DOMAIN, layout, Look(), np.random.default_rng(seed))
+        names = [i.asset.name for i in scene]
+        assert any(n == "ground" for n in names) and sum(n != "ground" for n in names) > 15
+        assert all(i.label is None for i in scene)
+        quads = [(p, p.footprint()) for p in layout.placements]
+        for item in scene:
+            if item.asset.name == "ground" or "background" in item.asset.name or "hedge" in item.asset.name:
+                continue
+            near = np.hypot(*item.position[:2])
+            reach = np.hypot(*item.size[:2]) / 2
+            if near < 8 and abs(item.position[1]) < 1.2:
+                assert near - reach > 4, item.asset.name
+            if "vegetation" in item.asset.name:
+                continue
+            quad = box_footprint(*item.position[:2], item.yaw, *(item.size[:2] - 0.45))
+            if (item.size[:2] > 0.5).all():
+                assert not any(overlap(quad, q) for _, q in quads), item.asset.name
+
+
+def test_vehicles_stand_on_asphalt_or_on_a_pad(layouts: list[Layout]) -> None:
+    """A ray straight down from every vehicle's middle meets a paved slab before the open ground."""
+    for seed, layout in enumerate(layouts[:10]):
+        scene = street_scenery(DOMAIN, layout, Look(), np.random.default_rng(seed))
+        tops = []
+        for item in scene:
+            if item.asset.name == "ground" and item.asset.slots[0].name in ("asphalt", "cobbles", "paving"):
+                mesh = item.asset.mesh
+                corners = (mesh.vertices[mesh.faces] * item.size + item.position)[:, :, :2]
+                tops.append(corners[mesh.normals[mesh.faces[:, 0], 2] > 0.9])
+        triangles = np.concatenate(tops)
+        for p in layout.placements:
+            if p.label in ("car", "van", "truck") and 3 < p.position[0] < 60:
+                assert inside_any(p.position[:2], triangles), (seed, p.label, p.position, p.yaw)
+
+
+def inside_any(point: np.ndarray, triangles: np.ndarray) -> bool:
+    a, b, c = (triangles[:, k] - point for k in range(3))
+    signs = np.stack([u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0] for u, v in ((a, b), (b, c), (c, a))])
+    return bool(((signs >= -1e-9).all(0) | (signs <= 1e-9).all(0)).any())
+
+
+@pytest.mark.parametrize("labels", [[], ["car"], ["vegetation", "building"], ["pedestrian", "pedestrian"]])
+def test_scenery_for_any_layout(labels: list[str]) -> None:
+    """Lifted layouts may hold anything, near or far, touching or not."""
+    rng = np.random.default_rng(5)
+    size = np.array([1.5, 1.2, 1.7])
+    placed = tuple(
+        Placement(label, np.array([*rng.uniform([4, -8], [60, 8]), 0.0]), float(rng.uniform(-3, 3)), size)
+        for label in labels
+        for _ in range(4)
+    )
+    scene = street_scenery(DOMAIN, Layout(camera(rng), placed), Look(), rng)
+    assert len(scene) > 10
+    assert all(np.isfinite(i.position).all() and np.isfinite(i.asset.mesh.normals).all() for i in scene)
+
+
+@given(st.floats(-0.2, 0.2), st.floats(-0.004, 0.004), st.integers(0, 1000))
+@settings(max_examples=25)
+def test_a_street_is_found_again_from_its_cars(heading: float, curve: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    road = Road(heading, curve)
+    cars = []
+    for s, t in ((8, -2.6), (15, 3.0), (24, -2.5), (33, 3.1), (45, -2.6), (58, 2.9)):
+        x, y = road.at(s, t)
+        cars.append(Placement("car", np.array([x, y, 0.0]), float(road.yaw(s)), np.array([4.2, 1.7, 1.5])))
+    street = infer_street(cars, DOMAIN.layout, rng)
+    assert street.road.heading == pytest.approx(heading, abs=0.03)
+    assert street.road.curve == pytest.approx(curve, abs=0.0012)
+    assert street.edges[0] > 3.6 and street.edges[1] < -3.2
+
+
+@given(st.floats(-0.4, 0.4), st.floats(-0.006, 0.006), st.floats(0, 80), st.floats(-12, 12))
+def test_road_coordinates_invert(heading: float, curve: float, s: float, t: float) -> None:
+    road = Road(heading, curve, 0.3)
+    point = road.point(s, t)
+    assert road.locate(point) == pytest.approx([s, t], abs=0.05)
+    assert road.at(s, t) == pytest.approx(point)
+
+
+def test_footprints_overlap_as_polygons_do() -> None:
+    a = box_footprint(0, 0, 0.0, 4, 2)
+    assert overlap(a, box_footprint(1.9, 0, np.pi / 4, 1, 1))
+    assert not overlap(a, box_footprint(2.8, 0, np.pi / 4, 1, 1))
+    assert overlap(a, box_footprint(2.6, 0, np.pi / 4, 1, 1))  # The corner reaches in.
+    assert overlap(a, box_footprint(0, 0, 1.0, 0.1, 0.1))  # Wholly inside.
+    taken = Occupancy()
+    assert taken.claim(0, 0, 0.0, (4, 2)) and not taken.claim(1, 0.5, 0.3, (1, 1)) and taken.claim(9, 0, 0.0, (4, 2))
+
+
+def test_sections_keep_the_camera_in_its_lane() -> None:
+    for seed in range(200):
+        section = sample_section(DOMAIN.layout, np.random.default_rng(seed))
+        assert section.right < -1.2 and section.left > 1.2
+        assert 0.0 in section.ahead and all(t > 1.2 for t in section.oncoming)
+        assert section.edge(0) >= section.left and section.edge(1) <= section.right

@@ -1,0 +1,60 @@
+"""Contact shadows on the ground and on the tops of tables."""
+
+import dataclasses
+
+import numpy as np
+
+from sim2sg_core.render.contact_shadow import CONTACT, contact_map, raised_map
+from sim2sg_core.render.render_scene import Instance, Look, RenderScene
+from sim2sg_core.synthesis.assets.registry import load_asset
+
+GREY = (Look((0.3, 0.3, 0.3)),)
+TABLE = Instance(load_asset("cube"), np.array([5.0, 0.0, 0.0]), 0.0, np.array([2.0, 1.6, 0.7]), GREY, "table")
+CUP = Instance(load_asset("cylinder"), np.array([5.0, 0.2, 0.7]), 0.0, np.array([0.3, 0.3, 0.4]), GREY, "cup")
+
+
+def at(map_, rectangle, x, y):
+    column, row = ((np.array([x, y]) - rectangle[:2]) * rectangle[2:] * CONTACT).astype(int)
+    return map_[row, column]
+
+
+def test_the_raised_map_is_dark_beneath_things_and_open_away_from_them():
+    other = dataclasses.replace(CUP, position=np.array([5.6, -0.5, 0.7]))
+    made, rectangle = raised_map([TABLE, CUP, other], 0.0, 0.6)
+    for thing in (CUP, other):
+        openness, level = at(made, rectangle, *thing.position[:2])
+        assert openness < 0.5
+        assert abs(level - 0.7) < 0.001
+    assert at(made, rectangle, 5.3, -0.1)[0] == 1
+    assert made[..., 0].min() >= 0.4 - 1e-3
+
+
+def test_only_things_that_stand_on_others_are_raised_and_only_the_rest_on_the_ground():
+    assert raised_map([TABLE], 0.0, 0.6)[0] is None
+    assert raised_map([CUP], 0.0, 0.0)[0] is None
+    assert raised_map([dataclasses.replace(CUP, shadow=False)], 0.0, 0.6)[0] is None
+    assert contact_map([CUP], 0.0, 0.6)[0] is None
+    assert contact_map([TABLE], 0.0, 0.6)[0] is not None
+
+
+def test_the_highest_surface_counts_where_things_stand_on_each_other():
+    book = dataclasses.replace(CUP, size=np.array([0.5, 0.5, 0.1]))
+    top = dataclasses.replace(CUP, position=np.array([5.0, 0.2, 0.8]))
+    for order in ([book, top], [top, book]):
+        made, rectangle = raised_map(order, 0.0, 0.6)
+        assert abs(at(made, rectangle, 5.0, 0.2)[1] - 0.8) < 0.001
+
+
+def test_a_table_is_darker_at_the_foot_of_a_cup_but_not_elsewhere(renderer, camera):
+    dull = {"camera": camera, "lights": (), "ambient_up": (0.8, 0.8, 0.8)}
+    bare, with_cup = (renderer.render(RenderScene(instances=tuple(i), **dull)) for i in ([TABLE], [TABLE, CUP]))
+    on_table = (with_cup.ids == 1) & (bare.ids == 1)
+    loss = bare.rgb.astype(float).mean(-1) - with_cup.rgb.astype(float).mean(-1)
+    point = camera.project(camera.to_camera(np.array([[4.83, 0.2, 0.7], [5.7, -0.5, 0.7], [5.0, 0.2, 1.1]])))
+    (c0, r0), (c1, r1), (c2, r2) = point.astype(int)
+    assert on_table[r0, c0] and loss[r0, c0] > 4
+    assert on_table[r1, c1] and loss[r1, c1] == 0
+    assert with_cup.ids[r2, c2] == 2  # The cup's own top is not in its own shade.
+    lifted = dataclasses.replace(CUP, position=np.array([5.0, 0.2, 5.0]))
+    aloft = renderer.render(RenderScene(instances=(TABLE, lifted), **dull)).rgb
+    np.testing.assert_array_equal(aloft[on_table], bare.rgb[on_table])
