@@ -156,7 +156,7 @@ def find_view(scene: dict[str, Any], width: int, height: int) -> View:
     optical = np.stack([-left, -sin * forward - cos * up, cos * forward - sin * up])  # right, down, forward
     shift = (centres @ optical[:2].T - (pixels[:, :2] - K[:2, 2]) / focal * depth[:, None]).mean(axis=0)
     position = np.append(shift, offset) @ optical
-    camera = Camera.from_mount(width, height, K, float(position[2]), float(pitch))
+    camera = Camera.from_extrinsics(width, height, K, float(position[2]), float(pitch))
 
     seen = camera.to_camera((centres - position) @ axes.T + up * position[2])
     if not (np.abs(seen[:, 2] - depth).max() < MAX_DEPTH_ERROR and (seen[:, 2] > 0).all()):

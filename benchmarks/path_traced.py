@@ -88,15 +88,15 @@ def render(python: Path, spec: dict[str, Any], scenes: Sequence[dict], out: Path
         sys.exit(f"error: Blender failed; its last words are in {out / f'job_{failed[0]}.txt'}")
 
 
-def camera_of(spec: dict[str, Any], mount: dict[str, float] | None) -> Camera:
+def camera_of(spec: dict[str, Any], extrinsics: dict[str, float] | None) -> Camera:
     """Returns the lens, over the ground where a mount is given."""
     image = spec["image"]
     width, height = image["width"], image["height"]
     focal = width / 2 / np.tan(np.radians(image["hfov_deg"]) / 2)
     K = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
-    if mount is None:
+    if extrinsics is None:
         return Camera(width, height, K)
-    return Camera.from_mount(width, height, K, mount["height"], mount["pitch"], mount["roll"])
+    return Camera.from_extrinsics(width, height, K, extrinsics["height"], extrinsics["pitch"], extrinsics["roll"])
 
 
 def picture(spec: dict[str, Any], scene: dict, drawn: Path) -> bytes:
@@ -147,7 +147,7 @@ def write_labelled(domain: Domain, spec: dict[str, Any], scenes: Sequence[dict],
 def ground_truth(domain: Domain, spec: dict[str, Any], scene: dict, drawn: Path, file: str) -> SceneGraph:
     """Returns the graph of a drawn scene: what is seen of every thing, and the rules' relations."""
     ids = cv2.imread(str(drawn / f"{scene['seed']}.ids.png"))[..., 2]
-    alone = json.loads((drawn / f"{scene['seed']}.json").read_text())["alone_pixels"]
+    alone = json.loads((drawn / f"{scene['seed']}.json").read_text())["unoccluded_pixels"]
     camera = camera_of(spec, scene["camera"])
     objects = []
     for number, thing, box, count in seen(ids, scene["things"]):

@@ -45,11 +45,11 @@ def draw(scene: dict, spec: dict, stem: Path) -> None:
     set_up(spec)
     expose(stem, rng)
     render(stem.with_suffix(".png"), spec["cycles"]["samples"], denoise=True)
-    alone = [alone_pixels(v, camera, spec["image"]) for v in vertices]
+    alone = [unoccluded_pixels(v, camera, spec["image"]) for v in vertices]
     flat_ids()
     render(stem.with_suffix(".ids.png"), 1, denoise=False)
     temporary = stem.with_suffix(".part")
-    temporary.write_text(json.dumps({"alone_pixels": alone}))
+    temporary.write_text(json.dumps({"unoccluded_pixels": alone}))
     temporary.rename(stem.with_suffix(".json"))
 
 
@@ -86,13 +86,13 @@ def add_mesh(part: Part, world: np.ndarray, index: int = 0) -> bpy.types.Object:
     return thing
 
 
-def place_camera(mount: dict, image: dict) -> np.ndarray:
+def place_camera(extrinsics: dict, image: dict) -> np.ndarray:
     """Adds the camera. Returns (3, 4) world to pixels (homogeneous)."""
     data = bpy.data.cameras.new("camera")
     data.angle = np.radians(image["hfov_deg"])
     data.clip_start = 0.02
     thing = bpy.data.objects.new("camera", data)
-    pitch, roll = mount["pitch"], mount["roll"]
+    pitch, roll = extrinsics["pitch"], extrinsics["roll"]
     forward = np.array([np.cos(pitch), 0, -np.sin(pitch)])
     right = np.array([0.0, -1.0, 0.0])
     down = np.cross(forward, right)
@@ -100,17 +100,17 @@ def place_camera(mount: dict, image: dict) -> np.ndarray:
     right, down = c * right + s * down, -s * right + c * down
     turn = np.stack([right, -down, -forward], axis=1)  # Blender's camera looks along its -z, y up.
     pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = turn, [0, 0, mount["height"]]
+    pose[:3, :3], pose[:3, 3] = turn, [0, 0, extrinsics["height"]]
     thing.matrix_world = Matrix(pose.tolist())
     bpy.context.collection.objects.link(thing)
     bpy.context.scene.camera = thing
     focal = image["width"] / 2 / np.tan(data.angle / 2)
     K = np.array([[focal, 0, image["width"] / 2], [0, focal, image["height"] / 2], [0, 0, 1]])
     view = np.stack([right, down, forward])
-    return K @ np.column_stack([view, -view @ np.array([0, 0, mount["height"]])])
+    return K @ np.column_stack([view, -view @ np.array([0, 0, extrinsics["height"]])])
 
 
-def alone_pixels(parts: list[np.ndarray], camera: np.ndarray, image: dict) -> int:
+def unoccluded_pixels(parts: list[np.ndarray], camera: np.ndarray, image: dict) -> int:
     """Counts the pixels a thing would cover were it alone in the picture."""
     mask = np.zeros((image["height"], image["width"]), np.uint8)
     for triangles in parts:
@@ -196,16 +196,16 @@ def window(
 
 def lamp(x: float, y: float, z: float, rng: np.random.Generator, turn: np.ndarray) -> None:
     """Lamps below the ceiling, warm or neutral, bright or dim."""
-    colour = [(1.0, 0.82, 0.62), (1.0, 0.94, 0.86), (0.95, 0.98, 1.0)][int(rng.integers(3))]
+    color = [(1.0, 0.82, 0.62), (1.0, 0.94, 0.86), (0.95, 0.98, 1.0)][int(rng.integers(3))]
     for _ in range(int(rng.integers(1, 3))):
         place = turn @ np.array([x + rng.uniform(-1, 1), y + rng.uniform(-1, 1), z])
-        area(place, np.array([0.0, 0, -1]), float(rng.uniform(0.15, 0.9)), float(rng.uniform(15, 90)), colour)
+        area(place, np.array([0.0, 0, -1]), float(rng.uniform(0.15, 0.9)), float(rng.uniform(15, 90)), color)
 
 
-def area(place: np.ndarray, towards: np.ndarray, size: float, power: float, colour: Sequence[float]) -> None:
+def area(place: np.ndarray, towards: np.ndarray, size: float, power: float, color: Sequence[float]) -> None:
     """Adds an area light that the camera does not see."""
     data = bpy.data.lights.new("light", "AREA")
-    data.size, data.energy, data.color = size, power, tuple(colour)
+    data.size, data.energy, data.color = size, power, tuple(color)
     thing = bpy.data.objects.new("light", data)
     z = -towards / np.linalg.norm(towards)
     x = np.cross([0.0, 1, 0] if abs(z[1]) < 0.9 else [1.0, 0, 0], z)

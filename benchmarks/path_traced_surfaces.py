@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import bpy
 import numpy as np
 
-Colour = Sequence[float]
+RGB = Sequence[float]
 
 
 class Surfaces:
@@ -20,38 +20,38 @@ class Surfaces:
 
     # ---- plain ones ------------------------------------------------------------------------------------------
 
-    def shaded(self, colour: Colour, **inputs: float) -> bpy.types.Material:
+    def shaded(self, color: RGB, **inputs: float) -> bpy.types.Material:
         """Blender's principled surface; inputs by their names with _ for blanks."""
         material = bpy.data.materials.new("surface")
         material.use_nodes = True
         node = material.node_tree.nodes["Principled BSDF"]
-        node.inputs["Base Color"].default_value = (*colour, 1)
+        node.inputs["Base Color"].default_value = (*color, 1)
         for name, value in inputs.items():
             node.inputs[name.replace("_", " ")].default_value = value
         return material
 
-    def matt(self, colour: Colour) -> bpy.types.Material:
+    def matt(self, color: RGB) -> bpy.types.Material:
         """Without much shine."""
-        return self.shaded(colour, Roughness=float(self.rng.uniform(0.6, 0.95)))
+        return self.shaded(color, Roughness=float(self.rng.uniform(0.6, 0.95)))
 
-    def glow(self, colour: Colour, strength: float) -> bpy.types.Material:
+    def glow(self, color: RGB, strength: float) -> bpy.types.Material:
         """Gives light."""
         material = self.shaded((0, 0, 0))
         node = material.node_tree.nodes["Principled BSDF"]
-        node.inputs["Emission Color"].default_value = (*colour, 1)
+        node.inputs["Emission Color"].default_value = (*color, 1)
         node.inputs["Emission Strength"].default_value = strength
         return material
 
     def metal(self) -> bpy.types.Material:
         """Steel, as all cutlery of a scene; rarely brass."""
-        colour = (0.62, 0.6, 0.57) if self.rng.random() < 0.92 else (0.7, 0.5, 0.22)
-        return self.shaded(colour, Metallic=1.0, Roughness=self._metal)
+        color = (0.62, 0.6, 0.57) if self.rng.random() < 0.92 else (0.7, 0.5, 0.22)
+        return self.shaded(color, Metallic=1.0, Roughness=self._metal)
 
     def ceramic(self) -> bpy.types.Material:
         """Glazed: mostly white, or the colour of the set."""
         white = self.rng.random() < 0.55
-        colour = (0.78, 0.77, 0.74) if white else self._ceramic if self._ceramic is not None else self._pastel()
-        return self.shaded(colour, Roughness=float(self.rng.uniform(0.08, 0.4)), Coat_Weight=0.5)
+        color = (0.78, 0.77, 0.74) if white else self._ceramic if self._ceramic is not None else self._pastel()
+        return self.shaded(color, Roughness=float(self.rng.uniform(0.08, 0.4)), Coat_Weight=0.5)
 
     def glass(self) -> bpy.types.Material:
         """Clear glass."""
@@ -62,8 +62,8 @@ class Surfaces:
         kind = self.rng.random()
         if kind < 0.65:
             tints = [(0.05, 0.22, 0.07), (0.25, 0.09, 0.02), (0.85, 0.92, 0.9), (0.02, 0.08, 0.04)]
-            colour = tints[int(self.rng.integers(len(tints)))]
-            return self.shaded(colour, Roughness=0.03, Transmission_Weight=0.85, IOR=1.45)
+            color = tints[int(self.rng.integers(len(tints)))]
+            return self.shaded(color, Roughness=0.03, Transmission_Weight=0.85, IOR=1.45)
         return self.shaded(self._any(), Roughness=float(self.rng.uniform(0.15, 0.5)))
 
     def wine(self) -> bpy.types.Material:
@@ -102,7 +102,7 @@ class Surfaces:
 
     # ---- with a pattern ---------------------------------------------------------------------------------------
 
-    def mixed(self, a: Colour, b: Colour, scale: float, roughness: float, kind: str = "noise") -> bpy.types.Material:
+    def mixed(self, a: RGB, b: RGB, scale: float, roughness: float, kind: str = "noise") -> bpy.types.Material:
         """Two colours, mixed by noise, waves of grain, bricks, a checker or cells."""
         material = self.shaded(a, Roughness=roughness)
         nodes, links = material.node_tree.nodes, material.node_tree.links

@@ -133,28 +133,28 @@ def lamps(seed: int) -> np.ndarray:
 
 
 def our_scene(shadow_size: int, plain: bool):
-    from sim2sg_core.render.render_scene import Instance, Light, Look, RenderScene, Sky
+    from sim2sg_core.render.render_scene import Instance, Light, Material, RenderScene, Sky
     from sim2sg_core.render.renderer import Renderer
     from sim2sg_core.scene import Camera
     from sim2sg_core.synthesis.assets.registry import coarse_asset, load_asset
 
     renderer = Renderer(WIDTH, HEIGHT, shadow_size, taps=1 if plain else 4)
     K = np.array([[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1]])
-    camera = Camera.from_mount(WIDTH, HEIGHT, K, EYE, PITCH)
+    camera = Camera.from_extrinsics(WIDTH, HEIGHT, K, EYE, PITCH)
 
     def draw(seed: int) -> None:
         instances = []
         for name, place, yaw, size, color in solids(seed):
-            looks = (Look(tuple((color * color).tolist()), 0.4, 0.4),)
+            materials = (Material(tuple((color * color).tolist()), 0.4, 0.4),)
             mesh, coarse = load_asset(name), coarse_asset(name)
-            instances.append(Instance(mesh, place, yaw, np.full(3, size), looks, name, coarse=coarse))
+            instances.append(Instance(mesh, place, yaw, np.full(3, size), materials, name, coarse=coarse))
         first, second = lamps(seed)
         target = (9.5, 0.0, 0.0)
         lights = (
             Light(tuple(first), (0.7, 0.7, 0.7), target=target, radius=0.5),
             Light(tuple(second), (0.3, 0.3, 0.3), target=target, radius=0.5, shadow=False),
         )
-        ground = Look((0.3, 0.3, 0.3), 0.8, 0.0 if plain else 0.2)
+        ground = Material((0.3, 0.3, 0.3), 0.8, 0.0 if plain else 0.2)
         scene = RenderScene(
             camera, tuple(instances), lights, (0.3,) * 3, (0.15,) * 3, ground, sky=Sky((0.1,) * 3, (0.3,) * 3),
             occlusion=0.0 if plain else 0.5,

@@ -10,11 +10,11 @@ import numpy as np
 from std_msgs.msg import Header
 
 from sim2sg_core.report.overlay import (
-    CLASS_COLOURS,
+    CLASS_COLORS,
     DARK,
-    PREDICATE_COLOURS,
-    Colour,
-    assign_colours,
+    PREDICATE_COLORS,
+    RGB,
+    assign_colors,
     worth_showing,
 )
 from sim2sg_core.scene import SceneGraph
@@ -35,13 +35,13 @@ class Shape(NamedTuple):
     Attributes:
         points: x, y, pixels from the image's upper left corner.
         closed: The last point is joined to the first.
-        colour: Red, green, blue; 0 to 255.
+        color: Red, green, blue; 0 to 255.
         width: Of the line, pixels.
     """
 
     points: Points
     closed: bool
-    colour: Colour
+    color: RGB
     width: float
 
 
@@ -51,14 +51,14 @@ class Text(NamedTuple):
     Attributes:
         at: x, y of the lower left corner of the first letter, pixels.
         text: The words.
-        colour: Of the letters.
+        color: Of the letters.
         ground: Colour behind them.
     """
 
     at: tuple[float, float]
     text: str
-    colour: Colour
-    ground: Colour
+    color: RGB
+    ground: RGB
 
 
 def annotate(
@@ -71,23 +71,23 @@ def annotate(
         classes: All class names of the model, so that a class keeps its colour in every image.
         predicates: All predicate names, likewise.
     """
-    by_class = assign_colours((o.label for o in graph.objects), classes, CLASS_COLOURS)
+    by_class = assign_colors((o.label for o in graph.objects), classes, CLASS_COLORS)
     shown = worth_showing(graph, MAX_ARROWS)
-    by_predicate = assign_colours((r.predicate for r in shown), predicates, PREDICATE_COLOURS)
+    by_predicate = assign_colors((r.predicate for r in shown), predicates, PREDICATE_COLORS)
     shapes, texts = [], []
     for name, item in zip(object_names(graph.objects), graph.objects, strict=True):
         x1, y1, x2, y2 = np.asarray(item.box, float).tolist()
-        colour = by_class[item.label]
-        shapes.append(Shape([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], True, colour, 2.0))
+        color = by_class[item.label]
+        shapes.append(Shape([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], True, color, 2.0))
         at = (x1, max(y1 - 2, FONT_PX))  # Inside the image for boxes that reach its upper edge.
-        texts.append(Text(at, f"{name} {item.score:.2f}", DARK, colour))
+        texts.append(Text(at, f"{name} {item.score:.2f}", DARK, color))
     centres = (graph.boxes()[:, :2] + graph.boxes()[:, 2:]) / 2
     for relation in shown:
         start, end = centres[relation.subject], centres[relation.object]
-        colour = by_predicate[relation.predicate]
-        shapes.append(Shape(_arrow(start, end), False, colour, 1.5))
+        color = by_predicate[relation.predicate]
+        shapes.append(Shape(_arrow(start, end), False, color, 1.5))
         x, y = (0.6 * start + 0.4 * end).tolist()
-        texts.append(Text((x, y), relation.predicate.replace("_", " "), colour, DARK))
+        texts.append(Text((x, y), relation.predicate.replace("_", " "), color, DARK))
     return shapes, texts
 
 
@@ -108,7 +108,7 @@ def image_annotations(
         predicates: All predicate names.
     """
 
-    def colour(rgb: Colour) -> Any:
+    def color(rgb: RGB) -> Any:
         r, g, b = (channel / 255 for channel in rgb)
         return msg.Color(r=r, g=g, b=b, a=1.0)
 
@@ -118,7 +118,7 @@ def image_annotations(
             timestamp=header.stamp,
             type=msg.PointsAnnotation.LINE_LOOP if shape.closed else msg.PointsAnnotation.LINE_STRIP,
             points=[msg.Point2(x=x, y=y) for x, y in shape.points],
-            outline_color=colour(shape.colour),
+            outline_color=color(shape.color),
             thickness=shape.width,
         )
         for shape in shapes
@@ -129,8 +129,8 @@ def image_annotations(
             position=msg.Point2(x=item.at[0], y=item.at[1]),
             text=item.text,
             font_size=FONT_PX,
-            text_color=colour(item.colour),
-            background_color=colour(item.ground),
+            text_color=color(item.color),
+            background_color=color(item.ground),
         )
         for item in texts
     ]

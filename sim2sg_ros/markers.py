@@ -18,10 +18,10 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from sim2sg_core.report.overlay import (
-    CLASS_COLOURS,
-    PREDICATE_COLOURS,
-    Colour,
-    assign_colours,
+    CLASS_COLORS,
+    PREDICATE_COLORS,
+    RGB,
+    assign_colors,
     worth_showing,
 )
 from sim2sg_core.scene import Relation, SceneGraph
@@ -85,24 +85,24 @@ def graph_to_markers(
     if not boxes:
         return MarkerArray(markers=markers)
     unit = float(np.median([box.size.max() for box in boxes.values()]))
-    by_class = assign_colours((o.label for o in graph.objects), classes, CLASS_COLOURS)
-    colours = {i: by_class[graph.objects[i].label] for i in boxes}
+    by_class = assign_colors((o.label for o in graph.objects), classes, CLASS_COLORS)
+    colors = {i: by_class[graph.objects[i].label] for i in boxes}
     shown = [r for r in worth_showing(graph, MAX_ARROWS) if r.subject in boxes and r.object in boxes]
-    by_predicate = assign_colours((r.predicate for r in shown), predicates, PREDICATE_COLOURS)
+    by_predicate = assign_colors((r.predicate for r in shown), predicates, PREDICATE_COLORS)
     names = object_names(graph.objects)
 
     for i, box in boxes.items():
-        markers.append(_solid(draw, i, message.objects[i], box, colours[i]))
-        markers.append(_label(draw, i, f"{names[i]} {message.objects[i].score:.2f}", box, colours[i], unit))
-    markers.append(_edges(draw, boxes, colours, unit))
+        markers.append(_solid(draw, i, message.objects[i], box, colors[i]))
+        markers.append(_label(draw, i, f"{names[i]} {message.objects[i].score:.2f}", box, colors[i], unit))
+    markers.append(_edges(draw, boxes, colors, unit))
     kinds = list(by_predicate)
     for i, relation in enumerate(shown):
         start, end = arrow_ends(boxes[relation.subject], boxes[relation.object])
         up = boxes[relation.subject].up
         # One above the other where two predicates hold between the same two.
         lift = 0.12 * unit * kinds.index(relation.predicate) * up
-        colour = by_predicate[relation.predicate]
-        markers += _arrow(draw, i, relation, (start + lift, end + lift), up, colour, unit)
+        color = by_predicate[relation.predicate]
+        markers += _arrow(draw, i, relation, (start + lift, end + lift), up, color, unit)
     return MarkerArray(markers=markers)
 
 
@@ -128,26 +128,26 @@ class _Pen:
         return Marker(header=self._header, ns=namespace, id=number, type=kind, lifetime=self._lifetime, **fields)
 
 
-def _solid(draw: _Pen, number: int, item: ObjectMessage, box: Box, colour: Colour) -> Marker:
-    return draw("boxes", number, Marker.CUBE, pose=item.pose.pose, scale=_vector(box.size), color=_colour(colour, 0.35))
+def _solid(draw: _Pen, number: int, item: ObjectMessage, box: Box, color: RGB) -> Marker:
+    return draw("boxes", number, Marker.CUBE, pose=item.pose.pose, scale=_vector(box.size), color=_color(color, 0.35))
 
 
-def _edges(draw: _Pen, boxes: dict[int, Box], colours: dict[int, Colour], unit: float) -> Marker:
+def _edges(draw: _Pen, boxes: dict[int, Box], colors: dict[int, RGB], unit: float) -> Marker:
     """Draws the edges of all boxes as one marker: a marker for each would cost a third of the whole."""
     points: list[Point] = []
     tints: list[ColorRGBA] = []
     for i, box in boxes.items():
         corners = [_point(corner) for corner in box.corners()]
         points += [corners[end] for edge in _EDGES for end in edge]
-        tints += [_colour(colours[i])] * (2 * len(_EDGES))
+        tints += [_color(colors[i])] * (2 * len(_EDGES))
     # Of lines, x alone counts: their width.
     return draw("edges", 0, Marker.LINE_LIST, scale=Vector3(x=0.015 * unit), points=points, colors=tints)
 
 
-def _label(draw: _Pen, number: int, text: str, box: Box, colour: Colour, unit: float) -> Marker:
+def _label(draw: _Pen, number: int, text: str, box: Box, color: RGB, unit: float) -> Marker:
     height = 0.17 * unit
     above = box.centre + box.up * (box.size[2] / 2 + 1.2 * height)
-    return _text(draw, "labels", number, text, above, height, colour)
+    return _text(draw, "labels", number, text, above, height, color)
 
 
 def _arrow(
@@ -156,7 +156,7 @@ def _arrow(
     relation: Relation,
     ends: tuple[np.ndarray, np.ndarray],
     up: np.ndarray,
-    colour: Colour,
+    color: RGB,
     unit: float,
 ) -> list[Marker]:
     start, end = ends
@@ -173,13 +173,13 @@ def _arrow(
             Marker.ARROW,
             points=[_point(start), _point(end)],
             scale=scale,
-            color=_colour(colour),
+            color=_color(color),
         ),
-        _text(draw, "relation_labels", number, words, above, letters, colour),
+        _text(draw, "relation_labels", number, words, above, letters, color),
     ]
 
 
-def _text(draw: _Pen, namespace: str, number: int, text: str, at: np.ndarray, height: float, colour: Colour) -> Marker:
+def _text(draw: _Pen, namespace: str, number: int, text: str, at: np.ndarray, height: float, color: RGB) -> Marker:
     # Of texts, z alone counts: the height of a capital letter.
     return draw(
         namespace,
@@ -187,7 +187,7 @@ def _text(draw: _Pen, namespace: str, number: int, text: str, at: np.ndarray, he
         Marker.TEXT_VIEW_FACING,
         pose=Pose(position=_point(at)),
         scale=Vector3(z=height),
-        color=_colour(colour),
+        color=_color(color),
         text=text,
     )
 
@@ -215,6 +215,6 @@ def _vector(xyz: np.ndarray) -> Vector3:
     return Vector3(x=x, y=y, z=z)
 
 
-def _colour(colour: Colour, alpha: float = 1.0) -> ColorRGBA:
-    r, g, b = (channel / 255 for channel in colour)
+def _color(color: RGB, alpha: float = 1.0) -> ColorRGBA:
+    r, g, b = (channel / 255 for channel in color)
     return ColorRGBA(r=r, g=g, b=b, a=alpha)

@@ -56,7 +56,7 @@ class Settings:
         if math.isnan(self.camera_height) or math.isnan(self.camera_pitch):
             return None
         roll = 0.0 if math.isnan(self.camera_roll) else self.camera_roll
-        return Camera.from_mount(1, 1, np.eye(3), self.camera_height, self.camera_pitch, roll).ground
+        return Camera.from_extrinsics(1, 1, np.eye(3), self.camera_height, self.camera_pitch, roll).ground
 
 
 @dataclass(frozen=True)

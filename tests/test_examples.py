@@ -12,7 +12,7 @@ from sim2sg_core.cli.domain_check import raw_extents
 from sim2sg_core.cli.main import load_verb, main
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.logs import load_calibration
-from sim2sg_core.report.domain_looks import mesh_warnings
+from sim2sg_core.report.domain_appearance import mesh_warnings
 from sim2sg_core.report.domain_places import standing_on
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 

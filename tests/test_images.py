@@ -9,7 +9,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import encode_jpeg, read_image, write_jpeg
 
 
-def test_jpeg_keeps_the_order_of_colours(tmp_path: Path) -> None:
+def test_jpeg_keeps_the_order_of_colors(tmp_path: Path) -> None:
     image = np.full((16, 24, 3), (200, 30, 90), np.uint8)
     write_jpeg(tmp_path / "a.jpg", image)
     np.testing.assert_allclose(read_image(tmp_path / "a.jpg"), image, atol=6)

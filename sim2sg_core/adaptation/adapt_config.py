@@ -94,7 +94,7 @@ class AdaptConfig:
         config = dataclasses.replace(self, **open_fields, start_digest=start_digest(self.start))
         own = {
             k: getattr(domain.training, k)
-            for k in ("prior_share", "complete", "swap", "delay")
+            for k in ("prior_share", "recall_correction", "class_swap", "teacher_start_round")
             if getattr(config.method, k) is None
         }
         config = dataclasses.replace(config, method=dataclasses.replace(config.method, **own))

@@ -12,9 +12,9 @@ import numpy as np
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image, write_jpeg
-from sim2sg_core.lifting import MountPrior
+from sim2sg_core.lifting import ExtrinsicsPrior
 from sim2sg_core.logs import LogFrame, open_logs, resolve_camera, sample_frames
-from sim2sg_core.logs.camera_calibration import with_mount
+from sim2sg_core.logs.camera_calibration import resolve_extrinsics
 from sim2sg_core.progress import Progress
 from sim2sg_core.scene import Camera
 from sim2sg_core.scene.graph import write_json
@@ -95,24 +95,24 @@ def _camera(
     """Returns a frame's camera, and where its intrinsics and its mount come from ("" for unknown)."""
     given = (config.camera_height, config.camera_pitch, config.camera_roll)
     camera = resolve_camera(
-        frame.log, frame.topic, width, height, camera_file=config.camera_file, mount=given, name=frame.name
+        frame.log, frame.topic, width, height, camera_file=config.camera_file, extrinsics=given, name=frame.name
     )
     intrinsics = "calibration file" if config.camera_file else "CameraInfo of the log"
     if camera is None:
         # Only the lens is guessed here: the mount is better estimated from the log.
         guess = domain.camera.sample(np.random.default_rng(0), None, width, height)
-        camera, intrinsics = with_mount(Camera(width, height, guess.K), given, None), "prior of the domain"
-    mount = "" if camera.ground is None else "options" if config.camera_height else "/tf_static of the log"
-    return camera, (intrinsics, mount)
+        camera, intrinsics = resolve_extrinsics(Camera(width, height, guess.K), given, None), "prior of the domain"
+    extrinsics = "" if camera.ground is None else "options" if config.camera_height else "/tf_static of the log"
+    return camera, (intrinsics, extrinsics)
 
 
-def mount_prior(domain: Domain) -> MountPrior:
+def extrinsics_prior(domain: Domain) -> ExtrinsicsPrior:
     """The domain's camera prior as a Gaussian with the mean and deviation of its ranges."""
     prior = domain.camera
     ranges = np.array([prior.height_m, np.radians(prior.pitch_deg), np.radians(prior.roll_deg)])
     # A floor, since a prior range of no width would forbid any other mount.
     std = np.maximum((ranges[:, 1] - ranges[:, 0]) / np.sqrt(12), [0.02, 0.003, 0.003])
-    return MountPrior(ranges.mean(axis=1), std)
+    return ExtrinsicsPrior(ranges.mean(axis=1), std)
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -21,54 +21,55 @@ class Method:
             probability that its calibrated score states.
         prior_share: Share of prior scenes in a round; None takes the domain's (when settings are resolved). Only
             with `labels`.
-        complete: Rebuilt scenes hold as many objects as are there, not as many as were found: see `prevalence`. Only
+        recall_correction: Rebuilt scenes hold as many objects as are there, not as many as were found. Only
             where objects are drawn with their scores. None takes the domain's.
-        closeups: Enlarged parts of the frames are looked at too, for what is small.
+        tiled_inference: Enlarged parts of the frames are looked at too, for what is small.
         refine: Rebuilt objects are moved and scaled on the ground until they fill the boxes in which they
             were seen; how far sizes may leave the domain's is the domain's `size_freedom`.
-        rare: Exponent by which frames that hold rare classes are rebuilt more often; 0 treats all alike.
-        swap: Probability that a rebuilt object is exchanged for one of another class of like scale, so that
+        repeat_factor: Exponent by which frames that hold rare classes are rebuilt more often; 0 treats all alike.
+        class_swap: Probability that a rebuilt object is exchanged for one of another class of like scale, so that
             what the network takes for one class for want of having seen the other is unlearned; None takes the
             domain's.
         appearance: Colours, materials, ground, exposure, noise and blur are taken from the log.
-        style: Probability that a rendered image takes over colour statistics or Fourier amplitudes of a
+        style_transfer: Probability that a rendered image takes over colour statistics or Fourier amplitudes of a
             frame of the log.
         feature: Weight of feature alignment (domain classifier on features, gradient reversal).
         prediction: Weight of prediction alignment (domain classifier on the predictor's output).
         teacher: Weight of the averaged teacher's soft targets on the log's frames.
         real_share: Share of pseudo-labelled frames of the log among a step's images. Only with `teacher`.
-        delay: Rounds in which only the task's loss is on; the other three come in after it. None takes the domain's.
+        teacher_start_round: Rounds in which only the task's loss is on; teacher and alignments come in after it. None
+            takes the domain's.
         statistics: How far the backbone's normalisation is set to the log's statistics, 0 to 1.
-        strong: Strong augmentation and averaged weights.
-        choose: The final model is the round whose graphs agree best with themselves (see `stopping`),
+        strong_augmentation: Strong augmentation and averaged weights.
+        select: The final model is the round whose graphs agree best with themselves (see `selection.self_consistency`),
             and the rounds end when that no longer improves; otherwise the last round's.
     """
 
     labels: bool = False
     threshold: float | None = 0.5
     prior_share: float | None = None
-    complete: bool | None = False
-    closeups: bool = False
+    recall_correction: bool | None = False
+    tiled_inference: bool = False
     refine: bool = False
-    rare: float = 0.0
-    swap: float | None = 0.0
+    repeat_factor: float = 0.0
+    class_swap: float | None = 0.0
     appearance: bool = False
-    style: float = 0.0
+    style_transfer: float = 0.0
     feature: float = 0.0
     prediction: float = 0.0
     teacher: float = 0.0
     real_share: float = 0.5
-    delay: int | None = 0
+    teacher_start_round: int | None = 0
     statistics: float = 0.0
-    strong: bool = True
-    choose: bool = False
+    strong_augmentation: bool = True
+    select: bool = False
 
     def validate(self) -> None:
         """Raises Sim2SGError when a number is out of its range."""
-        for name in ("rare", "feature", "prediction", "teacher", "delay"):
+        for name in ("repeat_factor", "feature", "prediction", "teacher", "teacher_start_round"):
             if (getattr(self, name) or 0) < 0:
                 raise Sim2SGError(f"{name} is {getattr(self, name)}: it must not be negative (0 turns it off)")
-        for name in ("threshold", "prior_share", "swap", "style", "real_share", "statistics"):
+        for name in ("threshold", "prior_share", "class_swap", "style_transfer", "real_share", "statistics"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise Sim2SGError(f"{name} is {value}: it is a share between 0 and 1")
@@ -76,39 +77,39 @@ class Method:
     @property
     def looks_at_log(self) -> bool:
         """Whether training itself reads frames of the log."""
-        return self.delayed or bool(self.style)
+        return self.uses_log_frames or bool(self.style_transfer)
 
     @property
-    def delayed(self) -> bool:
-        """Whether anything comes in after `delay`: an alignment, or the teacher."""
+    def uses_log_frames(self) -> bool:
+        """Whether anything comes in after `teacher_start_round`: an alignment, or the teacher."""
         return bool(self.feature or self.prediction or self.teacher)
 
 
 METHODS = {
-    "source": Method(strong=False),
+    "source": Method(strong_augmentation=False),
     "fair_source": Method(),
     "feature_alignment": Method(feature=0.1),
     "prediction_alignment": Method(prediction=0.1),
     "both_grls": Method(feature=0.1, prediction=0.1),
     "self_training": Method(teacher=1.0),
     "label_alignment": Method(labels=True, prior_share=0.0),
-    "label_feature_alignment": Method(labels=True, prior_share=0.0, feature=0.1, delay=1),
+    "label_feature_alignment": Method(labels=True, prior_share=0.0, feature=0.1, teacher_start_round=1),
     # Sim2SG as published (Prakash et al. 2021): all three operators, the two reversals after a warm-up.
-    "paper": Method(labels=True, prior_share=0.0, feature=0.1, prediction=0.1, delay=1),
+    "paper": Method(labels=True, prior_share=0.0, feature=0.1, prediction=0.1, teacher_start_round=1),
     "ours": Method(
         labels=True,
         threshold=None,
-        complete=None,
-        closeups=True,
+        recall_correction=None,
+        tiled_inference=True,
         refine=True,
-        rare=0.5,
-        swap=None,
+        repeat_factor=0.5,
+        class_swap=None,
         appearance=True,
-        style=0.5,
+        style_transfer=0.5,
         teacher=1.0,
         real_share=0.25,
-        delay=None,
-        choose=True,
+        teacher_start_round=None,
+        select=True,
     ),
 }
 DEFAULT = "ours"

@@ -58,19 +58,19 @@ def adapt(config: AdaptConfig, domain: Domain, out: Path) -> Path:
     run.begin({**config.to_json(), "domain": domain.to_json()})
     assert config.rounds is not None
     with run.timed("frames", f"sampling up to {config.frames} frames of the log"):
-        frames, intrinsics, mount = collect_frames(config, domain, out / "frames")
-    mount = mount or "estimated from the log"
-    if config.method.delayed and config.rounds <= (config.method.delay or 0):
-        late = f"no round comes after the {config.method.delay} that `delay` asks for"
+        frames, intrinsics, extrinsics = collect_frames(config, domain, out / "frames")
+    extrinsics = extrinsics or "estimated from the log"
+    if config.method.uses_log_frames and config.rounds <= (config.method.teacher_start_round or 0):
+        late = f"no round comes after the {config.method.teacher_start_round} that `teacher_start_round` asks for"
         print(f"  {late}: the log's frames teach nothing by themselves", file=sys.stderr, flush=True)
-    print(f"  {len(frames)} frames; intrinsics: {intrinsics}; mount: {mount}", file=sys.stderr, flush=True)
+    print(f"  {len(frames)} frames; intrinsics: {intrinsics}; mount: {extrinsics}", file=sys.stderr, flush=True)
     stages = [source_stage(run, config, domain, frames)]
     scores = [judge(run, domain, frames, stages[0])]
     best, stop = 0, False
     for number in range(1, config.rounds + 1):
         stages.append(round_stage(run, config, domain, frames, stages[-1], number))
         scores.append(judge(run, domain, frames, stages[-1]))
-        best, stop = choose_round(scores, PATIENCE) if config.method.choose else (number, False)
+        best, stop = choose_round(scores, PATIENCE) if config.method.select else (number, False)
         if stop and number < config.rounds:
             print(f"  the graphs agree no better than before: no more rounds after {number}", file=sys.stderr)
             break
@@ -84,7 +84,7 @@ def adapt(config: AdaptConfig, domain: Domain, out: Path) -> Path:
         infer_frames(stages[-1] / "model.onnx", frames, domain, stages[-1] / "inferred.json")
         facts = {
             "intrinsics": intrinsics,
-            "mount": mount,
+            "mount": extrinsics,
             "log": ", ".join(Path(log).name for log in config.logs),
             "agreement with itself": ", ".join(f"{n} {s:.3f}" for n, s in zip(names, scores, strict=True)),
             "final model": names[best],
@@ -130,14 +130,14 @@ def round_stage(
     with run.timed(f"{name}/infer", f"{len(frames)} frames of the log"):
         graphs = infer_frames(previous / "model.onnx", frames, domain, previous / "inferred.json")
     content = graphs
-    if method.closeups:
+    if method.tiled_inference:
         with run.timed(f"{name}/closeups", "enlarged parts of the frames"):
             content = look_at_frames(previous / "model.onnx", frames, graphs, domain, previous / "closeups.json")
     looks = domain
     if method.appearance:
         with run.timed(f"{name}/harvest", "colours, materials, light and camera of the log"):
             looks = domain.model_copy(update={"appearance": harvest(domain, frames, content, folder, rng)})
-    if method.labels and method.complete:
+    if method.labels and method.recall_correction:
         content = complete(content, shares_found(previous))
     origin = "rebuilt from the log" if method.labels else "of the prior"
     with run.timed(f"{name}/render", f"{count} scenes {origin}"):

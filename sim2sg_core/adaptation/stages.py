@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
-from sim2sg_core.adaptation.content.round_layouts import frame_mounts
+from sim2sg_core.adaptation.content.round_layouts import frame_extrinsics
 from sim2sg_core.adaptation.content.tiled_inference import look_closely
 from sim2sg_core.adaptation.log_frames import Frame
 from sim2sg_core.adaptation.selection.score_calibration import calibrate
@@ -23,7 +23,7 @@ from sim2sg_core.learning import AlignConfig, AugmentConfig, TrainConfig, train
 from sim2sg_core.learning.real import RealImage
 from sim2sg_core.learning.statistics import adapt_statistics
 from sim2sg_core.learning.thresholds import class_thresholds, predicate_thresholds
-from sim2sg_core.lifting.extrinsics import mount_of_ground, with_mount
+from sim2sg_core.lifting.extrinsics import extrinsics_of_ground, with_extrinsics
 from sim2sg_core.model import (
     SceneGraphNetwork,
     build_network,
@@ -65,10 +65,10 @@ def infer_frames(model: Path, frames: Sequence[Frame], domain: Domain, out: Path
             floating.append(output.graph(dataclasses.replace(frame.camera, ground=None)))
             outputs.append(output)
             progress.update()
-    mounts = frame_mounts(frames, floating, domain)
+    all_extrinsics = frame_extrinsics(frames, floating, domain)
     graphs = [
-        dataclasses.replace(output.graph(with_mount(frame.camera, mount)), file=frame.file, stamp=frame.stamp)
-        for output, frame, mount in zip(outputs, frames, mounts, strict=True)
+        dataclasses.replace(output.graph(with_extrinsics(frame.camera, extrinsics)), file=frame.file, stamp=frame.stamp)
+        for output, frame, extrinsics in zip(outputs, frames, all_extrinsics, strict=True)
     ]
     save_graphs(out, graphs, predictor.info.model_id)
     return load_graphs(out)[1]  # Rounded, as a resumed run reads them: what follows must not differ.
@@ -100,8 +100,8 @@ def shares_found(stage: Path) -> dict[str, float]:
 def usual_camera(graphs: Sequence[SceneGraph]) -> Camera:
     """Returns the log's camera on its median mount: what a model assumes of images without a better word."""
     cameras = [graph.camera for graph in graphs if graph.camera is not None and graph.camera.ground is not None]
-    mounts = np.array([mount_of_ground(camera.ground) for camera in cameras if camera.ground is not None])
-    return with_mount(cameras[0], np.median(mounts, axis=0))
+    all_extrinsics = np.array([extrinsics_of_ground(camera.ground) for camera in cameras if camera.ground is not None])
+    return with_extrinsics(cameras[0], np.median(all_extrinsics, axis=0))
 
 
 def measure_agreement(model: Path, frames: Sequence[Frame], domain: Domain, out: Path) -> Agreement:
@@ -167,8 +167,8 @@ def train_round(
     if (folder / "model.onnx").exists():
         return
     method, align = config.method, AlignConfig()
-    assert method.delay is not None
-    if method.delayed and number > method.delay:
+    assert method.teacher_start_round is not None
+    if method.uses_log_frames and number > method.teacher_start_round:
         align = AlignConfig(
             feature=method.feature,
             prediction=method.prediction,
@@ -204,7 +204,7 @@ def _settings(config: AdaptConfig, steps: int, learning_rate: float | None) -> T
         device=config.device,
         workers=1 if config.device == "cpu" else min(config.workers or usable_cores(), MAX_LOADERS),
     )
-    if not config.method.strong:
+    if not config.method.strong_augmentation:
         settings = dataclasses.replace(settings, augment=AugmentConfig.weak(), ema=0.0)
     return settings
 
@@ -217,9 +217,9 @@ def _train(
     settings: TrainConfig,
     real: Sequence[RealImage],
 ) -> None:
-    if real and config.method.style:
+    if real and config.method.style_transfer:
         settings = dataclasses.replace(
-            settings, augment=dataclasses.replace(settings.augment, style=config.method.style)
+            settings, augment=dataclasses.replace(settings.augment, style=config.method.style_transfer)
         )
     with Progress(settings.steps, "train", unit="steps") as progress:
         train(network, domain, [(folder / "data", 1.0)], settings, folder / "train", progress.update, real=real)

@@ -59,8 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--feature-alignment", type=float, metavar="WEIGHT", help="domain classifier on features")
     how.add_argument("--prediction-alignment", type=float, metavar="WEIGHT", help="domain classifier on predictions")
     how.add_argument("--teacher", type=float, metavar="WEIGHT", help="soft targets of the averaged model on the log")
-    how.add_argument("--delay", type=int, metavar="N", help="rounds before the teacher and the alignments come in")
-    how.add_argument("--style", type=float, metavar="SHARE", help="renders given colour statistics of the log")
+    how.add_argument(
+        "--teacher-start-round", type=int, metavar="N", help="rounds before teacher and alignments come in"
+    )
+    how.add_argument("--style-transfer", type=float, metavar="SHARE", help="renders given colour statistics of the log")
     how.add_argument("--statistics", type=float, metavar="SHARE", help="normalisation set to the log's statistics")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -76,9 +78,9 @@ def run(args: argparse.Namespace) -> int:
     """Runs or continues an adaptation."""
     from sim2sg_core.adaptation import AdaptConfig, adapt
     from sim2sg_core.domains import load_domain
-    from sim2sg_core.synthesis.validate_assets import undrawable
+    from sim2sg_core.synthesis.validate_assets import validate_assets
 
-    domain = load_domain(args.domain, undrawable)
+    domain = load_domain(args.domain, validate_assets)
     config = AdaptConfig(
         logs=tuple(args.log),
         topic=args.topic,
@@ -105,8 +107,8 @@ def run(args: argparse.Namespace) -> int:
             feature=args.feature_alignment,
             prediction=args.prediction_alignment,
             teacher=args.teacher,
-            delay=args.delay,
-            style=args.style,
+            teacher_start_round=args.teacher_start_round,
+            style_transfer=args.style_transfer,
             statistics=args.statistics,
         ),
         seed=args.seed,

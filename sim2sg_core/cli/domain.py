@@ -57,9 +57,9 @@ def run_show(args: argparse.Namespace) -> int:
     if args.domain in builtin_domains():
         domain = load_domain(args.domain)
     else:  # A user's file may name assets and images that are not there.
-        from sim2sg_core.synthesis.validate_assets import undrawable
+        from sim2sg_core.synthesis.validate_assets import validate_assets
 
-        domain = load_domain(args.domain, undrawable)
+        domain = load_domain(args.domain, validate_assets)
     print(json.dumps(domain.to_json(), indent=2) if args.json else describe(domain))
     return 0
 

@@ -26,7 +26,7 @@ from sim2sg_core.evaluation.scoring import RECALL_AT, pair_by_name, rename
 from sim2sg_core.images import read_image, write_jpeg
 from sim2sg_core.packs.pack import installed_packs
 from sim2sg_core.progress import Progress
-from sim2sg_core.report.overlay import Colour, contact_sheet, draw_boxes
+from sim2sg_core.report.overlay import RGB, contact_sheet, draw_boxes
 from sim2sg_core.scene.graph import Relation, SceneGraph, load_graphs, write_json
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 HELP = "score a model on labelled images: average precision and relation recall"
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth")
-MISTAKE_COLOURS: dict[str, Colour] = {
+MISTAKE_COLORS: dict[str, RGB] = {
     "missed": (255, 70, 60),
     "wrong class": (255, 159, 28),
     "misplaced": (255, 224, 102),
@@ -252,8 +252,8 @@ def draw_all(folder: Path, predictions: Predictions, targets: Sequence[TargetIma
     folder.mkdir(parents=True, exist_ok=True)
     worst: list[np.ndarray] = []
     for target, mistakes in found:
-        boxes = [(m.box, m.describe(), MISTAKE_COLOURS[m.kind]) for m in mistakes]
-        boxes += [(m.found_box, "", MISTAKE_COLOURS[m.kind]) for m in mistakes if m.found_box is not None]
+        boxes = [(m.box, m.describe(), MISTAKE_COLORS[m.kind]) for m in mistakes]
+        boxes += [(m.found_box, "", MISTAKE_COLORS[m.kind]) for m in mistakes if m.found_box is not None]
         picture = draw_boxes(labelled_image(target), boxes, title=target.file, min_width=640)
         write_jpeg(folder / Path(target.file).with_suffix(".jpg").name, picture)
         worst += [picture] if len(worst) < WORST else []

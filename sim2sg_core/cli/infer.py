@@ -13,7 +13,7 @@ import numpy as np
 from sim2sg_core.cli.log import add_sampling, check_sampling
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import write_jpeg
-from sim2sg_core.lifting.extrinsics import mount_of_ground
+from sim2sg_core.lifting.extrinsics import extrinsics_of_ground
 from sim2sg_core.logs import Log, LogFrame, open_logs, resolve_camera, select_frames
 from sim2sg_core.logs.folders import FolderLog
 from sim2sg_core.progress import Progress
@@ -135,7 +135,7 @@ class CameraFinder:
     def __init__(self, args: argparse.Namespace, fallback: Camera | None) -> None:
         self._file = args.camera
         angles = (None if v is None else math.radians(v) for v in (args.camera_pitch, args.camera_roll))
-        self._mount = (args.camera_height, *angles)
+        self._extrinsics = (args.camera_height, *angles)
         self._fallback = fallback
         self._known: dict[tuple[str, str, int, int], Camera | None] = {}
         self._told = ""
@@ -153,7 +153,7 @@ class CameraFinder:
                 width,
                 height,
                 camera_file=self._file,
-                mount=self._mount,
+                extrinsics=self._extrinsics,
                 fallback=self._fallback,
                 name=name,
             )
@@ -170,7 +170,7 @@ def describe_camera(camera: Camera | None) -> str:
         return "no camera known, so no 3D poses: give --camera FILE"
     if camera.ground is None:
         return f"focal length {camera.focal:.0f} px, height unknown: depth from the network alone"
-    height, pitch, _ = mount_of_ground(camera.ground)
+    height, pitch, _ = extrinsics_of_ground(camera.ground)
     degrees = round(math.degrees(pitch), 1) + 0.0  # never -0.0
     return f"focal length {camera.focal:.0f} px, {height:.2f} m up, pitch {degrees} degrees"
 

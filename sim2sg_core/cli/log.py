@@ -85,7 +85,7 @@ def describe(log: Log) -> str:
         lines += [
             f"camera {topic.name}: images {frame.shape[1]}x{frame.shape[0]}",
             f"  intrinsics: {describe_intrinsics(log.camera(topic.name))}",
-            f"  mount: {describe_mount(log, topic.name)}",
+            f"  mount: {describe_extrinsics(log, topic.name)}",
         ]
     return "\n".join(lines)
 
@@ -104,10 +104,10 @@ def describe_intrinsics(camera: Camera | None) -> str:
     return f"{text}, {camera.distortion_model} {' '.join(f'{v:g}' for v in camera.distortion)}"
 
 
-def describe_mount(log: Log, topic: str) -> str:
+def describe_extrinsics(log: Log, topic: str) -> str:
     """Returns height and angles of a camera as text."""
-    mount = log.mount(topic)
-    if mount is None:
+    extrinsics = log.extrinsics(topic)
+    if extrinsics is None:
         return "unknown (no chain of /tf_static from the camera to base_footprint or base_link)"
-    height, pitch, roll = mount
+    height, pitch, roll = extrinsics
     return f"{height:.2f} m up, pitch {math.degrees(pitch):.1f}, roll {math.degrees(roll):.1f} degrees"

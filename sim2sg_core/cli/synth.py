@@ -35,12 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Renders what is missing."""
     from sim2sg_core.render.renderer import Renderer
-    from sim2sg_core.synthesis.validate_assets import undrawable
+    from sim2sg_core.synthesis.validate_assets import validate_assets
     from sim2sg_core.synthesis.workers import render_dataset
 
     if args.count < 1:
         raise Sim2SGError(f"--count {args.count}: at least 1")
-    domain = load_domain(args.domain, undrawable)
+    domain = load_domain(args.domain, validate_assets)
     size = size_of(args, domain)
     camera = load_calibration(args.camera, *size) if args.camera else None
     probe = Renderer(16, 16, shadow_size=16)  # Fails early, with one line, where there is no EGL.

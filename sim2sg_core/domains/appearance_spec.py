@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, Strict, model_validator
 
 from sim2sg_core.domains.fields import (
+    RGB,
     Amount,
-    Colour,
     Floor,
     Identifier,
     ImageFile,
-    Materials,
+    MaterialShares,
     Metres,
     Range,
     Several,
@@ -40,12 +40,12 @@ class AppearanceSpec(Spec):
         textured: Share of painted parts with a texture; None takes what is usual outdoors or in a studio.
         floors: Kinds of ground that the synthesis knows; empty means all that fit the layout.
         skies: Kinds of sky or backdrop; empty means all that fit.
-        floor_colours: Base colours of the ground; empty leaves them to the synthesis.
+        floor_colors: Base colours of the ground; empty leaves them to the synthesis.
         paints: Base colours of painted parts.
         paint_shares: How common each of the paints is, relative to the others; empty makes all alike.
         paint_jitter: Standard deviation about a base colour, grey levels of 255.
         random_paint: Share of objects painted any colour at all.
-        materials: Finishes of painted parts: rubber, metal, paint, plastic, all alike; or a share for each; empty
+        materials: Materials of painted parts: rubber, metal, paint, plastic, all alike; or a share for each; empty
             leaves it to the asset.
         patches: Image files of textures by surface: "floor", or the palette of what they cover ("wall", "asphalt").
             They change the brightness and tint of a colour about its mean and should tile without a seam.
@@ -65,14 +65,16 @@ class AppearanceSpec(Spec):
     textured: Share | None = None
     floors: tuple[Floor, ...] = ()
     skies: tuple[Sky, ...] = ()
-    floor_colours: tuple[Colour, ...] = ()
-    paints: tuple[Colour, ...] = ()
+    floor_colors: tuple[RGB, ...] = ()
+    paints: tuple[RGB, ...] = ()
     paint_shares: tuple[Annotated[float, Strict(), Field(gt=0)], ...] = ()
     paint_jitter: Annotated[float, Strict(), Field(ge=0)] = 12.0
     random_paint: Share = 0.2
-    materials: Materials = ()
+    materials: MaterialShares = ()
     patches: dict[Identifier, tuple[ImageFile, ...]] = Field(default_factory=dict)
     patch_size: Metres = 2.0
+
+    renamed: ClassVar[dict[str, str]] = {"floor_colours": "floor_colors"}
 
     @model_validator(mode="after")
     def _possible(self) -> AppearanceSpec:

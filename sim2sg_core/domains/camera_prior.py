@@ -60,4 +60,4 @@ class CameraPrior(Spec):
         if K is None:
             focal = width / 2 / np.tan(np.radians(fov) / 2)
             K = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
-        return Camera.from_mount(width, height, K, height_m, np.radians(pitch), np.radians(roll))
+        return Camera.from_extrinsics(width, height, K, height_m, np.radians(pitch), np.radians(roll))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, ModelWrapValidatorHandler, Strict, ValidationInfo, model_validator
 
 from sim2sg_core.domains.fields import (
-    Colour,
+    RGB,
     Count,
     Extent,
     Identifier,
@@ -80,7 +80,7 @@ class ClassSpec(Spec):
         meshes: Meshes from files, in place of `assets`.
         yaw_symmetry: Order of the rotational symmetry about the vertical: 1 none, 2 (a table), 4 (a
             cube), 0 any angle looks the same (a sphere, a tree).
-        colours: Base colours of its painted parts; empty takes `appearance.paints`.
+        colors: Base colours of its painted parts; empty takes `appearance.paints`.
     """
 
     name: Identifier
@@ -93,7 +93,9 @@ class ClassSpec(Spec):
     assets: tuple[Identifier, ...] = ()
     meshes: tuple[MeshSpec, ...] = ()
     yaw_symmetry: Literal[0, 1, 2, 4] = 1
-    colours: tuple[Colour, ...] = ()
+    colors: tuple[RGB, ...] = ()
+
+    renamed: ClassVar[dict[str, str]] = {"colours": "colors"}
 
     @model_validator(mode="wrap")
     @classmethod

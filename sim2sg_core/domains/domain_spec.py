@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, ModelWrapValidatorHandler, Strict, ValidationError, ValidationInfo, model_validator
@@ -65,15 +65,17 @@ class TrainingSpec(Spec):
         rounds: Rounds of adaptation, at most.
         round_frames: Frames to render in each round.
         round_steps: Steps of training in each round.
-        delay: Rounds of adaptation before the averaged network teaches on the log's frames; as many as `rounds`, and it
-            never does. Few where the first model is good already: a teacher that overlooks much holds back its pupil.
+        teacher_start_round: Rounds of adaptation before the averaged teacher's targets on the log's frames come in; as
+            many as `rounds`, and they never do. Few where the first model is good already: a teacher that overlooks
+            much holds back its student.
         prior_share: Share of each round's frames that show prior scenes rather than ones rebuilt from the log.
-        complete: Whether scenes rebuilt from a log hold as many objects as are there, not as many as were found. It
-            helps where much is missed of some classes, as cutlery, so that rebuilt scenes would show hardly any.
+        recall_correction: Whether scenes rebuilt from a log hold as many objects as are there, not as many as were
+            found. It helps where much is missed of some classes, as cutlery, so that rebuilt scenes would show hardly
+            any.
         size_freedom: How far objects rebuilt from a log may leave the sizes of their class, as the standard
             deviation of the logarithm. Small where the class's sizes are well known or the camera looks along the
             ground, so that the log says little of sizes.
-        swap: Probability that an object rebuilt from a log is exchanged for one of another class: high where any
+        class_swap: Probability that an object rebuilt from a log is exchanged for one of another class: high where any
             class may stand anywhere and a poor prior makes the network mistake classes.
     """
 
@@ -86,11 +88,17 @@ class TrainingSpec(Spec):
     rounds: Annotated[int, Strict(), Field(ge=0)] = 3
     round_frames: Annotated[int, Strict(), Field(gt=0)] = 1000
     round_steps: Annotated[int, Strict(), Field(gt=0)] = 500
-    delay: Annotated[int, Strict(), Field(ge=0)] = 3
+    teacher_start_round: Annotated[int, Strict(), Field(ge=0)] = 3
     prior_share: Share = 0.25
-    complete: Annotated[bool, Strict()] = False
+    recall_correction: Annotated[bool, Strict()] = False
     size_freedom: Annotated[float, Strict(), Field(ge=0)] = 0.1
-    swap: Share = 0.05
+    class_swap: Share = 0.05
+
+    renamed: ClassVar[dict[str, str]] = {
+        "delay": "teacher_start_round",
+        "complete": "recall_correction",
+        "swap": "class_swap",
+    }
 
 
 class Domain(Spec):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -43,10 +43,17 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    renamed: ClassVar[dict[str, str]] = {}
+    """Earlier name of a key -> its name now: files and models of earlier versions stay readable."""
+
     @model_validator(mode="before")
     @classmethod
-    def _refuse_unknown_keys(cls, data: Any) -> Any:
+    def _known_keys(cls, data: Any) -> Any:
         if isinstance(data, dict) and cls.model_config.get("extra") == "forbid":
+            for old, new in cls.renamed.items():
+                if old in data and new in data:
+                    raise mistake(f"is the earlier name of {new}, which is given too; delete one", old)
+            data = {cls.renamed.get(key, key): value for key, value in data.items()}
             for key in data:
                 if key not in cls.model_fields:
                     raise mistake(f"unknown key; {nearest(key, cls.model_fields)}", key)
@@ -114,7 +121,7 @@ Count = Annotated[
 # Ranges of whole numbers from 1 up.
 Several = Annotated[Count, AfterValidator(positive), _range_schema("integer", minimum=1)]
 Channel = Annotated[int, Strict(), Field(ge=0, le=255)]
-Colour = tuple[Channel, Channel, Channel]
+RGB = tuple[Channel, Channel, Channel]
 Metres = Annotated[float, Strict(), Field(gt=0)]
 
 
@@ -149,27 +156,27 @@ def _one_of(kinds: tuple[str, ...]) -> AfterValidator:
 Floor = Annotated[str, _one_of(FLOORS), WithJsonSchema({"type": "string", "enum": list(FLOORS)})]
 Sky = Annotated[str, _one_of(SKIES), WithJsonSchema({"type": "string", "enum": list(SKIES)})]
 
-FINISHES = ("rubber", "metal", "paint", "plastic")
-Finish = Literal["rubber", "metal", "paint", "plastic"]
+MATERIALS = ("rubber", "metal", "paint", "plastic")
+MaterialName = Literal["rubber", "metal", "paint", "plastic"]
 
 
-def _finishes(value: Any) -> Any:
+def _check_materials(value: Any) -> Any:
     # Checked by hand: pydantic would report the mistakes of both members of the union.
     if not isinstance(value, list | tuple | dict):
         raise mistake(f"{value!r} is no list; write e.g. [rubber, metal], or shares: {{rubber: 0.7, metal: 0.3}}")
     for place, name in enumerate(value):
-        if name not in FINISHES:
-            raise mistake(f"unknown finish; {nearest(name, FINISHES)}", name if isinstance(value, dict) else place)
+        if name not in MATERIALS:
+            raise mistake(f"unknown material; {nearest(name, MATERIALS)}", name if isinstance(value, dict) else place)
     if isinstance(value, dict):
         for name, share in value.items():
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < float("inf"):
                 raise mistake(f"{share!r} is no share; write a number from 0 up", name)
         if value and sum(value.values()) <= 0:
-            raise mistake("all shares are 0; write how common each finish is")
+            raise mistake("all shares are 0; write how common each material is")
     return value
 
 
-Materials = Annotated[tuple[Finish, ...] | dict[Finish, float], BeforeValidator(_finishes)]
+MaterialShares = Annotated[tuple[MaterialName, ...] | dict[MaterialName, float], BeforeValidator(_check_materials)]
 
 
 def _existing(what: str, suffixes: tuple[str, ...] = (), folders: bool = False) -> AfterValidator:

@@ -51,8 +51,8 @@ def load_domain(name_or_path: str | Path, further: Further | None = None) -> Dom
 
     Args:
         name_or_path: Name of a built-in domain, or path of a YAML file.
-        further: What else a file must stand, e.g. `synthesis.drawable.undrawable` before scenes are drawn; it finds
-            the places in the file, keys and indices from its top, and what is wrong there.
+        further: What else a file must stand, e.g. `synthesis.validate_assets` before scenes are drawn; it finds the
+            places in the file, keys and indices from its top, and what is wrong there.
 
     Raises:
         Sim2SGError: No such domain, or a mistake in it: `file:line: key: what is wrong; what would be

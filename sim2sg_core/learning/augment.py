@@ -125,8 +125,8 @@ def distort(
     """Changes colours and quality of an image; geometry stays. Further distortions belong here."""
     if config.style > 0 and styles and rng.random() < config.style:
         image = restyle(image, styles, rng)
-    if config.colour > 0 and rng.random() < 0.8:
-        image = colours(image, config.colour, rng)
+    if config.color > 0 and rng.random() < 0.8:
+        image = colors(image, config.color, rng)
     if rng.random() < config.blur:
         image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.3)))
     if rng.random() < config.cutout:
@@ -141,7 +141,7 @@ def distort(
     return image
 
 
-def colours(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+def colors(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Brightness, contrast, gamma and channel gains in one table; saturation and hue in one matrix."""
     gain = np.exp(rng.normal(0, 0.08 * strength, 3)) * np.exp(rng.normal(0, 0.2 * strength))
     gamma = np.exp(rng.normal(0, 0.2 * strength))
@@ -153,10 +153,10 @@ def colours(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.
     saturation = rng.uniform(1 - 0.6 * strength, 1 + 0.5 * strength)
     # Now and then any hue for any other: what a thing is does not hang on its colour, and no palette is complete.
     angle = rng.uniform(-np.pi, np.pi) if rng.random() < ANY_HUE * strength else rng.normal(0, 0.15 * strength)
-    return cv2.transform(image, colour_matrix(max(saturation, 0.0), angle))
+    return cv2.transform(image, color_matrix(max(saturation, 0.0), angle))
 
 
-def colour_matrix(saturation: float, hue: float) -> np.ndarray:
+def color_matrix(saturation: float, hue: float) -> np.ndarray:
     """(3, 3) matrix on RGB that turns hues by `hue` radians about the grey axis and scales saturation."""
     grey = np.full(3, 3**-0.5)
     cross = np.array([[0, -grey[2], grey[1]], [grey[2], 0, -grey[0]], [-grey[1], grey[0], 0]])

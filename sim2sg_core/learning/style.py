@@ -22,7 +22,7 @@ def restyle(image: np.ndarray, styles: Sequence[np.ndarray], rng: np.random.Gene
     style = styles[int(rng.integers(len(styles)))]
     strength = float(rng.uniform(0.2, 1.0))
     if rng.random() < 0.5:
-        return colour_match(image, style, strength)
+        return color_match(image, style, strength)
     return fourier_mix(image, style, float(rng.uniform(0.0, LARGEST_WINDOW)), strength)
 
 
@@ -55,7 +55,7 @@ def fourier_mix(image: np.ndarray, style: np.ndarray, size: float, strength: flo
     return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
 
 
-def colour_match(image: np.ndarray, style: np.ndarray, strength: float) -> np.ndarray:
+def color_match(image: np.ndarray, style: np.ndarray, strength: float) -> np.ndarray:
     """Moves mean and standard deviation of each channel in CIE Lab towards another image's.
 
     Reinhard et al., "Color transfer between images", 2001 (there in lαβ).

@@ -17,7 +17,7 @@ class AugmentConfig:
         flip: Probability of a mirrored image.
         zoom: Probability of a random crop or zoom; otherwise the image is letterboxed as at inference.
         zoom_range: Scale relative to the letterbox, drawn log-uniformly.
-        colour: Strength of brightness, contrast, gamma, saturation, hue and channel gains.
+        color: Strength of brightness, contrast, gamma, saturation, hue and channel gains.
         blur: Probability of blur.
         noise: Probability of noise.
         jpeg: Probability of JPEG artefacts.
@@ -28,7 +28,7 @@ class AugmentConfig:
     flip: float = 0.5
     zoom: float = 0.5
     zoom_range: tuple[float, float] = (0.8, 1.5)
-    colour: float = 1.0
+    color: float = 1.0
     blur: float = 0.2
     noise: float = 0.3
     jpeg: float = 0.2
@@ -38,12 +38,12 @@ class AugmentConfig:
     @classmethod
     def none(cls) -> AugmentConfig:
         """Leaves the images as they are."""
-        return cls(flip=0, zoom=0, colour=0, blur=0, noise=0, jpeg=0, cutout=0)
+        return cls(flip=0, zoom=0, color=0, blur=0, noise=0, jpeg=0, cutout=0)
 
     @classmethod
     def weak(cls) -> AugmentConfig:
         """Mirrors and mild zooms alone: colours and quality stay as they were rendered."""
-        return cls(zoom_range=(0.9, 1.15), colour=0, blur=0, noise=0, jpeg=0, cutout=0)
+        return cls(zoom_range=(0.9, 1.15), color=0, blur=0, noise=0, jpeg=0, cutout=0)
 
     def validate(self) -> None:
         """Raises Sim2SGError where a number is out of its range."""

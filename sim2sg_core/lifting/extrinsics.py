@@ -19,7 +19,7 @@ TOLERANCE = 1e-4  # metres and radians
 
 
 @dataclass(frozen=True)
-class MountPrior:
+class ExtrinsicsPrior:
     """What is believed of mounts before the log is seen: (height m, pitch rad, roll rad).
 
     Attributes:
@@ -31,20 +31,20 @@ class MountPrior:
     std: np.ndarray
 
 
-def ground_of_mount(mount: np.ndarray) -> np.ndarray:
+def ground_of_extrinsics(extrinsics: np.ndarray) -> np.ndarray:
     """Returns the (4,) ground plane in the camera frame of a mount (height, pitch, roll)."""
-    camera = Camera.from_mount(1, 1, np.eye(3), *(float(v) for v in mount))
+    camera = Camera.from_extrinsics(1, 1, np.eye(3), *(float(v) for v in extrinsics))
     assert camera.ground is not None
     return camera.ground
 
 
-def mount_of_ground(ground: np.ndarray) -> np.ndarray:
-    """Inverse of `ground_of_mount`."""
+def extrinsics_of_ground(ground: np.ndarray) -> np.ndarray:
+    """Inverse of `ground_of_extrinsics`."""
     n = ground[:3] / np.linalg.norm(ground[:3])
     return np.array([ground[3], np.arcsin(np.clip(-n[2], -1, 1)), np.arctan2(-n[0], -n[1])])
 
 
-def estimate_mounts(graphs: Sequence[SceneGraph], prior: MountPrior, iterations: int = 40) -> np.ndarray:
+def estimate_extrinsics(graphs: Sequence[SceneGraph], prior: ExtrinsicsPrior, iterations: int = 40) -> np.ndarray:
     """Finds the mounts under which the inferred objects of every frame stand on the ground.
 
     A random-effects model (Laird and Ware 1982): frames' mounts spread about the log's as the prior says, and the log's
@@ -65,23 +65,23 @@ def estimate_mounts(graphs: Sequence[SceneGraph], prior: MountPrior, iterations:
     """
     frames = [_standing(graph) for graph in graphs]
     spread, broad = np.diag(prior.std**-2.0), np.diag((LOG_SPREAD * prior.std) ** -2.0)
-    log_mount = np.array(prior.mean, float)
-    mounts = np.tile(log_mount, (len(frames), 1))
+    log_extrinsics = np.array(prior.mean, float)
+    all_extrinsics = np.tile(log_extrinsics, (len(frames), 1))
     for _ in range(iterations):
-        before = mounts.copy()
+        before = all_extrinsics.copy()
         # The log's mount, its frames' integrated out: frame i says information @ log_mount = told, each as far as
         # the spread leaves it a say.
         normal, right = broad.copy(), broad @ prior.mean
         for i, objects in enumerate(frames):
             information, told = _evidence(before[i], *objects)
             covariance = np.linalg.inv(information + spread)
-            mounts[i] = covariance @ (told + spread @ log_mount)
+            all_extrinsics[i] = covariance @ (told + spread @ log_extrinsics)
             normal += spread @ covariance @ information
             right += spread @ covariance @ told
-        log_mount = np.linalg.solve(normal, right)
-        if len(frames) and np.abs(mounts - before).max() < TOLERANCE:
+        log_extrinsics = np.linalg.solve(normal, right)
+        if len(frames) and np.abs(all_extrinsics - before).max() < TOLERANCE:
             break
-    return mounts
+    return all_extrinsics
 
 
 def _standing(graph: SceneGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -92,30 +92,30 @@ def _standing(graph: SceneGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _evidence(
-    mount: np.ndarray, centres: np.ndarray, heights: np.ndarray, scores: np.ndarray
+    extrinsics: np.ndarray, centres: np.ndarray, heights: np.ndarray, scores: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the (3, 3) information of objects on a mount, linearised about one, and (3,) it times what they say."""
-    residual = _base_heights(mount, centres, heights)
+    residual = _base_heights(extrinsics, centres, heights)
     # An error of the depth moves the centre along its ray, and so its height by that share of the drop.
-    drop = np.abs(centres @ ground_of_mount(mount)[:3])
+    drop = np.abs(centres @ ground_of_extrinsics(extrinsics)[:3])
     std = np.hypot(BASE_STD, DEPTH_RELATIVE_STD * drop)
     jacobian = np.stack(
-        [(_base_heights(mount + step, centres, heights) - residual) / 1e-4 for step in np.eye(3) * 1e-4],
+        [(_base_heights(extrinsics + step, centres, heights) - residual) / 1e-4 for step in np.eye(3) * 1e-4],
         axis=1,
     )
     scaled = np.abs(residual / std)
     huber = np.where(scaled < 1.5, 1.0, 1.5 / np.maximum(scaled, 1e-9))
     weight = scores * huber / std**2
     information = jacobian.T @ (jacobian * weight[:, None])
-    return information, information @ mount - jacobian.T @ (weight * residual)
+    return information, information @ extrinsics - jacobian.T @ (weight * residual)
 
 
-def _base_heights(mount: np.ndarray, centres: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """(N,) heights of the objects' bases over the ground of `mount`."""
-    ground = ground_of_mount(mount)
+def _base_heights(extrinsics: np.ndarray, centres: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """(N,) heights of the objects' bases over the ground of `extrinsics`."""
+    ground = ground_of_extrinsics(extrinsics)
     return centres @ ground[:3] + ground[3] - heights / 2
 
 
-def with_mount(camera: Camera, mount: np.ndarray | None) -> Camera:
+def with_extrinsics(camera: Camera, extrinsics: np.ndarray | None) -> Camera:
     """Returns the camera on that mount; None forgets the ground."""
-    return dataclasses.replace(camera, ground=None if mount is None else ground_of_mount(mount))
+    return dataclasses.replace(camera, ground=None if extrinsics is None else ground_of_extrinsics(extrinsics))

@@ -22,7 +22,7 @@ from sim2sg_core.logs.image_decoding import (
     to_rgb,
 )
 from sim2sg_core.logs.log import Log, LogFrame, RawMessage, TopicInfo, frame_name
-from sim2sg_core.logs.static_extrinsics import mount_from_transforms
+from sim2sg_core.logs.static_extrinsics import extrinsics_from_transforms
 from sim2sg_core.scene import Camera
 
 BAG_SUFFIXES = (".mcap", ".db3", ".bag")
@@ -79,7 +79,7 @@ class BagLog(Log):
             return camera_from_info(message, rectified, f"{self.path}: {chosen}")
         return None
 
-    def mount(self, topic: str | None = None) -> tuple[float, float, float] | None:
+    def extrinsics(self, topic: str | None = None) -> tuple[float, float, float] | None:
         """Returns the camera's mount by chaining /tf_static from its frame to the base's."""
         topic = self.image_topic(topic)
         statics = [t.name for t in self._topics if t.name.lstrip("/") == "tf_static" and t.type == TRANSFORMS]
@@ -87,7 +87,7 @@ class BagLog(Log):
             return None
         transforms = [t for _, _, message in self._decoded(statics) for t in message.transforms]
         frame = next((m.header.frame_id for _, _, m in self._decoded([topic])), "")
-        return mount_from_transforms(transforms, frame)
+        return extrinsics_from_transforms(transforms, frame)
 
     def frames(self, topic: str | None = None) -> Iterator[LogFrame]:
         """Yields the frames of an image topic, in the order of the log."""

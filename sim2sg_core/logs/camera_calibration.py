@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.lifting.extrinsics import ground_of_mount, mount_of_ground
+from sim2sg_core.lifting.extrinsics import extrinsics_of_ground, ground_of_extrinsics
 from sim2sg_core.logs.log import Log
 from sim2sg_core.scene import Camera
 
@@ -114,7 +114,7 @@ def resolve_camera(
     height: int,
     *,
     camera_file: Path | str | None = None,
-    mount: tuple[float | None, float | None, float | None] = (None, None, None),
+    extrinsics: tuple[float | None, float | None, float | None] = (None, None, None),
     fallback: Camera | None = None,
     name: str = "",
 ) -> Camera | None:
@@ -126,7 +126,7 @@ def resolve_camera(
         width: Of its images, pixels.
         height: The same.
         camera_file: See `load_calibration`; goes before CameraInfo.
-        mount: Height (m), pitch and roll (rad) given by hand; those that are None come from /tf_static,
+        extrinsics: Height (m), pitch and roll (rad) given by hand; those that are None come from /tf_static,
             then from the fall-back's ground, then (roll and pitch) are zero.
         fallback: Gives the intrinsics, scaled, when nothing else does and its aspect ratio is the images'.
         name: See `load_calibration`.
@@ -142,10 +142,10 @@ def resolve_camera(
         camera = usable.scaled(width, height) if usable else None
     if camera is None:
         return None
-    return with_mount(camera, mount, log.mount(topic), usable)
+    return resolve_extrinsics(camera, extrinsics, log.extrinsics(topic), usable)
 
 
-def with_mount(
+def resolve_extrinsics(
     camera: Camera,
     given: tuple[float | None, float | None, float | None],
     told: tuple[float, float, float] | None,
@@ -162,7 +162,7 @@ def with_mount(
     known: Sequence[float] | None = told
     for source in (camera, fallback):
         if known is None and source is not None and source.ground is not None:
-            known = mount_of_ground(source.ground).tolist()
+            known = extrinsics_of_ground(source.ground).tolist()
     height, pitch, roll = (g if g is not None else known[i] if known else None for i, g in enumerate(given))
     if height is None:
         if (pitch, roll) != (None, None):
@@ -170,7 +170,7 @@ def with_mount(
         return camera
     if height <= 0:
         raise Sim2SGError(f"the camera's height is {height:g} m: it must be above the ground")
-    return replace(camera, ground=ground_of_mount(np.array([height, pitch or 0.0, roll or 0.0])))
+    return replace(camera, ground=ground_of_extrinsics(np.array([height, pitch or 0.0, roll or 0.0])))
 
 
 def _fitted(camera: Camera, width: int, height: int, source: str) -> Camera | None:

@@ -64,7 +64,7 @@ class FolderLog(Log):
         camera = self._index.get("camera")
         return Camera.from_json(camera, int(camera["width"]), int(camera["height"])) if camera else None
 
-    def mount(self, topic: str | None = None) -> None:
+    def extrinsics(self, topic: str | None = None) -> None:
         """A folder tells none (where frames.json knows the ground, `camera` has it)."""
         return None
 

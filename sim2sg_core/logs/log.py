@@ -110,7 +110,7 @@ class Log(ABC):
         """Returns the camera of an image topic (default: the only one) as the log tells it, or None."""
 
     @abstractmethod
-    def mount(self, topic: str | None = None) -> tuple[float, float, float] | None:
+    def extrinsics(self, topic: str | None = None) -> tuple[float, float, float] | None:
         """Returns height (m), pitch and roll (rad) of a topic's camera over the ground, or None."""
 
     @abstractmethod

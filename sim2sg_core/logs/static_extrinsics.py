@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sim2sg_core.lifting.extrinsics import mount_of_ground
+from sim2sg_core.lifting.extrinsics import extrinsics_of_ground
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ BASE_FRAMES = ("base_footprint", "base_link")
 _R_BODY_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
-def mount_from_transforms(transforms: Iterable[Any], camera_frame: str) -> tuple[float, float, float] | None:
+def extrinsics_from_transforms(transforms: Iterable[Any], camera_frame: str) -> tuple[float, float, float] | None:
     """Chains transforms from the camera's frame to the base.
 
     Args:
@@ -28,7 +28,7 @@ def mount_from_transforms(transforms: Iterable[Any], camera_frame: str) -> tuple
             taken for a body frame (x forward), a common mistake.
 
     Returns:
-        Height in metres, pitch and roll in radians as `Camera.from_mount` takes them; None when the camera
+        Height in metres, pitch and roll in radians as `Camera.from_extrinsics` takes them; None when the camera
         is not connected to a base frame. The base frame counts as lying on the ground.
     """
     edges: dict[str, dict[str, np.ndarray]] = {}
@@ -51,7 +51,7 @@ def mount_from_transforms(transforms: Iterable[Any], camera_frame: str) -> tuple
     if height <= 0:
         logger.warning("the camera lies %.2f m under %s: /tf_static is not used", -height, base)
         return None
-    _, pitch, roll = mount_of_ground(np.append(R[2], height))
+    _, pitch, roll = extrinsics_of_ground(np.append(R[2], height))
     return height, float(pitch), float(roll)
 
 

@@ -30,8 +30,8 @@ class SceneModule(Protocol):
     scenery: Callable[..., Any]
     """(domain, layout, appearance, rng) -> list of `render.Instance`: what surrounds a layout and carries no label.
     The layout may be a prior one or one rebuilt from a log."""
-    looks: Callable[..., Any]
-    """(domain) -> `synthesis.appearance.Looks`: light, sky and ground where the domain leaves them open."""
+    appearance_prior: Callable[..., Any]
+    """(domain) -> `synthesis.appearance.AppearancePrior`: light, sky and ground where the domain leaves them open."""
 
 
 @dataclass(frozen=True)

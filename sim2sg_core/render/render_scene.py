@@ -24,7 +24,7 @@ def linear(color: tuple[float, float, float] | np.ndarray) -> Color:
 
 
 @dataclass(frozen=True)
-class Look:
+class Material:
     """How one part of an instance, or the ground, looks.
 
     Attributes:
@@ -66,7 +66,7 @@ class Instance:
         position: (3,) centre of the base, metres.
         yaw: Radians about world +z.
         size: (3,) length, width, height, metres.
-        looks: One per slot of the asset.
+        materials: One per slot of the asset.
         label: Class name; None for scenery, which is drawn and hides things but has id 0.
         tilt: Optional (3, 3) rotation applied before the yaw.
         layer: Decals on one plane (lane markings over a road): the higher wins where they coincide.
@@ -79,7 +79,7 @@ class Instance:
     position: np.ndarray
     yaw: float
     size: np.ndarray
-    looks: tuple[Look, ...]
+    materials: tuple[Material, ...]
     label: str | None = None
     tilt: np.ndarray | None = None
     layer: int = 0
@@ -88,9 +88,11 @@ class Instance:
     part_of: int | None = None
 
     @classmethod
-    def of(cls, placement: Placement, asset: Asset, looks: tuple[Look, ...], coarse: Asset | None = None) -> Instance:
+    def of(
+        cls, placement: Placement, asset: Asset, materials: tuple[Material, ...], coarse: Asset | None = None
+    ) -> Instance:
         """Returns the labelled instance of a placement."""
-        return cls(asset, placement.position, placement.yaw, placement.size, looks, placement.label, coarse=coarse)
+        return cls(asset, placement.position, placement.yaw, placement.size, materials, placement.label, coarse=coarse)
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ class RenderScene:
     lights: tuple[Light, ...] = field(default=(Light((0.4, 0.3, 0.85), (2.2, 2.1, 1.9), directional=True),))
     ambient_up: Color = (0.35, 0.4, 0.5)
     ambient_down: Color = (0.15, 0.14, 0.12)
-    ground: Look | None = field(default=Look())
+    ground: Material | None = field(default=Material())
     ground_height: float = 0.0
     sky: Sky = field(default=Sky())
     fog: Fog = field(default=Fog())
@@ -187,7 +189,7 @@ class Rendered:
         ids: (H, W) int32; index of the labelled instance in `RenderScene.instances` plus one, 0 elsewhere.
         depth: (H, W) float32 metres along the optical axis, inf where there is only sky; None unless asked for.
         visible_pixels: (N,) pixels of every instance that are seen; 0 for scenery.
-        alone_pixels: (N,) pixels it would have inside the image were it alone (estimated for large ones).
+        unoccluded_pixels: (N,) pixels it would have inside the image were it alone (estimated for large ones).
         boxes: (N, 4) xyxy extent of the visible pixels; zeros when there are none.
         amodal: (N, 4) xyxy extent were nothing before it, clipped at the near plane but not to the image; NaN for
             scenery and for what the camera cannot see.
@@ -197,6 +199,6 @@ class Rendered:
     ids: np.ndarray
     depth: np.ndarray | None
     visible_pixels: np.ndarray
-    alone_pixels: np.ndarray
+    unoccluded_pixels: np.ndarray
     boxes: np.ndarray
     amodal: np.ndarray

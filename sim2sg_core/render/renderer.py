@@ -109,8 +109,8 @@ class Renderer:
         view = view_matrix(camera)
         clip = clip_matrix(camera) @ view
         with self.context:
-            looks = self._materials.write_looks(instances)
-            records, matrices = instance_records(instances, np.array(painted, np.int64), looks)
+            materials = self._materials.write_looks(instances)
+            records, matrices = instance_records(instances, np.array(painted, np.int64), materials)
             distance, visible = cull(instances, matrices, view, clip)
             ranges, caster_ranges = self._add_meshes(instances, matrices, distance, camera)
             order = np.argsort(distance)
@@ -124,11 +124,11 @@ class Renderer:
             self._draw_picture(scene, instances, parts, draw_commands(ranges, drawn), shadows)
             rgb, id_image, depth_image = self._framebuffer.read(depth)
             pixels, boxes = extents(id_image, len(instances))
-            alone_pixels = pixels.copy()
+            unoccluded_pixels = pixels.copy()
             if len(alone):
                 counts = self._alone.count(clip, draw_commands(ranges, alone), scales)
-                alone_pixels[alone] = np.maximum(np.round(counts).astype(np.int64), pixels[alone])
-        return Rendered(rgb, id_image, depth_image, pixels, alone_pixels, boxes, amodal)
+                unoccluded_pixels[alone] = np.maximum(np.round(counts).astype(np.int64), pixels[alone])
+        return Rendered(rgb, id_image, depth_image, pixels, unoccluded_pixels, boxes, amodal)
 
     def _add_meshes(
         self, instances: list[Instance], matrices: np.ndarray, distance: np.ndarray, camera: Camera

@@ -6,7 +6,7 @@ import moderngl
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.render.render_scene import Instance, Look
+from sim2sg_core.render.render_scene import Instance, Material
 from sim2sg_core.render.textures import SIZE, SPARE_LAYERS, balance, build_textures, leaf_cover
 
 
@@ -30,7 +30,7 @@ class Materials:
         self._textures = context.texture_array((SIZE, SIZE, len(data)), 4, data.tobytes())
         self._textures.build_mipmaps()
         self._textures.filter = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)
-        self._looks = context.buffer(reserve=4096 * 48, dynamic=True)
+        self._materials = context.buffer(reserve=4096 * 48, dynamic=True)
 
     def add_patches(self, patches: dict[str, np.ndarray]) -> None:
         """Adds textures in the spare layers, see `Renderer.add_patches`."""
@@ -56,41 +56,41 @@ class Materials:
         for instance in instances:
             bases.append(len(rows))
             height = max(0.35 * float(instance.size[2]), 0.02)
-            for look in instance.looks:
-                rows.append((*self.row(look), height))
+            for material in instance.materials:
+                rows.append((*self.row(material), height))
         if rows:
             data = np.array(rows, np.float32)
-            if data.nbytes > self._looks.size:
-                self._looks.release()
-                self._looks = self.context.buffer(reserve=data.nbytes * 2, dynamic=True)
-            self._looks.write(data.tobytes())
-        self._looks.bind_to_storage_buffer(0)
+            if data.nbytes > self._materials.size:
+                self._materials.release()
+                self._materials = self.context.buffer(reserve=data.nbytes * 2, dynamic=True)
+            self._materials.write(data.tobytes())
+        self._materials.bind_to_storage_buffer(0)
         return np.array(bases, np.int64)
 
-    def row(self, look: Look) -> tuple[float, ...]:
+    def row(self, material: Material) -> tuple[float, ...]:
         """Returns a look as the shaders take it, 11 numbers: colour and roughness, surface, texture.
 
         Raises:
             Sim2SGError: No texture of that name.
         """
-        layer = 0 if look.texture is None else self.layers.get(look.texture)
+        layer = 0 if material.texture is None else self.layers.get(material.texture)
         if layer is None:
-            raise Sim2SGError(f"no texture {look.texture!r}; known: {', '.join(self.layers)}")
+            raise Sim2SGError(f"no texture {material.texture!r}; known: {', '.join(self.layers)}")
         return (
-            *look.color,
-            max(look.roughness, 0.04),
-            look.specular,
-            look.metallic,
-            look.emissive,
-            _opacity(look),
+            *material.color,
+            max(material.roughness, 0.04),
+            material.specular,
+            material.metallic,
+            material.emissive,
+            _opacity(material),
             float(layer),
-            1.0 / look.texture_scale,
-            0.0 if look.texture is None else look.texture_strength,
+            1.0 / material.texture_scale,
+            0.0 if material.texture is None else material.texture_strength,
         )
 
 
-def _opacity(look: Look) -> float:
+def _opacity(material: Material) -> float:
     """The number that the shaders tell kinds of part by: below 0 massive glass, below 1 thin, 1 opaque, 2 cut out."""
-    if look.cutout:
+    if material.cutout:
         return 2.0
-    return look.opacity - 2.0 if look.bends and look.opacity < 1 else look.opacity
+    return material.opacity - 2.0 if material.bends and material.opacity < 1 else material.opacity

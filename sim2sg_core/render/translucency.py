@@ -16,7 +16,7 @@ from typing import Any
 import moderngl
 import numpy as np
 
-from sim2sg_core.render.render_scene import Instance, Look
+from sim2sg_core.render.render_scene import Instance, Material
 
 ALL, OPAQUE, THIN, MASSIVE = 0, 1, 2, 3  # Values of the shaders' PARTS.
 ON, OFF = (True,) * 4, (False,) * 4
@@ -44,7 +44,7 @@ class Parts:
     @classmethod
     def of(cls, instances: list[Instance]) -> Parts:
         """Looks at every look."""
-        kinds = [[_kind(look) for look in i.looks] or [OPAQUE] for i in instances]
+        kinds = [[_kind(material) for material in i.materials] or [OPAQUE] for i in instances]
         return cls(*(np.array([kind in k for k in kinds], bool) for kind in (OPAQUE, THIN, MASSIVE)))
 
     def solid(self, instances: list[Instance]) -> list[Instance]:
@@ -52,10 +52,10 @@ class Parts:
         return [i for i, opaque in zip(instances, self.opaque, strict=True) if opaque]
 
 
-def _kind(look: Look) -> int:
-    if look.opacity >= 1 or look.cutout:
+def _kind(material: Material) -> int:
+    if material.opacity >= 1 or material.cutout:
         return OPAQUE
-    return MASSIVE if look.bends else THIN
+    return MASSIVE if material.bends else THIN
 
 
 def blend(context: moderngl.Context, target: Any, shade: Callable, label: Callable) -> None:

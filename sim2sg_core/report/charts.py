@@ -51,13 +51,13 @@ def histogram(
     top = max([float(s.max()) for _, s, _ in series if len(s)] + [1e-9]) * 1.08
     frame = Frame(width, height, (float(edges[0]), float(edges[-1])), (0.0, top))
     parts = [_axes(frame, x_label, percent=True)]
-    for name, values, colour in series:
+    for name, values, color in series:
         xs = np.repeat(edges, 2)[1:-1]
         points = " ".join(f"{frame.px(x):.1f},{frame.py(y):.1f}" for x, y in zip(xs, np.repeat(values, 2)))
         first, last, floor = frame.px(edges[0]), frame.px(edges[-1]), frame.py(0)
         outline = f"{first:.1f},{floor:.1f} {points} {last:.1f},{floor:.1f}"
         parts.append(
-            f'<polygon points="{outline}" fill="{colour}" fill-opacity="0.16" stroke="{colour}" '
+            f'<polygon points="{outline}" fill="{color}" fill-opacity="0.16" stroke="{color}" '
             f'stroke-width="1.6" stroke-linejoin="round"><title>{escape(name)}</title></polygon>'
         )
     return _svg(width, height, parts)
@@ -78,13 +78,13 @@ def bars(
     for i, label in enumerate(labels):
         middle = 7 + row * (i + 0.5)
         parts.append(f'<text x="{left - 8:.1f}" y="{middle + 4:.1f}" class="end">{escape(label)}</text>')
-        for k, (name, values, colour) in enumerate(series):
+        for k, (name, values, color) in enumerate(series):
             y = middle + (k - len(series) / 2) * thick
             length = (width - left - 44) * float(values[i]) / top
             end, base = left + length + 5, y + thick / 2 + 2.6
             parts.append(
                 f'<rect x="{left:.1f}" y="{y:.1f}" width="{max(length, 0.6):.1f}" height="{thick - 1.5:.1f}" '
-                f'fill="{colour}" rx="1.5"><title>{escape(name)}</title></rect>'
+                f'fill="{color}" rx="1.5"><title>{escape(name)}</title></rect>'
                 f'<text x="{end:.1f}" y="{base:.1f}" class="small">{values[i]:.2g}</text>'
             )
     return _svg(width, height, parts)
@@ -170,12 +170,12 @@ def _axes(frame: Frame, x_label: str, percent: bool = False) -> str:
     return "".join(parts)
 
 
-def _path(frame: Frame, x: np.ndarray, y: np.ndarray, colour: str, width: float, opacity: float) -> str:
+def _path(frame: Frame, x: np.ndarray, y: np.ndarray, color: str, width: float, opacity: float) -> str:
     keep = np.unique(np.linspace(0, len(x) - 1, 600).astype(int))  # More points than pixels show nothing.
     low, high = frame.y
     points = " ".join(f"{frame.px(a):.1f},{frame.py(b):.1f}" for a, b in zip(x[keep], np.clip(y[keep], low, high)))
     return (
-        f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="{width}" '
+        f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="{width}" '
         f'stroke-opacity="{opacity}" stroke-linejoin="round"/>'
     )
 

@@ -188,15 +188,15 @@ def _content(rounds: Sequence[RoundReport]) -> str:
     parts = [_content_table(stated, labels, bins), _legend()]
     for r in stated:
         sets = [(REAL, r.real, charts.BLUE), (SYNTHETIC, r.synthetic, charts.ORANGE)]
-        known = [(name, s, colour) for name, s, colour in sets if s is not None]
-        counts = [(name, [s.per_class.get(c, 0.0) for c in labels], colour) for name, s, colour in known]
+        known = [(name, s, color) for name, s, color in sets if s is not None]
+        counts = [(name, [s.per_class.get(c, 0.0) for c in labels], color) for name, s, color in known]
         plots = [f"<div><h4>objects per image, by class</h4>{charts.bars(labels, counts)}</div>"]
         for key, title, unit in (
             ("objects", "objects per image", "objects"),
             ("depths", "depth", "metres"),
             ("heights", "height of boxes", "share of the image's height"),
         ):
-            series = [(name, _shares(s, key, bins[key]), colour) for name, s, colour in known]
+            series = [(name, _shares(s, key, bins[key]), color) for name, s, color in known]
             if any(values.any() for _, values, _ in series):
                 plots.append(f"<div><h4>{title}</h4>{charts.histogram(bins[key], series, unit)}</div>")
         parts.append(f'<h3>{escape(r.name)}</h3><div class="charts">{"".join(plots)}</div>')
@@ -260,7 +260,7 @@ def _legend() -> str:
     items = ((REAL, charts.BLUE), (SYNTHETIC, charts.ORANGE))
     return (
         '<p class="legend">'
-        + "".join(f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for name, colour in items)
+        + "".join(f'<span><i style="background:{color}"></i>{escape(name)}</span>' for name, color in items)
         + "</p>"
     )
 

@@ -41,7 +41,7 @@ class Camera:
     distortion_model: str = "plumb_bob"
 
     @classmethod
-    def from_mount(
+    def from_extrinsics(
         cls,
         width: int,
         height: int,

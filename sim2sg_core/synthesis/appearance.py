@@ -19,7 +19,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import read_image
 from sim2sg_core.packs.pack import scene_module
 from sim2sg_core.render.meshes import Asset, Slot
-from sim2sg_core.render.render_scene import Color, Fog, Light, Look, RenderScene, Sky, linear
+from sim2sg_core.render.render_scene import Color, Fog, Light, Material, RenderScene, Sky, linear
 from sim2sg_core.render.sensor import Sensor
 from sim2sg_core.render.textures import SIZE
 from sim2sg_core.scene.layout import Layout
@@ -47,7 +47,7 @@ PATCHED = 0.9  # share of the parts with texture patches that get one
 
 
 @dataclass(frozen=True)
-class Finish:
+class PaintMaterial:
     """A finish that painted parts may have whatever their asset says."""
 
     roughness: tuple[float, float]
@@ -55,11 +55,11 @@ class Finish:
     metallic: float = 0.0
 
 
-FINISHES = {
-    "rubber": Finish((0.55, 0.95), (0.1, 0.45)),
-    "metal": Finish((0.10, 0.32), (0.5, 0.5), 1.0),
-    "paint": Finish((0.12, 0.35), (0.5, 1.0)),
-    "plastic": Finish((0.25, 0.5), (0.35, 0.7)),
+PAINT_MATERIALS = {
+    "rubber": PaintMaterial((0.55, 0.95), (0.1, 0.45)),
+    "metal": PaintMaterial((0.10, 0.32), (0.5, 0.5), 1.0),
+    "paint": PaintMaterial((0.12, 0.35), (0.5, 1.0)),
+    "plastic": PaintMaterial((0.25, 0.5), (0.35, 0.7)),
 }
 
 
@@ -72,8 +72,8 @@ class Painter:
         jitter: Standard deviation about them, grey levels.
         anything: Share of painted parts of any colour at all.
         paint_shares: How common each of `paints` is; empty makes all alike.
-        materials: Finishes of painted parts; empty leaves it to the slots.
-        finish_shares: How common each of `materials` is; empty makes all alike.
+        paint_materials: Materials of painted parts; empty leaves it to the slots.
+        paint_material_shares: How common each of `paint_materials` is; empty makes all alike.
         textured: Share of slots with a choice of textures that get one.
         patches: Texture patches by family name ("wall", "foliage", …) or "floor": names of layers.
     """
@@ -82,36 +82,36 @@ class Painter:
     paint_shares: tuple[float, ...] = ()
     jitter: float = 12.0
     anything: float = 0.1
-    materials: tuple[str, ...] = ()
-    finish_shares: tuple[float, ...] = ()
+    paint_materials: tuple[str, ...] = ()
+    paint_material_shares: tuple[float, ...] = ()
     textured: float = 0.9
     patches: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def looks(
-        self, asset: Asset, rng: np.random.Generator, colours: Sequence[tuple[int, int, int]] = ()
-    ) -> tuple[Look, ...]:
+    def materials(
+        self, asset: Asset, rng: np.random.Generator, colors: Sequence[tuple[int, int, int]] = ()
+    ) -> tuple[Material, ...]:
         """Draws the looks of one instance of `asset`, one for each slot.
 
         Args:
             asset: The asset.
             rng: Randomness.
-            colours: Base colours of painted parts of this class; empty takes the painter's.
+            colors: Base colours of painted parts of this class; empty takes the painter's.
         """
-        shared: dict[str, Look] = {}
+        shared: dict[str, Material] = {}
         made = []
         for slot in asset.slots:
             family = FAMILIES.get(slot.palette)
             if family is None or not family.shared:
-                made.append(self.look(slot, rng, colours))
+                made.append(self.material(slot, rng, colors))
                 continue
             if slot.palette not in shared:
-                shared[slot.palette] = self.look(slot, rng, colours)
-            look = shared[slot.palette]
-            look = dataclasses.replace(look, emissive=slot.emissive, texture_scale=slot.texture_scale)
-            made.append(dataclasses.replace(look, opacity=slot.opacity, bends=slot.bends))
+                shared[slot.palette] = self.material(slot, rng, colors)
+            material = shared[slot.palette]
+            material = dataclasses.replace(material, emissive=slot.emissive, texture_scale=slot.texture_scale)
+            made.append(dataclasses.replace(material, opacity=slot.opacity, bends=slot.bends))
         return tuple(made)
 
-    def look(self, slot: Slot, rng: np.random.Generator, colours: Sequence[tuple[int, int, int]] = ()) -> Look:
+    def material(self, slot: Slot, rng: np.random.Generator, colors: Sequence[tuple[int, int, int]] = ()) -> Material:
         """Draws the look of one slot."""
         family = FAMILIES.get(slot.palette)
         roughness, specular, metallic = slot.roughness, slot.specular, slot.metallic
@@ -121,33 +121,33 @@ class Painter:
             shade = rng.uniform(0.75, 1.2) * (1 + rng.normal(0, 0.06, 3))
             color = tuple(np.clip(np.array(slot.color) * shade, 0, 1).tolist())
         else:
-            color = linear(self._paint(rng, colours) if slot.palette == "paint" else family.draw(rng))
+            color = linear(self._paint(rng, colors) if slot.palette == "paint" else family.draw(rng))
             roughness = rng.uniform(*family.roughness) if family.roughness else roughness
             specular = rng.uniform(*family.specular) if family.specular else specular
             metallic = family.metallic if family.metallic is not None else metallic
-        if slot.palette == "paint" and self.materials:
-            finish = FINISHES[_pick(self.materials, self.finish_shares, rng)]
-            roughness, specular = rng.uniform(*finish.roughness), rng.uniform(*finish.specular)
-            metallic = finish.metallic
+        if slot.palette == "paint" and self.paint_materials:
+            paint = PAINT_MATERIALS[_pick(self.paint_materials, self.paint_material_shares, rng)]
+            roughness, specular = rng.uniform(*paint.roughness), rng.uniform(*paint.specular)
+            metallic = paint.metallic
         patches = self.patches.get(slot.palette, ())
         choices = patches or slot.textures
         texture = None
         if choices and rng.random() < (PATCHED if patches else self.textured):
             texture = choices[rng.integers(len(choices))]
         scale = slot.texture_scale * float(rng.uniform(0.8, 1.25))
-        return Look(
+        return Material(
             color, float(roughness), float(specular), float(metallic), texture, scale,
             float(rng.uniform(0.5, 1.0)), slot.emissive, cutout=texture == "leaves", opacity=slot.opacity,
             bends=slot.bends,
         )  # fmt: skip
 
-    def _paint(self, rng: np.random.Generator, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
-        base = colours or self.paints
+    def _paint(self, rng: np.random.Generator, colors: Sequence[tuple[int, int, int]]) -> np.ndarray:
+        base = colors or self.paints
         if not base:
             return FAMILIES["paint"].draw(rng) if rng.random() >= self.anything else any_color(rng)
         if rng.random() < self.anything:
             return any_color(rng)
-        chosen = _pick(base, () if colours else self.paint_shares, rng)
+        chosen = _pick(base, () if colors else self.paint_shares, rng)
         color = np.array(chosen, np.float64) + rng.normal(0, self.jitter, 3)
         return np.asarray(np.clip(color, 2, 255) / 255)
 
@@ -167,7 +167,7 @@ class Appearance:
     lights: tuple[Light, ...]
     ambient_up: Color
     ambient_down: Color
-    ground: Look
+    ground: Material
     ground_height: float
     sky: Sky
     fog: Fog
@@ -177,7 +177,7 @@ class Appearance:
     shadow_range: float
     sensor: Sensor
     painter: Painter
-    walls: Look | None = None  # of a room
+    walls: Material | None = None  # of a room
 
     def scene(self, layout: Layout, instances: Sequence) -> RenderScene:
         """Returns the scene of these instances in this light."""
@@ -230,7 +230,7 @@ def load_patches(spec: AppearanceSpec) -> dict[str, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class Looks:
+class AppearancePrior:
     """How scenes of a layout type look where the domain leaves it open.
 
     Attributes:
@@ -254,56 +254,56 @@ class Looks:
 def sample_appearance(domain: Domain, rng: np.random.Generator) -> Appearance:
     """Draws how one frame looks."""
     spec = domain.appearance
-    looks: Looks = scene_module(domain.layout.type).looks(domain)
+    prior: AppearancePrior = scene_module(domain.layout.type).appearance_prior(domain)
     painter = Painter(
         paints=spec.paints,
         paint_shares=spec.paint_shares,
         jitter=spec.paint_jitter,
         anything=spec.random_paint,
-        materials=tuple(spec.materials),
-        finish_shares=tuple(spec.materials.values()) if isinstance(spec.materials, dict) else (),
-        textured=spec.textured if spec.textured is not None else looks.textured,
+        paint_materials=tuple(spec.materials),
+        paint_material_shares=tuple(spec.materials.values()) if isinstance(spec.materials, dict) else (),
+        textured=spec.textured if spec.textured is not None else prior.textured,
         patches={surface: patch_names(surface, len(files)) for surface, files in spec.patches.items()},
     )
     exposure = float(2 ** rng.uniform(*spec.exposure))
     ambient = float(rng.uniform(*spec.ambient))
-    floors = spec.floors or looks.floors
+    floors = spec.floors or prior.floors
     floor = floors[rng.integers(len(floors))]
-    surroundings = looks.surroundings(domain, rng, ambient, floor)
-    sensor = sample_sensor(domain, rng, looks)
-    if looks.adjust is not None:
-        exposure, sensor = looks.adjust(exposure, sensor, domain, rng)
+    surroundings = prior.surroundings(domain, rng, ambient, floor)
+    sensor = sample_sensor(domain, rng, prior)
+    if prior.adjust is not None:
+        exposure, sensor = prior.adjust(exposure, sensor, domain, rng)
     return Appearance(exposure=exposure, sensor=sensor, painter=painter, **surroundings)
 
 
-def sample_sensor(domain: Domain, rng: np.random.Generator, looks: Looks) -> Sensor:
+def sample_sensor(domain: Domain, rng: np.random.Generator, prior: AppearancePrior) -> Sensor:
     """Draws the camera's faults."""
     spec = domain.appearance
     warm, green = spec.tint * rng.normal(0, 0.025), spec.tint * rng.normal(0, 0.01)
     return Sensor(
         saturation=float(rng.uniform(*spec.saturation)),
         balance=(float(1 + warm), float(1 + green), float(1 - warm)),
-        contrast=float(rng.uniform(*looks.contrast)),
+        contrast=float(rng.uniform(*prior.contrast)),
         noise=float(rng.uniform(*spec.noise)),
         grain=float(rng.choice([0.0, 0.6])),
         blur=float(rng.uniform(*spec.blur)),
-        sharpen=float(rng.uniform(0, 0.8)) if looks.sharpened and rng.random() < looks.sharpened else 0.0,
+        sharpen=float(rng.uniform(0, 0.8)) if prior.sharpened and rng.random() < prior.sharpened else 0.0,
         vignette=float(rng.uniform(0, 0.25)) if rng.random() < 0.3 else 0.0,
         jpeg=int(rng.integers(spec.jpeg[0], spec.jpeg[1] + 1)),
     )
 
 
-def floor_look(
+def floor_material(
     domain: Domain,
     rng: np.random.Generator,
     floor: str,
     usual: Callable[[str, np.random.Generator], np.ndarray] | None = None,
-) -> Look:
+) -> Material:
     """Draws the ground's look; `usual` gives its colour where the domain leaves it open."""
     spec = domain.appearance
     texture, scales, strength = FLOORS.get(floor, FLOORS["plain"])
-    if spec.floor_colours:
-        color = np.array(spec.floor_colours[rng.integers(len(spec.floor_colours))], float)
+    if spec.floor_colors:
+        color = np.array(spec.floor_colors[rng.integers(len(spec.floor_colors))], float)
         color = np.clip(color + rng.normal(0, 10) + spec.tint * rng.normal(0, 3, 3), 10, 250) / 255
     elif usual:
         color = usual(floor, rng)
@@ -316,7 +316,7 @@ def floor_look(
     if patches := spec.patches.get("floor", ()):
         names = patch_names("floor", len(patches))
         texture, scales, strength = names[int(rng.integers(len(names)))], (spec.patch_size, spec.patch_size), 1.0
-    return Look(
+    return Material(
         linear(color),
         roughness=float(rng.uniform(0.45, 0.95)),
         specular=float(rng.uniform(0.0, 0.5)),

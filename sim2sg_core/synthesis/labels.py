@@ -32,7 +32,7 @@ def make_graph(domain: Domain, layout: Layout, rendered: Rendered) -> SceneGraph
     objects = []
     for k in order:
         box = rendered.boxes[k] if domain.box == "visible" else np.clip(rendered.amodal[k], 0, limit)
-        share = rendered.visible_pixels[k] / max(rendered.alone_pixels[k], 1)
+        share = rendered.visible_pixels[k] / max(rendered.unoccluded_pixels[k], 1)
         objects.append(SceneObject(layout.placements[k].label, 1.0, box, poses[k], float(min(share, 1.0))))
     return SceneGraph(
         layout.camera.width,

@@ -101,7 +101,7 @@ class Synthesizer:
             size: Width and height in pixels where no camera is given; None takes the prior's.
         """
         rng = np.random.default_rng([seed, 1])
-        return sample_layout(self.domain, mounted(self.domain, camera, rng, size), rng)
+        return sample_layout(self.domain, with_ground(self.domain, camera, rng, size), rng)
 
     def frame(self, layout: Layout, seed: int, depth: bool = False) -> Frame:
         """Draws a layout: its placements exactly as they stand, everything else from `seed`.
@@ -142,11 +142,11 @@ class Synthesizer:
     def dress(self, placement: Placement, appearance: Appearance, rng: np.random.Generator) -> Instance:
         """Gives a placement its colours."""
         asset = load_asset(placement.asset or self.assets[placement.label][0])
-        colours = self.domain.class_spec(placement.label).colours
-        return Instance.of(placement, asset, appearance.painter.looks(asset, rng, colours), coarse_asset(asset.name))
+        colors = self.domain.class_spec(placement.label).colors
+        return Instance.of(placement, asset, appearance.painter.materials(asset, rng, colors), coarse_asset(asset.name))
 
 
-def mounted(
+def with_ground(
     domain: Domain, camera: Camera | None, rng: np.random.Generator, size: tuple[int, int] | None = None
 ) -> Camera:
     """Returns the camera, or one from the domain's prior for what is unknown of it."""

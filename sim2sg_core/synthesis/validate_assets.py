@@ -14,7 +14,7 @@ from sim2sg_core.synthesis.appearance import patch_surfaces
 from sim2sg_core.synthesis.assets.registry import asset_names, load_asset, named_assets
 
 
-def undrawable(domain: Domain) -> list[tuple[Place, str]]:
+def validate_assets(domain: Domain) -> list[tuple[Place, str]]:
     """Finds what a domain names that is not there or cannot be read, see `load_domain`.
 
     Args:

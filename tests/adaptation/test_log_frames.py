@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
-from sim2sg_core.adaptation.log_frames import collect_frames, mount_prior
+from sim2sg_core.adaptation.log_frames import collect_frames, extrinsics_prior
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.lifting.extrinsics import mount_of_ground
+from sim2sg_core.lifting.extrinsics import extrinsics_of_ground
 
 CLEVR = load_domain("clevr")
 
@@ -29,17 +29,17 @@ def collect(log, folder, **settings):
 
 
 def test_without_calibration_the_lens_is_guessed_and_the_mount_left_open(log, tmp_path):
-    frames, intrinsics, mount = collect(log, tmp_path / "frames")
-    assert len(frames) == 5 and intrinsics == "prior of the domain" and mount == ""
+    frames, intrinsics, extrinsics = collect(log, tmp_path / "frames")
+    assert len(frames) == 5 and intrinsics == "prior of the domain" and extrinsics == ""
     assert frames[0].camera.ground is None and frames[0].image().shape == (32, 48, 3)
     fov = 2 * np.degrees(np.arctan(24 / frames[0].camera.K[0, 0]))
     assert CLEVR.camera.hfov_deg[0] <= fov <= CLEVR.camera.hfov_deg[1]
 
 
 def test_options_give_the_mount(log, tmp_path):
-    frames, _, mount = collect(log, tmp_path / "frames", camera_height=5.0, camera_pitch=0.4)
-    assert mount == "options"
-    assert mount_of_ground(frames[0].camera.ground) == pytest.approx([5.0, 0.4, 0.0])
+    frames, _, extrinsics = collect(log, tmp_path / "frames", camera_height=5.0, camera_pitch=0.4)
+    assert extrinsics == "options"
+    assert extrinsics_of_ground(frames[0].camera.ground) == pytest.approx([5.0, 0.4, 0.0])
 
 
 def test_a_calibration_file_gives_the_lens(log, tmp_path):
@@ -76,5 +76,5 @@ def test_an_empty_log_says_so(tmp_path):
 
 
 def test_the_prior_of_the_mount_has_some_width():
-    prior = mount_prior(CLEVR)
+    prior = extrinsics_prior(CLEVR)
     assert (prior.std > 0).all() and prior.mean[0] == pytest.approx(np.mean(CLEVR.camera.height_m))

@@ -52,8 +52,10 @@ def test_bad_settings_are_told_before_any_work(tmp_path, change, message):
 def test_what_a_method_leaves_open_comes_from_the_domain(tmp_path):
     domain = load_domain("clevr")
     method = (
-        AdaptConfig(logs=(str(tmp_path),), method=Method(labels=True, swap=None, complete=None)).resolved(domain).method
+        AdaptConfig(logs=(str(tmp_path),), method=Method(labels=True, class_swap=None, recall_correction=None))
+        .resolved(domain)
+        .method
     )
-    assert (method.prior_share, method.swap) == (domain.training.prior_share, domain.training.swap)
-    assert method.complete is domain.training.complete is False
+    assert (method.prior_share, method.class_swap) == (domain.training.prior_share, domain.training.swap)
+    assert method.recall_correction is domain.training.complete is False
     assert load_domain("dining").training.complete

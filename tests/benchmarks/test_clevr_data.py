@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from benchmarks.clevr_data import convert, find_view, scene_graph, silhouette_pixels
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.lifting.extrinsics import mount_of_ground
+from sim2sg_core.lifting.extrinsics import extrinsics_of_ground
 from sim2sg_core.scene import Camera, Placement, derive_relations
 from sim2sg_core.synthesis.dataset import read_dataset
 
@@ -28,7 +28,7 @@ def make_scene(seed: int, count: int = 4, name: str = "CLEVR_000000.png"):
     rng = np.random.default_rng(seed)
     pitch, height, heading = rng.uniform(0.42, 0.56), rng.uniform(4.8, 5.8), rng.uniform(0, 2 * np.pi)
     K = np.array([[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1]])
-    camera = Camera.from_mount(WIDTH, HEIGHT, K, height, pitch)
+    camera = Camera.from_extrinsics(WIDTH, HEIGHT, K, height, pitch)
     # Rows: our forward, left and up in CLEVR's world; the camera stands over `under` in it.
     forward = np.array([np.cos(heading), np.sin(heading), 0])
     axes = np.stack([forward, [-forward[1], forward[0], 0], [0, 0, 1]])
@@ -69,8 +69,8 @@ def make_scene(seed: int, count: int = 4, name: str = "CLEVR_000000.png"):
 def test_camera_and_poses_come_back(seed, count):
     scene, camera, placements = make_scene(seed, count)
     graph = scene_graph(scene, WIDTH, HEIGHT, CLEVR)
-    height, pitch, roll = mount_of_ground(graph.camera.ground)
-    true_height, true_pitch, _ = mount_of_ground(camera.ground)
+    height, pitch, roll = extrinsics_of_ground(graph.camera.ground)
+    true_height, true_pitch, _ = extrinsics_of_ground(camera.ground)
     # Pixels are rounded, so that of the place across the axis no more than a centimetre or so is known.
     assert abs(height - true_height) < 0.02
     assert abs(pitch - true_pitch) < 1e-6
@@ -99,7 +99,7 @@ def test_relations_are_those_of_the_poses(seed):
 
 def test_silhouettes_by_hand():
     """Of solids one metre high, five metres ahead of a level camera in the height of their middle."""
-    camera = Camera.from_mount(480, 320, np.array([[500.0, 0, 240], [0, 500, 160], [0, 0, 1]]), 0.5, 0.0)
+    camera = Camera.from_extrinsics(480, 320, np.array([[500.0, 0, 240], [0, 500, 160], [0, 0, 1]]), 0.5, 0.0)
 
     def pixels(shape, left=0.0):
         return silhouette_pixels(Placement(shape, np.array([5.0, left, 0]), 0.0, np.ones(3)), camera)

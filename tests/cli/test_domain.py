@@ -20,7 +20,7 @@ from sim2sg_core.domains.loading import _Loader, parse_domain
 from sim2sg_core.domains.schema import domain_schema, key_table, schema_text
 from sim2sg_core.domains.template import domain_template
 from sim2sg_core.packs.pack import shipped_files
-from sim2sg_core.report.domain_looks import look_alikes, mesh_warnings, told_apart
+from sim2sg_core.report.domain_appearance import look_alikes, mesh_warnings, told_apart
 from sim2sg_core.report.domain_statistics import content_warnings, ground_in_view
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -345,11 +345,11 @@ def test_pictures_that_look_alike_whatever_the_meshes() -> None:
             made.append(image)
         return made
 
-    def disc(image, shift, colour):
-        cv2.circle(image, (16 + shift, 16), 12, colour, -1)
+    def disc(image, shift, color):
+        cv2.circle(image, (16 + shift, 16), 12, color, -1)
 
-    def square(image, shift, colour):
-        cv2.rectangle(image, (5 + shift, 5), (27 + shift, 27), colour, -1)
+    def square(image, shift, color):
+        cv2.rectangle(image, (5 + shift, 5), (27 + shift, 27), color, -1)
 
     assert told_apart(crops(disc), crops(square)) > 0.9
     domain = parse_domain(FAULTY, "f")

@@ -97,7 +97,7 @@ MISTAKES = [
     ("count: [2, 8]", "count: [2, 80]", 18, "layout.count", "max_objects: 24"),
     ("count: [2, 8]", "count: [-2, 8]", 18, "layout.count", "negative"),
     ("noise: [0, 1e1]", "jpeg: [50, 101]", 22, "appearance.jpeg", "100"),
-    ("noise: [0, 1e1]", "floor_colours: [[0, 0, 300]]", 22, "appearance.floor_colours[0][2]", "255"),
+    ("noise: [0, 1e1]", "floor_colors: [[0, 0, 300]]", 22, "appearance.floor_colors[0][2]", "255"),
     ("noise: [0, 1e1]", "floors: [plain, concrette]", 22, "appearance.floors[1]", "did you mean concrete?"),
     ("noise: [0, 1e1]", "skies: [grey]", 22, "appearance.skies[0]", "known: backdrop, clear"),
     ("noise: [0, 1e1]", "materials: [gold]", 22, "appearance.materials[0]", "known: rubber, metal"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim2sg_core.learning.augment import augment, colour_matrix, crop, fit, flip
+from sim2sg_core.learning.augment import augment, color_matrix, crop, fit, flip
 from sim2sg_core.learning.examples import Example, to_example
 from sim2sg_core.learning.train_config import AugmentConfig
 from sim2sg_core.runtime.pose import azimuth
@@ -46,7 +46,7 @@ def test_flip_twice_is_the_identity(example, domain):
 
 def test_flip_equals_the_mirrored_scene(domain):
     """Mirror the 3D scene at the camera's y-z plane and label it afresh: the same labels."""
-    camera = Camera.from_mount(160, 120, np.array([[140.0, 0, 70], [0, 140, 60], [0, 0, 1]]), 3.0, 0.3)
+    camera = Camera.from_extrinsics(160, 120, np.array([[140.0, 0, 70], [0, 140, 60], [0, 0, 1]]), 3.0, 0.3)
     mirrored_camera = dataclasses.replace(camera, K=np.array([[140.0, 0, 90], [0, 140, 60], [0, 0, 1]]))
     poses = [
         Pose3D(np.array(p, float), yaw, np.array([1.6, 1.2, 0.8]))
@@ -153,8 +153,8 @@ def test_nothing_is_changed_when_everything_is_off(example, domain):
     assert np.array_equal(plain.image, fit(example, 128, 96).image)
 
 
-def test_colour_matrix_keeps_grey_and_turns_hues():
+def test_color_matrix_keeps_grey_and_turns_hues():
     for saturation, hue in ((1.0, 0.0), (0.0, 0.0), (1.5, 0.7)):
-        np.testing.assert_allclose(colour_matrix(saturation, hue) @ np.ones(3), np.ones(3), atol=1e-6)
-    np.testing.assert_allclose(colour_matrix(1.0, 2 * np.pi / 3) @ [1, 0, 0], [0, 1, 0], atol=1e-6)
-    np.testing.assert_allclose(colour_matrix(0.0, 0.3) @ [3, 0, 0], [1, 1, 1], atol=1e-6)
+        np.testing.assert_allclose(color_matrix(saturation, hue) @ np.ones(3), np.ones(3), atol=1e-6)
+    np.testing.assert_allclose(color_matrix(1.0, 2 * np.pi / 3) @ [1, 0, 0], [0, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(color_matrix(0.0, 0.3) @ [3, 0, 0], [1, 1, 1], atol=1e-6)

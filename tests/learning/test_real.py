@@ -32,7 +32,7 @@ def test_both_views_share_their_geometry(tmp_path, domain, model):
     image[48:53, 88:93] = 250
     cv2.imwrite(str(tmp_path / "dot.png"), image)
     camera = Camera(160, 120, np.array([[150.0, 0, 90.5], [0, 150, 50.5], [0, 0, 1]]))
-    augment = AugmentConfig(zoom=1.0, zoom_range=(0.8, 1.2), colour=1.0, cutout=0, jpeg=0.5)
+    augment = AugmentConfig(zoom=1.0, zoom_range=(0.8, 1.2), color=1.0, cutout=0, jpeg=0.5)
     batches = RealBatches([RealImage(tmp_path / "dot.png", camera)], domain, model, settings(augment))
     places = set()
     for position in range(12):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2sg_core.learning.augment import distort
-from sim2sg_core.learning.style import colour_match, fourier_mix, to_lab
+from sim2sg_core.learning.style import color_match, fourier_mix, to_lab
 from sim2sg_core.learning.train_config import AugmentConfig
 
 
@@ -23,7 +23,7 @@ def picture(seed: int, low: int, high: int, height: int = 48, width: int = 64) -
 def test_no_strength_no_change(seed, size):
     image, style = picture(seed, 0, 255), picture(seed + 100, 50, 90, 30, 50)
     np.testing.assert_array_equal(fourier_mix(image, style, size, 0.0), image)
-    np.testing.assert_allclose(colour_match(image, style, 0.0).astype(int), image, atol=1)
+    np.testing.assert_allclose(color_match(image, style, 0.0).astype(int), image, atol=1)
 
 
 @settings(max_examples=20)
@@ -31,13 +31,13 @@ def test_no_strength_no_change(seed, size):
 def test_an_image_in_its_own_style_stays_itself(seed, strength):
     image = picture(seed, 0, 255)
     np.testing.assert_array_equal(fourier_mix(image, image, 0.1, strength), image)
-    np.testing.assert_allclose(colour_match(image, image, strength).astype(int), image, atol=1)
+    np.testing.assert_allclose(color_match(image, image, strength).astype(int), image, atol=1)
 
 
 @pytest.mark.parametrize(("strength", "tolerance"), [(1.0, 0.8), (0.5, 0.8)])
-def test_colours_move_to_those_of_the_style(strength, tolerance):
+def test_colors_move_to_those_of_the_style(strength, tolerance):
     image, style = picture(1, 60, 140), picture(2, 100, 160, 24, 24)
-    before, after, want = (to_lab(x) for x in (image, colour_match(image, style, strength), style))
+    before, after, want = (to_lab(x) for x in (image, color_match(image, style, strength), style))
     for statistic in (np.mean, np.std):
         old, new, goal = (statistic(x, axis=(0, 1)) for x in (before, after, want))
         np.testing.assert_allclose(new, old + strength * (goal - old), atol=tolerance)
@@ -59,7 +59,7 @@ def test_low_frequencies_move_to_those_of_the_style_and_others_stay():
 
 def test_styles_are_used_only_if_asked_for():
     image, styles = picture(5, 60, 200), [picture(6, 0, 60)]
-    plain, styled = AugmentConfig.none(), AugmentConfig(colour=0, blur=0, noise=0, jpeg=0, cutout=0, style=1.0)
+    plain, styled = AugmentConfig.none(), AugmentConfig(color=0, blur=0, noise=0, jpeg=0, cutout=0, style=1.0)
     assert AugmentConfig().style == 0
     assert distort(image, plain, np.random.default_rng(0), styles) is image
     assert distort(image, styled, np.random.default_rng(0)) is image
@@ -68,7 +68,7 @@ def test_styles_are_used_only_if_asked_for():
     assert np.array_equal(outputs[3], distort(image, styled, np.random.default_rng(3), styles))
 
 
-def test_weak_augmentation_leaves_colours():
+def test_weak_augmentation_leaves_colors():
     image = picture(7, 0, 255)
     assert distort(image, AugmentConfig.weak(), np.random.default_rng(0)) is image
     assert AugmentConfig.weak().flip > 0

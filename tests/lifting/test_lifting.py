@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim2sg_core.lifting import MountPrior, estimate_mounts, fuse_depth, lift_graph
-from sim2sg_core.lifting.extrinsics import ground_of_mount, mount_of_ground, with_mount
+from sim2sg_core.lifting import ExtrinsicsPrior, estimate_extrinsics, fuse_depth, lift_graph
+from sim2sg_core.lifting.extrinsics import extrinsics_of_ground, ground_of_extrinsics, with_extrinsics
 from sim2sg_core.lifting.lift import clip_polygon, footprint_overlap, polygon_area
 from sim2sg_core.scene import Camera, Placement, SceneGraph, SceneObject
 
 K = np.array([[720.0, 0, 620], [0, 720, 180], [0, 0, 1]])
 MOUNT = np.array([1.65, 0.03, -0.01])
-CAMERA = with_mount(Camera(1242, 375, K), MOUNT)
+CAMERA = with_extrinsics(Camera(1242, 375, K), MOUNT)
 
 
 def fit_size(label, size):
@@ -46,8 +46,8 @@ def graph_of(placements, rng=None, noise=0.0, camera=CAMERA):
 
 @given(st.floats(0.3, 8), st.floats(-0.6, 1.0), st.floats(-0.5, 0.5))
 def test_mount_and_ground_are_inverse(height, pitch, roll):
-    mount = np.array([height, pitch, roll])
-    assert np.allclose(mount_of_ground(ground_of_mount(mount)), mount)
+    extrinsics = np.array([height, pitch, roll])
+    assert np.allclose(extrinsics_of_ground(ground_of_extrinsics(extrinsics)), extrinsics)
 
 
 def test_fusion_takes_the_better_of_both():
@@ -88,19 +88,19 @@ def test_without_ground_nothing_is_fused():
     assert fused == [5.0] and std == [0.1]
 
 
-PRIOR = MountPrior(np.array([1.5, 0.0, 0.0]), np.array([0.3, 0.05, 0.03]))
+PRIOR = ExtrinsicsPrior(np.array([1.5, 0.0, 0.0]), np.array([0.3, 0.05, 0.03]))
 
 
 def test_a_fixed_mount_is_found_from_noisy_objects():
     rng = np.random.default_rng(2)
-    mounts = estimate_mounts([graph_of(scene(rng), rng, 0.08) for _ in range(60)], PRIOR)
-    assert mounts.shape == (60, 3)
-    assert (np.abs(mounts.mean(axis=0) - MOUNT) < [0.06, 0.005, 0.004]).all()
+    all_extrinsics = estimate_extrinsics([graph_of(scene(rng), rng, 0.08) for _ in range(60)], PRIOR)
+    assert all_extrinsics.shape == (60, 3)
+    assert (np.abs(all_extrinsics.mean(axis=0) - MOUNT) < [0.06, 0.005, 0.004]).all()
 
 
 def test_a_camera_aimed_by_hand_has_the_mounts_of_its_frames():
     rng = np.random.default_rng(3)
-    prior = MountPrior(np.array([1.4, np.radians(26), 0.0]), np.array([0.27, np.radians(11), 0.02]))
+    prior = ExtrinsicsPrior(np.array([1.4, np.radians(26), 0.0]), np.array([0.27, np.radians(11), 0.02]))
     true, graphs = [], []
     for _ in range(80):
         height, distance = rng.uniform(1.1, 1.7), rng.uniform(0.9, 2.2)
@@ -112,22 +112,22 @@ def test_a_camera_aimed_by_hand_has_the_mounts_of_its_frames():
             Placement("chair", np.array([distance + rng.uniform(0.3, 1.0), side, 0]), 0.0, np.array([0.45, 0.45, 0.9]))
             for side in (-0.5, 0.5)
         ]
-        graphs.append(graph_of([table, *chairs], rng, 0.05, with_mount(CAMERA, true[-1])))
-    error = estimate_mounts(graphs, prior) - true
+        graphs.append(graph_of([table, *chairs], rng, 0.05, with_extrinsics(CAMERA, true[-1])))
+    error = estimate_extrinsics(graphs, prior) - true
     assert (np.abs(error.mean(axis=0)) < [0.12, np.radians(4), np.radians(1)]).all()
     assert np.std(error[:, 1]) < 0.65 * np.std(np.array(true)[:, 1])
 
 
 def test_no_objects_leave_the_prior():
-    assert estimate_mounts([SceneGraph(10, 10)] * 2, PRIOR) == pytest.approx(np.tile(PRIOR.mean, (2, 1)))
-    assert estimate_mounts([], PRIOR).shape == (0, 3)
+    assert estimate_extrinsics([SceneGraph(10, 10)] * 2, PRIOR) == pytest.approx(np.tile(PRIOR.mean, (2, 1)))
+    assert estimate_extrinsics([], PRIOR).shape == (0, 3)
 
 
 def test_a_frame_without_objects_takes_what_the_log_says():
     rng = np.random.default_rng(2)
     graphs = [graph_of(scene(rng), rng, 0.02) for _ in range(20)]
-    mounts = estimate_mounts([*graphs, SceneGraph(10, 10)], PRIOR)
-    assert mounts[-1] == pytest.approx(mounts[:-1].mean(axis=0), abs=0.03)
+    all_extrinsics = estimate_extrinsics([*graphs, SceneGraph(10, 10)], PRIOR)
+    assert all_extrinsics[-1] == pytest.approx(all_extrinsics[:-1].mean(axis=0), abs=0.03)
 
 
 def test_a_lifted_graph_is_the_scene_it_came_from():

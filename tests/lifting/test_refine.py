@@ -9,7 +9,7 @@ from sim2sg_core.lifting.refine import free_edges, refine_placement
 from sim2sg_core.scene import Camera, Placement
 
 K = np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]])
-CAMERA = Camera.from_mount(480, 320, K, 5.3, np.radians(26.5), 0.0)
+CAMERA = Camera.from_extrinsics(480, 320, K, 5.3, np.radians(26.5), 0.0)
 ALL = np.ones(4, bool)
 
 

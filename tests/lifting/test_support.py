@@ -15,7 +15,7 @@ from sim2sg_core.scene.layout import GROUND
 from sim2sg_core.scene.predicates import rule_matrix
 
 K = np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]])
-CAMERA = Camera.from_mount(640, 480, K, 1.5, 0.5)
+CAMERA = Camera.from_extrinsics(640, 480, K, 1.5, 0.5)
 SUPPORTS = {"table": (GROUND,), "chair": (GROUND,), "cup": ("table",), "book": ("table", "chair", GROUND)}
 SURFACES = {"table": (1.0,), "chair": (0.5,), "cup": (1.0,), "book": (1.0,)}
 SIZES = {"table": (1.6, 0.8, 0.75), "chair": (0.45, 0.45, 0.9), "cup": (0.08, 0.08, 0.1), "book": (0.24, 0.17, 0.03)}
@@ -65,7 +65,7 @@ def standing(placements):
 
 
 CAMERAS = st.builds(
-    lambda height, pitch, roll: Camera.from_mount(640, 480, K, height, pitch, roll),
+    lambda height, pitch, roll: Camera.from_extrinsics(640, 480, K, height, pitch, roll),
     st.floats(1.2, 2.5),
     st.floats(0.1, 0.8),
     st.floats(-0.1, 0.1),
@@ -211,7 +211,7 @@ def test_refined_objects_stay_on_their_surface():
 
 
 def test_a_flat_ray_only_sets_the_height():
-    camera = Camera.from_mount(640, 480, K, 0.85, 0.1)
+    camera = Camera.from_extrinsics(640, 480, K, 0.85, 0.1)
     cup = thing("cup", 3.0, 0.4, 0.8)
     assert at_height(cup, 0.75, camera).position == pytest.approx([3.0, 0.4, 0.75])
     assert at_height(thing("cup", 1.0, 0.0, 0.3), 0.9, camera).position == pytest.approx([1.0, 0.0, 0.9])

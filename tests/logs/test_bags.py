@@ -37,7 +37,7 @@ def test_topics_duration_and_camera(drive, form):
     camera = log.camera()
     np.testing.assert_allclose(camera.K, K)
     assert (camera.width, camera.height, camera.ground) == (64, 48, None) and not len(camera.distortion)
-    assert log.mount() is None
+    assert log.extrinsics() is None
 
 
 def test_single_files_open_too(drive):

@@ -100,7 +100,7 @@ def test_missing_files_and_empty_folders(tmp_path):
         load_calibration(tmp_path, 1, 1)
 
 
-def mount(camera):
+def extrinsics(camera):
     """Height, pitch and roll in whole numbers, to be compared."""
     n = camera.ground
     return camera.ground[3], np.degrees(np.arcsin(-n[2])), np.degrees(np.arctan2(-n[0], -n[1]))
@@ -108,7 +108,7 @@ def mount(camera):
 
 def test_who_wins(tmp_path, drive):
     """By hand, then the log, then the training camera: for intrinsics and for every value of the mount."""
-    training = Camera.from_mount(128, 96, np.diag([90.0, 90, 1]), 2.0, np.radians(10), np.radians(3))
+    training = Camera.from_extrinsics(128, 96, np.diag([90.0, 90, 1]), 2.0, np.radians(10), np.radians(3))
     bare = tmp_path / "bare"
     with bag(bare, "mcap") as b:
         b.compressed("/cam/compressed", picture(), T0)
@@ -126,26 +126,26 @@ def test_who_wins(tmp_path, drive):
 
     assert camera(bare) is None
     assert camera(bare, fallback=training).focal == 45, "scaled"
-    assert mount(camera(bare, fallback=training)) == pytest.approx((2.0, 10, 3))
+    assert extrinsics(camera(bare, fallback=training)) == pytest.approx((2.0, 10, 3))
     np.testing.assert_allclose(camera(full, fallback=training).K, K)
     assert camera(full).ground is None
-    assert mount(camera(full, fallback=training)) == pytest.approx((2.0, 10, 3))
+    assert extrinsics(camera(full, fallback=training)) == pytest.approx((2.0, 10, 3))
     assert camera(full, camera_file=file).K[0, 0] == 500
-    assert mount(camera(tf, fallback=training)) == pytest.approx((1.5, 0, 0), abs=1e-6)
-    by_hand = camera(tf, fallback=training, mount=(None, np.radians(7), None))
-    assert mount(by_hand) == pytest.approx((1.5, 7, 0), abs=1e-6)
-    assert mount(camera(full, mount=(1.2, None, None))) == pytest.approx((1.2, 0, 0))
+    assert extrinsics(camera(tf, fallback=training)) == pytest.approx((1.5, 0, 0), abs=1e-6)
+    by_hand = camera(tf, fallback=training, extrinsics=(None, np.radians(7), None))
+    assert extrinsics(by_hand) == pytest.approx((1.5, 7, 0), abs=1e-6)
+    assert extrinsics(camera(full, extrinsics=(1.2, None, None))) == pytest.approx((1.2, 0, 0))
     with pytest.raises(Sim2SGError, match="--camera-height"):
-        camera(full, mount=(None, 0.1, None))
+        camera(full, extrinsics=(None, 0.1, None))
     with pytest.raises(Sim2SGError, match="above the ground"):
-        camera(full, mount=(-1.0, None, None))
+        camera(full, extrinsics=(-1.0, None, None))
 
 
 def test_the_training_camera_is_not_taken_for_another_aspect_ratio(tmp_path):
     with bag(tmp_path / "b", "mcap") as b:
         b.compressed("/cam/compressed", picture(), T0)
     log = open_log(tmp_path / "b")
-    wide = Camera.from_mount(1242, 375, np.diag([700.0, 700, 1]), 1.65, 0.0)
+    wide = Camera.from_extrinsics(1242, 375, np.diag([700.0, 700, 1]), 1.65, 0.0)
     assert resolve_camera(log, log.image_topic(), 64, 48, fallback=wide) is None
 
 

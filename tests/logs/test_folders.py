@@ -27,7 +27,7 @@ def test_images_sorted_by_name_with_stamps_from_names(tmp_path):
     assert [(f.name, f.stamp) for f in log.frames()] == [("A_2.JPG", 2), ("cam_30.png", 30), ("cam_4.png", 4)]
     assert [t.count for t in log.topics()] == [3]
     np.testing.assert_array_equal(next(f for f in log.frames() if f.name == "cam_4.png").decode(), picture(1))
-    assert log.camera() is None and log.mount() is None
+    assert log.camera() is None and log.extrinsics() is None
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,9 @@ PATTERNS = {"rggb": "RGGB", "bggr": "BGGR", "gbrg": "GBRG", "grbg": "GRBG"}
 def mosaic(rgb: np.ndarray, pattern: str) -> np.ndarray:
     """Samples a Bayer mosaic whose first two rows repeat the pattern."""
     result = np.empty(rgb.shape[:2], np.uint8)
-    for i, colour in enumerate(pattern):
+    for i, color in enumerate(pattern):
         y, x = divmod(i, 2)
-        result[y::2, x::2] = rgb[y::2, x::2, "RGB".index(colour)]
+        result[y::2, x::2] = rgb[y::2, x::2, "RGB".index(color)]
     return result
 
 
@@ -70,7 +70,7 @@ def test_every_encoding(encoding, big):
     assert np.abs(rgb.astype(int) - expected)[1:-1, 1:-1].max() <= tolerance
 
 
-def test_bayer_colours_are_told_apart_in_the_corner_that_matters():
+def test_bayer_colors_are_told_apart_in_the_corner_that_matters():
     image, bgr = decode_raw(mosaic(FLAT, "RGGB").tobytes(), 12, 8, "bayer_bggr8")
     assert to_rgb(image, bgr)[4, 4].tolist() == [30, 90, 200], "the wrong pattern swaps red and blue"
 

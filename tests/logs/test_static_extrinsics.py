@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim2sg_core.logs import open_log
-from sim2sg_core.logs.static_extrinsics import matrix, mount_from_transforms
+from sim2sg_core.logs.static_extrinsics import extrinsics_from_transforms, matrix
 from sim2sg_core.scene import Camera
 from tests.logs.bag_writing import T0, BagBuilder, bag, picture
 
@@ -48,7 +48,7 @@ def transforms(edges):
     upside_down_tree=st.booleans(),
 )
 def test_any_mount_comes_back(height, pitch, roll, yaw, split, upside_down_tree):
-    camera = Camera.from_mount(100, 100, np.eye(3), height, pitch, roll)
+    camera = Camera.from_extrinsics(100, 100, np.eye(3), height, pitch, roll)
     c, s = np.cos(yaw), np.sin(yaw)
     T = np.eye(4)
     T[:2, :2] = [[c, -s], [s, c]]  # where the camera looks to on the robot is no part of its mount
@@ -62,7 +62,9 @@ def test_any_mount_comes_back(height, pitch, roll, yaw, split, upside_down_tree)
     if upside_down_tree:  # some robots make base_footprint a child of base_link
         parent, child, first = chain[0]
         chain[0] = (child, parent, np.linalg.inv(first))
-    found = mount_from_transforms(transforms([(p, c, M[:3, 3], quaternion(M[:3, :3])) for p, c, M in chain]), "cam")
+    found = extrinsics_from_transforms(
+        transforms([(p, c, M[:3, 3], quaternion(M[:3, :3])) for p, c, M in chain]), "cam"
+    )
     assert found == pytest.approx((height, pitch, roll), abs=1e-6)
 
 
@@ -73,9 +75,9 @@ def test_by_hand_one_metre_up_looking_down_by_a_right_angles_third():
         ("base_link", "mast", (0.2, 0, 1.0), (0, np.sin(half), 0, np.cos(half))),
         ("mast", "mast_optical", (0, 0, 0), BODY_OPTICAL),
     ]
-    assert mount_from_transforms(transforms(edges), "mast_optical") == pytest.approx((1.0, np.radians(30), 0))
+    assert extrinsics_from_transforms(transforms(edges), "mast_optical") == pytest.approx((1.0, np.radians(30), 0))
     # Drivers that stamp images with the body frame mean its optical one.
-    assert mount_from_transforms(transforms(edges), "mast") == pytest.approx((1.0, np.radians(30), 0))
+    assert extrinsics_from_transforms(transforms(edges), "mast") == pytest.approx((1.0, np.radians(30), 0))
 
 
 def test_base_footprint_goes_before_base_link(caplog):
@@ -84,17 +86,17 @@ def test_base_footprint_goes_before_base_link(caplog):
         ("base_link", "cam", (0, 0, 1.0), BODY_OPTICAL),
     ]
     for order in itertools.permutations(edges):
-        assert mount_from_transforms(transforms(list(order)), "/cam")[0] == pytest.approx(1.4)
+        assert extrinsics_from_transforms(transforms(list(order)), "/cam")[0] == pytest.approx(1.4)
     assert not caplog.records
-    assert mount_from_transforms(transforms(edges[1:]), "cam")[0] == pytest.approx(1.0)
+    assert extrinsics_from_transforms(transforms(edges[1:]), "cam")[0] == pytest.approx(1.0)
     assert "base_link counts as lying on the ground" in caplog.text
 
 
 def test_unconnected_cameras_and_cameras_under_ground_have_no_mount():
     edges = [("base_link", "lidar", (0, 0, 1), (0, 0, 0, 1)), ("mast", "cam", (0, 0, 1), BODY_OPTICAL)]
-    assert mount_from_transforms(transforms(edges), "cam") is None
-    assert mount_from_transforms(transforms(edges), "other") is None
-    assert mount_from_transforms(transforms([("base_link", "cam", (0, 0, -1), BODY_OPTICAL)]), "cam") is None
+    assert extrinsics_from_transforms(transforms(edges), "cam") is None
+    assert extrinsics_from_transforms(transforms(edges), "other") is None
+    assert extrinsics_from_transforms(transforms([("base_link", "cam", (0, 0, -1), BODY_OPTICAL)]), "cam") is None
 
 
 def test_matrix_turns_as_a_quaternion_should():
@@ -107,4 +109,4 @@ def test_mount_from_a_bag(tmp_path, form):
     with bag(path, form) as b:
         b.transforms([("base_footprint", "cam", (0, 0, 1.65), BODY_OPTICAL)])
         b.compressed("/cam/compressed", picture(), T0 + 1)
-    assert open_log(path).mount() == pytest.approx((1.65, 0, 0))
+    assert open_log(path).extrinsics() == pytest.approx((1.65, 0, 0))

@@ -43,7 +43,7 @@ def export_small(path: Path) -> Path:
         # As if trained: the heat map differs from place to place, by far more than rounding.
         network.heads.heat[-1].weight.mul_(100)
         network.heads.regression[-1].weight.mul_(10)
-    camera = Camera.from_mount(480, 320, np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]]), 5.2, 0.45)
+    camera = Camera.from_extrinsics(480, 320, np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]]), 5.2, 0.45)
     return export_onnx(network.eval(), domain, path, model_id="small", camera=camera, calibrated=True)
 
 

@@ -28,7 +28,7 @@ def exported(domain, tmp_path_factory):
     network = build_network_from_config(config, seed=2)
     # Random heads see nothing: spread the scores out, so that there is something to compare.
     torch.nn.init.normal_(network.heads.heat[-1].weight, std=0.3, generator=torch.Generator().manual_seed(0))
-    camera = Camera.from_mount(480, 320, np.array([[500, 0, 240], [0, 500, 160], [0, 0, 1.0]]), 5.0, 0.4)
+    camera = Camera.from_extrinsics(480, 320, np.array([[500, 0, 240], [0, 500, 160], [0, 0, 1.0]]), 5.0, 0.4)
     path = tmp_path_factory.mktemp("export") / "model.onnx"
     export_onnx(network, domain, path, model_id="toy", camera=camera, calibrated=True)
     return network, path

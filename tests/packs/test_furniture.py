@@ -170,7 +170,7 @@ def test_coarse_twins_are_coarser_of_the_same_size_and_slots() -> None:
         assert coarse.slots == fine.slots
 
 
-def test_furniture_draws_its_colours_from_families() -> None:
+def test_furniture_draws_its_colors_from_families() -> None:
     for name in furniture.PIECES:
         assert all(s.palette in FAMILIES or s.palette == "fixed" for s in load_asset(name).slots), name
 

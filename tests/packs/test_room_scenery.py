@@ -83,7 +83,7 @@ def room_layout(domain, seed, camera=None):
 def level_camera(width=320, height=224):
     focal = 0.7 * width
     K = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
-    return Camera.from_mount(width, height, K, 1.4, 0.0)
+    return Camera.from_extrinsics(width, height, K, 1.4, 0.0)
 
 
 DOMAIN = room_domain(clutter=(3, 8))
@@ -255,9 +255,9 @@ def test_a_cloth_counts_as_its_table_and_has_its_shape():
         level_camera(160, 112), (Placement("table", np.array([2.0, 0, 0]), 0.0, np.array([1.2, 0.8, 0.7])),)
     )
     appearance = sample_appearance(DOMAIN, np.random.default_rng(0))
-    look = (appearance.ground,)
-    table = Instance.of(layout.placements[0], load_asset("cube"), look)
-    cloth = Instance(cover("cube"), np.array([2.0, 0, 0.68]), 0.0, np.array([1.2, 0.8, 0.025]), look, part_of=0)
+    material = (appearance.ground,)
+    table = Instance.of(layout.placements[0], load_asset("cube"), material)
+    cloth = Instance(cover("cube"), np.array([2.0, 0, 0.68]), 0.0, np.array([1.2, 0.8, 0.025]), material, part_of=0)
     renderer = Renderer(160, 112, shadow_size=64)
     bare, covered, foreign = (
         renderer.render(appearance.scene(layout, [table, *more])).visible_pixels[0]

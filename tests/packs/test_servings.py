@@ -18,7 +18,7 @@ from sim2sg_core.synthesis.assets.registry import asset_names, load_asset
 DISHES = [name for kind in ("plate", "bowl") for name in asset_names(kind)]
 DINING = load_domain("dining")
 PAINTER = sample_appearance(DINING, np.random.default_rng(0)).painter
-CAMERA = Camera.from_mount(480, 360, np.array([[400.0, 0, 240], [0, 400, 180], [0, 0, 1]]), 1.4, 0.5)
+CAMERA = Camera.from_extrinsics(480, 360, np.array([[400.0, 0, 240], [0, 400, 180], [0, 0, 1]]), 1.4, 0.5)
 
 
 def dish(name: str, at: tuple[float, float, float] = (1.0, 0.1, 0.74)) -> Placement:

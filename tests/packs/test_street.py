@@ -22,7 +22,7 @@ SEEDS = range(40)
 TRAFFIC = ("car", "van", "truck", "pedestrian", "cyclist")
 
 
-class Look:
+class Material:
     """The part of an appearance that scenery uses."""
 
     painter = Painter()
@@ -118,14 +118,14 @@ def test_the_same_seed_gives_the_same_street() -> None:
         for _ in range(2):
             rng = np.random.default_rng(seed)
             layout = sample_street(DOMAIN, camera(rng), rng)
-            scene = street_scenery(DOMAIN, layout, Look(), np.random.default_rng(seed))
-            made.append((layout.to_json(), [(i.asset.name, i.position.tolist(), i.yaw, i.looks) for i in scene]))
+            scene = street_scenery(DOMAIN, layout, Material(), np.random.default_rng(seed))
+            made.append((layout.to_json(), [(i.asset.name, i.position.tolist(), i.yaw, i.materials) for i in scene]))
         assert made[0] == made[1]
 
 
 def test_scenery_avoids_placements_and_carries_no_label(layouts: list[Layout]) -> None:
     for seed, layout in enumerate(layouts[:12]):
-        scene = street_scenery(DOMAIN, layout, Look(), np.random.default_rng(seed))
+        scene = street_scenery(DOMAIN, layout, Material(), np.random.default_rng(seed))
         names = [i.asset.name for i in scene]
         assert any(n == "ground" for n in names) and sum(n != "ground" for n in names) > 15
         assert all(i.label is None for i in scene)
@@ -147,7 +147,7 @@ def test_scenery_avoids_placements_and_carries_no_label(layouts: list[Layout]) -
 def test_vehicles_stand_on_asphalt_or_on_a_pad(layouts: list[Layout]) -> None:
     """A ray straight down from every vehicle's middle meets a paved slab before the open ground."""
     for seed, layout in enumerate(layouts[:10]):
-        scene = street_scenery(DOMAIN, layout, Look(), np.random.default_rng(seed))
+        scene = street_scenery(DOMAIN, layout, Material(), np.random.default_rng(seed))
         tops = []
         for item in scene:
             if item.asset.name == "ground" and item.asset.slots[0].name in ("asphalt", "cobbles", "paving"):
@@ -176,7 +176,7 @@ def test_scenery_for_any_layout(labels: list[str]) -> None:
         for label in labels
         for _ in range(4)
     )
-    scene = street_scenery(DOMAIN, Layout(camera(rng), placed), Look(), rng)
+    scene = street_scenery(DOMAIN, Layout(camera(rng), placed), Material(), rng)
     assert len(scene) > 10
     assert all(np.isfinite(i.position).all() and np.isfinite(i.asset.mesh.normals).all() for i in scene)
 

@@ -168,10 +168,10 @@ def test_palettes_are_known_and_looks_can_be_drawn() -> None:
     for name in NAMES:
         asset = load_asset(name)
         assert all(slot.palette == "fixed" or slot.palette in FAMILIES for slot in asset.slots), name
-        looks = Painter().looks(asset, rng)
-        assert len(looks) == len(asset.slots)
-        assert all(0 <= v <= 1 for look in looks for v in look.color), name
-    assert all(look.metallic == 1.0 for look in Painter().looks(load_asset("fork_slim"), rng))
+        materials = Painter().materials(asset, rng)
+        assert len(materials) == len(asset.slots)
+        assert all(0 <= v <= 1 for material in materials for v in material.color), name
+    assert all(material.metallic == 1.0 for material in Painter().materials(load_asset("fork_slim"), rng))
 
 
 def test_every_wine_glass_has_a_dark_twin() -> None:
@@ -179,7 +179,7 @@ def test_every_wine_glass_has_a_dark_twin() -> None:
     clear = [name for name in asset_names("wine_glass") if not name.endswith("_dark")]
     for name in clear:
         for _ in range(5):
-            bowl, stem, foot = Painter().looks(load_asset(f"{name}_dark"), rng)[:3]
+            bowl, stem, foot = Painter().materials(load_asset(f"{name}_dark"), rng)[:3]
             assert max(bowl.color) < 0.1 and not bowl.bends, name
             assert stem.bends and foot.bends, name
         assert np.allclose(load_asset(f"{name}_dark").size, load_asset(name).size)

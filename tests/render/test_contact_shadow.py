@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 
 from sim2sg_core.render.contact_shadow import CONTACT, contact_map, raised_map
-from sim2sg_core.render.render_scene import Instance, Look, RenderScene
+from sim2sg_core.render.render_scene import Instance, Material, RenderScene
 from sim2sg_core.synthesis.assets.registry import load_asset
 
-GREY = (Look((0.3, 0.3, 0.3)),)
+GREY = (Material((0.3, 0.3, 0.3)),)
 TABLE = Instance(load_asset("cube"), np.array([5.0, 0.0, 0.0]), 0.0, np.array([2.0, 1.6, 0.7]), GREY, "table")
 CUP = Instance(load_asset("cylinder"), np.array([5.0, 0.2, 0.7]), 0.0, np.array([0.3, 0.3, 0.4]), GREY, "cup")
 

@@ -8,7 +8,7 @@ import pytest
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.render.projection import NEAR, amodal_box, extreme_points
-from sim2sg_core.render.render_scene import Instance, Look, RenderScene
+from sim2sg_core.render.render_scene import Instance, Material, RenderScene
 from sim2sg_core.render.renderer import Renderer
 from sim2sg_core.render.visibility import extents
 from sim2sg_core.scene import Camera, Placement
@@ -19,7 +19,7 @@ SIZES = {"cube": 0.99, "sphere": 1.4, "cylinder": 1.4}
 
 def solid(name, x, y, yaw=0.0, scale=1.0, label="thing", **kwargs):
     size = np.full(3, SIZES[name] * scale)
-    return Instance(load_asset(name), np.array([x, y, 0.0]), yaw, size, (Look((0.6, 0.1, 0.1)),), label, **kwargs)
+    return Instance(load_asset(name), np.array([x, y, 0.0]), yaw, size, (Material((0.6, 0.1, 0.1)),), label, **kwargs)
 
 
 def crowd(seed, count=7):
@@ -49,7 +49,7 @@ def test_boxes_match_the_projected_geometry_within_a_pixel(renderer, camera, see
     expected = np.concatenate([pixels.min(0), pixels.max(0)])
     np.testing.assert_allclose(out.amodal[0], expected, atol=0.2)
     np.testing.assert_allclose(out.boxes[0], expected, atol=1.0)
-    assert (out.ids > 0).sum() == out.visible_pixels[0] == out.alone_pixels[0]
+    assert (out.ids > 0).sum() == out.visible_pixels[0] == out.unoccluded_pixels[0]
 
 
 def test_more_light_never_darkens(renderer, camera):
@@ -82,10 +82,10 @@ def test_visibility_against_brute_force(renderer, camera, seed):
     for k, item in enumerate(items):
         alone = (renderer.render(RenderScene(camera, (item,)), visibility=False).ids > 0).sum()
         if alone:
-            errors.append(out.visible_pixels[k] / out.alone_pixels[k] - out.visible_pixels[k] / alone)
+            errors.append(out.visible_pixels[k] / out.unoccluded_pixels[k] - out.visible_pixels[k] / alone)
     assert np.abs(errors).max() < 0.02
     assert np.abs(errors).mean() < 0.005
-    assert (out.visible_pixels < out.alone_pixels).any()
+    assert (out.visible_pixels < out.unoccluded_pixels).any()
 
 
 def test_what_hangs_over_the_edge_of_the_image_counts_only_inside(renderer, camera):
@@ -98,12 +98,12 @@ def test_what_hangs_over_the_edge_of_the_image_counts_only_inside(renderer, came
     out = renderer.render(RenderScene(camera, (item, front)))
     assert out.amodal[0, 3] > camera.height or out.amodal[0, 0] < 0
     assert 0 < out.visible_pixels[0] < alone.visible_pixels[0]
-    assert abs(int(out.alone_pixels[0]) - int(alone.visible_pixels[0])) <= 0.02 * alone.visible_pixels[0]
+    assert abs(int(out.unoccluded_pixels[0]) - int(alone.visible_pixels[0])) <= 0.02 * alone.visible_pixels[0]
 
 
 def test_amodal_box_is_clipped_at_the_near_plane():
     K = np.array([[200.0, 0, 160], [0, 200, 120], [0, 0, 1]])
-    camera = Camera.from_mount(320, 240, K, 1.6, 0.0)
+    camera = Camera.from_extrinsics(320, 240, K, 1.6, 0.0)
     beside = Placement("car", np.array([0.6, 1.6, 0.0]), 0.0, np.array([4.0, 1.6, 1.5]))
     corners = camera.to_camera(beside.corners())
     box = amodal_box(corners, camera)
@@ -140,14 +140,16 @@ def test_scenery_hides_but_has_no_id(renderer, camera):
     out = renderer.render(RenderScene(camera, (wall, item)))
     assert set(np.unique(out.ids)) <= {0, 2}
     assert out.visible_pixels[0] == 0
-    assert out.visible_pixels[1] < out.alone_pixels[1]
+    assert out.visible_pixels[1] < out.unoccluded_pixels[1]
 
 
 def test_the_higher_layer_wins_on_one_plane(renderer, camera):
     def decal(layer, color):
         size = np.array([6.0, 6.0, 1.0])
-        look = (Look(color, emissive=1.0),)
-        return Instance(load_asset("plane"), np.array([9.0, 0, 0]), 0.3, size, look, None, layer=layer, shadow=False)
+        material = (Material(color, emissive=1.0),)
+        return Instance(
+            load_asset("plane"), np.array([9.0, 0, 0]), 0.3, size, material, None, layer=layer, shadow=False
+        )
 
     for order in (1, -1):
         decals = (decal(1, (0.9, 0.0, 0.0)), decal(2, (0.0, 0.0, 0.9)))[::order]
@@ -182,9 +184,9 @@ def test_smooth_edges_keep_the_labels(camera, renderer):
 def test_more_objects_than_one_row_of_tiles(renderer, camera):
     items = crowd(5, count=30)
     out = renderer.render(RenderScene(camera, items))
-    k = int(np.argmax(out.alone_pixels - out.visible_pixels))
+    k = int(np.argmax(out.unoccluded_pixels - out.visible_pixels))
     alone = (renderer.render(RenderScene(camera, (items[k],))).ids > 0).sum()
-    assert abs(int(alone) - int(out.alone_pixels[k])) <= 0.03 * alone
+    assert abs(int(alone) - int(out.unoccluded_pixels[k])) <= 0.03 * alone
 
 
 def test_extents():
@@ -199,7 +201,7 @@ def test_extents():
 def test_wrong_size_and_unknown_texture_are_told(renderer, camera):
     with pytest.raises(Sim2SGError, match="scaled"):
         renderer.render(RenderScene(camera.scaled(64, 48), ()))
-    item = dataclasses.replace(solid("cube", 9, 0), looks=(Look(texture="tartan"),))
+    item = dataclasses.replace(solid("cube", 9, 0), materials=(Material(texture="tartan"),))
     with pytest.raises(Sim2SGError, match="tartan"):
         renderer.render(RenderScene(camera, (item,)))
 
@@ -209,7 +211,7 @@ def test_patches_become_textures(renderer, camera):
     stripes[::2] = (255, 120, 40)
     renderer.add_patches({"from_log": stripes})
     plain = renderer.render(RenderScene(camera, ())).rgb
-    out = renderer.render(RenderScene(camera, (), ground=Look(texture="from_log", texture_scale=400.0))).rgb
+    out = renderer.render(RenderScene(camera, (), ground=Material(texture="from_log", texture_scale=400.0))).rgb
     assert np.abs(out.astype(int) - plain.astype(int)).max() > 30
 
 

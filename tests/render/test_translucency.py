@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from sim2sg_core.render.meshes import Asset, Mesh, Slot
-from sim2sg_core.render.render_scene import Instance, Look, RenderScene
+from sim2sg_core.render.render_scene import Instance, Material, RenderScene
 from sim2sg_core.render.renderer import Renderer
 from sim2sg_core.synthesis.appearance import Painter
 from sim2sg_core.synthesis.assets.registry import load_asset
 
-RED = Look((0.8, 0.02, 0.02))
-GLASS = Look((0.6, 0.7, 0.7), roughness=0.1, specular=0.5, opacity=0.2)
+RED = Material((0.8, 0.02, 0.02))
+GLASS = Material((0.6, 0.7, 0.7), roughness=0.1, specular=0.5, opacity=0.2)
 
 
-def cube(x, look, size=1.0, y=0.0, label="thing"):
-    return Instance(load_asset("cube"), np.array([x, y, 0.0]), 0.0, np.full(3, size), (look,), label)
+def cube(x, material, size=1.0, y=0.0, label="thing"):
+    return Instance(load_asset("cube"), np.array([x, y, 0.0]), 0.0, np.full(3, size), (material,), label)
 
 
 def labelled_cube():
@@ -60,27 +60,29 @@ def test_what_is_behind_shines_through(either, camera):
 @pytest.mark.parametrize("opacity", [0.0, 0.3, 0.999])
 def test_labels_are_those_of_an_opaque_part(either, camera, opacity, bends):
     items = (cube(10.0, RED), cube(7.5, GLASS, 1.5), cube(6.0, RED, 0.4))
-    opaque = draw(either, camera, *(dataclasses.replace(i, looks=(RED,)) for i in items))
-    pane = dataclasses.replace(items[1], looks=(dataclasses.replace(GLASS, opacity=opacity, bends=bends),))
+    opaque = draw(either, camera, *(dataclasses.replace(i, materials=(RED,)) for i in items))
+    pane = dataclasses.replace(items[1], materials=(dataclasses.replace(GLASS, opacity=opacity, bends=bends),))
     out = draw(either, camera, items[0], pane, items[2])
-    for name in ("ids", "boxes", "amodal", "visible_pixels", "alone_pixels"):
+    for name in ("ids", "boxes", "amodal", "visible_pixels", "unoccluded_pixels"):
         np.testing.assert_array_equal(getattr(out, name), getattr(opaque, name))
     np.testing.assert_allclose(out.depth, opaque.depth, rtol=1e-5)
 
 
 def test_nearly_opaque_looks_nearly_opaque(renderer, camera):
-    looks = RED, dataclasses.replace(RED, opacity=0.999), dataclasses.replace(RED, opacity=0.999, bends=True)
+    materials = RED, dataclasses.replace(RED, opacity=0.999), dataclasses.replace(RED, opacity=0.999, bends=True)
     # Shadows and contact shade differ, so there are none.
-    solid, *others = (draw(renderer, camera, cube(8.0, look), lights=(), occlusion=0.0).rgb for look in looks)
+    solid, *others = (
+        draw(renderer, camera, cube(8.0, material), lights=(), occlusion=0.0).rgb for material in materials
+    )
     for clear in others:
         assert np.abs(clear.astype(int) - solid.astype(int)).max() <= 4
 
 
 def test_opaque_parts_of_a_translucent_thing_hide(either, camera):
     asset, behind = labelled_cube(), cube(10.0, RED)
-    front = Instance(asset, np.array([7.5, 0, 0]), 0.0, np.full(3, 1.5), (GLASS, Look((0.1, 0.1, 0.6))), "bottle")
+    front = Instance(asset, np.array([7.5, 0, 0]), 0.0, np.full(3, 1.5), (GLASS, Material((0.1, 0.1, 0.6))), "bottle")
     bottle, both = draw(either, camera, front), draw(either, camera, behind, front)
-    solid = draw(either, camera, dataclasses.replace(front, looks=(RED, RED)))
+    solid = draw(either, camera, dataclasses.replace(front, materials=(RED, RED)))
     np.testing.assert_array_equal(bottle.ids, solid.ids)
     blue = middle(bottle.rgb[..., 2].astype(int) > bottle.rgb[..., 0].astype(int) + 40) & (bottle.ids == 1)
     assert blue.sum() > 200
@@ -104,17 +106,17 @@ def test_two_glasses_blend_back_to_front_whatever_their_order(either, camera):
 
 def test_highlights_keep_their_strength(renderer, camera):
     """With a black body all light is reflected: it must be seen whatever the opacity."""
-    body = Look((0.0, 0.0, 0.0), roughness=0.3, specular=1.0)
-    dark = {"ground": Look((0.0, 0.0, 0.0), specular=0.0), "occlusion": 0.0}
+    body = Material((0.0, 0.0, 0.0), roughness=0.3, specular=1.0)
+    dark = {"ground": Material((0.0, 0.0, 0.0), specular=0.0), "occlusion": 0.0}
     ball = Instance(load_asset("sphere"), np.array([8.0, 0, 0]), 0.0, np.full(3, 1.4), (body,), "ball")
-    clear = dataclasses.replace(ball, looks=(dataclasses.replace(body, opacity=0.0),))
+    clear = dataclasses.replace(ball, materials=(dataclasses.replace(body, opacity=0.0),))
     solid, glass = draw(renderer, camera, ball, **dark), draw(renderer, camera, clear, **dark)
     assert glass.rgb.max() >= 0.97 * solid.rgb.max() > 60
 
 
 def test_rims_hide_more_than_the_middle(renderer, camera):
-    look = dataclasses.replace(GLASS, color=(0.0, 0.0, 0.0), specular=0.0, opacity=0.1)
-    ball = Instance(load_asset("sphere"), np.array([8.0, 0, 0]), 0.0, np.full(3, 1.4), (look,), "ball")
+    material = dataclasses.replace(GLASS, color=(0.0, 0.0, 0.0), specular=0.0, opacity=0.1)
+    ball = Instance(load_asset("sphere"), np.array([8.0, 0, 0]), 0.0, np.full(3, 1.4), (material,), "ball")
     empty, out = draw(renderer, camera), draw(renderer, camera, ball)
     loss = (empty.rgb.astype(int) - out.rgb).sum(-1)
     inside = out.ids == 1
@@ -137,7 +139,7 @@ def test_translucent_parts_cast_no_shadow(renderer, camera):
 
 
 def test_opaque_pictures_stay_as_they_are(either, camera):
-    items = (cube(9.0, RED), cube(7.0, Look((0.1, 0.5, 0.2), metallic=1.0, roughness=0.2), 0.6, 0.7))
+    items = (cube(9.0, RED), cube(7.0, Material((0.1, 0.5, 0.2), metallic=1.0, roughness=0.2), 0.6, 0.7))
     before = draw(either, camera, *items)
     draw(either, camera, *items, cube(6.0, GLASS))  # Its state of the context must not last.
     draw(either, camera, *items, cube(6.0, dataclasses.replace(GLASS, bends=True)))
@@ -155,11 +157,11 @@ def test_same_scene_same_bytes(either, camera):
     assert first.ids.tobytes() == second.ids.tobytes()
 
 
-def ball(look, size=1.4, x=8.0):
-    return Instance(load_asset("sphere"), np.array([x, 0, 0]), 0.0, np.full(3, size), (look,), "ball")
+def ball(material, size=1.4, x=8.0):
+    return Instance(load_asset("sphere"), np.array([x, 0, 0]), 0.0, np.full(3, size), (material,), "ball")
 
 
-def colours(out, where):
+def colors(out, where):
     return np.array([out.rgb[part].astype(float).mean(0) for part in where])
 
 
@@ -174,26 +176,26 @@ def halves(inside):
 
 def test_massive_glass_shows_left_what_is_right(either, camera):
     """A ball of glass is a lens: through its left half one sees the floor to the right of it."""
-    blue = Look((0.02, 0.02, 0.8))
+    blue = Material((0.02, 0.02, 0.8))
     floors = [
-        Instance(load_asset("cube"), np.array([10.0, y, -0.02]), 0.0, np.array([20.0, 10.0, 0.02]), (look,), None)
-        for y, look in ((5.0, RED), (-5.0, blue))
+        Instance(load_asset("cube"), np.array([10.0, y, -0.02]), 0.0, np.array([20.0, 10.0, 0.02]), (material,), None)
+        for y, material in ((5.0, RED), (-5.0, blue))
     ]
-    clear = Look((1.0, 1.0, 1.0), roughness=0.05, specular=0.0, opacity=0.0)
+    clear = Material((1.0, 1.0, 1.0), roughness=0.05, specular=0.0, opacity=0.0)
     thin = draw(either, camera, *floors, ball(clear))
     massive = draw(either, camera, *floors, ball(dataclasses.replace(clear, bends=True)))
     np.testing.assert_array_equal(thin.ids, massive.ids)
     where = halves(thin.ids == thin.ids.max())
     for out, first in ((thin, 0), (massive, 1)):  # left is +y, where the floor is red
-        seen = colours(out, where)
+        seen = colors(out, where)
         assert seen[first, 0] > 2 * seen[first, 2]
         assert seen[1 - first, 2] > 2 * seen[1 - first, 0]
 
 
-def test_what_comes_through_massive_glass_takes_its_colour(either, camera):
-    white = cube(14.0, Look((0.8, 0.8, 0.8)), 8.0, label=None)
-    looks = [Look(color, 0.05, 0.0, opacity=0.0, bends=True) for color in ((1.0, 1.0, 1.0), (0.1, 1.0, 0.1))]
-    clear, green = (draw(either, camera, white, ball(look)) for look in looks)
+def test_what_comes_through_massive_glass_takes_its_color(either, camera):
+    white = cube(14.0, Material((0.8, 0.8, 0.8)), 8.0, label=None)
+    materials = [Material(color, 0.05, 0.0, opacity=0.0, bends=True) for color in ((1.0, 1.0, 1.0), (0.1, 1.0, 0.1))]
+    clear, green = (draw(either, camera, white, ball(material)) for material in materials)
     core = middle(clear.ids == clear.ids.max())
     ratio = green.rgb[core].astype(float).mean(0) / clear.rgb[core].astype(float).mean(0)
     # A tenth of the light is the root of a tenth in the picture.
@@ -202,7 +204,7 @@ def test_what_comes_through_massive_glass_takes_its_colour(either, camera):
 
 def test_massive_and_thin_parts_of_one_thing(either, camera):
     """A thin wall before a massive part tints it; behind it, it is not seen."""
-    asset, sides = labelled_cube(), (GLASS, Look((0.9, 0.9, 0.9), opacity=0.0, bends=True))
+    asset, sides = labelled_cube(), (GLASS, Material((0.9, 0.9, 0.9), opacity=0.0, bends=True))
     front = Instance(asset, np.array([7.5, 0, 0]), 0.0, np.full(3, 1.5), sides, "bottle")
     pane = dataclasses.replace(GLASS, color=(0.0, 0.8, 0.0), opacity=0.5)
     bare = draw(either, camera, front)
@@ -227,5 +229,7 @@ def test_kinds_of_glass_come_from_the_slot_alone():
         for b in (False, True)
     )
     asset = dataclasses.replace(load_asset("cube"), slots=slots)
-    looks = Painter().looks(asset, np.random.default_rng(0))
-    assert [(look.opacity, look.bends) for look in looks] == [(slot.opacity, slot.bends) for slot in slots]
+    materials = Painter().materials(asset, np.random.default_rng(0))
+    assert [(material.opacity, material.bends) for material in materials] == [
+        (slot.opacity, slot.bends) for slot in slots
+    ]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sim2sg_core.report.overlay import (
-    CLASS_COLOURS,
-    assign_colours,
+    CLASS_COLORS,
+    assign_colors,
     contact_sheet,
     draw_overlay,
     worth_showing,
@@ -23,12 +23,12 @@ def changed(image: np.ndarray, original: np.ndarray = GREY) -> np.ndarray:
     return (image != original).any(axis=2)
 
 
-def test_box_is_drawn_in_the_colour_of_its_class() -> None:
+def test_box_is_drawn_in_the_color_of_its_class() -> None:
     graph = SceneGraph(400, 240, (thing("cube", [100, 80, 200, 180]),))
     image = draw_overlay(GREY, graph, classes=("sphere", "cube"))
     for x, y in ((100, 130), (199, 130), (150, 179)):  # left, right and lower edge
         near = image[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3).astype(int)
-        assert np.abs(near - CLASS_COLOURS[1]).sum(axis=1).min() < 40
+        assert np.abs(near - CLASS_COLORS[1]).sum(axis=1).min() < 40
     assert not changed(image)[90:170, 110:190].any()  # nothing inside
     assert (GREY == 110).all()  # the input is left alone
 
@@ -90,7 +90,7 @@ def test_small_images_are_magnified_with_their_boxes() -> None:
 
 
 def test_box_3d_lies_on_its_projection() -> None:
-    camera = Camera.from_mount(400, 240, np.array([[300, 0, 200], [0, 300, 120], [0, 0, 1.0]]), 1.6, 0.05)
+    camera = Camera.from_extrinsics(400, 240, np.array([[300, 0, 200], [0, 300, 120], [0, 0, 1.0]]), 1.6, 0.05)
     placement = Placement("car", np.array([10.0, 1.0, 0.0]), 0.3, np.array([4.0, 1.8, 1.5]))
     pose = placement.to_pose(camera)
     corners = camera.project(camera.to_camera(placement.corners()))
@@ -105,7 +105,7 @@ def test_box_3d_lies_on_its_projection() -> None:
 
 
 def test_box_3d_beside_the_camera_is_cut_off() -> None:
-    camera = Camera.from_mount(400, 240, np.array([[300, 0, 200], [0, 300, 120], [0, 0, 1.0]]), 1.6, 0.0)
+    camera = Camera.from_extrinsics(400, 240, np.array([[300, 0, 200], [0, 300, 120], [0, 0, 1.0]]), 1.6, 0.0)
     placement = Placement("car", np.array([0.5, 1.5, 0.0]), 0.0, np.array([4.0, 1.8, 1.5]))
     item = SceneObject("car", 1.0, np.array([0, 100, 120, 240.0]), placement.to_pose(camera))
     drawn = changed(draw_overlay(GREY, SceneGraph(400, 240, (item,), camera=camera), boxes_3d=True))
@@ -113,10 +113,10 @@ def test_box_3d_beside_the_camera_is_cut_off() -> None:
     assert not drawn[:, 250:].any()  # it stands on the left
 
 
-def test_colours_are_stable_and_distinct() -> None:
-    assert assign_colours(["b"], ["a", "b"], CLASS_COLOURS) == assign_colours(["a"], ["a", "b"], CLASS_COLOURS)
-    named = [f"thing_{chr(97 + i)}" for i in range(len(CLASS_COLOURS))]
-    assert len(set(assign_colours(named, (), CLASS_COLOURS).values())) == len(CLASS_COLOURS)
+def test_colors_are_stable_and_distinct() -> None:
+    assert assign_colors(["b"], ["a", "b"], CLASS_COLORS) == assign_colors(["a"], ["a", "b"], CLASS_COLORS)
+    named = [f"thing_{chr(97 + i)}" for i in range(len(CLASS_COLORS))]
+    assert len(set(assign_colors(named, (), CLASS_COLORS).values())) == len(CLASS_COLORS)
 
 
 @pytest.mark.parametrize(("count", "shape"), [(1, (30, 60)), (3, (64, 124)), (5, (98, 124))])

@@ -30,7 +30,7 @@ angles = st.floats(-math.pi, math.pi - 1e-6)
 
 
 def camera(pitch: float = 0.3, roll: float = 0.1) -> Camera:
-    return Camera.from_mount(320, 240, K, 1.5, pitch, roll)
+    return Camera.from_extrinsics(320, 240, K, 1.5, pitch, roll)
 
 
 def graph(yaw: float = 0.4, view: Camera | None = None) -> SceneGraph:

@@ -72,7 +72,7 @@ def test_sixteen_bits_honour_endianness(
 
 
 @pytest.mark.parametrize("encoding", ["rgb8", "bgr8"])
-def test_colour_is_not_copied(encoding: str) -> None:
+def test_color_is_not_copied(encoding: str) -> None:
     image = message(encoding, np.zeros((4, 5, 3), np.uint8), padding=3)
     assert np.shares_memory(decode_image(image).image, np.frombuffer(image.data, np.uint8))
 
@@ -85,25 +85,25 @@ def test_mono_is_grey() -> None:
 @pytest.mark.parametrize(
     ("encoding", "order"), [("uyvy", (1, 0, 2, 0)), ("yuv422", (1, 0, 2, 0)), ("yuyv", (0, 1, 0, 2))]
 )
-def test_yuv422_gives_back_the_colour(encoding: str, order: tuple[int, ...]) -> None:
-    colour = np.array([200, 90, 40])
+def test_yuv422_gives_back_the_color(encoding: str, order: tuple[int, ...]) -> None:
+    color = np.array([200, 90, 40])
     # ITU-R BT.601, studio range, written out: what video cameras send.
-    r, g, b = colour / 255
+    r, g, b = color / 255
     y = 16 + 65.481 * r + 128.553 * g + 24.966 * b
     u = 128 - 37.797 * r - 74.203 * g + 112.0 * b
     v = 128 + 112.0 * r - 93.786 * g - 18.214 * b
     two_pixels = np.round(np.array([y, u, v])[list(order)]).astype(np.uint8)
     values = np.tile(two_pixels, (4, 3, 1)).reshape(4, 6, 2)
     np.testing.assert_allclose(
-        rgb(decode_image(message(encoding, values, padding=4))), np.tile(colour, (4, 6, 1)), atol=3
+        rgb(decode_image(message(encoding, values, padding=4))), np.tile(color, (4, 6, 1)), atol=3
     )
 
 
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
-def test_bayer_gives_back_the_colour(pattern: str, bits: int) -> None:
-    colour = {"r": 220, "g": 120, "b": 30}
-    tile = np.array([colour[letter] for letter in pattern], np.uint16).reshape(2, 2)
+def test_bayer_gives_back_the_color(pattern: str, bits: int) -> None:
+    color = {"r": 220, "g": 120, "b": 30}
+    tile = np.array([color[letter] for letter in pattern], np.uint16).reshape(2, 2)
     values = np.tile(tile, (6, 7))[..., None]
     values = (values << 8 | 0x55).astype(np.uint16) if bits == 16 else values.astype(np.uint8)
     pixels = decode_image(message(f"bayer_{pattern}{bits}", values))

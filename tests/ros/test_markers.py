@@ -29,7 +29,7 @@ points = st.tuples(coordinates, coordinates, coordinates)
 
 
 def scene(*placements: Placement, pitch: float = 0.4, roll: float = 0.0) -> SceneGraph:
-    view = Camera.from_mount(320, 240, K, 1.0, pitch, roll)
+    view = Camera.from_extrinsics(320, 240, K, 1.0, pitch, roll)
     objects = []
     for i, placed in enumerate(placements):
         corners = view.project(view.to_camera(placed.corners()))
@@ -98,13 +98,13 @@ def test_arrows_go_from_the_subject_to_the_object() -> None:
     assert arrow.color == words.color
 
 
-def test_colours_are_those_of_the_overlay() -> None:
+def test_colors_are_those_of_the_overlay() -> None:
     graph = scene(CUP, BOOK)
     picture = draw_overlay(np.zeros((240, 320, 3), np.uint8), graph, 0, 0, 0, classes=CLASSES, predicates=PREDICATES)
     for item, marker in zip(graph.objects, markers(graph)["boxes"], strict=True):
         x, y = int(item.box[0]), int((item.box[1] + item.box[3]) / 2)
-        colour = [marker.color.r, marker.color.g, marker.color.b]
-        np.testing.assert_allclose(picture[y, x] / 255, colour, atol=1e-6)
+        color = [marker.color.r, marker.color.g, marker.color.b]
+        np.testing.assert_allclose(picture[y, x] / 255, color, atol=1e-6)
         assert 0 < marker.color.a < 1  # The arrows' ends are seen through it.
 
 

@@ -34,7 +34,7 @@ def node(ros: None) -> Iterator[Node]:
 
 
 def scene() -> SceneGraph:
-    view = Camera.from_mount(64, 48, np.array([[50.0, 0, 32], [0, 50, 24], [0, 0, 1]]), 1.0, 0.4)
+    view = Camera.from_extrinsics(64, 48, np.array([[50.0, 0, 32], [0, 50, 24], [0, 0, 1]]), 1.0, 0.4)
     placed = Placement("cup", np.array([2.0, 0.0, 0.0]), 0.4, np.array([0.3, 0.3, 0.3]))
     found = SceneObject("cup", 0.9, np.array([10.0, 10, 30, 30]), placed.to_pose(view))
     return SceneGraph(64, 48, (found,), stamp=5, camera=view)

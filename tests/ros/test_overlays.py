@@ -50,7 +50,7 @@ def test_what_the_node_published_is_drawn_however_low_its_score() -> None:
     assert not changed[10:30, 70:90].any()
 
 
-def test_colours_are_the_same_for_either_order_and_the_image_stays() -> None:
+def test_colors_are_the_same_for_either_order_and_the_image_stays() -> None:
     image = photo()
     before = image.copy()
     blue_first = np.ascontiguousarray(image[..., ::-1])

@@ -24,7 +24,7 @@ def exported(tmp_path_factory):
     domain = load_domain("clevr")
     small = {"width": 96, "height": 64, "max_objects": 8, "max_relations": 20}
     network = build_network(domain, backbone="small", pretrained=False, **small).eval()
-    camera = Camera.from_mount(480, 320, np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]]), 5.2, 0.45)
+    camera = Camera.from_extrinsics(480, 320, np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]]), 5.2, 0.45)
     path = tmp_path_factory.mktemp("export") / "model.onnx"
     export_onnx(network, domain, path, model_id="random", camera=camera, calibrated=True)
     return network, domain, camera, path

@@ -104,10 +104,10 @@ def test_who_decides_relations(sim2sg, model, log, tmp_path):
         assert result.returncode == 0, result.stderr
         return [r.score for r in load_graphs(tmp_path / "g.json")[1][0].relations]
 
-    mount = ("--camera-height", 1.5, "--camera-pitch", 10)
-    learned = relations(*mount)
-    assert relations(*mount, "--relations", "learned") == learned
-    by_rule, by_both = relations(*mount, "--relations", "rule"), relations(*mount, "--relations", "both")
+    extrinsics = ("--camera-height", 1.5, "--camera-pitch", 10)
+    learned = relations(*extrinsics)
+    assert relations(*extrinsics, "--relations", "learned") == learned
+    by_rule, by_both = relations(*extrinsics, "--relations", "rule"), relations(*extrinsics, "--relations", "both")
     assert len(by_rule) == 10 and len(by_both) == 7, "five pairs of the network, one of them padding"
     assert by_rule != learned != by_both != by_rule
     assert relations("--relations", "rule") == learned, "there is no ground"

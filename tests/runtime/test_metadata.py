@@ -16,7 +16,7 @@ from sim2sg_core.runtime import Predictor, load_info
 from sim2sg_core.scene import Camera
 from tests.runtime.constant_model import FOCAL_REF, HEIGHT, WIDTH, empty_outputs
 
-CAMERA = Camera.from_mount(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), 1.5, 0.2)
+CAMERA = Camera.from_extrinsics(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), 1.5, 0.2)
 CAMERA_JSON = json.dumps({"width": 640, "height": 480, **CAMERA.to_json()})
 
 

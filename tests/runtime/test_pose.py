@@ -37,7 +37,7 @@ def cameras(draw, lenses=tuple(LENSES)):
         ]
     )
     coefficients, model = LENSES[draw(st.sampled_from(lenses))]
-    return Camera.from_mount(
+    return Camera.from_extrinsics(
         width,
         height,
         K,
@@ -118,7 +118,7 @@ def test_without_ground_the_networks_depth_stands_alone(make_model, camera, x, y
 
 
 def test_an_unsure_network_is_corrected_by_the_ground(make_model):
-    camera = Camera.from_mount(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), 3.0, 0.5)
+    camera = Camera.from_extrinsics(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), 3.0, 0.5)
     truth = place(camera, 0.4, 0.6, (1, 1, 0.8), 0.3)
     expected = truth.to_pose(camera).position[2]
     image = np.zeros((480, 640, 3), np.uint8)
@@ -143,7 +143,7 @@ def test_azimuth_is_the_bearing_in_the_world(camera, x, y):
 @given(x=st.floats(-3, 3), y=st.floats(-1, 1), yaw=st.floats(-3, 3))
 def test_for_a_level_camera_it_is_kittis_convention(x, y, yaw):
     """rotation_y = alpha + atan2(x, z), rotation_y zero along the camera's +x and positive clockwise."""
-    level = Camera.from_mount(10, 10, np.eye(3), 1.65, 0.0)
+    level = Camera.from_extrinsics(10, 10, np.eye(3), 1.65, 0.0)
     for camera in (level, Camera(10, 10, np.eye(3))):
         assert azimuth(np.array([x, y, 1.0]), camera) == pytest.approx(np.arctan2(x, 1.0), abs=1e-9)
     straight_ahead = Placement("car", np.array([10.0, 0, 0]), 0.0, np.ones(3)).to_pose(level)
@@ -151,7 +151,7 @@ def test_for_a_level_camera_it_is_kittis_convention(x, y, yaw):
 
 
 def test_only_classes_that_stand_on_the_ground_alone_are_fused_with_it(make_model):
-    level = Camera.from_mount(640, 480, np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]), 1.5, 0.4)
+    level = Camera.from_extrinsics(640, 480, np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]), 1.5, 0.4)
     truth = place(level, 0.5, 0.6, (0.5, 0.5, 0.5), 0.0)
     outputs = network_outputs(truth, level, 0.1)
     outputs["depths"] *= 1.1

@@ -125,7 +125,7 @@ def test_raw_outputs_make_graphs_for_any_camera_later(make_model, three_objects)
 
 
 def test_no_camera_takes_the_training_camera_of_the_same_shape(make_model, three_objects):
-    training = Camera.from_mount(320, 240, np.array([[200.0, 0, 160], [0, 200, 120], [0, 0, 1]]), 1.5, 0.1)
+    training = Camera.from_extrinsics(320, 240, np.array([[200.0, 0, 160], [0, 200, 120], [0, 0, 1]]), 1.5, 0.1)
     data = json.dumps({"width": 320, "height": 240, **training.to_json()})
     predictor = Predictor(make_model(three_objects, camera=data))
     graph = predictor.predict(VGA)

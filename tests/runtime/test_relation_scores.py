@@ -21,7 +21,7 @@ from sim2sg_core.scene.predicates import level_placements
 from tests.runtime.constant_model import FOCAL_REF, HEIGHT, WIDTH, empty_outputs
 
 CLEVR = load_domain("clevr")
-CAMERA = Camera.from_mount(480, 320, np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]]), 5.3, 0.48)
+CAMERA = Camera.from_extrinsics(480, 320, np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]]), 5.3, 0.48)
 IMAGE = np.zeros((320, 480, 3), np.uint8)
 
 
@@ -214,7 +214,7 @@ def test_unknown_words_are_refused(make_model):
 
 
 def test_errors_of_depth_go_along_the_ray_and_errors_of_the_centre_across():
-    level = Camera.from_mount(480, 320, np.array([[500.0, 0, 240], [0, 500, 160], [0, 0, 1]]), 1.5, 0.0)
+    level = Camera.from_extrinsics(480, 320, np.array([[500.0, 0, 240], [0, 500, 160], [0, 0, 1]]), 1.5, 0.0)
     ahead = level_covariances(np.array([[0.0, 0, 10]]), np.array([0.05]), level)[0]
     np.testing.assert_allclose(ahead, np.diag([0.5**2, 0.03**2, 0.03**2]), atol=1e-12)
     aside = level_covariances(np.array([[10.0, 0, 10]]), np.array([0.05]), level)[0]
@@ -229,7 +229,7 @@ def test_errors_of_depth_go_along_the_ray_and_errors_of_the_centre_across():
 @given(seed=st.integers(0, 10**6), count=st.integers(0, 9))
 def test_all_boxes_at_once_as_one_by_one(seed, count):
     rng = np.random.default_rng(seed)
-    camera = Camera.from_mount(640, 480, np.diag([500.0, 500, 1]), *rng.uniform([0.3, -0.5, -0.5], [3, 1, 0.5]))
+    camera = Camera.from_extrinsics(640, 480, np.diag([500.0, 500, 1]), *rng.uniform([0.3, -0.5, -0.5], [3, 1, 0.5]))
     positions, sizes = rng.normal(0, 5, (count, 3)), rng.uniform(0.1, 3, (count, 3))
     lifted = Lifted(positions, rng.uniform(-np.pi, np.pi, count), sizes, np.ones(count))
     poses = [Pose3D(*values) for values in zip(positions, lifted.yaws, sizes)]

@@ -9,28 +9,28 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Camera
 
 K = np.array([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]])
-mounts = st.tuples(st.floats(0.5, 10), st.floats(-0.5, 1.2), st.floats(-0.4, 0.4))
+all_extrinsics = st.tuples(st.floats(0.5, 10), st.floats(-0.5, 1.2), st.floats(-0.4, 0.4))
 
 
-@given(mounts)
-def test_world_frame_is_level_and_right_handed(mount):
-    camera = Camera.from_mount(640, 480, K, *mount)
+@given(all_extrinsics)
+def test_world_frame_is_level_and_right_handed(extrinsics):
+    camera = Camera.from_extrinsics(640, 480, K, *extrinsics)
     R = camera.T_world_camera[:3, :3]
     assert np.allclose(R @ R.T, np.eye(3)) and np.isclose(np.linalg.det(R), 1)
-    assert np.allclose(camera.to_world(np.zeros(3)), [0, 0, mount[0]])
+    assert np.allclose(camera.to_world(np.zeros(3)), [0, 0, extrinsics[0]])
     assert abs((R @ [0, 0, 1])[1]) < 1e-9, "the optical axis has no sideways part"
-    assert np.isclose((R @ [0, 0, 1])[2], -np.sin(mount[1])), "positive pitch looks down"
+    assert np.isclose((R @ [0, 0, 1])[2], -np.sin(extrinsics[1])), "positive pitch looks down"
 
 
 def test_clockwise_roll_tilts_the_horizon_anticlockwise():
-    camera = Camera.from_mount(640, 480, K, 1.5, 0.0, 0.1)
+    camera = Camera.from_extrinsics(640, 480, K, 1.5, 0.0, 0.1)
     left, right = camera.project(camera.to_camera(np.array([[1000.0, 500, 1.5], [1000, -500, 1.5]])))
     assert left[0] < right[0] and left[1] > right[1]
 
 
-@given(mounts, st.floats(3, 40), st.floats(-5, 5))
-def test_a_ground_point_seen_is_found_again(mount, forward, left):
-    camera = Camera.from_mount(640, 480, K, *mount)
+@given(all_extrinsics, st.floats(3, 40), st.floats(-5, 5))
+def test_a_ground_point_seen_is_found_again(extrinsics, forward, left):
+    camera = Camera.from_extrinsics(640, 480, K, *extrinsics)
     point = camera.to_camera(np.array([forward, left, 0.0]))
     if point[2] < 0.1:
         return
@@ -38,7 +38,7 @@ def test_a_ground_point_seen_is_found_again(mount, forward, left):
 
 
 def test_a_ray_above_the_horizon_never_meets_the_ground():
-    assert np.isinf(Camera.from_mount(640, 480, K, 1.5, 0.0).ground_depth(np.array([320.0, 100.0])))
+    assert np.isinf(Camera.from_extrinsics(640, 480, K, 1.5, 0.0).ground_depth(np.array([320.0, 100.0])))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_scaling_scales_pixels():
 
 
 def test_json_round_trip():
-    camera = Camera.from_mount(640, 480, K, 1.65, 0.02, 0.01, distortion=np.array([0.1, 0, 0, 0, 0]))
+    camera = Camera.from_extrinsics(640, 480, K, 1.65, 0.02, 0.01, distortion=np.array([0.1, 0, 0, 0, 0]))
     again = Camera.from_json(camera.to_json(), 640, 480)
     assert np.allclose(again.K, K) and np.allclose(again.ground, camera.ground, atol=1e-7)
     assert np.allclose(again.distortion, camera.distortion)

@@ -22,7 +22,7 @@ def graph():
         Relation(1, "left_of", 2, 0.9),
         Relation(2, "in_front_of", 0, 0.1),
     )
-    camera = Camera.from_mount(100, 80, np.diag([90.0, 90, 1]), 1.5, 0.1)
+    camera = Camera.from_extrinsics(100, 80, np.diag([90.0, 90, 1]), 1.5, 0.1)
     return SceneGraph(100, 80, objects, relations, "a.jpg", 123, camera)
 
 

@@ -11,7 +11,7 @@ from sim2sg_core.scene.predicates import RULES as ALL_RULES
 from sim2sg_core.scene.predicates import rule_matrix, soft_rule_matrix
 
 LEFT, FRONT = PredicateRule("left_of", "left_of", 0.2), PredicateRule("in_front_of", "in_front_of", 0.2)
-CAMERA = Camera.from_mount(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), 5.0, 0.4, 0.1)
+CAMERA = Camera.from_extrinsics(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), 5.0, 0.4, 0.1)
 
 
 def place(x, y, z=0.0, size=(1, 1, 1), yaw=0.0):
@@ -93,7 +93,7 @@ def test_next_to_counts_once():
 
 
 def test_without_a_camera_the_view_is_level():
-    camera = Camera.from_mount(640, 480, np.eye(3), 1.6, 0.0)
+    camera = Camera.from_extrinsics(640, 480, np.eye(3), 1.6, 0.0)
     placements = [place(4, 1), place(8, -1)]
     poses = [p.to_pose(camera) for p in placements]
     assert {(r.subject, r.predicate, r.object) for r in derive_relations(poses, None, [LEFT, FRONT])} == names(
@@ -107,7 +107,7 @@ def test_unknown_rule_is_named():
 
 
 def test_yaw_zero_points_along_camera_x():
-    camera = Camera.from_mount(640, 480, np.eye(3), 1.6, 0.0)
+    camera = Camera.from_extrinsics(640, 480, np.eye(3), 1.6, 0.0)
     to_the_right = place(10, 0, size=(4, 2, 1.5), yaw=-np.pi / 2)
     assert to_the_right.to_pose(camera).yaw == pytest.approx(0.0)
     ahead = place(10, 0, size=(4, 2, 1.5), yaw=0.0)

@@ -18,7 +18,7 @@ WIDTH, HEIGHT, FOCAL = 240, 160, 262.0
 def camera():
     # A principal point off the middle: K is arbitrary.
     K = np.array([[FOCAL, 0, 131.0], [0, FOCAL, 74.0], [0, 0, 1]])
-    return Camera.from_mount(WIDTH, HEIGHT, K, 5.3, np.radians(27), np.radians(2))
+    return Camera.from_extrinsics(WIDTH, HEIGHT, K, 5.3, np.radians(27), np.radians(2))
 
 
 @pytest.fixture(scope="session")

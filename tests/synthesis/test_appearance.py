@@ -18,10 +18,10 @@ def with_look(**update):
     return CLEVR.model_copy(update={"appearance": CLEVR.appearance.model_copy(update=update)})
 
 
-def looks(domain, count=400):
+def materials(domain, count=400):
     rng = np.random.default_rng(0)
     painter = sample_appearance(domain, rng).painter
-    return [painter.looks(load_asset("cube"), rng)[0] for _ in range(count)]
+    return [painter.materials(load_asset("cube"), rng)[0] for _ in range(count)]
 
 
 def test_finishes_and_paints_come_as_often_as_their_shares_say():
@@ -32,16 +32,16 @@ def test_finishes_and_paints_come_as_often_as_their_shares_say():
         paint_jitter=0.0,
         random_paint=0.0,
     )
-    made = looks(domain)
-    assert abs(np.mean([look.metallic > 0 for look in made]) - 0.2) < 0.06
-    hues = np.bincount([int(np.argmax(look.color)) for look in made], minlength=3) / len(made)
+    made = materials(domain)
+    assert abs(np.mean([material.metallic > 0 for material in made]) - 0.2) < 0.06
+    hues = np.bincount([int(np.argmax(material.color)) for material in made], minlength=3) / len(made)
     np.testing.assert_allclose(hues, [0.6, 0.3, 0.1], atol=0.07)
 
 
 def test_equal_shares_and_a_list_mean_the_same():
     listed, shared = (with_look(materials=m) for m in (("rubber", "metal"), {"rubber": 1.0, "metal": 1.0}))
     for domain in (listed, shared):
-        assert abs(np.mean([look.metallic > 0 for look in looks(domain)]) - 0.5) < 0.08
+        assert abs(np.mean([material.metallic > 0 for material in materials(domain)]) - 0.5) < 0.08
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_floor_patches_are_drawn_on_the_floor_and_paint_patches_on_objects(strip
     # A texture's columns run forward.
     detail = [np.abs(np.diff(image, axis=0)).mean() for image in (flat, striped)]
     assert detail[1] > 3 * detail[0]
-    names = {look.texture for look in looks(with_look(patches={"paint": (stripes, stripes)}))}
+    names = {material.texture for material in materials(with_look(patches={"paint": (stripes, stripes)}))}
     assert {"paint patch 0", "paint patch 1"} <= names
 
 

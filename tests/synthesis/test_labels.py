@@ -6,7 +6,7 @@ from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.scene import Camera, Layout, Placement, SceneObject
 from sim2sg_core.synthesis.labels import relations_of
 
-CAMERA = Camera.from_mount(640, 480, np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]), 1.5, 0.4)
+CAMERA = Camera.from_extrinsics(640, 480, np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]), 1.5, 0.4)
 
 
 def test_relations_know_the_surfaces_of_their_own_class():

@@ -10,7 +10,7 @@ import pytest
 from sim2sg_core.domains.loading import parse_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.render.textures import SPARE_LAYERS
-from sim2sg_core.synthesis.validate_assets import undrawable
+from sim2sg_core.synthesis.validate_assets import validate_assets
 
 GOOD = """\
 name: yard
@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read(text: str, folder: Path) -> None:
-    parse_domain(text, str(folder / "my.yaml"), undrawable)
+    parse_domain(text, str(folder / "my.yaml"), validate_assets)
 
 
 def test_what_can_be_drawn_is_accepted(folder: Path) -> None:

@@ -69,12 +69,12 @@ def draw_harvest(spec: AppearanceSpec, width: int = 480) -> np.ndarray:
     Returns:
         (H, width, 3) uint8 RGB.
     """
-    finishes = spec.materials if isinstance(spec.materials, dict) else dict.fromkeys(spec.materials, 1.0)
-    greys = {name: (90 + 40 * k,) * 3 for k, name in enumerate(finishes)}
+    materials = spec.materials if isinstance(spec.materials, dict) else dict.fromkeys(spec.materials, 1.0)
+    greys = {name: (90 + 40 * k,) * 3 for k, name in enumerate(materials)}
     rows = [
         _band(width, 48, spec.paints, spec.paint_shares),
-        _band(width, 24, spec.floor_colours, ()),
-        _band(width, 24, tuple(greys.values()), tuple(finishes.values()), tuple(finishes)),
+        _band(width, 24, spec.floor_colors, ()),
+        _band(width, 24, tuple(greys.values()), tuple(materials.values()), tuple(materials)),
     ]
     files = [file for group in spec.patches.values() for file in group]
     tiles = [cv2.resize(read_image(file), (64, 64), interpolation=cv2.INTER_AREA) for file in files]
@@ -91,19 +91,19 @@ def draw_harvest(spec: AppearanceSpec, width: int = 480) -> np.ndarray:
 def _band(
     width: int,
     height: int,
-    colours: Sequence[tuple[int, ...]],
+    colors: Sequence[tuple[int, ...]],
     shares: Sequence[float],
     names: Sequence[str] = (),
 ) -> np.ndarray | None:
     """(height, width, 3) stripes of the colours, as wide as their shares; None without colours."""
-    if not colours:
+    if not colors:
         return None
     # At least two pixels each, so that rare ones are seen.
-    wide = np.maximum(np.array(shares or [1.0] * len(colours)), 2.0 * sum(shares or [len(colours)]) / width)
+    wide = np.maximum(np.array(shares or [1.0] * len(colors)), 2.0 * sum(shares or [len(colors)]) / width)
     edges = np.round(np.cumsum([0, *wide]) / wide.sum() * width).astype(int)
     band = np.zeros((height, width, 3), np.uint8)
-    for k, colour in enumerate(colours):
-        band[:, edges[k] : edges[k + 1]] = colour
+    for k, color in enumerate(colors):
+        band[:, edges[k] : edges[k + 1]] = color
         if names:
             cv2.putText(band, names[k], (int(edges[k]) + 4, height - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255,) * 3, 1)
     return band

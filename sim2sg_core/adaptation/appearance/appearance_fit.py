@@ -27,12 +27,12 @@ from sim2sg_core.adaptation.appearance.image_measures import (
     floor_patch,
 )
 from sim2sg_core.adaptation.appearance.image_measures import measure as measure_frame
-from sim2sg_core.adaptation.appearance.material_shares import finish_shares
+from sim2sg_core.adaptation.appearance.material_shares import material_shares
 from sim2sg_core.adaptation.appearance.reference_renderer import SCENES, Studio
 from sim2sg_core.domains import AppearanceSpec, Domain
 from sim2sg_core.render.sensor import add_noise, decode_jpeg, encode_jpeg
 from sim2sg_core.scene import SceneGraph
-from sim2sg_core.synthesis.appearance import FINISHES
+from sim2sg_core.synthesis.appearance import PAINT_MATERIALS
 from sim2sg_core.synthesis.synthesizer import Frame
 
 MIN_CROPS = 25.0  # objects (sum of scores) below which colours and finishes stay the domain's
@@ -115,13 +115,13 @@ def _fit(log: Sequence[Measures], studio: Studio, rng: np.random.Generator) -> A
         "random_paint": 0.0,
     }
     if own_floor:
-        known["floor_colours"] = (_display(np.full(3, albedo)),)
+        known["floor_colors"] = (_display(np.full(3, albedo)),)
     crops = studio.crops(log)
     enough = sum(c.weight for c in crops) >= MIN_CROPS
     if enough:
         # Sides of objects see less light than the floor; what that means exactly is measured below.
-        guess = cluster(_colours(crops) * albedo * 1.3, _weights(crops), rng)
-        known |= {"paints": tuple(_display(c) for c in guess.colours), "paint_shares": guess.shares}
+        guess = cluster(_colors(crops) * albedo * 1.3, _weights(crops), rng)
+        known |= {"paints": tuple(_display(c) for c in guess.colors), "paint_shares": guess.shares}
     clean = spec.model_copy(update=known)
     frames = studio.render(clean, 6)
     found = _fit_sensor(log, frames, clean, rng)
@@ -133,8 +133,8 @@ def _fit(log: Sequence[Measures], studio: Studio, rng: np.random.Generator) -> A
     if enough and spec.materials:
         lit = _fit_light(log, studio, clean)
         found, clean = found | lit, clean.model_copy(update=lit)
-    finishes = tuple(FINISHES) if spec.materials and enough else ()
-    drawn = {f: studio.measure(clean.model_copy(update={"materials": (f,)})) for f in finishes}
+    materials = tuple(PAINT_MATERIALS) if spec.materials and enough else ()
+    drawn = {f: studio.measure(clean.model_copy(update={"materials": (f,)})) for f in materials}
     drawn = drawn or {"": studio.measure(clean)}
     reference = [m for measures in drawn.values() for m in measures]
     found["exposure"] = _exposure(log, reference, clean.exposure[0])
@@ -145,7 +145,7 @@ def _fit(log: Sequence[Measures], studio: Studio, rng: np.random.Generator) -> A
     if enough:
         found |= _fit_paints(crops, {f: studio.crops(m) for f, m in drawn.items()}, studio, clean, rng)
     if own_floor:
-        found["floor_colours"] = _floor_colours(log, albedo, rng)
+        found["floor_colors"] = _floor_colors(log, albedo, rng)
     found = _corrected(log, studio, spec.model_copy(update=found), found, spec)
     return AppearanceSpec.model_validate({**spec.model_dump(), **found})
 
@@ -169,8 +169,8 @@ def _fit_light(log: Sequence[Measures], studio: Studio, clean: AppearanceSpec) -
         for ambient in AMBIENTS:
             update = {"lights": (lights, lights), "ambient": (ambient, ambient)}
             ends = []
-            for finish in ("rubber", "metal"):
-                drawn = studio.measure(clean.model_copy(update={**update, "materials": (finish,)}), count)
+            for material in ("rubber", "metal"):
+                drawn = studio.measure(clean.model_copy(update={**update, "materials": (material,)}), count)
                 ends.append(_light_means(drawn, studio.crops(drawn)))
             matt, span = ends[0] / scale, (ends[1] - ends[0]) / scale
             share = np.clip((seen / scale - matt) @ span / max(span @ span, 1e-9), 0, 1)
@@ -203,18 +203,18 @@ def _fit_paints(
 ) -> dict[str, Any]:
     """Finishes from the shading of the log's objects; paints from their colours, given how each finish reflects."""
     shown = float(np.average(_albedos(clean.paints) @ LUMA, weights=clean.paint_shares))
-    gains = np.array([np.average(_colours(c) @ LUMA, weights=_weights(c)) / shown for c in reference.values() if c])
+    gains = np.array([np.average(_colors(c) @ LUMA, weights=_weights(c)) / shown for c in reference.values() if c])
     if len(gains) < len(reference):
         return {}
     posterior = np.ones((len(crops), 1))
     found: dict[str, Any] = {}
     if len(reference) > 1:
-        shares, posterior = finish_shares(crops, reference, tuple(studio.domain.appearance.materials))
-        found["materials"] = {finish: round(s, 3) for finish, s in shares.items() if s >= MIN_SHARE}
-    palette = cluster(_colours(crops) / (posterior @ gains)[:, None], _weights(crops), rng)
+        shares, posterior = material_shares(crops, reference, tuple(studio.domain.appearance.materials))
+        found["materials"] = {material: round(s, 3) for material, s in shares.items() if s >= MIN_SHARE}
+    palette = cluster(_colors(crops) / (posterior @ gains)[:, None], _weights(crops), rng)
     # Shading spreads even one paint: what the references show of that is not the paint's.
     rendered = [crop for part in reference.values() for crop in part]
-    blurred = cluster(_colours(rendered) / gains.mean(), _weights(rendered), rng)
+    blurred = cluster(_colors(rendered) / gains.mean(), _weights(rendered), rng)
     jitter = np.sqrt(max(palette.spread**2 - blurred.spread**2, 0.0) + ERROR**2)
     return found | {**_painted(palette), "paint_jitter": round(float(jitter), 2)}
 
@@ -274,10 +274,10 @@ def _corrected(
         # What would be brighter than white says that the floor is darker and the exposure longer than assumed.
         excess = max(1.0, _usual_maximum(albedos, fitted.paint_shares) / 0.97)
         if studio.domain.layout.single_floor:
-            result["floor_colours"] = tuple(_display(a / excess) for a in _albedos(found["floor_colours"]))
+            result["floor_colors"] = tuple(_display(a / excess) for a in _albedos(found["floor_colors"]))
             stops, albedos = stops + np.log2(excess), albedos / excess
         result["paints"] = tuple(_display(a) for a in albedos)
-        ratio = float(np.clip(_colourfulness(seen) / max(_colourfulness(made), 1e-3), 0.7, 1.4))
+        ratio = float(np.clip(_colorfulness(seen) / max(_colorfulness(made), 1e-3), 0.7, 1.4))
         centre = ratio * np.mean(fitted.saturation)
         half = np.ptp(prior.saturation) / 2
         result["saturation"] = (round(float(max(centre - half, 0)), 3), round(float(centre + half), 3))
@@ -299,20 +299,20 @@ def _floor_stops(measures: Sequence[Measures]) -> np.ndarray:
 
 def _floor_albedo(spec: AppearanceSpec) -> float:
     """Mean linear brightness that the domain gives its floor."""
-    if spec.floor_colours:
-        return float((_albedos(spec.floor_colours) @ LUMA).mean())
+    if spec.floor_colors:
+        return float((_albedos(spec.floor_colors) @ LUMA).mean())
     return 0.316  # mean square of what the synthesis draws: 0.35 to 0.75
 
 
-def _floor_colours(log: Sequence[Measures], albedo: float, rng: np.random.Generator) -> tuple[tuple[int, ...], ...]:
+def _floor_colors(log: Sequence[Measures], albedo: float, rng: np.random.Generator) -> tuple[tuple[int, ...], ...]:
     """Tints of the log's floors at the given brightness."""
     floors = np.array([m.floor for m in log if m.floor is not None])
     tints = floors / np.maximum(floors @ LUMA, 1e-3)[:, None] * albedo
-    return tuple(_display(c) for c in cluster(tints, np.ones(len(tints)), rng, apart=5.0, most=6).colours)
+    return tuple(_display(c) for c in cluster(tints, np.ones(len(tints)), rng, apart=5.0, most=6).colors)
 
 
-def _colours(crops: Sequence[Crop]) -> np.ndarray:
-    return np.array([c.colour for c in crops], float).reshape(-1, 3)
+def _colors(crops: Sequence[Crop]) -> np.ndarray:
+    return np.array([c.color for c in crops], float).reshape(-1, 3)
 
 
 def _weights(crops: Sequence[Crop]) -> np.ndarray:
@@ -320,17 +320,17 @@ def _weights(crops: Sequence[Crop]) -> np.ndarray:
 
 
 def _brightness(crops: Sequence[Crop]) -> float:
-    return float(np.average(_colours(crops) @ LUMA, weights=_weights(crops)))
+    return float(np.average(_colors(crops) @ LUMA, weights=_weights(crops)))
 
 
-def _colourfulness(crops: Sequence[Crop]) -> float:
-    colours = np.sqrt(np.maximum(_colours(crops), 0))
-    return float(np.average(np.ptp(colours, axis=1) / np.maximum(colours.max(axis=1), 1e-3), weights=_weights(crops)))
+def _colorfulness(crops: Sequence[Crop]) -> float:
+    colors = np.sqrt(np.maximum(_colors(crops), 0))
+    return float(np.average(np.ptp(colors, axis=1) / np.maximum(colors.max(axis=1), 1e-3), weights=_weights(crops)))
 
 
-def _albedos(colours: Sequence[tuple[int, ...]]) -> np.ndarray:
+def _albedos(colors: Sequence[tuple[int, ...]]) -> np.ndarray:
     """(N, 3) linear values of colours as the domain writes them."""
-    return (np.array(colours, float).reshape(-1, 3) / 255) ** 2
+    return (np.array(colors, float).reshape(-1, 3) / 255) ** 2
 
 
 def _display(albedo: np.ndarray) -> tuple[int, int, int]:
@@ -340,4 +340,4 @@ def _display(albedo: np.ndarray) -> tuple[int, int, int]:
 
 
 def _painted(palette: Palette) -> dict[str, Any]:
-    return {"paints": tuple(_display(c) for c in palette.colours), "paint_shares": palette.shares}
+    return {"paints": tuple(_display(c) for c in palette.colors), "paint_shares": palette.shares}

@@ -17,18 +17,18 @@ class Palette:
     """Colours, commonest first.
 
     Attributes:
-        colours: (K, 3) linear.
+        colors: (K, 3) linear.
         shares: How common each is, sum about 1.
         spread: Standard deviation of display colours about their cluster's, grey levels.
     """
 
-    colours: np.ndarray
+    colors: np.ndarray
     shares: tuple[float, ...]
     spread: float
 
 
 def cluster(
-    colours: np.ndarray, weights: np.ndarray, rng: np.random.Generator, apart: float = 13.0, most: int = 24
+    colors: np.ndarray, weights: np.ndarray, rng: np.random.Generator, apart: float = 13.0, most: int = 24
 ) -> Palette:
     """Finds the base colours among many.
 
@@ -36,13 +36,13 @@ def cluster(
     nearest centres are merged as long as they are hardly told apart, so minorities keep their own.
 
     Args:
-        colours: (N, 3) linear, N >= 1.
+        colors: (N, 3) linear, N >= 1.
         weights: (N,) how much each counts.
         rng: Random numbers.
         apart: Least distance of two colours of the palette, Lab units.
         most: Centres at the start.
     """
-    shown = np.sqrt(np.clip(colours, 0, 1)).astype(np.float32)
+    shown = np.sqrt(np.clip(colors, 0, 1)).astype(np.float32)
     lab = cv2.cvtColor(shown[None], cv2.COLOR_RGB2LAB)[0].astype(float) * [LIGHTNESS, 1, 1]
     centres = _kmeans(lab, weights, _seeds(lab, weights, min(most, len(lab)), rng))
     centres = _merge(lab, weights, centres, apart)

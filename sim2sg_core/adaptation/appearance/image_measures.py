@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sim2sg_core.lifting.extrinsics import mount_of_ground
+from sim2sg_core.lifting.extrinsics import extrinsics_of_ground
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.boxes import box_iou
 
@@ -31,13 +31,13 @@ class Crop:
     Attributes:
         label: Its class.
         weight: Its score.
-        colour: (3,) its linear colour over the brightness of the floor about it.
+        color: (3,) its linear colour over the brightness of the floor about it.
         shading: (F,) features of the finish, without units and blind to the colour.
     """
 
     label: str
     weight: float
-    colour: np.ndarray
+    color: np.ndarray
     shading: np.ndarray
 
 
@@ -91,7 +91,7 @@ def floor_mask(graph: SceneGraph) -> np.ndarray:
     height, width = graph.height, graph.width
     top = 0.5 * height
     if graph.camera is not None and graph.camera.ground is not None:
-        pitch = mount_of_ground(graph.camera.ground)[1]
+        pitch = extrinsics_of_ground(graph.camera.ground)[1]
         top = graph.camera.K[1, 2] - graph.camera.K[1, 1] * np.tan(pitch) + 0.12 * height
     mask = np.zeros((height, width), bool)
     mask[int(np.clip(top, 0, 0.8 * height)) :] = True
@@ -182,8 +182,8 @@ def _crops(light: np.ndarray, field: np.ndarray, graph: SceneGraph) -> tuple[Cro
         row = int(np.clip(item.box[3] / 8, 0, len(field) - 1))
         column = int(np.clip((item.box[0] + item.box[2]) / 16, 0, field.shape[1] - 1))
         around = max(float(field[row, column]), 1e-3)
-        colour = np.median(patch[inside], axis=0) / around
-        made.append(Crop(item.label, float(item.score), colour, shading(patch, inside)))
+        color = np.median(patch[inside], axis=0) / around
+        made.append(Crop(item.label, float(item.score), color, shading(patch, inside)))
     return tuple(made)
 
 

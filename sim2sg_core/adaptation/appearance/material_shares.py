@@ -24,7 +24,7 @@ class _Fit:
     posterior: np.ndarray
 
 
-def finish_shares(
+def material_shares(
     crops: Sequence[Crop], reference: Mapping[str, Sequence[Crop]], known: Collection[str]
 ) -> tuple[dict[str, float], np.ndarray]:
     """Estimates how common each finish is among objects.

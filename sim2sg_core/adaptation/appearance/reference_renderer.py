@@ -38,7 +38,7 @@ class Studio:
         self.painted = {
             c.name
             for c in domain.classes
-            if not c.colours and all(_paint_cover(load_asset(a)) > PAINTED for a in class_assets(domain, c.name))
+            if not c.colors and all(_paint_cover(load_asset(a)) > PAINTED for a in class_assets(domain, c.name))
         }
 
     def render(self, spec: AppearanceSpec, count: int | None = None) -> list[Frame]:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from sim2sg_core.adaptation.content.recall_correction import MIN_SCORE
-from sim2sg_core.adaptation.log_frames import Frame, mount_prior
+from sim2sg_core.adaptation.log_frames import Frame, extrinsics_prior
 from sim2sg_core.adaptation.method import Method
 from sim2sg_core.domains import Domain
-from sim2sg_core.lifting import estimate_mounts, free_edges, lift_graph, refine_placement
-from sim2sg_core.lifting.extrinsics import mount_of_ground, with_mount
+from sim2sg_core.lifting import estimate_extrinsics, free_edges, lift_graph, refine_placement
+from sim2sg_core.lifting.extrinsics import extrinsics_of_ground, with_extrinsics
 from sim2sg_core.render.projection import amodal_box, extreme_points
 from sim2sg_core.scene import Camera, Layout, Placement, PredicateRule, SceneGraph
 from sim2sg_core.scene.layout import GROUND
@@ -85,7 +85,7 @@ def with_supports(graph: SceneGraph, kept: Sequence[int], supports: Mapping[str,
             hopeless[orphans[0]] = True
 
 
-def frame_mounts(frames: Sequence[Frame], graphs: Sequence[SceneGraph], domain: Domain) -> np.ndarray:
+def frame_extrinsics(frames: Sequence[Frame], graphs: Sequence[SceneGraph], domain: Domain) -> np.ndarray:
     """Finds every frame's mount: given, or estimated from what stands on its ground and from the log's other frames.
 
     Args:
@@ -100,8 +100,8 @@ def frame_mounts(frames: Sequence[Frame], graphs: Sequence[SceneGraph], domain: 
     standing = {c.name for c in domain.classes if set(c.supports) == {GROUND}}
     graphs = [g.select([i for i, o in enumerate(g.objects) if o.label in standing]) for g in graphs]
     unknown = [g for f, g in zip(frames, graphs, strict=True) if f.camera.ground is None]
-    estimated = iter(estimate_mounts(unknown, mount_prior(domain)))
-    return np.array([next(estimated) if (g := f.camera.ground) is None else mount_of_ground(g) for f in frames])
+    estimated = iter(estimate_extrinsics(unknown, extrinsics_prior(domain)))
+    return np.array([next(estimated) if (g := f.camera.ground) is None else extrinsics_of_ground(g) for f in frames])
 
 
 def round_layouts(
@@ -129,7 +129,7 @@ def round_layouts(
     rebuild = Rebuilder(domain, method)
     # Evenly spread rather than drawn, so that a small round has its share exactly.
     is_prior = np.floor((np.arange(count) + 1) * share) > np.floor(np.arange(count) * share)
-    order = iter(choose_frames(graphs, int((~is_prior).sum()), method.rare, rng))
+    order = iter(choose_frames(graphs, int((~is_prior).sum()), method.repeat_factor, rng))
     return [prior_layout(rng) if prior else rebuild(graphs[next(order)], rng) for prior in is_prior]
 
 
@@ -166,7 +166,7 @@ class Rebuilder:
     """Turns inferred graphs into layouts that fill the boxes in which the objects were seen."""
 
     def __init__(self, domain: Domain, method: Method) -> None:
-        self._threshold, self._swap = method.threshold, method.swap or 0.0
+        self._threshold, self._swap = method.threshold, method.class_swap or 0.0
         self._sizes = {spec.name: spec.mean_size() for spec in domain.classes}
         self._supports, self._surfaces = domain.class_supports, domain.class_surfaces
         self._fit = fit_size(domain)
@@ -274,8 +274,8 @@ class PriorLayout:
 def vibrated(camera: Camera, rng: np.random.Generator) -> Camera:
     """Shakes the mount a little: suspension, and what is left of calibration errors."""
     assert camera.ground is not None
-    mount = mount_of_ground(camera.ground)
-    return with_mount(camera, mount + rng.normal(size=3) * VIBRATION * np.array([mount[0], 1.0, 1.0]))
+    extrinsics = extrinsics_of_ground(camera.ground)
+    return with_extrinsics(camera, extrinsics + rng.normal(size=3) * VIBRATION * np.array([extrinsics[0], 1.0, 1.0]))
 
 
 def fit_size(domain: Domain) -> Callable[[str, np.ndarray], np.ndarray]:

@@ -11,11 +11,11 @@ from sim2sg_core.packs.clevr.scatter_layout import ScatterLayout
 from sim2sg_core.render.projection import image_extent
 from sim2sg_core.render.render_scene import Instance
 from sim2sg_core.scene import Camera, Layout, Placement
-from sim2sg_core.synthesis.appearance import Looks
+from sim2sg_core.synthesis.appearance import AppearancePrior
 from sim2sg_core.synthesis.layouts.collision import footprint_gap
 from sim2sg_core.synthesis.layouts.furnished import is_furnished, sample_furnished
 from sim2sg_core.synthesis.layouts.occlusion import seen
-from sim2sg_core.synthesis.studio_looks import STUDIO
+from sim2sg_core.synthesis.studio_appearance import STUDIO
 
 TRIES = 60
 
@@ -52,7 +52,7 @@ def scenery(domain: Domain, layout: Layout, appearance: Any, rng: np.random.Gene
     return []
 
 
-def looks(domain: Domain) -> Looks:
+def appearance_prior(domain: Domain) -> AppearancePrior:
     """Returns how the studio looks."""
     return STUDIO
 

@@ -15,7 +15,7 @@ from sim2sg_core.packs.dining.room_layout import RoomLayout
 from sim2sg_core.packs.dining.room_shapes import block, ceiling_sheet, cover, curtain, pane, top_outline
 from sim2sg_core.packs.dining.servings import meals
 from sim2sg_core.render.meshes import Asset, Slot
-from sim2sg_core.render.render_scene import Instance, Light, Look
+from sim2sg_core.render.render_scene import Instance, Light, Material
 from sim2sg_core.scene import Layout, Placement
 from sim2sg_core.synthesis.assets.registry import asset_names, load_asset
 from sim2sg_core.synthesis.layouts.occupancy import Occupancy, box_footprint
@@ -31,7 +31,7 @@ PATTERNS = ("weave", "checker", "stripes", "print")
 TABLECLOTH = Slot("tablecloth", "trim", (0.7, 0.68, 0.64), 0.95, 0.03, textures=PATTERNS, texture_scale=0.4)
 RUG = Slot("rug", "cloth", textures=PATTERNS, texture_scale=0.8)
 PRINT = Slot("print", "cloth", roughness=0.6, specular=0.2, textures=("print", "clouds", "stripes"), texture_scale=0.5)
-LAMP = Look((0.95, 0.93, 0.86), 0.8, 0.1, emissive=1.3)
+LAMP = Material((0.95, 0.93, 0.86), 0.8, 0.1, emissive=1.3)
 TABLE_THINGS = tuple(
     f"room_{name}"
     for name in ("apple", "candle", "flower", "fruit", "jar", "napkin", "orange", "placemat", "salt", "vase")
@@ -62,50 +62,56 @@ class Furnisher:
         position: np.ndarray,
         yaw: float,
         size: np.ndarray | tuple[float, ...],
-        looks: tuple[Look, ...],
+        materials: tuple[Material, ...],
         shadow: bool = False,
         part_of: int | None = None,
     ) -> None:
         """Draws an instance."""
         self.made.append(
-            Instance(asset, np.asarray(position, float), yaw, np.asarray(size, float), looks, shadow=shadow,
+            Instance(asset, np.asarray(position, float), yaw, np.asarray(size, float), materials, shadow=shadow,
                      part_of=part_of)
         )  # fmt: skip
 
     def before(
-        self, wall: Wall, asset: Asset, position: np.ndarray, size: np.ndarray, looks: tuple[Look, ...], shadow: bool
+        self,
+        wall: Wall,
+        asset: Asset,
+        position: np.ndarray,
+        size: np.ndarray,
+        materials: tuple[Material, ...],
+        shadow: bool,
     ) -> None:
         """Draws a thing with its front to the room: `size` is its extent along the wall, out of it, and its height.
 
         Blocks are drawn so; things of the library, whose fronts face -x, are turned.
         """
         if asset is block():
-            self.add(asset, position, wall.yaw, size, looks, shadow=shadow)
+            self.add(asset, position, wall.yaw, size, materials, shadow=shadow)
         else:
-            self.add(asset, position, wall.inward + np.pi, size[[1, 0, 2]], looks, shadow=shadow)
+            self.add(asset, position, wall.inward + np.pi, size[[1, 0, 2]], materials, shadow=shadow)
 
-    def on_wall(self, wall: Wall, along: float, z: float, size: tuple[float, float, float], look: Look,
+    def on_wall(self, wall: Wall, along: float, z: float, size: tuple[float, float, float], material: Material,
                 asset: Asset | None = None, out: float = 0.0) -> None:  # fmt: skip
         """Draws a box on a wall: `size` is its extent along the wall, out of it, and its height."""
         foot = wall.point(along, out + size[1] / 2)
-        self.add(asset or block(), np.array([*foot, z]), wall.yaw, size, (look,) * len((asset or block()).slots))
+        self.add(asset or block(), np.array([*foot, z]), wall.yaw, size, (material,) * len((asset or block()).slots))
 
     def shell(self) -> None:
         """Walls, skirting, cornice, ceiling and the lamps that hang there."""
         rng, room = self.rng, self.room
-        look = self.appearance.walls or Look((0.75, 0.73, 0.7), 0.95, 0.05)
-        trim = self.painter.look(WHITE, rng)
+        material = self.appearance.walls or Material((0.75, 0.73, 0.7), 0.95, 0.05)
+        trim = self.painter.material(WHITE, rng)
         odd = int(rng.integers(4)) if rng.random() < 0.25 else -1  # One wall of another colour.
         skirting = float(rng.uniform(0.05, 0.14)) if rng.random() < 0.85 else 0.0
         for k, wall in enumerate(self.walls):
             shade = float(rng.uniform(0.93, 1.0)) if k != odd else float(rng.uniform(0.35, 0.8))
-            paint = dataclasses.replace(look, color=tuple(shade * c for c in look.color))
+            paint = dataclasses.replace(material, color=tuple(shade * c for c in material.color))
             self.on_wall(wall, 0.0, 0.0, (wall.length + 2 * THICK, THICK, room.height), paint, out=-THICK)
             if skirting:
                 self.on_wall(wall, 0.0, 0.0, (wall.length, 0.014, skirting), trim)
         middle = room.world((room.low + room.high) / 2)
         span = room.high - room.low
-        white = Look(tuple((0.9 * np.array(trim.color)).tolist()), 0.95, 0.03, emissive=0.35)
+        white = Material(tuple((0.9 * np.array(trim.color)).tolist()), 0.95, 0.03, emissive=0.35)
         self.add(ceiling_sheet(), np.array([*middle, room.height - 1]), room.turn, (*span, 1.0), (white,))
         for light in self.appearance.lights:
             spot = np.array([*light.position[:2], 1.0])
@@ -146,19 +152,19 @@ class Furnisher:
         wide, high = float(rng.uniform(0.6, 2.0)), float(rng.uniform(0.9, 1.5))
         sill = float(rng.uniform(0.6, 1.1)) if rng.random() < 0.8 else 0.06
         high = min(high if sill > 0.1 else 2.1, self.room.height - sill - 0.2)
-        frame = self.painter.look(WHITE if rng.random() < 0.75 else BOXES, rng)
+        frame = self.painter.material(WHITE if rng.random() < 0.75 else BOXES, rng)
         day = float(rng.uniform(1.0, 3.0)) if sun is not None else float(rng.choice([0.03, 0.3, 1.0]))
-        hangings = self.painter.look(CLOTH, rng) if rng.random() < 0.45 else None
+        hangings = self.painter.material(CLOTH, rng) if rng.random() < 0.45 else None
         for _ in range(count):
             found = self.stretch(wide, (0, 1, 2, 3), tuple(chances))
             if found:
                 self._window(self.walls[found[0]], found[1], sill, wide, high, frame, day, hangings)
 
-    def _window(self, wall: Wall, along: float, sill: float, wide: float, high: float, frame: Look, day: float,
-                hangings: Look | None) -> None:  # fmt: skip
+    def _window(self, wall: Wall, along: float, sill: float, wide: float, high: float, frame: Material, day: float,
+                hangings: Material | None) -> None:  # fmt: skip
         rng = self.rng
-        looks = _outdoors(day, rng, len(pane().slots))
-        self.add(pane(), np.array([*wall.point(along, 0.006), sill]), wall.yaw, (wide, 0.008, high), looks)
+        materials = _outdoors(day, rng, len(pane().slots))
+        self.add(pane(), np.array([*wall.point(along, 0.006), sill]), wall.yaw, (wide, 0.008, high), materials)
         bar = float(rng.uniform(0.045, 0.08))
         for side in (-1, 1):
             self.on_wall(wall, along + side * (wide - bar) / 2, sill, (bar, 0.05, high), frame)
@@ -188,7 +194,10 @@ class Furnisher:
             return
         wall, along = self.walls[found[0]], found[1]
         slot = DOOR if rng.random() < 0.5 else WHITE
-        leaf, frame = self.painter.look(slot, rng), self.painter.look(WHITE if rng.random() < 0.6 else slot, rng)
+        leaf, frame = (
+            self.painter.material(slot, rng),
+            self.painter.material(WHITE if rng.random() < 0.6 else slot, rng),
+        )
         self.on_wall(wall, along, 0.005, (wide, 0.02, high), leaf)
         if rng.random() < 0.6:  # Panels.
             for z, h in ((0.12, 0.36), (0.55, 0.38)):
@@ -197,7 +206,7 @@ class Furnisher:
         for side in (-1, 1):
             self.on_wall(wall, along + side * (wide + 0.07) / 2, 0.0, (0.07, 0.035, high + 0.07), frame)
         self.on_wall(wall, along, high, (wide + 0.14, 0.035, 0.07), frame)
-        steel = Look((0.4, 0.4, 0.42), 0.3, 0.6, metallic=0.0)
+        steel = Material((0.4, 0.4, 0.42), 0.3, 0.6, metallic=0.0)
         self.on_wall(wall, along + (wide / 2 - 0.08) * rng.choice([-1, 1]), 1.02, (0.12, 0.05, 0.02), steel)
         x, y = wall.point(along, 0.4)
         self.taken.claim(x, y, wall.yaw, (wide, 0.8), 0.0)  # Kept clear, where it still is.
@@ -209,20 +218,20 @@ class Furnisher:
             if things and rng.random() < 0.6:
                 asset = load_asset(things[rng.integers(len(things))])
                 size = np.array(asset.size)[[1, 0, 2]] * rng.uniform(0.85, 1.2)
-                looks = self.painter.looks(asset, rng)
+                materials = self.painter.materials(asset, rng)
             else:
                 asset, size = block(), np.array([rng.uniform(0.25, 1.1), 0.025, rng.uniform(0.25, 0.8)])
-                looks = (self.painter.look(BOXES if rng.random() < 0.5 else WHITE, rng),)
+                materials = (self.painter.material(BOXES if rng.random() < 0.5 else WHITE, rng),)
             found = self.stretch(float(size[0]), (0, 1, 2, 3), (3.0, 2.0, 2.0, 0.3))
             z = float(rng.uniform(1.25, 1.6)) - size[2] / 2
             if not found or z < 0.5 or z + size[2] > self.room.height:
                 continue
             wall, along = self.walls[found[0]], found[1]
-            self.before(wall, asset, np.array([*wall.point(along, size[1] / 2), z]), size, looks, shadow=False)
+            self.before(wall, asset, np.array([*wall.point(along, size[1] / 2), z]), size, materials, shadow=False)
             if asset is block():
                 rim = float(rng.uniform(0.02, 0.05))
                 inner = (size[0] - 2 * rim, size[1] + 0.004, size[2] - 2 * rim)
-                self.on_wall(wall, along, z + rim, inner, self.painter.look(PRINT, rng))
+                self.on_wall(wall, along, z + rim, inner, self.painter.material(PRINT, rng))
 
     # ---- on the floor ------------------------------------------------------------------------------------------
 
@@ -234,11 +243,11 @@ class Furnisher:
             if things:
                 asset = load_asset(things[rng.integers(len(things))])
                 size = np.array(asset.size)[[1, 0, 2]] * rng.uniform(0.9, 1.15)
-                looks = self.painter.looks(asset, rng)
+                materials = self.painter.materials(asset, rng)
             else:
                 asset = block()
                 size = np.array([rng.uniform(0.3, 1.4), rng.uniform(0.25, 0.5), rng.uniform(0.3, 1.9)])
-                looks = (self.painter.look(BOXES if rng.random() < 0.6 else WHITE, rng),)
+                materials = (self.painter.material(BOXES if rng.random() < 0.6 else WHITE, rng),)
             for _ in range(8):
                 k = int(rng.choice(4, p=[0.45, 0.25, 0.25, 0.05]))
                 wall = self.walls[k]
@@ -251,7 +260,7 @@ class Furnisher:
                     self.taken.claim(x, y, wall.yaw, size, 0.0)
                     # Shadow maps are as fine as they are small: what stands far off casts none.
                     casts = self.near(np.array([x, y])) < CASTING
-                    self.before(wall, asset, np.array([x, y, 0.0]), size, looks, shadow=casts)
+                    self.before(wall, asset, np.array([x, y, 0.0]), size, materials, shadow=casts)
                     break
 
     def near(self, point: np.ndarray) -> float:
@@ -287,10 +296,10 @@ class Furnisher:
         names = _named(RUGS)
         if names and rng.random() < 0.7:
             asset = load_asset(names[rng.integers(len(names))])
-            self.add(asset, np.array([*middle, 0.0]), yaw, (*size, 0.006), self.painter.looks(asset, rng))
+            self.add(asset, np.array([*middle, 0.0]), yaw, (*size, 0.006), self.painter.materials(asset, rng))
         else:
-            look = dataclasses.replace(self.painter.look(RUG, rng), specular=0.02, roughness=1.0)
-            self.add(load_asset("plane"), np.array([*middle, 0.004]), yaw, (*size, 1.0), (look,))
+            material = dataclasses.replace(self.painter.material(RUG, rng), specular=0.02, roughness=1.0)
+            self.add(load_asset("plane"), np.array([*middle, 0.004]), yaw, (*size, 1.0), (material,))
 
     # ---- on the tables -----------------------------------------------------------------------------------------
 
@@ -312,8 +321,8 @@ class Furnisher:
     def _cloth(self, index: int, table: Placement) -> None:
         """A cloth over the table's top; it is part of the table."""
         rng = self.rng
-        base = self.painter.look(CLOTH if rng.random() < 0.4 else TABLECLOTH, rng)
-        look = dataclasses.replace(base, roughness=1.0, specular=0.02, texture_strength=0.5 * base.texture_strength)
+        base = self.painter.material(CLOTH if rng.random() < 0.4 else TABLECLOTH, rng)
+        material = dataclasses.replace(base, roughness=1.0, specular=0.02, texture_strength=0.5 * base.texture_strength)
         hang = float(rng.uniform(0.008, 0.03)) if rng.random() < 0.7 else 0.002
         asset = cover(table.asset or "")
         grown = 1 + 0.006 / table.size[:2] if hang > 0.005 else np.array([0.96, 0.96])
@@ -322,7 +331,7 @@ class Furnisher:
         lift = 0.0007  # Less than anything on it is high.
         position = table.position + np.array([0, 0, table.size[2] - hang + lift])
         size = (*(table.size[:2] * grown), hang)
-        self.add(asset, position, table.yaw, size, (look,), part_of=index)
+        self.add(asset, position, table.yaw, size, (material,), part_of=index)
 
     def _on_top(self, table: Placement, count: int) -> None:
         """Small things where nothing is placed, none of them before anything placed."""
@@ -335,7 +344,7 @@ class Furnisher:
         for _ in range(count if names else 0):
             asset = load_asset(names[rng.integers(len(names))])
             size = np.array(asset.size) * rng.uniform(0.9, 1.1)
-            looks, reach = self.painter.looks(asset, rng), float(np.hypot(*size[:2])) / 2
+            materials, reach = self.painter.materials(asset, rng), float(np.hypot(*size[:2])) / 2
             for _ in range(8):
                 spot = rng.uniform(-0.5, 0.5, 2) * table.size[:2]
                 if cv2.pointPolygonTest(outline, (float(spot[0]), float(spot[1])), True) < reach:
@@ -345,20 +354,20 @@ class Furnisher:
                 quad = box_footprint(x, y, thing.yaw, size[0] + 0.02, size[1] + 0.02)
                 if taken.free(quad) and (size[2] < 0.02 or not sight.blocked(thing.corners(), near=0.3)):
                     taken.add(quad)
-                    self.add(asset, thing.position, thing.yaw, size, looks, shadow=True)
+                    self.add(asset, thing.position, thing.yaw, size, materials, shadow=True)
                     break
 
 
-def _outdoors(day: float, rng: np.random.Generator, steps: int) -> tuple[Look, ...]:
+def _outdoors(day: float, rng: np.random.Generator, steps: int) -> tuple[Material, ...]:
     """Looks of a pane's strips from below: ground or trees, haze, sky, a little blue and mostly too bright."""
     green, sky = np.array([0.35, 0.42, 0.28]), np.array([0.86, 0.95, 1.1])
     horizon, wide = rng.uniform(-0.2, 0.6), rng.uniform(0.1, 0.4)
-    looks = []
+    materials = []
     for z in np.linspace(0, 1, steps):
         share = 1 / (1 + np.exp(-(z - horizon) / (0.3 * wide)))
         color = (1 - share) * green * rng.uniform(0.8, 1.1) + share * sky * (1.1 - 0.2 * z)
-        looks.append(Look(tuple((color * 0.8).tolist()), 0.1, 0.3, emissive=day))
-    return tuple(looks)
+        materials.append(Material(tuple((color * 0.8).tolist()), 0.1, 0.3, emissive=day))
+    return tuple(materials)
 
 
 @cache

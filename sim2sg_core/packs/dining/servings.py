@@ -33,7 +33,7 @@ def meals(layout: Layout, painter: Any, rng: np.random.Generator) -> list[Instan
         if empty and rng.random() < chance and (food := _serve(dish, rng)):
             asset, position, size = food
             yaw = float(rng.uniform(-np.pi, np.pi))
-            served.append(Instance(asset, position, yaw, size, painter.looks(asset, rng), part_of=k))
+            served.append(Instance(asset, position, yaw, size, painter.materials(asset, rng), part_of=k))
     return served
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sim2sg_core.packs.drive.road import Road
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
-from sim2sg_core.render.render_scene import Instance, Look
+from sim2sg_core.render.render_scene import Instance, Material
 from sim2sg_core.scene import Placement
 from sim2sg_core.synthesis.assets import shapes
 
@@ -63,7 +63,7 @@ def instance(
     painter: Painter,
     rng: np.random.Generator,
     layer: int = 0,
-    look: Look | None = None,
+    material: Material | None = None,
 ) -> Instance:
     """One scenery instance of some shapes in world coordinates, all of one slot."""
     vertices, faces = shapes.join(*parts)
@@ -77,8 +77,8 @@ def instance(
     low, high = vertices.min(0), vertices.max(0)
     asset: Asset = builder.build("ground", (slot,))
     position = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
-    looks = (look,) if look else painter.looks(asset, rng)
-    return Instance(asset, position, 0.0, np.maximum(high - low, 1e-6), looks, None, None, layer, False)
+    materials = (material,) if material else painter.materials(asset, rng)
+    return Instance(asset, position, 0.0, np.maximum(high - low, 1e-6), materials, None, None, layer, False)
 
 
 def ground_strips(
@@ -91,7 +91,7 @@ def ground_strips(
     cobbled = rng.random() < (0.14 if street.paved else 0.04)
     asphalt = instance([strip(road, s, right, left, 0.0)], COBBLES if cobbled else ASPHALT, painter, rng)
     made.append(asphalt)
-    tone = asphalt.looks[0]
+    tone = asphalt.materials[0]
     sides, kerbs, verges = [], [], []
     walk_look_shared = rng.random() < 0.7
     for side, sign in ((0, 1), (1, -1)):
@@ -106,20 +106,20 @@ def ground_strips(
             sides.append(_between(road, run, edge + sign * (0.16 + verge), out, 0.03))
             kerbs.append(_between(road, run, edge, edge + sign * 0.16, 0.06))
     if sides:
-        shared = painter.looks(_named(PAVING), rng)[0]
+        shared = painter.materials(_named(PAVING), rng)[0]
         for group in [sides] if walk_look_shared else [sides[: len(sides) // 2], sides[len(sides) // 2 :]]:
             if group:
-                made.append(instance(group, PAVING, painter, rng, look=shared if walk_look_shared else None))
+                made.append(instance(group, PAVING, painter, rng, material=shared if walk_look_shared else None))
         made.append(instance(kerbs, KERB, painter, rng))
     if verges:
         made.append(instance(verges, GRASS, painter, rng))
     crossing = [_side_strip(road, at, half, which, left, right) for at, half, which in street.side_streets]
     if crossing:
-        made.append(instance(crossing, ASPHALT, painter, rng, layer=1, look=tone))
+        made.append(instance(crossing, ASPHALT, painter, rng, layer=1, material=tone))
     pads = _pads(street, placements)
     if pads:
         slot = ASPHALT if rng.random() < 0.6 else PAVING
-        made.append(instance(pads, slot, painter, rng, layer=2, look=tone if slot is ASPHALT else None))
+        made.append(instance(pads, slot, painter, rng, layer=2, material=tone if slot is ASPHALT else None))
     if not cobbled:
         made += _markings(street, painter, rng)
     return made + _patches(street, tone, painter, rng)
@@ -223,7 +223,7 @@ def _markings(street: Street, painter: Painter, rng: np.random.Generator) -> lis
     return [instance(_plates(road, spots), PAINT, painter, rng, layer=4)]
 
 
-def _patches(street: Street, tone: Look, painter: Painter, rng: np.random.Generator) -> list[Instance]:
+def _patches(street: Street, tone: Material, painter: Painter, rng: np.random.Generator) -> list[Instance]:
     """Repairs, manhole covers, tram rails."""
     road, (left, right) = street.road, street.edges
     made = []
@@ -240,8 +240,8 @@ def _patches(street: Street, tone: Look, painter: Painter, rng: np.random.Genera
         ]
         if spots:
             r, g, b = (float(c * factor) for c in tone.color)
-            look = dataclasses.replace(tone, color=(r, g, b))
-            made.append(instance(_plates(road, spots, 0.004), ASPHALT, painter, rng, layer=3, look=look))
+            material = dataclasses.replace(tone, color=(r, g, b))
+            made.append(instance(_plates(road, spots, 0.004), ASPHALT, painter, rng, layer=3, material=material))
     covers = []
     for _ in range(int(rng.integers(0, 4))):
         x, y = road.at(float(rng.uniform(5, 40)), float(rng.uniform(right + 0.8, left - 0.8)))

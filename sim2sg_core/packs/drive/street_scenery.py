@@ -14,7 +14,7 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.packs.drive.road_surfaces import ground_strips
 from sim2sg_core.packs.drive.street_inference import Street, infer_street
 from sim2sg_core.packs.drive.street_layout import StreetLayout
-from sim2sg_core.render.render_scene import Instance, Look
+from sim2sg_core.render.render_scene import Instance, Material
 from sim2sg_core.scene import Layout
 from sim2sg_core.synthesis.assets.registry import asset_names, coarse_asset, load_asset
 from sim2sg_core.synthesis.layouts.occupancy import Occupancy, box_footprint
@@ -29,7 +29,7 @@ class Decorator:
         self.taken = Occupancy.of(layout.placements)
         self.camera = layout.camera
         self.instances: list[Instance] = []
-        self._looks: dict[str, tuple[Look, ...]] = {}
+        self._materials: dict[str, tuple[Material, ...]] = {}
 
     def put(
         self,
@@ -73,10 +73,12 @@ class Decorator:
             mesh = coarse  # Nobody looks closely at what carries no label.
         if same or distance > 40:  # Far things share a few looks per frame: drawing colours takes its time.
             key = name if same else f"{mesh.slots[0].name} {self.rng.integers(5)}"
-            looks = self._looks.get(key) or self._looks.setdefault(key, self.painter.looks(mesh, self.rng))
+            materials = self._materials.get(key) or self._materials.setdefault(
+                key, self.painter.materials(mesh, self.rng)
+            )
         else:
-            looks = self.painter.looks(mesh, self.rng)
-        self.instances.append(Instance(mesh, np.array([x, y, 0.0]), yaw, size, looks, shadow=shadow, coarse=coarse))
+            materials = self.painter.materials(mesh, self.rng)
+        self.instances.append(Instance(mesh, np.array([x, y, 0.0]), yaw, size, materials, shadow=shadow, coarse=coarse))
         return True
 
     def _in_view(self, x: float, y: float, reach: float) -> bool:
@@ -224,10 +226,10 @@ class Decorator:
                         continue
                     x, y = self.street.road.at(s, t)
                     if self.taken.claim(x, y, 0.0, size * 0.3):
-                        looks = self.painter.looks(load_asset(name), rng)
+                        materials = self.painter.materials(load_asset(name), rng)
                         self.instances.append(
                             Instance(
-                                load_asset(name), np.array([x, y, 0.0]), 0.0, size, looks, coarse=coarse_asset(name)
+                                load_asset(name), np.array([x, y, 0.0]), 0.0, size, materials, coarse=coarse_asset(name)
                             )
                         )
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from sim2sg_core.domains import Domain
-from sim2sg_core.packs.drive.street_looks import OUTDOORS
+from sim2sg_core.packs.drive.street_appearance import OUTDOORS
 from sim2sg_core.packs.drive.street_sampler import sample_street as sample_layout
 from sim2sg_core.packs.drive.street_scenery import street_scenery as scenery
-from sim2sg_core.synthesis.appearance import Looks
-from sim2sg_core.synthesis.studio_looks import STUDIO
+from sim2sg_core.synthesis.appearance import AppearancePrior
+from sim2sg_core.synthesis.studio_appearance import STUDIO
 
 
-def looks(domain: Domain) -> Looks:
+def appearance_prior(domain: Domain) -> AppearancePrior:
     """Returns how streets look: under the sky, or before a backdrop where the domain asks for one."""
     return STUDIO if "backdrop" in domain.appearance.skies else OUTDOORS
 
 
-__all__ = ["looks", "sample_layout", "scenery"]
+__all__ = ["appearance_prior", "sample_layout", "scenery"]

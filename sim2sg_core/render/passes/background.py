@@ -11,7 +11,7 @@ from sim2sg_core.render.culling import sees_sky
 from sim2sg_core.render.passes.lighting import CONTACT_UNIT, SHARED, Lighting
 from sim2sg_core.render.pipeline import Pipeline
 from sim2sg_core.render.projection import FAR, clip_matrix, view_matrix
-from sim2sg_core.render.render_scene import Instance, Look, RenderScene
+from sim2sg_core.render.render_scene import Instance, Material, RenderScene
 from sim2sg_core.render.texture_layers import Materials
 
 
@@ -37,7 +37,7 @@ class BackgroundPass:
         if scene.ground is None or sees_sky(scene.camera):
             self._draw_sky(scene, lighting)
 
-    def _draw_ground(self, scene: RenderScene, ground: Look, lighting: Lighting, standing: list[Instance]) -> None:
+    def _draw_ground(self, scene: RenderScene, ground: Material, lighting: Lighting, standing: list[Instance]) -> None:
         contact, rect = contact_map(standing, scene.ground_height, scene.occlusion)
         program = self.pipeline.program(
             shaders.GROUND_VERTEX,

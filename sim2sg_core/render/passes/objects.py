@@ -60,14 +60,14 @@ class ObjectPass:
         if raised is not None:
             self._raised.write(raised.tobytes())
             self._raised.use(RAISED_UNIT)
-        metals = any(look.metallic > 0 for i in instances for look in i.looks)
+        metals = any(material.metallic > 0 for i in instances for material in i.materials)
         defines = {
             **lighting.defines,
             "STUDIO": int(metals and any(not light.directional for light in lighting.lights)),
-            "TEXTURED": int(any(look.texture for i in instances for look in i.looks)),
+            "TEXTURED": int(any(material.texture for i in instances for material in i.materials)),
             "RAISED": int(raised is not None),
         }
-        leafy = np.array([any(look.cutout for look in i.looks) for i in instances], bool)
+        leafy = np.array([any(material.cutout for material in i.materials) for i in instances], bool)
         drawn = commands[:, 4]
         return Batch(
             commands,

@@ -16,7 +16,7 @@ from sim2sg_core.domains.mesh_files import read_parts
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
 from sim2sg_core.render.render_scene import linear
-from sim2sg_core.synthesis.assets.file_colours import cluster_looks, face_looks, uncoloured
+from sim2sg_core.synthesis.assets.file_colors import cluster_materials, face_materials, uncolored
 from sim2sg_core.synthesis.assets.shapes import weld
 
 PREFIX = "file:"
@@ -59,9 +59,11 @@ def file_asset(name: str) -> Asset:
         points / scale, np.concatenate([p.faces + start for p, start in zip(parts, starts)]).astype(np.int64)
     )
     vertices = vertices * scale
-    looks = np.concatenate([uncoloured(len(p.faces)) if painted else face_looks(p, spec.file) for p in parts])[kept]
+    materials = np.concatenate([uncolored(len(p.faces)) if painted else face_materials(p, spec.file) for p in parts])[
+        kept
+    ]
     areas = 0.5 * np.linalg.norm(_crosses(vertices, faces), axis=1)
-    centres, index = cluster_looks(looks, areas, MOST_SLOTS)
+    centres, index = cluster_materials(materials, areas, MOST_SLOTS)
     if len(faces) > MOST_FACES:
         vertices, faces, survivors = simplify(vertices, faces, MOST_FACES)
         index = index[survivors]
@@ -69,7 +71,7 @@ def file_asset(name: str) -> Asset:
     builder = MeshBuilder()
     builder.add(vertices, faces, 0, SMOOTH_DEG)
     builder.slots[-1] = index[sources]
-    return builder.build(name, [_slot(k, look) for k, look in enumerate(centres)])
+    return builder.build(name, [_slot(k, material) for k, material in enumerate(centres)])
 
 
 def load_mesh_asset(spec: MeshSpec, painted: bool = False) -> Asset:
@@ -89,11 +91,11 @@ def load_mesh_asset(spec: MeshSpec, painted: bool = False) -> Asset:
     return file_asset(file_asset_name(spec, painted))
 
 
-def _slot(index: int, look: np.ndarray) -> Slot:
-    if np.isnan(look[0]):
+def _slot(index: int, material: np.ndarray) -> Slot:
+    if np.isnan(material[0]):
         return Slot(f"part_{index}", "paint", roughness=0.6, specular=0.3)
-    roughness, metallic = float(look[3]), float(look[4])
-    return Slot(f"part_{index}", "fixed", linear(look[:3]), roughness, specular=0.4, metallic=metallic)
+    roughness, metallic = float(material[3]), float(material[4])
+    return Slot(f"part_{index}", "fixed", linear(material[:3]), roughness, specular=0.4, metallic=metallic)
 
 
 def simplify(vertices: np.ndarray, faces: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -51,7 +51,7 @@ def asset_names(label: str | None = None) -> tuple[str, ...]:
 def named_assets(spec: ClassSpec) -> tuple[str, ...]:
     """Returns the names of the meshes that a class lists; none when it takes those that are named like it."""
     # A class with colours of its own is painted in them, whatever its files say.
-    files = tuple(file_asset_name(mesh, painted=bool(spec.colours)) for mesh in spec.meshes)
+    files = tuple(file_asset_name(mesh, painted=bool(spec.colors)) for mesh in spec.meshes)
     return files or spec.assets
 
 

@@ -25,7 +25,7 @@ from sim2sg_core.adaptation.appearance.image_measures import (
     measure,
     shading,
 )
-from sim2sg_core.adaptation.appearance.material_shares import finish_shares
+from sim2sg_core.adaptation.appearance.material_shares import material_shares
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.render.sensor import add_noise, decode_jpeg
@@ -45,7 +45,7 @@ PLAIN = {
     "ambient": (0.4, 0.5),
     "paint_jitter": 0.0,
     "random_paint": 0.0,
-    "floor_colours": ((128, 128, 128),),
+    "floor_colors": ((128, 128, 128),),
 }
 SOURCE = CLEVR.model_copy(
     update={
@@ -60,7 +60,7 @@ TARGET = {
     "materials": {"rubber": 0.5, "metal": 0.5},
     "exposure": (0.6, 0.6),
     "noise": (5.0, 5.0),
-    "floor_colours": ((136, 128, 118),),
+    "floor_colors": ((136, 128, 118),),
 }
 
 
@@ -84,8 +84,8 @@ def found(log, tmp_path_factory):
     return harvest_appearance(log, SOURCE, tmp_path_factory.mktemp("found"), np.random.default_rng(0), 12)
 
 
-def lab(colours):
-    shown = np.array(colours, np.float32).reshape(1, -1, 3) / 255
+def lab(colors):
+    shown = np.array(colors, np.float32).reshape(1, -1, 3) / 255
     return cv2.cvtColor(shown, cv2.COLOR_RGB2LAB)[0]
 
 
@@ -106,8 +106,8 @@ def test_finishes_exposure_noise_and_floor_move_to_the_target(found):
     assert 0.3 < found.materials["metal"] / sum(found.materials.values()) < 0.7
     assert abs(np.mean(found.exposure) - 0.6) < 0.3
     assert 3.5 < np.mean(found.noise) < 6.5
-    tint = lab(found.floor_colours).mean(axis=0)
-    assert tint[2] > 3, found.floor_colours  # warm, as the target's; the source's has no tint
+    tint = lab(found.floor_colors).mean(axis=0)
+    assert tint[2] > 3, found.floor_colors  # warm, as the target's; the source's has no tint
 
 
 def test_a_log_like_the_source_keeps_exposure_finish_and_greys(tmp_path):
@@ -178,7 +178,7 @@ def test_noise_grows_with_noise_whatever_the_edges():
 
 
 @given(st.integers(0, 1000), st.floats(0.3, 3.0))
-def test_shading_is_blind_to_colour_and_brightness(seed, gain):
+def test_shading_is_blind_to_color_and_brightness(seed, gain):
     rng = np.random.default_rng(seed)
     light = rng.uniform(0.1, 1.0, (GRID, GRID, 1)).astype(np.float32)
     inside = np.ones((GRID, GRID), bool)
@@ -189,12 +189,12 @@ def test_shading_is_blind_to_colour_and_brightness(seed, gain):
 
 
 @given(st.integers(0, 1000))
-def test_a_vivid_minority_keeps_its_colour(seed):
+def test_a_vivid_minority_keeps_its_color(seed):
     rng = np.random.default_rng(seed)
-    colours = np.concatenate([np.full((95, 3), 0.2), np.tile([0.6, 0.02, 0.02], (5, 1))])
-    noisy = np.clip(colours * rng.normal(1, 0.05, (100, 1)), 0, 1)
+    colors = np.concatenate([np.full((95, 3), 0.2), np.tile([0.6, 0.02, 0.02], (5, 1))])
+    noisy = np.clip(colors * rng.normal(1, 0.05, (100, 1)), 0, 1)
     palette = cluster(noisy, np.ones(100), rng)
-    vivid = palette.colours[:, 0] > 5 * palette.colours[:, 1]
+    vivid = palette.colors[:, 0] > 5 * palette.colors[:, 1]
     assert vivid.sum() == 1
     assert abs(np.array(palette.shares)[vivid].sum() - 0.05) < 1e-3
     assert abs(sum(palette.shares) - 1) < 1e-3
@@ -209,7 +209,7 @@ def test_shares_of_finishes_are_found_and_twins_are_not_split(seed, share):
 
     reference = {"rubber": crops(0.0, 60), "metal": crops(1.5, 60), "plastic": crops(0.0, 60)}
     seen = round(150 * share)
-    shares, posterior = finish_shares(crops(1.5, seen) + crops(0.0, 150 - seen), reference, ("rubber",))
+    shares, posterior = material_shares(crops(1.5, seen) + crops(0.0, 150 - seen), reference, ("rubber",))
     assert abs(shares["metal"] - seen / 150) < 0.08
     assert shares["plastic"] == 0
     np.testing.assert_allclose(posterior.sum(axis=1), 1)

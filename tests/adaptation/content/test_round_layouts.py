@@ -13,7 +13,7 @@ from sim2sg_core.adaptation.content.round_layouts import (
     Rebuilder,
     choose_frames,
     fit_size,
-    frame_mounts,
+    frame_extrinsics,
     grounded,
     round_layouts,
     sample_objects,
@@ -24,13 +24,13 @@ from sim2sg_core.adaptation.log_frames import Frame
 from sim2sg_core.adaptation.method import Method
 from sim2sg_core.domains import ClassSpec, Domain, MeshSpec, load_domain
 from sim2sg_core.domains.class_spec import size_range
-from sim2sg_core.lifting.extrinsics import mount_of_ground, with_mount
+from sim2sg_core.lifting.extrinsics import extrinsics_of_ground, with_extrinsics
 from sim2sg_core.scene import Camera, Placement, Relation, SceneGraph, SceneObject
 
 CLEVR = load_domain("clevr")
 K = np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]])
 MOUNT = np.array([5.2, np.radians(27), 0.0])
-CAMERA = with_mount(Camera(480, 320, K), MOUNT)
+CAMERA = with_extrinsics(Camera(480, 320, K), MOUNT)
 
 
 def graph(scores=(0.9, 0.5, 0.1), camera=CAMERA):
@@ -225,7 +225,7 @@ def test_the_harvests_references_have_what_their_objects_stand_on():
 
 
 def test_objects_are_exchanged_for_what_may_stand_there():
-    method = Method(labels=True, threshold=None, prior_share=0.0, swap=1.0)
+    method = Method(labels=True, threshold=None, prior_share=0.0, class_swap=1.0)
     rebuild = Rebuilder(table_domain(), method)
     rng = np.random.default_rng(0)
     kinds = {"ball": set(), "alone": set()}
@@ -241,9 +241,9 @@ def test_objects_are_exchanged_for_what_may_stand_there():
 def test_the_mount_is_estimated_from_what_stands_on_the_ground():
     floating = dataclasses.replace(CAMERA, ground=None)
     graphs = [seen(laid_table())] * 20
-    found = frame_mounts([frame(floating)] * 20, graphs, table_domain())
+    found = frame_extrinsics([frame(floating)] * 20, graphs, table_domain())
     assert np.abs(found - MOUNT).max() < 0.1
-    assert np.abs(frame_mounts([frame(floating)] * 20, graphs, CLEVR) - MOUNT).max() > 0.1
+    assert np.abs(frame_extrinsics([frame(floating)] * 20, graphs, CLEVR) - MOUNT).max() > 0.1
 
 
 def test_certain_objects_come_back_where_they_were():
@@ -273,10 +273,10 @@ def test_a_given_mount_is_kept_and_an_unknown_one_estimated():
     rng = np.random.default_rng(0)
     floating = dataclasses.replace(CAMERA, ground=None)
     graphs = [graph((0.9, 0.9, 0.9)) for _ in range(30)]
-    estimated = frame_mounts([frame(floating)] * 30, graphs, CLEVR)
+    estimated = frame_extrinsics([frame(floating)] * 30, graphs, CLEVR)
     assert np.abs(estimated - MOUNT).max() < 0.1
-    assert frame_mounts([frame(CAMERA)] * 30, graphs, CLEVR) == pytest.approx(np.tile(MOUNT, (30, 1)))
-    shaken = [mount_of_ground(vibrated(CAMERA, rng).ground) for _ in range(200)]
+    assert frame_extrinsics([frame(CAMERA)] * 30, graphs, CLEVR) == pytest.approx(np.tile(MOUNT, (30, 1)))
+    shaken = [extrinsics_of_ground(vibrated(CAMERA, rng).ground) for _ in range(200)]
     assert np.std(shaken, axis=0)[0] > 0.01 and np.abs(np.mean(shaken, axis=0) - MOUNT).max() < 0.02
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim2sg_core.adaptation.content.tiled_inference import look_closely, merge
-from sim2sg_core.lifting.extrinsics import with_mount
+from sim2sg_core.lifting.extrinsics import with_extrinsics
 from sim2sg_core.scene import Camera, Pose3D, SceneGraph, SceneObject
 
-CAMERA = with_mount(
+CAMERA = with_extrinsics(
     Camera(480, 320, np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]])), np.array([5.2, np.radians(27), 0.0])
 )
 POSE = Pose3D(np.array([0.0, 0, 9]), 0.0, np.ones(3))

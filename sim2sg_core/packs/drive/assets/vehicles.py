@@ -258,9 +258,9 @@ def add_details(builder: MeshBuilder, p: CarProfile, rng: np.random.Generator) -
     mirror_s = p.side_glass[0] + 0.13
     w, belt, _, _ = (float(v[0]) for v in profile_curves(p, np.array([mirror_s])))
     x = p.length / 2 - mirror_s
-    coloured = BODY if rng.random() < 0.7 else TRIM
+    colored = BODY if rng.random() < 0.7 else TRIM
     for side in (1, -1):
-        builder.add(*shapes.ellipsoid((0.055, 0.085, 0.065), (x, side * (w - 0.02), belt + 0.06), 1), coloured, 60)
+        builder.add(*shapes.ellipsoid((0.055, 0.085, 0.065), (x, side * (w - 0.02), belt + 0.06), 1), colored, 60)
         for s in p.pillars[:2]:
             wh, bh, _, _ = (float(v[0]) for v in profile_curves(p, np.array([s - 0.2])))
             builder.add(*shapes.box(0.17, 0.03, 0.025, (p.length / 2 - s + 0.2, side * wh * 0.995, bh - 0.12)), BODY)

@@ -8,7 +8,7 @@ import numpy as np
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.render.render_scene import Fog, Light, Sky
-from sim2sg_core.synthesis.appearance import Looks, floor_look
+from sim2sg_core.synthesis.appearance import AppearancePrior, floor_material
 
 FLOORS = ("plain", "plain", "plain", "speckle", "concrete", "mottle", "tiles", "wood", "ripples", "weave")
 
@@ -32,7 +32,7 @@ def studio(domain: Domain, rng: np.random.Generator, ambient: float, floor: str)
         position = np.array(target) + reach * away
         radius = float(rng.uniform(0.05, 0.16) * reach)
         lights.append(Light(tuple(position.tolist()), tuple(color.tolist()), False, target, radius, shadow=k < 2))
-    ground = floor_look(domain, rng, floor)
+    ground = floor_material(domain, rng, floor)
     dark = rng.uniform(0.02, 0.2)
     tint = 1 + spec.tint * rng.normal(0, 0.02, 3)
     horizon = tuple((rng.uniform(0.15, 0.9) * tint).tolist())
@@ -51,4 +51,4 @@ def studio(domain: Domain, rng: np.random.Generator, ambient: float, floor: str)
     }
 
 
-STUDIO = Looks(FLOORS, textured=0.06, surroundings=studio)
+STUDIO = AppearancePrior(FLOORS, textured=0.06, surroundings=studio)

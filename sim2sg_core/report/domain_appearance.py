@@ -13,7 +13,7 @@ from sim2sg_core.domains.mesh_files import AXES, METRES, is_gltf
 
 TINY, HUGE = 0.005, 50.0  # metres: what is labelled is hardly smaller or larger than that
 OFF = 1.5  # factor beyond the size range from which on unit, axis or size is wrong
-NEAR_COLOUR = 40.0  # distance in sRGB within which two paints are one
+NEAR_COLOR = 40.0  # distance in sRGB within which two paints are one
 MIN_CROPS = 20
 CELLS, BINS = 4, 8  # of the histograms of edges
 ALIKE = 0.6  # share of crops told apart rightly; 0.5 is chance
@@ -35,7 +35,7 @@ def look_alikes(
     found = []
     for a, b in itertools.combinations(domain.classes, 2):
         shared = sorted(set(meshes.get(a.name, ())) & set(meshes.get(b.name, ())))
-        if shared and sizes_overlap(a, b) and colours_overlap(domain, a, b):
+        if shared and sizes_overlap(a, b) and colors_overlap(domain, a, b):
             found.append(
                 f"{a.name} and {b.name} look alike: both are {', '.join(shared[:3])} of overlapping sizes and colours;"
                 " give one of them other assets or meshes, other sizes or colours:, or make them one class"
@@ -59,14 +59,14 @@ def sizes_overlap(a: ClassSpec, b: ClassSpec) -> bool:
     return False
 
 
-def colours_overlap(domain: Domain, a: ClassSpec, b: ClassSpec) -> bool:
+def colors_overlap(domain: Domain, a: ClassSpec, b: ClassSpec) -> bool:
     """Whether some objects of both classes may be painted alike."""
-    paints = [spec.colours or domain.appearance.paints for spec in (a, b)]
+    paints = [spec.colors or domain.appearance.paints for spec in (a, b)]
     if not all(paints):  # Left to the synthesis: any colour.
         return True
     first, second = (np.array(p, float) for p in paints)
     distance = np.linalg.norm(first[:, None] - second[None], axis=-1)
-    return bool(distance.min() < NEAR_COLOUR)
+    return bool(distance.min() < NEAR_COLOR)
 
 
 def told_apart(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> float | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.render.render_scene import Fog, Light, Sky
-from sim2sg_core.synthesis.appearance import Looks, floor_look
+from sim2sg_core.synthesis.appearance import AppearancePrior, floor_material
 
 FLOORS = ("grass", "grass", "grass", "soil", "gravel")
 SKIES = ("clear", "cloudy", "overcast")
@@ -36,7 +36,7 @@ def outdoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: st
         zenith = np.array([0.16, 0.34, 0.74]) * rng.uniform(0.6, 1.4) * bright
         horizon = np.array([0.78, 0.86, 0.95]) * bright
         clouds = float(rng.uniform(0.35, 0.9)) if kind == "cloudy" else float(rng.uniform(0, 0.25))
-    ground = floor_look(domain, rng, floor)
+    ground = floor_material(domain, rng, floor)
     haze = tuple((0.9 * np.minimum(horizon, 1.0)).tolist())
     return {
         "lights": (Light(sun, tuple(light.tolist()), True, radius=0.02, shadow=not overcast or rng.random() < 0.3),),
@@ -56,4 +56,4 @@ def outdoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: st
     }  # fmt: skip
 
 
-OUTDOORS = Looks(FLOORS, textured=0.95, surroundings=outdoors, contrast=(0.95, 1.6), sharpened=0.4)
+OUTDOORS = AppearancePrior(FLOORS, textured=0.95, surroundings=outdoors, contrast=(0.95, 1.6), sharpened=0.4)

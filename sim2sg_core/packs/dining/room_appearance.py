@@ -9,9 +9,9 @@ import numpy as np
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.packs.dining.room_layout import RoomLayout
-from sim2sg_core.render.render_scene import Fog, Light, Look, Sky, linear
+from sim2sg_core.render.render_scene import Fog, Light, Material, Sky, linear
 from sim2sg_core.render.sensor import Sensor
-from sim2sg_core.synthesis.appearance import Looks, floor_look
+from sim2sg_core.synthesis.appearance import AppearancePrior, floor_material
 from sim2sg_core.synthesis.palettes import Family, shares
 
 FLOORS = ("wood", "wood", "planks", "planks", "tiles", "tiles", "weave", "weave", "concrete", "plain")
@@ -25,7 +25,7 @@ FLOOR_FAMILIES = {
     "plain": Family(((170, 164, 154), (140, 138, 136), (196, 190, 178), (120, 112, 104)), jitter=8),
 }
 FLOOR_FAMILIES["planks"] = FLOOR_FAMILIES["wood"]
-FINISHES = {  # range of roughness, range of specular
+FLOOR_GLOSS = {  # range of roughness, range of specular
     "wood": ((0.3, 0.8), (0.1, 0.5)),
     "planks": ((0.35, 0.85), (0.1, 0.45)),
     "tiles": ((0.2, 0.6), (0.3, 0.6)),
@@ -41,7 +41,7 @@ WARM, NEUTRAL, COOL = (1.14, 1.0, 0.78), (1.02, 1.0, 0.97), (0.9, 0.99, 1.12)
 DIM = 0.15  # share of badly lit rooms
 
 
-def floor_colour(floor: str, rng: np.random.Generator) -> np.ndarray:
+def floor_color(floor: str, rng: np.random.Generator) -> np.ndarray:
     """Draws (3,) the display colour, 0-1, of a kind of floor."""
     return FLOOR_FAMILIES.get(floor, FLOOR_FAMILIES["plain"]).draw(rng)
 
@@ -60,16 +60,16 @@ def indoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: str
     """
     spec, layout = domain.appearance, domain.layout
     assert isinstance(layout, RoomLayout)
-    ground = floor_look(domain, rng, floor, floor_colour)
+    ground = floor_material(domain, rng, floor, floor_color)
     target = (float(np.mean(layout.distance)), float(np.mean(layout.lateral)), 0.6)
     ambient = min(0.9, ambient + 0.05)  # Less is dark between walls than in the open.
     tint = spec.tint
-    if floor in FINISHES:
-        rough, shine = FINISHES[floor]
+    if floor in FLOOR_GLOSS:
+        rough, shine = FLOOR_GLOSS[floor]
         ground = dataclasses.replace(ground, roughness=float(rng.uniform(*rough)), specular=float(rng.uniform(*shine)))
     wall = linear(WALLS.draw(rng))
     paper = str(rng.choice(WALLPAPERS)) if rng.random() < 0.45 else None
-    walls = Look(wall, 0.95, 0.04, texture=paper, texture_scale=float(rng.uniform(0.5, 1.6)),
+    walls = Material(wall, 0.95, 0.04, texture=paper, texture_scale=float(rng.uniform(0.5, 1.6)),
                  texture_strength=float(rng.uniform(0.15, 0.6)))  # fmt: skip
     lit_by = str(rng.choice(["lamps", "window", "both"], p=[0.35, 0.25, 0.4]))
     count = int(rng.integers(spec.lights[0], spec.lights[1] + 1))
@@ -158,4 +158,4 @@ def room_light(exposure: float, sensor: Sensor, domain: Domain, rng: np.random.G
     return exposure, sensor
 
 
-ROOM = Looks(FLOORS, textured=0.7, surroundings=indoors, adjust=room_light)
+ROOM = AppearancePrior(FLOORS, textured=0.7, surroundings=indoors, adjust=room_light)

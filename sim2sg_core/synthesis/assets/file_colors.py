@@ -21,25 +21,25 @@ ROUNDS = 12
 QUARTERS = np.array([[4, 1, 1], [1, 4, 1], [1, 1, 4], [2, 2, 2]]) / 6
 
 
-def uncoloured(count: int) -> np.ndarray:
+def uncolored(count: int) -> np.ndarray:
     """Returns (count, 5) looks of faces without any."""
     return np.full((count, 5), np.nan)
 
 
-def face_looks(part: trimesh.Trimesh, file: str) -> np.ndarray:
+def face_materials(part: trimesh.Trimesh, file: str) -> np.ndarray:
     """Returns (F, 5) the look of each face, from its colour, its vertices' colours, its material or its texture.
 
     Colours of glTF files are linear but for textures, those of others are display colours.
     """
     visual: Any = part.visual
     if not visual.defined:
-        return uncoloured(len(part.faces))
+        return uncolored(len(part.faces))
     if visual.kind in ("face", "vertex"):
         # Colours of vertices are averaged by hand: the reader's own conversion caches and may warn.
         raw = visual.face_colors if visual.kind == "face" else visual.vertex_colors[part.faces].mean(axis=1)
-        colours = np.asarray(raw, float)[:, :3] / 255
-        colours = display(colours) if is_gltf(file) else colours
-        return np.column_stack([colours, np.full(len(colours), ROUGHNESS), np.zeros(len(colours))])
+        colors = np.asarray(raw, float)[:, :3] / 255
+        colors = display(colors) if is_gltf(file) else colors
+        return np.column_stack([colors, np.full(len(colors), ROUGHNESS), np.zeros(len(colors))])
     return _material_looks(part)
 
 
@@ -58,18 +58,18 @@ def _material_looks(part: Any) -> np.ndarray:
         base = _vertex_factors(part) * (1.0 if factor is None else np.asarray(factor, float)[:3] / 255)
         if image is not None and uv is not None:
             base = base * _decoded(_texture(image, uv[part.faces]))
-        colours = display(base)
-        return np.column_stack([colours, np.full(count, roughness), np.full(count, metallic)])
+        colors = display(base)
+        return np.column_stack([colors, np.full(count, roughness), np.full(count, metallic)])
     image = material.image
     if image is not None and uv is not None:
-        colours = _texture(image, uv[part.faces])
+        colors = _texture(image, uv[part.faces])
     elif _is_default(material):
-        return uncoloured(count)
+        return uncolored(count)
     else:
-        colours = np.tile(np.asarray(material.diffuse, float)[:3] / 255, (count, 1))
+        colors = np.tile(np.asarray(material.diffuse, float)[:3] / 255, (count, 1))
     # Blinn's exponent as a roughness: see e.g. Walter et al., "Microfacet Models for Refraction", EGSR 2007.
     roughness = (2 / (max(float(material.glossiness), 0.0) + 2)) ** 0.25
-    return np.column_stack([colours, np.full(count, roughness), np.zeros(count)])
+    return np.column_stack([colors, np.full(count, roughness), np.zeros(count)])
 
 
 def _vertex_factors(part: Any) -> np.ndarray:
@@ -112,30 +112,30 @@ def _decoded(shown: np.ndarray) -> np.ndarray:
     return np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
 
 
-def cluster_looks(looks: np.ndarray, areas: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+def cluster_materials(materials: np.ndarray, areas: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Gathers looks in a few: exactly where they are few, else by k-means, the same every time.
 
     Args:
-        looks: (F, 5).
+        materials: (F, 5).
         areas: (F,) how much each counts.
         most: Largest number of them.
 
     Returns:
         (K, 5) looks, K <= `most`, at most one of them NaN; and (F,) which one each face has.
     """
-    plain = np.isnan(looks[:, 0])
-    index = np.zeros(len(looks), np.int64)
-    centres = looks[:0]
+    plain = np.isnan(materials[:, 0])
+    index = np.zeros(len(materials), np.int64)
+    centres = materials[:0]
     if (~plain).any():
-        centres, index[~plain] = _k_means(looks[~plain], areas[~plain], most - bool(plain.any()))
+        centres, index[~plain] = _k_means(materials[~plain], areas[~plain], most - bool(plain.any()))
     if plain.any():
         index[plain] = len(centres)
-        centres = np.concatenate([centres, uncoloured(1)])
+        centres = np.concatenate([centres, uncolored(1)])
     return centres, index
 
 
-def _k_means(looks: np.ndarray, areas: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    known, index = np.unique(np.round(looks, 3), axis=0, return_inverse=True)
+def _k_means(materials: np.ndarray, areas: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    known, index = np.unique(np.round(materials, 3), axis=0, return_inverse=True)
     index = index.reshape(-1)
     if len(known) <= count:
         return known, index
