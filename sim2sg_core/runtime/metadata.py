@@ -38,6 +38,9 @@ OUTPUTS = (
 RELATIONS = ("learned", "rule", "both")
 """Who decides relations: the network's relation head, the rules on the lifted 3D poses, or both together."""
 
+WEIGHT_BITS = (7, 8)
+"""Of quantised models; `cpu` says which CPUs 8 are for."""
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -60,6 +63,7 @@ class ModelInfo:
         relations: Who decides relations unless the user says otherwise, one of `RELATIONS`.
         provider: Short name of the execution provider that runs it; empty when it does not run.
         quantized: "int8" when its convolutions run in 8 bits, for CPUs (`sim2sg quantize`); empty for a float model.
+        weight_bits: Bits of the quantised weights, one of `WEIGHT_BITS`; 32 for a float model.
     """
 
     model_id: str
@@ -78,6 +82,7 @@ class ModelInfo:
     relations: str = "learned"
     provider: str = ""
     quantized: str = ""
+    weight_bits: int = 32
 
     @cached_property
     def frames(self) -> tuple[str, ...]:
@@ -203,6 +208,10 @@ def read_info(session: Any, path: Path, provider: str = "") -> ModelInfo:
         relations = metadata.get("relations", "learned")
         if relations not in RELATIONS:
             raise ValueError(f"relations {relations!r}")
+        quantized = metadata.get("quantized", "")
+        weight_bits = int(metadata.get("weight_bits", 8 if quantized else 32))  # unknown may be 8
+        if weight_bits not in (WEIGHT_BITS if quantized else (32,)):
+            raise ValueError(f"weight_bits {weight_bits}")
         return ModelInfo(
             model_id=metadata["model_id"],
             domain=str(domain["name"]),
@@ -219,7 +228,8 @@ def read_info(session: Any, path: Path, provider: str = "") -> ModelInfo:
             camera=Camera.from_json(camera, int(camera["width"]), int(camera["height"])) if camera else None,
             relations=relations,
             provider=provider,
-            quantized=metadata.get("quantized", ""),
+            quantized=quantized,
+            weight_bits=weight_bits,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Sim2SGError(f"{path}: its metadata is damaged ({error!r}): export it again") from None

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from sim2sg_core.runtime.graph_decoding import RawOutput, camera_of, decode
+from sim2sg_core.runtime.cpu import misfit, saturates
 from sim2sg_core.runtime.metadata import OUTPUTS, ModelInfo, check_file, load_info
 from sim2sg_core.runtime.preprocessing import Letterbox, letterbox
 from sim2sg_core.runtime.relation_scores import usable_relations, wanted_relations
@@ -94,6 +95,8 @@ class Predictor:
             fp16=fp16,
         )
         self.info = dataclasses.replace(info, provider=running)
+        if running == "cpu" and (line := misfit(info.weight_bits, saturates())):
+            logger.warning("%s: %s", path, line)
         self.last_timing = Timing()
         self._input = np.empty((0, info.height, info.width, 3), np.uint8)
         self._warned = False

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.runtime.cpu import saturates
 from sim2sg_core.runtime.engines import engine_folder
 
 logger = logging.getLogger(__name__)
@@ -130,6 +131,9 @@ def _options(ort: ModuleType, wanted: str, threads: int, strict: bool) -> Any:
     # Spinning wins under a millisecond and keeps the cores busy between frames.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    if saturates() is not False:
+        # Weights beyond 7 bits go to slower kernels, which do not saturate; all others stay on the fast ones.
+        options.add_session_config_entry("session.x64quantprecision", "1")
     if strict:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     if wanted != "cpu":

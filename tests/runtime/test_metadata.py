@@ -29,9 +29,17 @@ def test_all_is_read(make_model):
     assert info.frames == ("viewer", "viewer")
     assert (info.width, info.height, info.max_objects, info.focal_ref) == (WIDTH, HEIGHT, 7, FOCAL_REF)
     assert info.calibrated is True and info.provider == ""
+    assert (info.quantized, info.weight_bits) == ("", 32)
     assert info.load_domain() == domain
     np.testing.assert_allclose(info.camera.K, CAMERA.K)
     np.testing.assert_allclose(info.camera.ground, CAMERA.ground)
+
+
+@pytest.mark.parametrize(("written", "read"), [("7", 7), ("8", 8), (None, 8)])
+def test_bits_of_quantised_weights(make_model, written, read):
+    """A model that does not say may have 8."""
+    info = load_info(make_model(empty_outputs(2, 1), quantized="int8", weight_bits=written))
+    assert (info.quantized, info.weight_bits) == ("int8", read)
 
 
 def test_the_training_camera_fits_its_aspect_ratio_alone(make_model):
@@ -79,7 +87,17 @@ def test_a_newer_format(make_model):
 
 @pytest.mark.parametrize(
     "change",
-    [{"classes": None}, {"domain": "{"}, {"input_width": "wide"}, {"camera": "[1]"}, {"domain": "{}"}],
+    [
+        {"classes": None},
+        {"domain": "{"},
+        {"input_width": "wide"},
+        {"camera": "[1]"},
+        {"domain": "{}"},
+        {"weight_bits": "8"},
+        {"quantized": "int8", "weight_bits": "seven"},
+        {"quantized": "int8", "weight_bits": "4"},
+        {"quantized": "int8", "weight_bits": "32"},
+    ],
 )
 def test_damaged_metadata(make_model, change):
     refuse(make_model(empty_outputs(2, 1), **change), "metadata is damaged")
