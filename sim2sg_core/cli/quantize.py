@@ -21,7 +21,6 @@ HELP = "make a model faster on CPUs: 8-bit convolutions, calibrated on a log wit
 
 RUNS = 30
 """Least number of timed runs of each model."""
-REDUCE = {"auto": None, "yes": True, "no": False}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,10 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="ONNX file to write")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 takes all (default)")
     parser.add_argument(
-        "--reduce-range",
-        choices=tuple(REDUCE),
-        default="auto",
-        help="weights of 7 bits, which x86 CPUs without VNNI need; auto: as this machine needs (default)",
+        "--weights",
+        type=int,
+        choices=(7, 8),
+        default=7,
+        help="bits of the weights: 7 is fast on every CPU (default); 8 is slightly more accurate, for models that run"
+        " only on CPUs that have VNNI or are ARM",
     )
 
 
@@ -56,16 +57,15 @@ def run(args: argparse.Namespace) -> int:
     """Quantises, then times both models and compares their graphs on frames that calibrated nothing."""
     from sim2sg_core.evaluation.prediction_difference import likeness
     from sim2sg_core.model.quantization import quantize
+    from sim2sg_core.runtime.cpu import misfit, saturates
 
     check(args)
     calibration, held_out = choose_frames(args)
-    made = quantize(
-        args.model, (frame.decode() for frame in calibration), args.out, reduce_range=REDUCE[args.reduce_range]
-    )
-    print(describe(made, args.reduce_range))
+    made = quantize(args.model, (frame.decode() for frame in calibration), args.out, weight_bits=args.weights)
+    print(describe(made))
     graphs, times = compare((args.model, args.out), held_out, args.threads)
     print(figures(args, times, likeness(graphs[0], graphs[1]), len(held_out)))
-    if line := advice(args.model, times):
+    if line := advice(args.model, times, misfits=bool(misfit(made.weight_bits, saturates()))):
         print(line)
     return 0
 
@@ -128,17 +128,25 @@ def compare(
     return graphs, [float(np.median(taken)) for taken in times]
 
 
-def describe(made: Quantized, reduce_range: str) -> str:
+def describe(made: Quantized) -> str:
     """Returns in one line what was written."""
-    weights = "7-bit weights" if made.reduced else "8-bit weights"
-    if reduce_range == "auto":
-        weights += ", as this CPU lacks VNNI" if made.reduced else ", which suit this CPU"
-    what = f"{made.convolutions} convolutions ({weights})"
+    what = f"{made.convolutions} convolutions ({made.weight_bits}-bit weights)"
     return f"{made.path}: {made.model_id}, {what}, calibrated on {made.frames} frames"
 
 
-def advice(model: Path, times: Sequence[float]) -> str | None:
-    """Returns a line when the 8-bit model is not the faster one; None when it is."""
+def advice(model: Path, times: Sequence[float], *, misfits: bool = False) -> str | None:
+    """Returns in one line what the times do not tell; None when they tell all.
+
+    Args:
+        model: The float model.
+        times: Milliseconds of the float and of the 8-bit model.
+        misfits: The 8-bit model was made for CPUs unlike this one.
+    """
+    if misfits:
+        return (
+            "this CPU has no VNNI, so the time of 8-bit weights holds here only: measure it on a CPU that has VNNI;"
+            " objects and relations are as there"
+        )
     if times[1] < times[0]:
         return None
     return (

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import platform
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
-from sim2sg_core.runtime.metadata import INPUT, load_info
+from sim2sg_core.runtime.metadata import INPUT, WEIGHT_BITS, load_info
 from sim2sg_core.runtime.preprocessing import letterbox
 
 INT8 = "int8"
@@ -32,10 +31,6 @@ INT8 = "int8"
 
 OPERATORS = ("Conv", "Add", "Resize", "Clip", "Relu")
 """What runs in 8 bits: convolutions, and what lies between them, lest every one goes to float and back."""
-
-X86 = ("x86_64", "amd64", "i386", "i686")
-EXACT = ("avx512_vnni", "avx_vnni")
-"""Flags of x86 CPUs that add products of bytes in 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -47,30 +42,31 @@ class Quantized:
         model_id: Its name in every graph that it makes.
         frames: Number of frames that it was calibrated on.
         convolutions: Number of convolutions that run in 8 bits.
-        reduced: Whether weights have 7 bits.
+        weight_bits: Bits of their weights.
     """
 
     path: Path
     model_id: str
     frames: int
     convolutions: int
-    reduced: bool
+    weight_bits: int
 
 
-def quantize(
-    model: Path | str, images: Iterable[np.ndarray], out: Path | str, *, reduce_range: bool | None = None
-) -> Quantized:
+def quantize(model: Path | str, images: Iterable[np.ndarray], out: Path | str, *, weight_bits: int = 7) -> Quantized:
     """Writes the 8-bit version of a model.
 
     Args:
         model: ONNX file written by `sim2sg export` or `sim2sg adapt`.
         images: Some dozen frames of the camera that it will see, each (h, w, 3) uint8 RGB of any size.
         out: Where to; replaced only by a file that loads.
-        reduce_range: Give weights 7 bits, see `needs_reduced_range`; None asks for this machine.
+        weight_bits: One of `WEIGHT_BITS`. 7 are fast and right on every CPU; 8 are slower on x86 without VNNI.
 
     Raises:
-        Sim2SGError: Not a model of ours, already in 8 bits, nothing to quantise in it, no images, or onnx is missing.
+        Sim2SGError: Not a model of ours, already in 8 bits, nothing to quantise in it, no images, onnx is missing, or
+            no such `weight_bits`.
     """
+    if weight_bits not in WEIGHT_BITS:
+        raise Sim2SGError(f"weights of {weight_bits} bits: they can have {' or '.join(map(str, WEIGHT_BITS))}")
     model, out = Path(model), Path(out)
     info = load_info(model)
     if info.quantized:
@@ -84,22 +80,21 @@ def quantize(
     inputs = [letterbox(image, info.width, info.height)[0][None] for image in images]
     if not inputs:
         raise Sim2SGError("quantising needs frames to see what values occur: give a log or folder that has images")
-    reduced = needs_reduced_range() if reduce_range is None else reduce_range
     proto = onnx.load(model)
     nodes = backbone_nodes(proto.graph)
     convolutions = [node.name for node in nodes if node.op_type == "Conv"]
     if not convolutions:
         raise Sim2SGError(f"{model}: has no convolutions before its heads, so there is nothing to quantise")
     properties = {item.key: item.value for item in proto.metadata_props}
-    properties |= {"model_id": f"{info.model_id}-{INT8}", "quantized": INT8}
+    properties |= {"model_id": f"{info.model_id}-{INT8}", "quantized": INT8, "weight_bits": str(weight_bits)}
     with tempfile.TemporaryDirectory() as folder, atomic_path(out) as temporary:
         raw = Path(folder) / "model.onnx"
-        _quantize_nodes(model, raw, [node.name for node in nodes], inputs, reduced)
+        _quantize_nodes(model, raw, [node.name for node in nodes], inputs, weight_bits)
         result = onnx.load(raw)
         onnx.helper.set_model_props(result, properties)
         onnx.save(result, temporary)
         load_info(temporary)
-    return Quantized(out, properties["model_id"], len(inputs), len(convolutions), reduced)
+    return Quantized(out, properties["model_id"], len(inputs), len(convolutions), weight_bits)
 
 
 def backbone_nodes(graph: Any) -> list[Any]:
@@ -118,27 +113,7 @@ def backbone_nodes(graph: Any) -> list[Any]:
     ]
 
 
-def needs_reduced_range(machine: str | None = None, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether a CPU needs weights of 7 bits.
-
-    x86 CPUs without VNNI add two products of bytes in 16 bits, which overflows with weights of 8 bits. ARM's
-    instructions do not. A CPU that is not known is taken to need them.
-
-    Args:
-        machine: Its architecture, as of `platform.machine`; None for this one.
-        cpuinfo: Linux's description of it.
-    """
-    if (machine or platform.machine()).lower() not in X86:
-        return False
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return True
-    flags = {word for line in lines if line.startswith("flags") for word in line.split()}
-    return flags.isdisjoint(EXACT)
-
-
-def _quantize_nodes(source: Path, target: Path, names: list[str], inputs: list[np.ndarray], reduced: bool) -> None:
+def _quantize_nodes(source: Path, target: Path, names: list[str], inputs: list[np.ndarray], weight_bits: int) -> None:
     """Writes a model with the named nodes in 8 bits, calibrated on (1, H, W, 3) inputs."""
     with _quiet():
         from onnxruntime.quantization import (
@@ -167,7 +142,7 @@ def _quantize_nodes(source: Path, target: Path, names: list[str], inputs: list[n
             op_types_to_quantize=list(OPERATORS),
             nodes_to_quantize=names,
             per_channel=True,
-            reduce_range=reduced,
+            reduce_range=weight_bits == 7,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,

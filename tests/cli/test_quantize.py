@@ -15,6 +15,7 @@ from sim2sg_core.cli import build_engine, quantize
 from sim2sg_core.cli.main import main
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import load_info
+from sim2sg_core.runtime.cpu import saturates
 from tests.logs.bag_writing import T0, bag
 from tests.model.small_model import pictures, small_model
 
@@ -54,7 +55,7 @@ def run(*arguments: object) -> int:
 
 def test_a_log_to_a_model_and_a_table(model, log, tmp_path, capsys):
     out = tmp_path / "new" / "fast.onnx"
-    options = ("--frames", 5, "--threads", 1, "--reduce-range", "yes")
+    options = ("--frames", 5, "--threads", 1)
     assert run("--model", model, "--log", log, "--out", out, *options) == 0
     text = capsys.readouterr().out
     assert re.search(r"fast\.onnx: small-int8, \d+ convolutions \(7-bit weights\), calibrated on 5 frames\n", text)
@@ -67,7 +68,7 @@ def test_a_log_to_a_model_and_a_table(model, log, tmp_path, capsys):
     assert re.search(rf"^same objects +\d+ +{share} +3 frames; int8 adds {share}$", text, re.M)
     assert re.search(rf"^same relations +\d+ +{share}$", text, re.M)
     info = load_info(out)
-    assert (info.model_id, info.quantized) == ("small-int8", "int8")
+    assert (info.model_id, info.quantized, info.weight_bits) == ("small-int8", "int8", 7)
 
 
 def test_frames_that_calibrate_do_not_compare(model, log, tmp_path):
@@ -92,6 +93,24 @@ def test_it_says_when_it_is_not_faster(model):
     assert quantize.advice(model, (2.0, 2.5)) == (
         f"not faster on this machine (2.5 ms against 2.0 ms of the float model): run {model} here"
     )
+
+
+def test_weights_of_8_bits_are_made_on_every_cpu(model, images, tmp_path, capsys, caplog):
+    out = tmp_path / "wide.onnx"
+    assert run("--model", model, "--images", images, "--out", out, "--threads", 1, "--weights", 8) == 0
+    text = capsys.readouterr().out
+    assert "(8-bit weights)" in text and load_info(out).weight_bits == 8
+    told = saturates() is True
+    assert ("this CPU has no VNNI, so the time" in text) is told
+    assert ("without --weights 8" in caplog.text) is told
+
+
+def test_a_time_that_holds_here_only_is_told(model):
+    for times in ((22.0, 12.7), (2.0, 2.5)):
+        line = quantize.advice(model, times, misfits=True)
+        assert (
+            line.startswith("this CPU has no VNNI, so the time of 8-bit weights holds here only") and "\n" not in line
+        )
 
 
 def test_mistakes_are_one_line(model, log, images, tmp_path):
