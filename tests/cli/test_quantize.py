@@ -60,7 +60,9 @@ def test_a_log_to_a_model_and_a_table(model, log, tmp_path, capsys):
     text = capsys.readouterr().out
     assert re.search(r"fast\.onnx: small-int8, \d+ convolutions \(7-bit weights\), calibrated on 5 frames\n", text)
     times = re.search(r"^inference, ms +(\S+) +(\S+) +(\S+)x, threads: 1$", text, re.M)
-    assert float(times[3]) == pytest.approx(float(times[1]) / float(times[2]), rel=0.3)
+    float_ms, int8_ms, ratio = (float(times[i]) for i in (1, 2, 3))
+    rounding = 0.05 + 0.05 * ratio + 0.005 * (int8_ms + 0.05)  # fast CPUs take a few tenths of a millisecond
+    assert abs(ratio * int8_ms - float_ms) <= rounding + 1e-9
     sizes = re.search(r"^file, MB +(\S+) +(\S+)$", text, re.M)
     assert float(sizes[1]) == pytest.approx(model.stat().st_size / 1e6, abs=0.06)
     assert float(sizes[2]) == pytest.approx(out.stat().st_size / 1e6, abs=0.06)

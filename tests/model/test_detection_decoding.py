@@ -78,7 +78,8 @@ def test_suppressed_boxes_suppress_less():
     hand = min(math.exp(-(iou[0, 0, 2] ** 2) / 0.5), math.exp((iou[0, 0, 1] ** 2 - iou[0, 1, 2] ** 2) / 0.5))
     inside = 0.6 * 28 / 40  # the larger of IoU and the nested share decides
     assert iou[0, 0, 2] > inside * 0.5
-    assert decay[2] == torch.tensor(min(hand, math.exp(-(max(float(iou[0, 0, 2]), inside) ** 2) / 0.5)))
+    expected = min(hand, math.exp(-(max(float(iou[0, 0, 2]), inside) ** 2) / 0.5))
+    torch.testing.assert_close(decay[2], torch.tensor(expected))  # the last bit of torch's exp depends on the CPU
 
 
 def test_temperature_keeps_the_order_and_softens():
