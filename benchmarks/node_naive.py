@@ -29,8 +29,8 @@ from sim2sg_core.runtime.graph_decoding import decode
 from sim2sg_core.runtime.metadata import OUTPUTS, load_info
 from sim2sg_core.runtime.preprocessing import PADDING, Letterbox
 from sim2sg_core.scene import Camera
-from sim2sg_ros.conversions import camera_from_message, graph_to_message
 from sim2sg_ros.diagnostics import Statistics, camera_status
+from sim2sg_ros.graph_conversions import camera_from_message, graph_to_message
 from sim2sg_ros.parameters import Settings
 from sim2sg_ros.signals import until_signal
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from sim2sg_ros import settings
+from sim2sg_ros import middleware
 
 HERE = Path(__file__).parent
 LOG = HERE.parent / "sim2sg_core" / "demo" / "log"
@@ -45,7 +45,7 @@ def environment(shared_memory: bool) -> dict[str, str]:
     values = {k: v for k, v in os.environ.items() if not k.endswith("_DEFAULT_PROFILES_FILE")}
     values["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     values["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-    return values | (settings.profile_environment() if shared_memory else {})
+    return values | (middleware.profile_environment() if shared_memory else {})
 
 
 class Processes:

@@ -18,8 +18,8 @@ from sim2sg_core.report.overlay import (
     worth_showing,
 )
 from sim2sg_core.scene import SceneGraph
-from sim2sg_ros.conversions import object_names
-from sim2sg_ros.overlays import MAX_ARROWS
+from sim2sg_ros.graph_conversions import object_names
+from sim2sg_ros.overlay_image import MAX_ARROWS
 
 HEAD_PX = 10.0
 """Length of an arrow's head, pixels."""

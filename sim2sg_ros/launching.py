@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sim2sg_ros import settings
+from sim2sg_ros import middleware
 
 if TYPE_CHECKING:
     from launch_ros.actions import Node
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ARGUMENTS: dict[str, tuple[str, str]] = {
     "model": ("", "Path of the ONNX model, or dining, which ships; empty: as in params_file"),
     "compressed": ("", "true: read CompressedImage, false: read Image, empty: as in params_file"),
-    "params_file": (str(settings.find_share("config/sim2sg.yaml")), "YAML file of parameters"),
+    "params_file": (str(middleware.find_share("config/sim2sg.yaml")), "YAML file of parameters"),
     "namespace": ("", "Namespace of the node"),
     "name": ("sim2sg", "Name of the node; its topics begin with <namespace>/<name>"),
     "autostart": ("", "true: configure and activate at start, false: do not, empty: as in params_file"),
@@ -50,7 +50,7 @@ def describe(arguments: Mapping[str, tuple[str, str]], start: Callable[[dict[str
     ]
     # Room for raw images in shared memory, for every process of this launch. Nothing is set where the
     # user has a Fast DDS profile or another middleware.
-    profile = [SetEnvironmentVariable(*item) for item in settings.profile_environment().items()]
+    profile = [SetEnvironmentVariable(*item) for item in middleware.profile_environment().items()]
     return LaunchDescription([*declared, *profile, OpaqueFunction(function=run)])
 
 

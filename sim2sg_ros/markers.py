@@ -25,8 +25,8 @@ from sim2sg_core.report.overlay import (
     worth_showing,
 )
 from sim2sg_core.scene import Relation, SceneGraph
-from sim2sg_ros.conversions import object_names
-from sim2sg_ros.overlays import MAX_ARROWS
+from sim2sg_ros.graph_conversions import object_names
+from sim2sg_ros.overlay_image import MAX_ARROWS
 
 LEAST_M = 1e-3
 """Thinner boxes are drawn this thick: viewers refuse a size of zero."""

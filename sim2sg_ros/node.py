@@ -21,14 +21,14 @@ from rclpy.parameter import Parameter
 from sim2sg.srv import GetSceneGraph
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_ros import parameters, queries, settings
-from sim2sg_ros.camera import CameraStream
+from sim2sg_ros import middleware, parameters, services
+from sim2sg_ros.camera_stream import CameraStream
 from sim2sg_ros.diagnostics import camera_status, model_status
-from sim2sg_ros.frames import Frames
-from sim2sg_ros.models import THRESHOLDS, Models
-from sim2sg_ros.pipeline import Pipeline, one_line
+from sim2sg_ros.inference_pipeline import Pipeline, one_line
+from sim2sg_ros.inference_thread import Frame, Worker
+from sim2sg_ros.model_manager import THRESHOLDS, Models
 from sim2sg_ros.signals import end_between_callbacks, until_signal
-from sim2sg_ros.worker import Frame, Worker
+from sim2sg_ros.tf_lookup import Frames
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 WATCH_PERIOD = 0.5
@@ -165,7 +165,7 @@ class SceneGraphNode(LifecycleNode):
             why = camera.silence or "no image has come yet"
             response.message = why if self._state == "active" else f"the node is {self._state}: activate it"
             return response
-        return queries.answer(latest, self._pipeline.age(latest.message), predictor.info, request, response)
+        return services.answer(latest, self._pipeline.age(latest.message), predictor.info, request, response)
 
     def _on_parameters(self, changed: Sequence[Parameter]) -> SetParametersResult:
         values = {parameter.name: parameter.value for parameter in changed}
@@ -233,7 +233,7 @@ def main(args: Sequence[str] | None = None, overrides: Sequence[Parameter] = ())
         Sim2SGError: A parameter given at start is not allowed.
     """
     end_between_callbacks()
-    done = settings.init(sys.argv[1:] if args is None else args)
+    done = middleware.init(sys.argv[1:] if args is None else args)
     executor = SingleThreadedExecutor()
     node = None
     try:

@@ -19,11 +19,11 @@ from std_msgs.msg import Header, String
 from visualization_msgs.msg import MarkerArray
 
 from sim2sg_core.scene import SceneGraph
-from sim2sg_ros.conversions import graph_to_json
 from sim2sg_ros.foxglove import image_annotations
-from sim2sg_ros.images import Pixels
+from sim2sg_ros.graph_conversions import graph_to_json
+from sim2sg_ros.image_conversions import Pixels
 from sim2sg_ros.markers import graph_to_markers
-from sim2sg_ros.overlays import overlay_message
+from sim2sg_ros.overlay_image import overlay_message
 from sim2sg_ros.vision_messages import detections_2d, detections_3d
 
 OPTIONAL = {

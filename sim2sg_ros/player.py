@@ -19,9 +19,9 @@ from rclpy.time import Time
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs.log import Log, RawMessage
-from sim2sg_ros import settings
+from sim2sg_ros import middleware
+from sim2sg_ros.image_input import MESSAGE_TYPES
 from sim2sg_ros.signals import until_signal
-from sim2sg_ros.topics import MESSAGE_TYPES
 
 SETTLE = 1.0
 """Seconds until the subscriber's side has matched too, and at the end for the last message."""
@@ -243,7 +243,7 @@ def play(logs: Sequence[Log], options: PlayOptions, args: Sequence[str] = ()) ->
     Returns:
         Messages sent by topic.
     """
-    settings.init(args)
+    middleware.init(args)
     player = None
     try:
         with until_signal():

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sim2sg_ros import settings
+from sim2sg_ros import middleware
 
 # rclpy is imported where it is used, so that the tests that need none run without it.
 
@@ -174,7 +174,7 @@ class Process:
 def ros() -> Iterator[None]:
     import rclpy
 
-    settings.apply()
+    middleware.apply()
     rclpy.init()
     yield
     rclpy.try_shutdown()

@@ -11,11 +11,11 @@ import rclpy
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
-from sim2sg_ros import settings
+from sim2sg_ros import middleware
 
 
 def main(topic: str, transport: str, rate: str, frame: str) -> None:
-    settings.apply()
+    middleware.apply()
     rclpy.init()
     node = rclpy.create_node(f"camera_{frame}")
     pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)

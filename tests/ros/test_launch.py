@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sim2sg_ros import launching, settings
+from sim2sg_ros import launching, middleware
 from tests.loading import load
 
 FOLDER = Path(__file__).parents[2] / "launch"
@@ -63,7 +63,7 @@ def entities(file: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]
         module = ModuleType(name)
         module.__dict__.update(members)
         monkeypatch.setitem(sys.modules, name, module)
-    for name in (settings.OLD_VARIABLE, settings.NEW_VARIABLE, "RMW_IMPLEMENTATION"):
+    for name in (middleware.OLD_VARIABLE, middleware.NEW_VARIABLE, "RMW_IMPLEMENTATION"):
         monkeypatch.delenv(name, raising=False)
     module = load(file)
     found: dict[str, list[Any]] = {}
@@ -153,7 +153,7 @@ def test_topics_are_remapped(file: Path, launch: Callable[..., SimpleNamespace])
 
 def test_it_sets_the_middlewares_profile(entities: dict[str, list[Any]]) -> None:
     variables = dict(item.positional for item in entities["SetEnvironmentVariable"])
-    assert variables == settings.profile_environment() != {}
+    assert variables == middleware.profile_environment() != {}
 
 
 # Neither package is on PyPI; a ROS installation has both.

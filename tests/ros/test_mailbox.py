@@ -7,8 +7,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim2sg_ros.inference_thread import Frame, Worker
 from sim2sg_ros.mailbox import Mailbox
-from sim2sg_ros.worker import Frame, Worker
 
 PATIENCE = 180.0
 

@@ -14,7 +14,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.scene import Camera, Placement, Relation, SceneGraph, SceneObject
-from sim2sg_ros.conversions import graph_to_message
+from sim2sg_ros.graph_conversions import graph_to_message
 from sim2sg_ros.markers import LEAST_M, Box, arrow_ends, graph_to_markers
 
 pytestmark = pytest.mark.ros

@@ -17,8 +17,8 @@ from std_msgs.msg import Header, String
 from visualization_msgs.msg import MarkerArray
 
 from sim2sg_core.scene import Camera, Placement, SceneGraph, SceneObject
-from sim2sg_ros.conversions import graph_to_json, graph_to_message
-from sim2sg_ros.images import Pixels
+from sim2sg_ros.graph_conversions import graph_to_json, graph_to_message
+from sim2sg_ros.image_conversions import Pixels
 from sim2sg_ros.outputs import OPTIONAL, Outputs, find_optional, optional_outputs
 
 pytestmark = pytest.mark.ros

@@ -9,7 +9,7 @@ from sim2sg.msg import SceneGraph as GraphMessage
 from std_msgs.msg import Header
 
 from sim2sg_core.scene import Pose3D, Relation, SceneGraph, SceneObject
-from sim2sg_ros.conversions import graph_to_message
+from sim2sg_ros.graph_conversions import graph_to_message
 from sim2sg_ros.vision_messages import detections_2d, detections_3d, read_detection
 
 pytestmark = pytest.mark.ros

@@ -18,10 +18,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from sim2sg.srv import GetSceneGraph
 from std_msgs.msg import Header
 
-from sim2sg_ros.camera import CameraStream
-from sim2sg_ros.frames import Placement
+from sim2sg_ros.camera_stream import CameraStream
+from sim2sg_ros.inference_thread import Frame
 from sim2sg_ros.node import SceneGraphNode
-from sim2sg_ros.worker import Frame
+from sim2sg_ros.tf_lookup import Placement
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 

@@ -16,9 +16,9 @@ from sim2sg.srv import LoadModel
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import Predictor
+from sim2sg_ros.inference_pipeline import Pipeline, one_line
+from sim2sg_ros.middleware import trim_memory
 from sim2sg_ros.parameters import Settings
-from sim2sg_ros.pipeline import Pipeline, one_line
-from sim2sg_ros.settings import trim_memory
 
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 THRESHOLDS = ("object_threshold", "relation_threshold")

@@ -14,12 +14,12 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import ModelInfo, Predictor
 from sim2sg_core.runtime.metadata import same_aspect
 from sim2sg_core.scene import Camera, SceneGraph
-from sim2sg_ros.camera import CameraStream, Latest
-from sim2sg_ros.conversions import camera_from_message, graph_to_message
-from sim2sg_ros.frames import Frames, place
-from sim2sg_ros.images import Pixels, decode_compressed, decode_image
+from sim2sg_ros.camera_stream import CameraStream, Latest
+from sim2sg_ros.graph_conversions import camera_from_message, graph_to_message
+from sim2sg_ros.image_conversions import Pixels, decode_compressed, decode_image
+from sim2sg_ros.inference_thread import Frame
 from sim2sg_ros.parameters import Settings
-from sim2sg_ros.worker import Frame
+from sim2sg_ros.tf_lookup import Frames, place
 
 THROTTLE = 5.0
 """Seconds between two log lines about the same trouble."""

@@ -14,6 +14,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs.image_decoding import ENCODINGS
 from sim2sg_ros.images import Pixels, decode_compressed, decode_image
+from sim2sg_ros.image_conversions import Pixels, decode_compressed, decode_image
 
 pytestmark = pytest.mark.ros
 

@@ -1,6 +1,6 @@
 """What the node offers to others, as tables: topics, services, parameters. The README's are written from here.
 
-`python -m sim2sg_ros.reference README.md` writes them between their markers; a test compares them with a
+`python -m sim2sg_ros.interface_tables README.md` writes them between their markers; a test compares them with a
 running node, and another with the README.
 """
 
@@ -285,7 +285,7 @@ def rewritten(text: str) -> str:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Rewrites the tables of a document, or with --check says whether they are current."""
-    parser = argparse.ArgumentParser(prog="python -m sim2sg_ros.reference", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sim2sg_ros.interface_tables", description=main.__doc__)
     parser.add_argument("file", type=Path, help="Markdown document, such as README.md")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when tables are not current")
     args = parser.parse_args(words)
@@ -299,7 +299,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     if args.check:
         print(
-            f"error: {args.file}: its tables are old; run python -m sim2sg_ros.reference {args.file}", file=sys.stderr
+            f"error: {args.file}: its tables are old; run python -m sim2sg_ros.interface_tables {args.file}",
+            file=sys.stderr,
         )
         return 1
     with atomic_path(args.file) as temporary:

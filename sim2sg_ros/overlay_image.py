@@ -12,7 +12,7 @@ from std_msgs.msg import Header
 
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.scene import SceneGraph
-from sim2sg_ros.images import Pixels
+from sim2sg_ros.image_conversions import Pixels
 
 MAX_ARROWS = 12
 """Most relations shown at once, here and in the other outputs that are looked at."""

@@ -18,10 +18,10 @@ from std_msgs.msg import Header
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.tracking import Tracker
 from sim2sg_ros.diagnostics import Statistics
-from sim2sg_ros.frames import Placement
+from sim2sg_ros.image_input import ImageInput
 from sim2sg_ros.outputs import Outputs
 from sim2sg_ros.parameters import Settings
-from sim2sg_ros.topics import ImageInput
+from sim2sg_ros.tf_lookup import Placement
 
 JUMP = 1_000_000_000
 """Nanoseconds that stamps go back by when a clock jumped or a recording began anew; less is disorder."""

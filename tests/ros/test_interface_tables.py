@@ -16,7 +16,7 @@ import yaml
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_ros import reference
+from sim2sg_ros import interface_tables
 from sim2sg_ros.outputs import find_optional
 from sim2sg_ros.parameters import TABLE
 
@@ -34,14 +34,14 @@ def resolved(name: str, node: str) -> str:
 
 def expected_outputs(node: str, cameras: tuple[str, ...]) -> dict[str, str]:
     """Full name to type of what the tables promise."""
-    topics = [t for t in reference.TOPICS if t.output and (not t.needs or t.needs in find_optional())]
+    topics = [t for t in interface_tables.TOPICS if t.output and (not t.needs or t.needs in find_optional())]
     return {resolved(name, node): topic.type for topic in topics for name in names(topic, cameras)}
 
 
-def names(item: reference.Topic | reference.Service, cameras: tuple[str, ...]) -> list[str]:
+def names(item: interface_tables.Topic | interface_tables.Service, cameras: tuple[str, ...]) -> list[str]:
     if not item.per_camera or not cameras:
         return [item.name]
-    return [reference.for_camera(item.name, camera) for camera in cameras]
+    return [interface_tables.for_camera(item.name, camera) for camera in cameras]
 
 
 def published(peer: Any, node: str) -> dict[str, str]:
@@ -81,12 +81,12 @@ def test_a_running_node_has_what_the_tables_say(
     if cameras:
         words += ["--ros-args", "-p", f"cameras:=[{', '.join(cameras)}]"]
     process = start(*words)
-    tables = {t.name: t for t in reference.TOPICS if not t.output}
+    tables = {t.name: t for t in interface_tables.TOPICS if not t.output}
     wanted = {resolved(name, node): tables[i].type for i in inputs for name in names(tables[i], cameras)}
     peer.spin_until(lambda: (node, "/") in peer.node.get_node_names_and_namespaces())
     comes_to(peer, lambda: subscribed(peer, node), wanted)  # It is active now.
     comes_to(peer, lambda: published(peer, node), expected_outputs(node, cameras))
-    offered = {resolved(name, node): item.type for item in reference.SERVICES for name in names(item, cameras)}
+    offered = {resolved(name, node): item.type for item in interface_tables.SERVICES for name in names(item, cameras)}
     comes_to(peer, lambda: services(peer, node), offered)
     check_qos(peer, node, cameras)
     process.stop()
@@ -101,7 +101,7 @@ def comes_to(peer: Any, find: Callable[[], dict[str, str]], expected: dict[str, 
 
 def check_qos(peer: Any, node: str, cameras: tuple[str, ...]) -> None:
     """Compares reliability and durability, which publishers tell; the depth they keep to themselves."""
-    for topic in reference.TOPICS:
+    for topic in interface_tables.TOPICS:
         for name in names(topic, cameras):
             find = peer.node.get_publishers_info_by_topic if topic.output else peer.node.get_subscriptions_info_by_topic
             endpoints = [e for e in find(resolved(name, node)) if e.node_name == node]
@@ -113,7 +113,7 @@ def check_qos(peer: Any, node: str, cameras: tuple[str, ...]) -> None:
 
 
 def test_the_tables_types_exist() -> None:
-    for item in (*reference.TOPICS, *reference.SERVICES):
+    for item in (*interface_tables.TOPICS, *interface_tables.SERVICES):
         package, kind, name = item.type.split("/")
         if getattr(item, "needs", "") and item.needs not in find_optional():  # type: ignore[union-attr]
             continue
@@ -121,7 +121,7 @@ def test_the_tables_types_exist() -> None:
 
 
 def test_every_parameter_has_its_row() -> None:
-    text = reference.parameters_table()
+    text = interface_tables.parameters_table()
     rows = [line.split(" | ")[0].strip("| `") for line in text.splitlines()[2:]]
     assert rows == list(TABLE)
     widths = {line.replace("\\|", "").count("|") for line in text.splitlines()}
@@ -132,42 +132,42 @@ def test_every_parameter_has_its_row() -> None:
     ("value", "text"), [(True, "true"), ("", '""'), (float("nan"), ".nan"), (0.5, "0.5"), ([""], '[""]'), (4, "4")]
 )
 def test_defaults_stand_as_in_yaml(value: object, text: str) -> None:
-    assert reference.value_text(value) == text
+    assert interface_tables.value_text(value) == text
     read = yaml.safe_load(text)
     assert read == value or (math.isnan(read) and math.isnan(value))  # type: ignore[arg-type]
 
 
 def test_names_of_topics_survive_markdown() -> None:
-    text = reference.parameters_table()
+    text = interface_tables.parameters_table()
     assert "`~/<name>/scene_graph`" in text
     outside = re.sub(r"`[^`]*`", "", text)
     assert not set("<>~") & set(outside)
 
 
 def test_every_executable_is_there() -> None:
-    for item in reference.NODES:
+    for item in interface_tables.NODES:
         assert (README.parent / "scripts" / item.name).is_file()
 
 
 def test_the_readme_is_current() -> None:
     text = README.read_text()
-    assert reference.rewritten(text) == text, "run: python -m sim2sg_ros.reference README.md"
-    assert {f"<!-- table: {name} -->" for name in reference.TABLES} <= set(text.splitlines())
+    assert interface_tables.rewritten(text) == text, "run: python -m sim2sg_ros.interface_tables README.md"
+    assert {f"<!-- table: {name} -->" for name in interface_tables.TABLES} <= set(text.splitlines())
 
 
 def test_a_document_is_rewritten_in_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "doc.md"
     file.write_text("before\n<!-- table: services -->\nold\n<!-- end -->\nafter\n")
-    assert reference.main([str(file), "--check"]) == 1
-    assert "python -m sim2sg_ros.reference" in capsys.readouterr().err
+    assert interface_tables.main([str(file), "--check"]) == 1
+    assert "python -m sim2sg_ros.interface_tables" in capsys.readouterr().err
     assert "old" in file.read_text()
-    assert reference.main([str(file)]) == 0
+    assert interface_tables.main([str(file)]) == 0
     text = file.read_text()
     assert text.startswith("before\n")
     assert text.endswith("<!-- end -->\nafter\n")
     assert "`~/load_model`" in text
     assert "\nold\n" not in text
-    assert reference.main([str(file), "--check"]) == 0
+    assert interface_tables.main([str(file), "--check"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -180,9 +180,9 @@ def test_a_document_is_rewritten_in_place(tmp_path: Path, capsys: pytest.Capture
 )
 def test_mistakes_in_the_marks_are_told(text: str, reason: str) -> None:
     with pytest.raises(Sim2SGError, match=reason):
-        reference.rewritten(text)
+        interface_tables.rewritten(text)
 
 
 def test_no_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert reference.main([str(tmp_path / "none.md")]) == 2
+    assert interface_tables.main([str(tmp_path / "none.md")]) == 2
     assert "none.md" in capsys.readouterr().err

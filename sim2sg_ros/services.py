@@ -8,9 +8,9 @@ from sim2sg.srv import GetSceneGraph
 
 from sim2sg_core.runtime import ModelInfo
 from sim2sg_core.scene import SceneGraph
-from sim2sg_ros.camera import Latest
-from sim2sg_ros.conversions import graph_to_json, graph_to_message, graph_to_text
-from sim2sg_ros.frames import place
+from sim2sg_ros.camera_stream import Latest
+from sim2sg_ros.graph_conversions import graph_to_json, graph_to_message, graph_to_text
+from sim2sg_ros.tf_lookup import place
 
 
 def answer(

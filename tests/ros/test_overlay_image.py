@@ -9,8 +9,8 @@ pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from std_msgs.msg import Header
 
 from sim2sg_core.scene import Relation, SceneGraph, SceneObject
-from sim2sg_ros.images import Pixels, decode_image
-from sim2sg_ros.overlays import image_message, overlay_message
+from sim2sg_ros.image_conversions import Pixels, decode_image
+from sim2sg_ros.overlay_image import image_message, overlay_message
 
 pytestmark = pytest.mark.ros
 

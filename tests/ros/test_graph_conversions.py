@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Camera, Placement, Pose3D, Relation, SceneGraph, SceneObject
-from sim2sg_ros.conversions import (
+from sim2sg_ros.graph_conversions import (
     camera_from_message,
     graph_from_message,
     graph_to_json,

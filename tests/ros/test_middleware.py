@@ -7,20 +7,20 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from sim2sg_ros import settings
+from sim2sg_ros import middleware
 
 NAMESPACE = "{http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles}"
 
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in (settings.OLD_VARIABLE, settings.NEW_VARIABLE, "RMW_IMPLEMENTATION", "ROS_DISTRO"):
+    for name in (middleware.OLD_VARIABLE, middleware.NEW_VARIABLE, "RMW_IMPLEMENTATION", "ROS_DISTRO"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
 
 def test_the_profile_has_room_for_raw_images() -> None:
-    path = settings.find_share(settings.PROFILE)
+    path = middleware.find_share(middleware.PROFILE)
     assert path is not None
     root = ElementTree.parse(path).getroot()
     [memory] = [t for t in root.iter(f"{NAMESPACE}transport_descriptor") if t.findtext(f"{NAMESPACE}type") == "SHM"]
@@ -29,22 +29,22 @@ def test_the_profile_has_room_for_raw_images() -> None:
 
 
 def test_the_profile_is_set_for_the_version_of_fast_dds(environment: pytest.MonkeyPatch) -> None:
-    profile = str(settings.find_share(settings.PROFILE))
-    assert settings.profile_environment() == {settings.NEW_VARIABLE: profile}
+    profile = str(middleware.find_share(middleware.PROFILE))
+    assert middleware.profile_environment() == {middleware.NEW_VARIABLE: profile}
     environment.setenv("ROS_DISTRO", "humble")
-    assert settings.profile_environment() == {settings.OLD_VARIABLE: profile}
+    assert middleware.profile_environment() == {middleware.OLD_VARIABLE: profile}
 
 
-@pytest.mark.parametrize("name", [settings.OLD_VARIABLE, settings.NEW_VARIABLE])
+@pytest.mark.parametrize("name", [middleware.OLD_VARIABLE, middleware.NEW_VARIABLE])
 def test_a_profile_of_the_users_own_stays(environment: pytest.MonkeyPatch, name: str) -> None:
     environment.setenv(name, "/mine.xml")
-    assert settings.use_fastdds_profile() is None
+    assert middleware.use_fastdds_profile() is None
     assert os.environ[name] == "/mine.xml"
 
 
 def test_another_middleware_is_left_alone(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")
-    assert settings.profile_environment() == {}
+    assert middleware.profile_environment() == {}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
@@ -53,9 +53,9 @@ def test_malloc_keeps_image_buffers() -> None:
     # same address, where mmap would give it back to the kernel.
     code = """
 import ctypes
-from sim2sg_ros import settings
+from sim2sg_ros import middleware
 
-assert settings.keep_malloc_off_mmap()
+assert middleware.keep_malloc_off_mmap()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p
 libc.malloc.argtypes = [ctypes.c_size_t]

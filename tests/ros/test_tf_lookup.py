@@ -16,8 +16,8 @@ from geometry_msgs.msg import TransformStamped
 from sim2sg.msg import SceneGraph, SceneObject
 from std_msgs.msg import Header
 
-from sim2sg_ros import frames as frames_module
-from sim2sg_ros.frames import PATIENCE, Frames, Placement, place, rotation_matrix, transform_poses
+from sim2sg_ros import tf_lookup
+from sim2sg_ros.tf_lookup import PATIENCE, Frames, Placement, place, rotation_matrix, transform_poses
 
 pytestmark = pytest.mark.ros
 
@@ -158,7 +158,7 @@ class StandInBuffer:
 
     def lookup_transform(self, target: str, source: str, stamp: Any) -> TransformStamped:
         self.lookups += 1
-        if frames_module.time.monotonic() < self.known_from:
+        if tf_lookup.time.monotonic() < self.known_from:
             raise LookupError(f'"{target}" passed to lookupTransform\ndoes not exist')
         result = TransformStamped(child_frame_id=source)
         result.header.frame_id, result.header.stamp = target, stamp.to_msg()
@@ -182,12 +182,12 @@ def frames(monkeypatch: pytest.MonkeyPatch) -> Frames:
     module = ModuleType("tf2_ros")
     module.Buffer, module.TransformListener = StandInBuffer, StandInListener  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tf2_ros", module)
-    monkeypatch.setattr(frames_module, "time", StandInTime())
+    monkeypatch.setattr(tf_lookup, "time", StandInTime())
     return Frames(None, "map")  # type: ignore[arg-type]  # The node goes to the listener only.
 
 
 def test_a_late_transform_is_waited_for_and_a_missing_one_but_once(frames: Frames) -> None:
-    header, clock = Header(frame_id="eye_optical"), frames_module.time
+    header, clock = Header(frame_id="eye_optical"), tf_lookup.time
     started = clock.monotonic()
     frames._buffer.known_from = started + 0.05
     placement, reason = frames.find(header)
