@@ -29,9 +29,10 @@ from sim2sg_core.runtime.graph_decoding import decode
 from sim2sg_core.runtime.metadata import OUTPUTS, load_info
 from sim2sg_core.runtime.preprocessing import PADDING, Letterbox
 from sim2sg_core.scene import Camera
-from sim2sg_ros.diagnostics import Statistics, camera_status
-from sim2sg_ros.graph_conversions import camera_from_message, graph_to_message
-from sim2sg_ros.parameters import Settings
+from sim2sg_ros.camera_calibration import camera_from_message
+from sim2sg_ros.diagnostics import NodeStatus, StreamStatistics, camera_status
+from sim2sg_ros.graph_conversions import graph_to_message
+from sim2sg_ros.parameters import NodeParameters
 from sim2sg_ros.signals import until_signal
 
 
@@ -42,7 +43,7 @@ class NaiveNode(Node):
         super().__init__(name)
         self.info = load_info(model)
         self.session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-        self.statistics = Statistics()
+        self.statistics = StreamStatistics()
         self.camera: Camera | None = None
         self.sequence = 0
         self.publisher = self.create_publisher(SceneGraph, "~/scene_graph", 10)
@@ -77,7 +78,7 @@ class NaiveNode(Node):
         values = self.session.run(list(OUTPUTS), {"image": batch})
         inferred = time.perf_counter()
         outputs = {name: value[0] for name, value in zip(OUTPUTS, values, strict=True)}
-        thresholds = (Settings.object_threshold, Settings.relation_threshold)
+        thresholds = (NodeParameters.object_threshold, NodeParameters.relation_threshold)
         graph = decode(outputs, self.info, box, self.camera, *thresholds)
         decided = time.perf_counter()
         answer = graph_to_message(graph, message.header, self.info.model_id, self.sequence)
@@ -100,7 +101,7 @@ class NaiveNode(Node):
 
     def publish_diagnostics(self) -> None:
         """Publishes what our node does of itself."""
-        status = camera_status(self.get_fully_qualified_name(), "", "active", "", {}, self.statistics)
+        status = camera_status(NodeStatus(self.get_fully_qualified_name(), "active"), "", {}, self.statistics)
         self.diagnostics.publish(DiagnosticArray(status=[status]))
 
 

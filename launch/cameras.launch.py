@@ -19,7 +19,7 @@ ARGUMENTS = {
 
 def generate_launch_description() -> LaunchDescription:
     """Returns the description; ROS calls this."""
-    return launching.describe(ARGUMENTS, start)
+    return launching.launch_description(ARGUMENTS, start)
 
 
 def start(value: dict[str, str]) -> Node:

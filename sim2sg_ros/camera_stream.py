@@ -1,126 +1,158 @@
-"""One camera of the node: what comes in from it, what is known of it, and what goes out."""
+"""One camera of the node: its subscription, what is known of it, and its graphs."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo
 from sim2sg.msg import SceneGraph as GraphMessage
 from std_msgs.msg import Header
 
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.tracking import Tracker
-from sim2sg_ros.diagnostics import Statistics
+from sim2sg_ros.camera_calibration import CameraCalibration
+from sim2sg_ros.diagnostics import StreamStatistics
+from sim2sg_ros.graph_conversions import graph_to_message
+from sim2sg_ros.image_conversions import Pixels
 from sim2sg_ros.image_input import ImageInput
+from sim2sg_ros.inference_thread import ReceivedImage
 from sim2sg_ros.outputs import Outputs
-from sim2sg_ros.parameters import Settings
-from sim2sg_ros.tf_lookup import Placement
+from sim2sg_ros.parameters import NodeParameters
+from sim2sg_ros.qos import graph_qos
+from sim2sg_ros.tf_lookup import FrameTransform, TransformLookup, apply_transform
 
 JUMP = 1_000_000_000
 """Nanoseconds that stamps go back by when a clock jumped or a recording began anew; less is disorder."""
+THROTTLE = 5.0
+"""Seconds between two log lines about the same trouble."""
 
 
 @dataclass(frozen=True, eq=False)
-class Latest:
+class LatestGraph:
     """The latest graph of a camera.
 
     Attributes:
         graph: With poses in the camera's optical frame.
         message: As published.
         header: The image's.
-        placement: What turned the message's poses into another frame, or None.
+        transform: What took the message's poses to another frame, or None.
     """
 
     graph: SceneGraph
     message: GraphMessage
     header: Header
-    placement: Placement | None
+    transform: FrameTransform | None
 
 
 class CameraStream:
-    """One camera. Its input is looked after on the executor, its graphs are made in the inference thread.
+    """One camera. Its subscription is looked after on the executor, its graphs are made in the inference thread.
 
     The two share single attributes, each replaced as a whole: no locks are needed.
 
     Attributes:
         name: "" for a single camera without a name.
         prefix: Of its outputs: `~`, or `~/<name>`.
-        publisher: Of sim2sg/SceneGraph.
-        outputs: The overlay and the other outputs that cost nothing unless someone subscribes.
         statistics: Counts and latencies.
-        input: What it reads; None while the node is not active.
-        info: The latest CameraInfo, without its header, or None; the same object until another calibration comes.
-        calibration: The camera of the latest image, made of `info`, or None.
-        calibrated_by: What `calibration` was made of.
-        latest: The latest graph, or None.
-        sequence: Number of the next graph.
-        silence: Why no images come, in one line; "" when they do.
-        info_problem: Why the CameraInfo is not used, in one line; "" when it is.
-        frame_problem: Why poses cannot be given in the target frame; "" when they can.
     """
 
     def __init__(self, node: LifecycleNode, name: str = "") -> None:
         """Creates the publishers; subscribes to nothing yet."""
         self.name = name
         self.prefix = f"~/{name}" if name else "~"
-        self.publisher = node.create_lifecycle_publisher(
+        self.statistics = StreamStatistics()
+        self._node = node
+        self._publisher = node.create_lifecycle_publisher(
             GraphMessage,
             f"{self.prefix}/scene_graph",
-            QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE),
+            graph_qos(),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
-        self.outputs = Outputs(node, self.prefix)
-        self.statistics = Statistics()
-        self.input: ImageInput | None = None
-        self.silence = self.info_problem = self.frame_problem = ""
-        self._node = node
-        self._restart(Settings())
+        self._outputs = Outputs(node, self.prefix)
+        self._input: ImageInput | None = None
+        self._begin(NodeParameters())
 
-    def start(self, settings: Settings, on_image: Callable[[Any], None]) -> None:
+    def _begin(self, parameters: NodeParameters) -> None:
+        self._calibration = CameraCalibration()
+        self._tracker = Tracker(parameters.track_memory)
+        self._latest: LatestGraph | None = None
+        self._sequence = 0
+        self._stamp = 0
+        self._transform_problem = ""
+
+    # On the executor
+
+    def start(self, parameters: NodeParameters, on_image: Callable[[Any], None]) -> None:
         """Counts graphs from zero, forgets what was known and subscribes.
+
+        Args:
+            parameters: `transport` and `track_memory`.
+            on_image: Called with every Image or CompressedImage.
 
         Raises:
             RuntimeError: A QoS override is none.
         """
-        self._restart(settings)
-        self.input = ImageInput(self._node, settings.transport, on_image, self._on_camera_info, self.name)
+        self._begin(parameters)
+        self._input = ImageInput(self._node, parameters.transport, on_image, self._calibration.update, self.name)
 
     def stop(self) -> None:
         """Unsubscribes, where subscribed."""
-        if self.input is not None:
-            self.input.close()
-            self.input = None
-        self.silence = self.info_problem = self.frame_problem = ""
+        if self._input is not None:
+            self._input.close()
+            self._input = None
+
+    def close(self) -> None:
+        """Unsubscribes and withdraws the outputs."""
+        self.stop()
+        self._outputs.close()
 
     def watch(self, timeout: float) -> None:
-        """Looks who publishes images, and whether any arrive.
+        """Looks who publishes images, and whether any arrive, as `ImageInput.watch`."""
+        if self._input is not None:
+            self._input.watch(timeout)
 
-        Args:
-            timeout: Seconds without an image until `silence` says why; 0 for never.
-        """
-        if self.input is None:
-            return
-        quiet = time.monotonic() - max(self._started, self.statistics.last_received)
-        self.input.update(quiet)
-        if timeout <= 0 or quiet < timeout:
-            self.silence = ""
-            return
-        self.silence = f"no image for {quiet:.0f} s: {self.input.why_silent()}"
-        who = f"camera {self.name}: " if self.name else ""
-        self._node.get_logger().warning(f"{who}{self.silence}", throttle_duration_sec=max(5.0, timeout))
+    @property
+    def latest(self) -> LatestGraph | None:
+        """The latest graph since the node was activated; None before there is any."""
+        return self._latest
+
+    @property
+    def silence(self) -> str:
+        """Why no image comes, in one line; "" while they do, and while the node is not active."""
+        return self._input.silence if self._input else ""
+
+    def facts(self) -> dict[str, str]:
+        """Returns what diagnostics tell of the input."""
+        source = self._input
+        return {
+            "input": source.listening_to if source else "",
+            "transport": source.transport if source else "",
+            "camera_info": "received" if self._calibration.received else "none",
+            "camera_info topic": source.camera_info_topic if source else "",
+            "camera_info problem": self._calibration.problem if source else "",
+            "QoS problem": source.qos_problem if source else "",
+            "silence": self.silence,
+            "target frame problem": self._transform_problem if source else "",
+        }
+
+    # In the inference thread
 
     def jumped_back(self, stamp: int) -> bool:
         """Takes the stamp of the next image, nanoseconds. Returns whether a recording or a clock began anew."""
         jumped = stamp < self._stamp - JUMP
         self._stamp = stamp if jumped else max(stamp, self._stamp)
         return jumped
+
+    def camera(self, width: int, height: int, parameters: NodeParameters, trained_for: Camera | None) -> Camera | None:
+        """Returns the camera of an image, as `CameraCalibration.camera`, and logs why there is none."""
+        camera = self._calibration.camera(width, height, parameters, trained_for)
+        if problem := self._calibration.problem:
+            self._node.get_logger().warning(problem, throttle_duration_sec=THROTTLE)
+        return camera
 
     def track(self, graph: SceneGraph) -> SceneGraph:
         """Returns the graph with ids. When time went back they begin anew."""
@@ -132,31 +164,44 @@ class CameraStream:
         """Begins ids anew, after images that were not tracked."""
         self._tracker.reset()
 
-    def facts(self) -> dict[str, str]:
-        """Returns what diagnostics tell of the input."""
-        source = self.input
-        return {
-            "input": source.listening_to if source else "",
-            "transport": source.transport if source else "",
-            "camera_info": "received" if self.info else "none",
-            "camera_info topic": source.camera_info_topic if source else "",
-            "camera_info problem": self.info_problem,
-            "QoS problem": source.problem if source else "",
-            "silence": self.silence,
-            "target frame problem": self.frame_problem,
-        }
+    def publish(self, graph: SceneGraph, image: ReceivedImage, model_id: str, lookup: TransformLookup) -> None:
+        """Publishes the graph of an image, with poses in the target frame, and keeps it as the latest.
 
-    def _restart(self, settings: Settings) -> None:
-        self.info: CameraInfo | None = None
-        self.calibration: Camera | None = None
-        self.calibrated_by: tuple[Any, ...] = ()
-        self.latest: Latest | None = None
-        self.sequence = 0
-        self._stamp = 0
-        self._started = time.monotonic()
-        self._tracker = Tracker(settings.track_memory)
+        Args:
+            graph: With poses in the camera's optical frame.
+            image: That it was found in.
+            model_id: Of the model that found it.
+            lookup: Knows the target frame.
+        """
+        header = image.message.header
+        transform, self._transform_problem = lookup.find(header)
+        if self._transform_problem:
+            self._node.get_logger().warning(
+                f"poses are left out: {self._transform_problem}", throttle_duration_sec=THROTTLE
+            )
+        message = graph_to_message(graph, header, model_id, self._sequence)
+        apply_transform(message, transform)
+        elapsed = int((time.perf_counter() - image.received) * 1e9)
+        message.processing_time.sec, message.processing_time.nanosec = divmod(elapsed, 10**9)
+        # Kept before it goes out, so that who has got it finds it with ~/get_scene_graph too.
+        self._latest = LatestGraph(graph, message, header, transform)
+        self._publisher.publish(message)
+        self._sequence += 1
+        self.statistics.count("published")
 
-    def _on_camera_info(self, message: CameraInfo) -> None:
-        message.header = Header()  # It alone changes from image to image.
-        if message != self.info:
-            self.info = message
+    def publish_outputs(self, pixels: Pixels, classes: Sequence[str], predicates: Sequence[str]) -> None:
+        """Publishes what is drawn and told of the latest graph, where anybody listens.
+
+        Args:
+            pixels: The image of the latest graph.
+            classes: All class names of the model.
+            predicates: All its predicates.
+        """
+        latest = self._latest
+        if latest is None or not self._outputs.wanted():
+            return
+        started = time.perf_counter()
+        self._outputs.publish(
+            latest.graph, latest.message, pixels, header=latest.header, classes=classes, predicates=predicates
+        )
+        self.statistics.record({"outputs": (time.perf_counter() - started) * 1e3})

@@ -56,10 +56,10 @@ def run(args: argparse.Namespace) -> int:
     print(f"  model        {out / 'model.onnx'}")
     print(f"  report       {out / 'report.html'}")
     print(f"  wall time    {(time.monotonic() - started) / 60:.1f} min")
-    return judge(after["mAP50"], args.min_map50, share)
+    return report_outcome(after["mAP50"], args.min_map50, share)
 
 
-def judge(map50: float, floor: float, share: float) -> int:
+def report_outcome(map50: float, floor: float, share: float) -> int:
     """Says what fell short; returns the exit status."""
     problems = []
     if map50 < floor:

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.runtime.relation_scores import CHOICES
+from sim2sg_core.runtime.relations import CHOICES
+from sim2sg_ros.error_text import missing_ros
 
 HELP = "start the ROS 2 node: camera images in, scene graphs out"
 
@@ -63,14 +64,14 @@ def run(args: argparse.Namespace) -> int:
     try:
         from rclpy.parameter import Parameter
 
-        from sim2sg_ros.node import main
+        from sim2sg_ros.node import run_node
     except ImportError as error:
         raise Sim2SGError(missing_ros(error)) from None
     names = ("transport", "object_threshold", "relation_threshold", "relations", "provider", "threads")
     overrides = [Parameter(name, value=value) for name in names if (value := getattr(args, name)) is not None]
     if args.model is not None:
         overrides.append(Parameter("model", value=str(args.model)))
-    return main(ros_arguments(args), overrides)
+    return run_node(ros_arguments(args), overrides)
 
 
 def ros_arguments(args: argparse.Namespace) -> list[str]:
@@ -90,11 +91,3 @@ def ros_arguments(args: argparse.Namespace) -> list[str]:
     if args.log_level:
         words += ["--log-level", args.log_level]
     return words
-
-
-def missing_ros(error: ImportError) -> str:
-    """Says how to get ROS, for both verbs."""
-    return (
-        f"ROS 2 is not here ({error}): source your ROS installation and this package's workspace, or"
-        " `pip install 'sim2sg[ros]'` into a virtual environment"
-    )

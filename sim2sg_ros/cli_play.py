@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_ros.cli_node import missing_ros
+from sim2sg_ros.error_text import missing_ros
 
 HELP = "play a bag or a folder of images as a live ROS 2 camera"
 

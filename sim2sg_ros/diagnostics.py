@@ -17,14 +17,54 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 WINDOW = 300
 """Samples that percentiles are taken over: ten seconds at 30 Hz."""
-
-
 EVENTS = ("received", "published", "replaced", "stale", "failed")
 """What happens to images: replaced ones gave way to newer ones before their turn, stale ones were older than max_age
 at their turn, failed ones could not be read or looked at. All are in the end published, replaced, stale or failed."""
 
 
-class Statistics:
+class NodeStatus:
+    """Where a node is in its lifecycle, and what last went wrong with it or its model."""
+
+    def __init__(self, name: str, state: str = "unconfigured") -> None:
+        """Starts without an error.
+
+        Args:
+            name: The node's full name.
+            state: Lifecycle state.
+        """
+        self._name = name
+        self._state = state
+        self._error = ""
+
+    @property
+    def name(self) -> str:
+        """The node's full name."""
+        return self._name
+
+    @property
+    def state(self) -> str:
+        """Lifecycle state: unconfigured, inactive, active or finalized."""
+        return self._state
+
+    @property
+    def error(self) -> str:
+        """What last went wrong, in one line; "" for nothing."""
+        return self._error
+
+    def enter(self, state: str) -> None:
+        """Notes the next lifecycle state."""
+        self._state = state
+
+    def fail(self, error: str) -> None:
+        """Notes what went wrong, in one line."""
+        self._error = error
+
+    def clear_error(self) -> None:
+        """Notes that all is well again."""
+        self._error = ""
+
+
+class StreamStatistics:
     """Counts events and keeps the latest latencies of each stage. Thread-safe.
 
     Stages, in milliseconds: `wait` (in the mailbox), `decode`, `preprocess`, `inference`, `postprocess`,
@@ -33,7 +73,6 @@ class Statistics:
 
     Attributes:
         last_error: What was wrong with the last image that failed.
-        last_received: When the last image came, by time.monotonic, seconds.
     """
 
     def __init__(self) -> None:
@@ -43,18 +82,19 @@ class Statistics:
         self._previous_time = time.monotonic()
         self._latencies: dict[str, deque[float]] = {}
         self.last_error = ""
-        self.last_received = 0.0
 
     def count(self, event: str) -> None:
         """Counts one of `EVENTS`."""
         with self._lock:
             self._counts[event] += 1
-            if event == "received":
-                self.last_received = time.monotonic()
 
     def counted(self, event: str) -> int:
         """How often an event was counted."""
         return self._counts[event]
+
+    def note_error(self, reason: str) -> None:
+        """Keeps what was wrong with an image, in one line."""
+        self.last_error = reason
 
     def record(self, latencies: Mapping[str, float]) -> None:
         """Adds one image's latencies, milliseconds by stage."""
@@ -78,50 +118,46 @@ class Statistics:
         return result
 
 
-def model_status(name: str, state: str, error: str, facts: Mapping[str, str]) -> DiagnosticStatus:
+def model_status(node: NodeStatus, facts: Mapping[str, str]) -> DiagnosticStatus:
     """Builds the status of the node and its model.
 
     Args:
-        name: The node's full name.
-        state: Lifecycle state.
-        error: What last went wrong with the model; "" for nothing.
+        node: The node's own.
         facts: About the model, in the order to show; `warning`, where not empty, makes the level WARN.
     """
-    level, message = _judge_node(state, error)
-    if state == "active":
+    level, message = _judge_node(node)
+    if node.state == "active":
         message = f"{facts.get('model', '')} on {facts.get('provider', '')}"
         if facts.get("warning"):
             level, message = DiagnosticStatus.WARN, facts["warning"]
-    values = {"state": state, **facts, "memory MiB": f"{resident_memory():.0f}", "last error": error}
-    return _status(f"{name}: model", level, message, facts.get("model", ""), values)
+    values = {"state": node.state, **facts, "memory MiB": f"{resident_memory():.0f}", "last error": node.error}
+    return _status(f"{node.name}: model", level, message, facts.get("model", ""), values)
 
 
 def camera_status(
-    name: str, camera: str, state: str, error: str, facts: Mapping[str, str], statistics: Statistics
+    node: NodeStatus, camera: str, facts: Mapping[str, str], statistics: StreamStatistics
 ) -> DiagnosticStatus:
     """Builds the status of a camera.
 
     Args:
-        name: The node's full name.
+        node: The node's own: one without a model has cameras without graphs.
         camera: The camera's name; "" for the only one.
-        state: The node's lifecycle state.
-        error: As for `model_status`: a node without a model has cameras without graphs.
         facts: About model and input, in the order to show. Where not empty, `silence`, `QoS problem`,
             `camera_info problem`, `target frame problem` and `warning` say what is wrong.
         statistics: Counters and latencies.
     """
     rates = statistics.rates()
-    values = {"state": state, **facts}
+    values = {"state": node.state, **facts}
     values |= {f"{event} per second": f"{rates[event]:.2f}" for event in EVENTS}
     values |= {event: str(statistics.counted(event)) for event in EVENTS}
     values["replaced by newer images"] = values.pop("replaced")
     for stage, (p50, p99) in statistics.percentiles().items():
         values[f"{stage} p50 ms"], values[f"{stage} p99 ms"] = f"{p50:.2f}", f"{p99:.2f}"
-    values["last error"] = statistics.last_error or error
-    level, message = _judge_node(state, error)
-    if state == "active":
+    values["last error"] = statistics.last_error or node.error
+    level, message = _judge_node(node)
+    if node.state == "active":
         level, message = _judge_camera(facts, statistics, rates)
-    title = f"{name}: {camera} scene graph" if camera else f"{name}: scene graph"
+    title = f"{node.name}: {camera} scene graph" if camera else f"{node.name}: scene graph"
     return _status(title, level, message, facts.get("model", ""), values)
 
 
@@ -134,13 +170,15 @@ def resident_memory() -> float:
         return float("nan")
 
 
-def _judge_node(state: str, error: str) -> tuple[bytes, str]:
-    if state == "unconfigured" and error:
-        return DiagnosticStatus.ERROR, error
-    return DiagnosticStatus.OK, state
+def _judge_node(node: NodeStatus) -> tuple[bytes, str]:
+    if node.state == "unconfigured" and node.error:
+        return DiagnosticStatus.ERROR, node.error
+    return DiagnosticStatus.OK, node.state
 
 
-def _judge_camera(facts: Mapping[str, str], statistics: Statistics, rates: Mapping[str, float]) -> tuple[bytes, str]:
+def _judge_camera(
+    facts: Mapping[str, str], statistics: StreamStatistics, rates: Mapping[str, float]
+) -> tuple[bytes, str]:
     qos = facts.get("QoS problem", "")
     if qos and not rates["received"]:
         return DiagnosticStatus.ERROR, qos

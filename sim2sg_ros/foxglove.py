@@ -10,15 +10,15 @@ import numpy as np
 from std_msgs.msg import Header
 
 from sim2sg_core.report.overlay import (
-    CLASS_COLORS,
+    CLASS_COLOURS,
     DARK,
-    PREDICATE_COLORS,
-    RGB,
-    assign_colors,
+    PREDICATE_COLOURS,
+    Colour,
+    assign_colours,
     worth_showing,
 )
 from sim2sg_core.scene import SceneGraph
-from sim2sg_ros.graph_conversions import object_names
+from sim2sg_ros.graph_text import object_names
 from sim2sg_ros.overlay_image import MAX_ARROWS
 
 HEAD_PX = 10.0
@@ -29,7 +29,7 @@ FONT_PX = 14.0
 Points = list[tuple[float, float]]
 
 
-class Shape(NamedTuple):
+class AnnotationLine(NamedTuple):
     """A line in the image.
 
     Attributes:
@@ -41,11 +41,11 @@ class Shape(NamedTuple):
 
     points: Points
     closed: bool
-    color: RGB
+    color: Colour
     width: float
 
 
-class Text(NamedTuple):
+class AnnotationText(NamedTuple):
     """Words in the image.
 
     Attributes:
@@ -57,13 +57,13 @@ class Text(NamedTuple):
 
     at: tuple[float, float]
     text: str
-    color: RGB
-    ground: RGB
+    color: Colour
+    ground: Colour
 
 
-def annotate(
+def lay_out_annotations(
     graph: SceneGraph, classes: Sequence[str] = (), predicates: Sequence[str] = ()
-) -> tuple[list[Shape], list[Text]]:
+) -> tuple[list[AnnotationLine], list[AnnotationText]]:
     """Lays out what is drawn: a box and a name for each object, a named arrow for each relation worth it.
 
     Args:
@@ -71,27 +71,27 @@ def annotate(
         classes: All class names of the model, so that a class keeps its colour in every image.
         predicates: All predicate names, likewise.
     """
-    by_class = assign_colors((o.label for o in graph.objects), classes, CLASS_COLORS)
+    by_class = assign_colours((o.label for o in graph.objects), classes, CLASS_COLOURS)
     shown = worth_showing(graph, MAX_ARROWS)
-    by_predicate = assign_colors((r.predicate for r in shown), predicates, PREDICATE_COLORS)
-    shapes, texts = [], []
+    by_predicate = assign_colours((r.predicate for r in shown), predicates, PREDICATE_COLOURS)
+    lines, texts = [], []
     for name, item in zip(object_names(graph.objects), graph.objects, strict=True):
         x1, y1, x2, y2 = np.asarray(item.box, float).tolist()
         color = by_class[item.label]
-        shapes.append(Shape([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], True, color, 2.0))
+        lines.append(AnnotationLine([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], True, color, 2.0))
         at = (x1, max(y1 - 2, FONT_PX))  # Inside the image for boxes that reach its upper edge.
-        texts.append(Text(at, f"{name} {item.score:.2f}", DARK, color))
+        texts.append(AnnotationText(at, f"{name} {item.score:.2f}", DARK, color))
     centres = (graph.boxes()[:, :2] + graph.boxes()[:, 2:]) / 2
     for relation in shown:
         start, end = centres[relation.subject], centres[relation.object]
         color = by_predicate[relation.predicate]
-        shapes.append(Shape(_arrow(start, end), False, color, 1.5))
+        lines.append(AnnotationLine(_arrow(start, end), False, color, 1.5))
         x, y = (0.6 * start + 0.4 * end).tolist()
-        texts.append(Text((x, y), relation.predicate.replace("_", " "), color, DARK))
-    return shapes, texts
+        texts.append(AnnotationText((x, y), relation.predicate.replace("_", " "), color, DARK))
+    return lines, texts
 
 
-def image_annotations(
+def graph_to_annotations(
     msg: ModuleType,
     graph: SceneGraph,
     header: Header,
@@ -108,20 +108,20 @@ def image_annotations(
         predicates: All predicate names.
     """
 
-    def color(rgb: RGB) -> Any:
+    def message_color(rgb: Colour) -> Any:
         r, g, b = (channel / 255 for channel in rgb)
         return msg.Color(r=r, g=g, b=b, a=1.0)
 
-    shapes, texts = annotate(graph, classes, predicates)
+    lines, texts = lay_out_annotations(graph, classes, predicates)
     points = [
         msg.PointsAnnotation(
             timestamp=header.stamp,
-            type=msg.PointsAnnotation.LINE_LOOP if shape.closed else msg.PointsAnnotation.LINE_STRIP,
-            points=[msg.Point2(x=x, y=y) for x, y in shape.points],
-            outline_color=color(shape.color),
-            thickness=shape.width,
+            type=msg.PointsAnnotation.LINE_LOOP if line.closed else msg.PointsAnnotation.LINE_STRIP,
+            points=[msg.Point2(x=x, y=y) for x, y in line.points],
+            outline_color=message_color(line.color),
+            thickness=line.width,
         )
-        for shape in shapes
+        for line in lines
     ]
     labels = [
         msg.TextAnnotation(
@@ -129,8 +129,8 @@ def image_annotations(
             position=msg.Point2(x=item.at[0], y=item.at[1]),
             text=item.text,
             font_size=FONT_PX,
-            text_color=color(item.color),
-            background_color=color(item.ground),
+            text_color=message_color(item.color),
+            background_color=message_color(item.ground),
         )
         for item in texts
     ]

@@ -1,4 +1,4 @@
-"""Pixels out of sensor_msgs/Image and CompressedImage, without a copy where the encoding allows it.
+"""Images: from messages to pixels, without a copy where the encoding allows it, and back.
 
 The core knows the encodings. Here is what only a live camera asks for: a clear error for everything
 that can be wrong with a message, and cv_bridge for encodings that the core does not know. (It is not the
@@ -7,16 +7,17 @@ first choice: the version on PyPI fails with NumPy 2, and its conversions copy.)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from array import array
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs import image_decoding as decoding
-
-if TYPE_CHECKING:
-    from sensor_msgs.msg import CompressedImage, Image
+from sim2sg_core.logs import decoding
+from sim2sg_ros.error_text import one_line
 
 
 class Pixels(NamedTuple):
@@ -31,7 +32,16 @@ class Pixels(NamedTuple):
     bgr: bool
 
 
-def decode_image(message: Image) -> Pixels:
+def pixels_from_message(message: Image | CompressedImage) -> Pixels:
+    """Reads an image of either kind.
+
+    Raises:
+        Sim2SGError: As for `pixels_from_image` and `pixels_from_compressed`.
+    """
+    return pixels_from_compressed(message) if isinstance(message, CompressedImage) else pixels_from_image(message)
+
+
+def pixels_from_image(message: Image) -> Pixels:
     """Reads a raw image; 16-bit values are cut to their upper eight bits.
 
     Raises:
@@ -40,7 +50,7 @@ def decode_image(message: Image) -> Pixels:
     if not message.height or not message.width:
         raise Sim2SGError(f"image of {message.width}x{message.height} is empty: the driver sent no pixels")
     if message.encoding.lower() not in decoding.ENCODINGS:
-        return _decode_by_cv_bridge(message)
+        return _pixels_by_cv_bridge(message)
     try:
         image, bgr = decoding.decode_raw(
             message.data,
@@ -52,11 +62,11 @@ def decode_image(message: Image) -> Pixels:
         )
     except cv2.error as error:  # Such as an odd width in yuv422.
         size = f"{message.width}x{message.height}"
-        raise Sim2SGError(f"image of {size} {message.encoding} cannot be converted: {_line(error)}") from None
+        raise Sim2SGError(f"image of {size} {message.encoding} cannot be converted: {one_line(error)[:200]}") from None
     return Pixels(image, bgr)
 
 
-def decode_compressed(message: CompressedImage) -> Pixels:
+def pixels_from_compressed(message: CompressedImage) -> Pixels:
     """Decodes JPEG, PNG and whatever else OpenCV reads.
 
     Raises:
@@ -71,10 +81,19 @@ def decode_compressed(message: CompressedImage) -> Pixels:
     try:
         return Pixels(decoding.decode_compressed(data), bgr=True)
     except cv2.error as error:
-        raise Sim2SGError(f"{len(data)} bytes of format {message.format!r}: {_line(error)}") from None
+        raise Sim2SGError(f"{len(data)} bytes of format {message.format!r}: {one_line(error)[:200]}") from None
 
 
-def _decode_by_cv_bridge(message: Image) -> Pixels:
+def image_to_message(image: np.ndarray, header: Header) -> Image:
+    """Puts an (H, W, 3) uint8 RGB image into a message."""
+    height, width = image.shape[:2]
+    # An array of bytes is taken as it is; anything else is checked byte by byte, for a hundred milliseconds.
+    data = array("B")
+    data.frombytes(np.ascontiguousarray(image).data.cast("B"))
+    return Image(header=header, height=height, width=width, encoding="rgb8", step=3 * width, data=data)
+
+
+def _pixels_by_cv_bridge(message: Image) -> Pixels:
     """Asks cv_bridge, where installed, for an encoding that the core does not know."""
     known = ", ".join(decoding.ENCODINGS)
     try:
@@ -85,9 +104,5 @@ def _decode_by_cv_bridge(message: Image) -> Pixels:
         return Pixels(CvBridge().imgmsg_to_cv2(message, "bgr8"), bgr=True)
     except Exception as error:  # cv_bridge raises its own type, cv2.error, KeyError and more.
         raise Sim2SGError(
-            f"cv_bridge cannot convert encoding {message.encoding!r} ({_line(error)}); known are {known}"
+            f"cv_bridge cannot convert encoding {message.encoding!r} ({one_line(error)[:200]}); known are {known}"
         ) from None
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -1,21 +1,18 @@
-"""The node's ear: which topic to read images from, with which QoS, and why none arrive."""
+"""The image subscription of a camera: which topic and transport to read, with which QoS, and why no image arrives."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import (
-    HistoryPolicy,
-    QoSCompatibility,
-    QoSProfile,
-    ReliabilityPolicy,
-    qos_check_compatible,
-)
+from rclpy.qos import QoSCompatibility, qos_check_compatible
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from sim2sg_ros.qos import sensor_qos
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -26,11 +23,6 @@ RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 PATIENCE = 3.0
 """Seconds without an image after which another transport is tried, where one is published."""
 MESSAGE_TYPES: dict[str, type[Any]] = {RAW: Image, COMPRESSED: CompressedImage}
-
-
-def sensor_qos() -> QoSProfile:
-    """SensorDataQoS, but the last message only: older ones are of no use."""
-    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class ImageInput:
@@ -44,7 +36,8 @@ class ImageInput:
         topic: The raw image's full topic name.
         compressed_topic: The compressed image's.
         camera_info_topic: CameraInfo's.
-        problem: A publisher whose QoS excludes ours, and the fix, in one line; "" when there is none.
+        qos_problem: A publisher whose QoS excludes ours, and the fix, in one line; "" when there is none.
+        silence: Why no image comes, in one line; "" while they do.
     """
 
     def __init__(
@@ -65,18 +58,21 @@ class ImageInput:
             name: Of the camera; "" for the only one.
         """
         self._node = node
+        self._name = name
         self._transport = transport
         self._on_image = on_image
         self._image: Subscription | None = None
         self._kind = ""
-        self.problem = ""
         self._patience = PATIENCE
+        self._last_image = time.monotonic()
+        self.qos_problem = ""
+        self.silence = ""
         self._relative = f"{name}/image" if name else "image"
         self.topic = node.resolve_topic_name(self._relative)
         self.compressed_topic = _compressed_topic(node, self._relative)
         self.camera_info_topic = _camera_info_topic(node, self._relative)
         self._camera_info = self._subscribe(CameraInfo, self.camera_info_topic, on_camera_info)
-        self.update()
+        self._update()
 
     @property
     def listening_to(self) -> str:
@@ -88,30 +84,26 @@ class ImageInput:
         """What is read: "raw" or "compressed"; "" while none is chosen."""
         return {RAW: "raw", COMPRESSED: "compressed"}.get(self._kind, "")
 
-    def update(self, quiet: float = 0.0) -> None:
-        """Subscribes anew when another topic carries the images now. To be called now and then.
+    def watch(self, timeout: float) -> None:
+        """Looks who publishes images, and whether any arrive. To be called now and then.
 
         Args:
-            quiet: Seconds since the last image.
+            timeout: Seconds without an image until `silence` says why; 0 for never.
         """
-        self.problem = self.why_incompatible()
-        if quiet < PATIENCE:
-            self._patience = PATIENCE
-        choice = self._choose(quiet)
-        if choice is None or (self.listening_to, self._kind) == choice:
+        quiet = time.monotonic() - self._last_image
+        self._update(quiet)
+        if timeout <= 0 or quiet < timeout:
+            self.silence = ""
             return
-        if self._image is not None:
-            self._node.destroy_subscription(self._image)
-        topic, self._kind = choice
-        self._image = self._subscribe(MESSAGE_TYPES[self._kind], topic, self._on_image)
-        self._node.get_logger().info(f"reading {self._kind} from {topic}")
+        self.silence = f"no image for {quiet:.0f} s: {self.why_silent()}"
+        who = f"camera {self._name}: " if self._name else ""
+        self._node.get_logger().warning(f"{who}{self.silence}", throttle_duration_sec=max(5.0, timeout))
 
     def close(self) -> None:
-        """Unsubscribes."""
+        """Unsubscribes; not to be used any more."""
         for subscription in (self._image, self._camera_info):
             if subscription is not None:
                 self._node.destroy_subscription(subscription)
-        self._image = None
 
     def why_silent(self) -> str:
         """Says in one line why no images arrive and what to do."""
@@ -149,6 +141,24 @@ class ImageInput:
                         f" start this node with qos_overrides.{topic}.subscription.reliability:={offered}"
                     )
         return ""
+
+    def _update(self, quiet: float = 0.0) -> None:
+        """Subscribes anew when another topic carries the images now; `quiet` is seconds since the last one."""
+        self.qos_problem = self.why_incompatible()
+        if quiet < PATIENCE:
+            self._patience = PATIENCE
+        choice = self._choose(quiet)
+        if choice is None or (self.listening_to, self._kind) == choice:
+            return
+        if self._image is not None:
+            self._node.destroy_subscription(self._image)
+        topic, self._kind = choice
+        self._image = self._subscribe(MESSAGE_TYPES[self._kind], topic, self._receive)
+        self._node.get_logger().info(f"reading {self._kind} from {topic}")
+
+    def _receive(self, message: Any) -> None:
+        self._last_image = time.monotonic()
+        self._on_image(message)
 
     def _choose(self, quiet: float) -> tuple[str, str] | None:
         """Returns (topic, type) to read from; None to leave things as they are."""
@@ -197,8 +207,9 @@ class ImageInput:
         )
 
     def _on_incompatible_qos(self, _event: Any) -> None:
-        self.problem = self.why_incompatible() or "a publisher's QoS does not fit ours: see qos_overrides in the README"
-        self._node.get_logger().warning(self.problem)
+        advice = "a publisher's QoS does not fit ours: see qos_overrides in the README"
+        self.qos_problem = self.why_incompatible() or advice
+        self._node.get_logger().warning(self.qos_problem)
 
 
 def _compressed_topic(node: Node, image: str) -> str:

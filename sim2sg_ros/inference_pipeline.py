@@ -1,4 +1,4 @@
-"""From a received image to a published graph: what the inference thread does."""
+"""From a received image to a published graph, in a thread of its own, while the node is active."""
 
 from __future__ import annotations
 
@@ -8,61 +8,65 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.time import Time
-from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.runtime import ModelInfo, Predictor
-from sim2sg_core.runtime.metadata import same_aspect
-from sim2sg_core.scene import Camera, SceneGraph
-from sim2sg_ros.camera_stream import CameraStream, Latest
-from sim2sg_ros.graph_conversions import camera_from_message, graph_to_message
-from sim2sg_ros.image_conversions import Pixels, decode_compressed, decode_image
-from sim2sg_ros.inference_thread import Frame
-from sim2sg_ros.parameters import Settings
-from sim2sg_ros.tf_lookup import Frames, place
-
-THROTTLE = 5.0
-"""Seconds between two log lines about the same trouble."""
+from sim2sg_core.runtime import Predictor
+from sim2sg_ros.camera_stream import THROTTLE, CameraStream
+from sim2sg_ros.error_text import one_line
+from sim2sg_ros.image_conversions import Pixels, pixels_from_message
+from sim2sg_ros.inference_thread import InferenceThread, ReceivedImage
+from sim2sg_ros.model_manager import ModelManager
+from sim2sg_ros.parameters import NodeParameters
+from sim2sg_ros.tf_lookup import TransformLookup
 
 
-class Pipeline:
-    """Decodes, infers and publishes. `process` runs in the inference thread, all else on the executor.
-
-    The two share single attributes, each replaced as a whole: no locks are needed.
-
-    Attributes:
-        predictor: The model in use, of all cameras; None stops the work.
-        frames: What knows the target frame; None while the node is not active.
-    """
+class InferencePipeline:
+    """Decodes, infers and publishes. `process` runs in the inference thread, all else on the executor."""
 
     def __init__(
-        self, node: LifecycleNode, cameras: Mapping[str, CameraStream], settings: Callable[[], Settings]
+        self,
+        node: LifecycleNode,
+        cameras: Mapping[str, CameraStream],
+        models: ModelManager,
+        parameters: Callable[[], NodeParameters],
     ) -> None:
-        """Starts nothing yet.
+        """Starts the inference thread, and listens to tf where a target frame is wanted.
 
         Args:
             node: For its clock and log.
             cameras: By name.
-            settings: Returns the parameters in force.
+            models: Holds the model in use, of all cameras.
+            parameters: Returns the parameters in force.
         """
-        self.predictor: Predictor | None = None
-        self.frames: Frames | None = None
         self._node = node
         self._cameras = cameras
-        self._settings = settings
+        self._models = models
+        self._parameters = parameters
+        self._lookup = TransformLookup(node, parameters().target_frame)
+        self._thread = InferenceThread(self.process, self._min_period)
 
-    def age(self, message: Any) -> float:
-        """Returns seconds since a message's stamp, by the node's clock."""
-        now = self._node.get_clock().now().nanoseconds
-        return (now - Time.from_msg(message.header.stamp).nanoseconds) / 1e9
+    @property
+    def transform_problem(self) -> str:
+        """Why no camera's poses are in the target frame; "" when nothing is in the way."""
+        return self._lookup.problem
 
-    def process(self, frame: Frame) -> None:
+    def put(self, image: ReceivedImage) -> bool:
+        """Hands an image in. Returns whether it replaced an older one of its camera that was still waiting."""
+        return self._thread.put(image)
+
+    def close(self) -> None:
+        """Ends the thread after the image in work, and leaves tf."""
+        if not self._thread.stop():
+            self._node.get_logger().error("the inference thread hangs in its model and was left behind")
+        self._lookup.close()
+
+    def process(self, image: ReceivedImage) -> None:
         """Turns one image into a published graph, and what else is wanted of it. Never raises."""
-        camera, predictor = self._cameras[frame.camera], self.predictor
+        camera, predictor = self._cameras[image.camera], self._models.predictor
         if predictor is None:
             return
         try:
-            pixels = self._publish_graph(frame, camera, predictor)
+            pixels = self._publish_graph(image, camera, predictor)
         except Exception as error:
             # Whatever it is, the next image deserves a try.
             self._report(error, camera, "image skipped")
@@ -71,90 +75,56 @@ class Pipeline:
         if pixels is None:
             return
         try:
-            self._publish_outputs(camera, pixels, predictor.info)
+            camera.publish_outputs(pixels, predictor.info.classes, predictor.info.predicates)
         except Exception as error:
             self._report(error, camera, "the graph is published, but not all that is drawn of it")
 
-    def _publish_graph(self, frame: Frame, camera: CameraStream, predictor: Predictor) -> Pixels | None:
+    def _publish_graph(self, image: ReceivedImage, camera: CameraStream, predictor: Predictor) -> Pixels | None:
         """Publishes the graph and returns the image; None when it was skipped."""
-        message, settings = frame.message, self._settings()
+        message, parameters = image.message, self._parameters()
         stamp = Time.from_msg(message.header.stamp).nanoseconds
-        if self._is_stale(message, camera, settings.max_age):
+        if self._is_stale(message, camera, parameters.max_age):
             return None
-        if camera.jumped_back(stamp) and self.frames is not None:
-            self.frames.reset()
+        if camera.jumped_back(stamp):
+            self._lookup.reset()
         taken = time.perf_counter()
-        decode = decode_compressed if isinstance(message, CompressedImage) else decode_image
-        pixels = decode(message)
+        pixels = pixels_from_message(message)
         decoded = time.perf_counter()
         height, width = pixels.image.shape[:2]
         graph = predictor.predict(
             pixels.image,
-            self._calibration(camera, predictor, width, height),
+            camera.camera(width, height, parameters, predictor.info.camera),
             bgr=pixels.bgr,
-            object_threshold=settings.object_threshold,
-            relation_threshold=settings.relation_threshold,
-            relations=settings.relations,
+            object_threshold=parameters.object_threshold,
+            relation_threshold=parameters.relation_threshold,
+            relations=parameters.relations,
             stamp=stamp,
         )
         predicted = time.perf_counter()
-        if settings.tracking:
+        if parameters.tracking:
             graph = camera.track(graph)
         else:
             camera.forget_tracks()
         tracked = time.perf_counter()
-        # Kept before it goes out, so that who has got it finds it with ~/get_scene_graph too.
-        camera.latest = self._make_message(graph, frame, camera, predictor.info.model_id)
-        camera.publisher.publish(camera.latest.message)
+        camera.publish(graph, image, predictor.info.model_id, self._lookup)
         published = time.perf_counter()
-        camera.sequence += 1
-        camera.statistics.count("published")
         camera.statistics.record(
             {
-                "wait": (taken - frame.received) * 1e3,
+                "wait": (taken - image.received) * 1e3,
                 "decode": (decoded - taken) * 1e3,
                 "preprocess": predictor.last_timing.preprocess_ms,
                 "inference": predictor.last_timing.inference_ms,
                 "postprocess": predictor.last_timing.postprocess_ms,
                 "tracking": (tracked - predicted) * 1e3,
                 "publish": (published - tracked) * 1e3,
-                "total": (published - frame.received) * 1e3,
-                "image_age": self.age(message) * 1e3,
+                "total": (published - image.received) * 1e3,
+                "image_age": message_age(message, self._node) * 1e3,
             }
         )
         return pixels
 
-    def _make_message(self, graph: SceneGraph, frame: Frame, camera: CameraStream, model_id: str) -> Latest:
-        header = frame.message.header
-        placement, camera.frame_problem = self.frames.find(header) if self.frames else (None, "")
-        if camera.frame_problem:
-            self._node.get_logger().warning(
-                f"poses are left out: {camera.frame_problem}", throttle_duration_sec=THROTTLE
-            )
-        message = graph_to_message(graph, header, model_id, camera.sequence)
-        place(message, placement)
-        elapsed = int((time.perf_counter() - frame.received) * 1e9)
-        message.processing_time.sec, message.processing_time.nanosec = divmod(elapsed, 10**9)
-        return Latest(graph, message, header, placement)
-
-    def _publish_outputs(self, camera: CameraStream, pixels: Pixels, info: ModelInfo) -> None:
-        """Publishes what is drawn and told of the latest graph, where anybody listens."""
-        latest = camera.latest
-        if latest is None or not camera.outputs.wanted():
-            return
-        started = time.perf_counter()
-        camera.outputs.publish(
-            latest.graph,
-            latest.message,
-            pixels,
-            header=latest.header,
-            classes=info.classes,
-            predicates=info.predicates,
-        )
-        camera.statistics.record({"outputs": (time.perf_counter() - started) * 1e3})
-
     def _is_stale(self, message: Any, camera: CameraStream, limit: float) -> bool:
-        age = self.age(message)
+        age = message_age(message, self._node)
         if limit <= 0 or age <= limit:
             return False
         camera.statistics.count("stale")
@@ -165,46 +135,20 @@ class Pipeline:
         )
         return True
 
-    def _calibration(self, camera: CameraStream, predictor: Predictor, width: int, height: int) -> Camera | None:
-        """Returns the camera of an image; None leaves it to the camera that the model was trained for."""
-        info, settings = camera.info, self._settings()
-        camera.info_problem = ""
-        if info is None:
-            return None
-        # The same object as long as nothing changes: it remembers what was computed of it.
-        made_of = (info, settings, predictor.info.camera, width, height)
-        if camera.calibration is None or camera.calibrated_by != made_of:
-            try:
-                camera.calibration = _calibrate(*made_of)
-                camera.calibrated_by = made_of
-            except Sim2SGError as error:
-                camera.calibration, camera.info_problem = None, str(error)
-                self._node.get_logger().warning(str(error), throttle_duration_sec=THROTTLE)
-        return camera.calibration
+    def _min_period(self) -> float:
+        max_rate = self._parameters().max_rate
+        return 1.0 / max_rate if max_rate > 0 else 0.0
 
     def _report(self, error: Exception, camera: CameraStream, what: str) -> None:
         if not self._node.context.ok():
             return  # At shutdown publishing fails by design.
         reason = str(error) if isinstance(error, Sim2SGError) else f"{type(error).__name__}: {one_line(error)}"
-        camera.statistics.last_error = reason
+        camera.statistics.note_error(reason)
         who = f"camera {camera.name}: " if camera.name else ""
         self._node.get_logger().error(f"{who}{what}: {reason}", throttle_duration_sec=THROTTLE)
 
 
-def one_line(error: Exception) -> str:
-    """Returns an error's text on one line."""
-    return " ".join(str(error).split())
-
-
-def _calibrate(info: CameraInfo, settings: Settings, trained_for: Camera | None, width: int, height: int) -> Camera:
-    """Returns the camera of images of width x height. Raises Sim2SGError when the CameraInfo is none of theirs."""
-    ground = settings.ground()
-    if ground is None and trained_for is not None:
-        ground = trained_for.ground
-    camera = camera_from_message(info, ground, rectified=settings.rectified)
-    if not same_aspect(camera, width, height):
-        raise Sim2SGError(
-            f"camera_info is for {camera.width}x{camera.height}, the image is {width}x{height}: it"
-            " is not used; remap camera_info to this camera's own"
-        )
-    return camera if (camera.width, camera.height) == (width, height) else camera.scaled(width, height)
+def message_age(message: Any, node: LifecycleNode) -> float:
+    """Returns seconds since a message's stamp, by the node's clock."""
+    now = node.get_clock().now().nanoseconds
+    return (now - Time.from_msg(message.header.stamp).nanoseconds) / 1e9

@@ -12,8 +12,8 @@ from sim2sg_ros.mailbox import Mailbox
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One received image.
+class ReceivedImage:
+    """An image as it came in.
 
     Attributes:
         message: sensor_msgs/Image or CompressedImage.
@@ -26,23 +26,26 @@ class Frame:
     camera: str = ""
 
 
-class Worker:
-    """Takes a camera's newest frame, works on it, and takes the newest of the camera whose turn is next.
+class InferenceThread:
+    """Takes a camera's newest image, works on it, and takes the newest of the camera whose turn is next.
 
     onnxruntime gives up the interpreter lock, so callbacks go on meanwhile.
     """
 
     def __init__(
-        self, process: Callable[[Frame], None], min_period: Callable[[], float], name: str = "inference"
+        self,
+        process: Callable[[ReceivedImage], None],
+        min_period: Callable[[], float],
+        name: str = "inference",
     ) -> None:
         """Starts the thread.
 
         Args:
-            process: Works on one frame; must not raise.
-            min_period: Least seconds between the starts of two frames, of whichever camera; asked before each.
+            process: Works on one image; must not raise.
+            min_period: Least seconds between the starts of two images, of whichever camera; asked before each.
             name: Of the thread.
         """
-        self.mailbox: Mailbox[Frame] = Mailbox()
+        self._mailbox: Mailbox[ReceivedImage] = Mailbox()
         self._process = process
         self._min_period = min_period
         self._stop = threading.Event()
@@ -50,14 +53,14 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def put(self, frame: Frame) -> bool:
-        """Hands a frame in. Returns whether it replaced an older one of its camera that was still waiting."""
-        return self.mailbox.put(frame, frame.camera)
+    def put(self, image: ReceivedImage) -> bool:
+        """Hands an image in. Returns whether it replaced an older one of its camera that was still waiting."""
+        return self._mailbox.put(image, image.camera)
 
     def stop(self, timeout: float = 10.0) -> bool:
-        """Ends the thread after the frame in work. Returns whether it ended in `timeout` seconds."""
+        """Ends the thread after the image in work. Returns whether it ended in `timeout` seconds."""
         self._stop.set()
-        self.mailbox.close()
+        self._mailbox.close()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -67,7 +70,7 @@ class Worker:
             # Waits before it takes: what comes meanwhile replaces what waits.
             if self._stop.wait(max(0.0, started + self._min_period() - time.monotonic())):
                 return
-            frame = self.mailbox.take()
-            if frame is not None:
+            image = self._mailbox.take()
+            if image is not None:
                 started = time.monotonic()
-                self._process(frame)
+                self._process(image)

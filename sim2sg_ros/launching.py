@@ -29,7 +29,9 @@ ARGUMENTS: dict[str, tuple[str, str]] = {
 """Arguments of every launch file: default and description by name."""
 
 
-def describe(arguments: Mapping[str, tuple[str, str]], start: Callable[[dict[str, str]], Node]) -> LaunchDescription:
+def launch_description(
+    arguments: Mapping[str, tuple[str, str]], start: Callable[[dict[str, str]], Node]
+) -> LaunchDescription:
     """Builds the description of a launch file.
 
     Args:

@@ -8,13 +8,13 @@ import time
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sim2sg.msg import GraphInfo, SceneGraph
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_ros.qos import latched_qos
 
 MAX_RELATIONS = 4
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class GraphListener:
@@ -57,7 +57,7 @@ class GraphListener:
         """
         info_topic = f"{self.topic.rsplit('/', 1)[0]}/graph_info"
         heard: list[GraphInfo] = []
-        subscription = self._node.create_subscription(GraphInfo, info_topic, heard.append, LATCHED)
+        subscription = self._node.create_subscription(GraphInfo, info_topic, heard.append, latched_qos())
         deadline = time.monotonic() + timeout
         while not heard:
             if process is not None and process.poll() is not None:
@@ -86,7 +86,7 @@ class GraphListener:
             if len(self.graphs) > before:
                 last = time.monotonic()
                 if shown < show and self.graphs[-1].objects:
-                    print(describe(self.graphs[-1]), flush=True)
+                    print(graph_summary(self.graphs[-1]), flush=True)
                     shown += 1
         return self.graphs
 
@@ -97,7 +97,7 @@ class GraphListener:
         rclpy.shutdown(context=self._context)
 
 
-def describe(graph: SceneGraph) -> str:
+def graph_summary(graph: SceneGraph) -> str:
     """Returns a graph as a few lines of text."""
     stamp = graph.header.stamp
     when = f"{stamp.sec}.{stamp.nanosec:09d}"

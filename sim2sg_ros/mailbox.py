@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -11,7 +10,7 @@ T = TypeVar("T")
 
 
 class Mailbox(Generic[T]):
-    """Hands over the newest item of a slot, slot by slot, and counts those that were replaced unread.
+    """Hands over the newest item of a slot, slot by slot.
 
     A queue would deliver every image in order and so ever older ones once the reader falls behind. Of the
     slots in which something waits the one is read that was read longest ago, so none starves however fast
@@ -24,12 +23,6 @@ class Mailbox(Generic[T]):
         self._last_turn: dict[Hashable, int] = {}
         self._turn = 0
         self._closed = False
-        self._dropped: Counter[Hashable] = Counter()
-
-    @property
-    def dropped(self) -> int:
-        """Items replaced before anyone took them, in all slots."""
-        return self._dropped.total()
 
     def put(self, item: T, slot: Hashable = "") -> bool:
         """Puts an item in, in place of the one that may wait in its slot. Never blocks.
@@ -39,7 +32,6 @@ class Mailbox(Generic[T]):
         """
         with self._condition:
             replaced = slot in self._items
-            self._dropped[slot] += replaced
             self._items[slot] = item
             self._condition.notify()
         return replaced

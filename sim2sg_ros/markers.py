@@ -18,14 +18,14 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from sim2sg_core.report.overlay import (
-    CLASS_COLORS,
-    PREDICATE_COLORS,
-    RGB,
-    assign_colors,
+    CLASS_COLOURS,
+    PREDICATE_COLOURS,
+    Colour,
+    assign_colours,
     worth_showing,
 )
 from sim2sg_core.scene import Relation, SceneGraph
-from sim2sg_ros.graph_conversions import object_names
+from sim2sg_ros.graph_text import object_names
 from sim2sg_ros.overlay_image import MAX_ARROWS
 
 LEAST_M = 1e-3
@@ -36,7 +36,7 @@ _CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z i
 _EDGES = [(i, i | bit) for bit in (1, 2, 4) for i in range(8) if not i & bit]
 
 
-class Box(NamedTuple):
+class OrientedBox(NamedTuple):
     """A 3D box of a message as arrays, in the message's frame.
 
     Attributes:
@@ -85,10 +85,10 @@ def graph_to_markers(
     if not boxes:
         return MarkerArray(markers=markers)
     unit = float(np.median([box.size.max() for box in boxes.values()]))
-    by_class = assign_colors((o.label for o in graph.objects), classes, CLASS_COLORS)
+    by_class = assign_colours((o.label for o in graph.objects), classes, CLASS_COLOURS)
     colors = {i: by_class[graph.objects[i].label] for i in boxes}
     shown = [r for r in worth_showing(graph, MAX_ARROWS) if r.subject in boxes and r.object in boxes]
-    by_predicate = assign_colors((r.predicate for r in shown), predicates, PREDICATE_COLORS)
+    by_predicate = assign_colours((r.predicate for r in shown), predicates, PREDICATE_COLOURS)
     names = object_names(graph.objects)
 
     for i, box in boxes.items():
@@ -106,7 +106,7 @@ def graph_to_markers(
     return MarkerArray(markers=markers)
 
 
-def arrow_ends(subject: Box, target: Box) -> tuple[np.ndarray, np.ndarray]:
+def arrow_ends(subject: OrientedBox, target: OrientedBox) -> tuple[np.ndarray, np.ndarray]:
     """Returns the (3,) ends of an arrow between two boxes: from centre to centre, but out of the boxes' insides."""
     along = target.centre - subject.centre
     length = float(np.linalg.norm(along))
@@ -128,23 +128,23 @@ class _Pen:
         return Marker(header=self._header, ns=namespace, id=number, type=kind, lifetime=self._lifetime, **fields)
 
 
-def _solid(draw: _Pen, number: int, item: ObjectMessage, box: Box, color: RGB) -> Marker:
-    return draw("boxes", number, Marker.CUBE, pose=item.pose.pose, scale=_vector(box.size), color=_color(color, 0.35))
+def _solid(draw: _Pen, number: int, item: ObjectMessage, box: OrientedBox, color: Colour) -> Marker:
+    return draw("boxes", number, Marker.CUBE, pose=item.pose.pose, scale=_vector(box.size), color=_rgba(color, 0.35))
 
 
-def _edges(draw: _Pen, boxes: dict[int, Box], colors: dict[int, RGB], unit: float) -> Marker:
+def _edges(draw: _Pen, boxes: dict[int, OrientedBox], colors: dict[int, Colour], unit: float) -> Marker:
     """Draws the edges of all boxes as one marker: a marker for each would cost a third of the whole."""
     points: list[Point] = []
     tints: list[ColorRGBA] = []
     for i, box in boxes.items():
         corners = [_point(corner) for corner in box.corners()]
         points += [corners[end] for edge in _EDGES for end in edge]
-        tints += [_color(colors[i])] * (2 * len(_EDGES))
+        tints += [_rgba(colors[i])] * (2 * len(_EDGES))
     # Of lines, x alone counts: their width.
     return draw("edges", 0, Marker.LINE_LIST, scale=Vector3(x=0.015 * unit), points=points, colors=tints)
 
 
-def _label(draw: _Pen, number: int, text: str, box: Box, color: RGB, unit: float) -> Marker:
+def _label(draw: _Pen, number: int, text: str, box: OrientedBox, color: Colour, unit: float) -> Marker:
     height = 0.17 * unit
     above = box.centre + box.up * (box.size[2] / 2 + 1.2 * height)
     return _text(draw, "labels", number, text, above, height, color)
@@ -156,7 +156,7 @@ def _arrow(
     relation: Relation,
     ends: tuple[np.ndarray, np.ndarray],
     up: np.ndarray,
-    color: RGB,
+    color: Colour,
     unit: float,
 ) -> list[Marker]:
     start, end = ends
@@ -173,13 +173,13 @@ def _arrow(
             Marker.ARROW,
             points=[_point(start), _point(end)],
             scale=scale,
-            color=_color(color),
+            color=_rgba(color),
         ),
         _text(draw, "relation_labels", number, words, above, letters, color),
     ]
 
 
-def _text(draw: _Pen, namespace: str, number: int, text: str, at: np.ndarray, height: float, color: RGB) -> Marker:
+def _text(draw: _Pen, namespace: str, number: int, text: str, at: np.ndarray, height: float, color: Colour) -> Marker:
     # Of texts, z alone counts: the height of a capital letter.
     return draw(
         namespace,
@@ -187,12 +187,12 @@ def _text(draw: _Pen, namespace: str, number: int, text: str, at: np.ndarray, he
         Marker.TEXT_VIEW_FACING,
         pose=Pose(position=_point(at)),
         scale=Vector3(z=height),
-        color=_color(color),
+        color=_rgba(color),
         text=text,
     )
 
 
-def _read_box(item: ObjectMessage) -> Box:
+def _read_box(item: ObjectMessage) -> OrientedBox:
     p, q, size = item.pose.pose.position, item.pose.pose.orientation, item.size
     x, y, z, w = q.x, q.y, q.z, q.w
     axes = np.array(
@@ -202,7 +202,7 @@ def _read_box(item: ObjectMessage) -> Box:
             [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
         ]
     )
-    return Box(np.array([p.x, p.y, p.z]), axes, np.maximum([size.x, size.y, size.z], LEAST_M))
+    return OrientedBox(np.array([p.x, p.y, p.z]), axes, np.maximum([size.x, size.y, size.z], LEAST_M))
 
 
 def _point(xyz: np.ndarray) -> Point:
@@ -215,6 +215,6 @@ def _vector(xyz: np.ndarray) -> Vector3:
     return Vector3(x=x, y=y, z=z)
 
 
-def _color(color: RGB, alpha: float = 1.0) -> ColorRGBA:
+def _rgba(color: Colour, alpha: float = 1.0) -> ColorRGBA:
     r, g, b = (channel / 255 for channel in color)
     return ColorRGBA(r=r, g=g, b=b, a=alpha)

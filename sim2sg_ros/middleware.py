@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_ros.error_text import one_line
 
 PROFILE = Path("config") / "fastdds.xml"
 OLD_VARIABLE, NEW_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
@@ -44,7 +45,7 @@ def init(args: Sequence[str]) -> str:
     try:
         rclpy.init(args=["sim2sg", *args])
     except RuntimeError as error:  # All of rclpy's own errors are.
-        reason = " ".join(str(error).split()).split(", at ")[0]
+        reason = one_line(error).split(", at ")[0]
         raise Sim2SGError(f"ROS does not understand its arguments: {reason}") from None
     return done
 

@@ -5,69 +5,181 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.task import Future
 from sim2sg.msg import GraphInfo
 from sim2sg.srv import LoadModel
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import Predictor
-from sim2sg_ros.inference_pipeline import Pipeline, one_line
+from sim2sg_ros.diagnostics import NodeStatus
+from sim2sg_ros.error_text import one_line
 from sim2sg_ros.middleware import trim_memory
-from sim2sg_ros.parameters import Settings
+from sim2sg_ros.parameters import NodeParameters
+from sim2sg_ros.qos import latched_qos
 
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 THRESHOLDS = ("object_threshold", "relation_threshold")
 
 
-class Models:
-    """Puts models into the pipeline, the service ~/load_model included.
+class ModelManager:
+    """Holds the model in use, and puts another into use by ~/load_model.
 
-    Attributes:
-        last_error: Why the last one was not put into use, in one line; "" when it was.
+    `predictor` is read in the inference thread and replaced as a whole on the executor: no lock is needed.
     """
 
-    def __init__(self, node: LifecycleNode, pipeline: Pipeline, settings: Callable[[], Settings]) -> None:
-        """Creates ~/graph_info and ~/load_model.
+    def __init__(self, node: LifecycleNode, status: NodeStatus, parameters: Callable[[], NodeParameters]) -> None:
+        """Creates ~/graph_info and ~/load_model; loads nothing yet.
 
         Args:
             node: The node.
-            pipeline: What uses the model.
-            settings: Returns the parameters in force.
+            status: Is told why a model was not put into use.
+            parameters: Returns the parameters in force.
         """
-        self.last_error = ""
         self._node = node
-        self._pipeline = pipeline
-        self._settings = settings
-        self._started_with = settings()
+        self._status = status
+        self._parameters = parameters
+        self._started_with = parameters()
+        self._predictor: Predictor | None = None
         self._loading = False
-        self._info = node.create_publisher(GraphInfo, "~/graph_info", LATCHED)
+        self._info = node.create_publisher(GraphInfo, "~/graph_info", latched_qos())
         # A group of its own: the others' callbacks go on while this one waits for the new model.
         group = ReentrantCallbackGroup()
         node.create_service(LoadModel, "~/load_model", self._on_load_model, callback_group=group)
 
+    @property
+    def predictor(self) -> Predictor | None:
+        """The model in use; None while there is none."""
+        return self._predictor
+
     def configure(self) -> bool:
         """Loads the model that the parameters name and puts it into use. Returns whether it could."""
-        predictor, self.last_error = self._load(self._settings().model)
-        if predictor is None:
-            self._node.get_logger().error(f"not configured: {self.last_error}")
+        loaded = self._load(self._parameters().model)
+        if isinstance(loaded, str):
+            self._status.fail(loaded)
+            self._node.get_logger().error(f"not configured: {loaded}")
             return False
-        self._use(predictor)
+        self._status.clear_error()
+        self._use(loaded)
         return True
 
     def release(self) -> None:
         """Lets go of the model."""
-        self._pipeline.predictor = None
+        self._predictor = None
 
-    def publish_info(self) -> None:
+    def on_parameters_changed(self, before: NodeParameters) -> None:
+        """Publishes ~/graph_info anew where it no longer holds."""
+        if any(getattr(before, name) != getattr(self._parameters(), name) for name in THRESHOLDS):
+            self._publish_info()
+
+    def facts(self) -> dict[str, str]:
+        """Returns what diagnostics tell of the model; `warning` where it does not run as was asked for."""
+        info = self._predictor.info if self._predictor else None
+        wanted = self._parameters().provider
+        fell_back = info is not None and wanted not in ("auto", info.provider)
+        return {
+            "model": info.model_id if info else "",
+            "domain": info.domain if info else "",
+            "provider": info.provider if info else "",
+            "requested provider": wanted,
+            "input size": f"{info.width}x{info.height}" if info else "",
+            "loading": str(self._loading),
+            "warning": f"provider {wanted} was asked for, {info.provider} runs" if info and fell_back else "",
+        }
+
+    def _load(self, model: str) -> Predictor | str:
+        """Returns a model, loaded and warmed up, or why it cannot be used."""
+        if not model:
+            return "parameter model is empty: give it the path of a model.onnx"
+        parameters = self._parameters()
+        try:
+            predictor = Predictor(
+                model,
+                provider=parameters.provider,
+                require_provider=parameters.require_provider,
+                threads=parameters.threads,
+                device=parameters.device,
+                fp16=parameters.fp16,
+                cache=Path(parameters.engine_cache) if parameters.engine_cache else None,
+            )
+            predictor.warm_up()
+        except Sim2SGError as error:
+            return str(error)
+        except Exception as error:  # onnxruntime's errors have no common base class.
+            return f"{model}: {type(error).__name__}: {one_line(error)[:300]}"
+        return predictor
+
+    def _load_aside(self, model: str) -> Future:
+        """Starts `_load` in a thread; the future gets its result on the executor, which that wakes."""
+        executor = self._node.executor
+        assert executor is not None, "services are called by an executor"
+        done: Future = Future(executor=executor)
+
+        def work() -> None:
+            loaded = self._load(model)
+            if self._node.context.ok():  # Otherwise the executor ends too, and nobody waits any more.
+                executor.create_task(done.set_result, loaded)
+
+        threading.Thread(target=work, name="load", daemon=True).start()
+        return done
+
+    def _use(self, predictor: Predictor) -> None:
+        """Puts a warm model into use: one assignment, so the inference thread sees the old or the new."""
+        self._predictor = predictor
+        info = predictor.info
+        self._publish_info()
+        self._node.get_logger().info(
+            f"model {info.model_id} ({info.domain}, {info.width}x{info.height}) on {info.provider}"
+        )
+
+    async def _on_load_model(self, request: LoadModel.Request, response: LoadModel.Response) -> LoadModel.Response:
+        """Loads in a thread, so that the old model goes on meanwhile, and swaps on the executor."""
+        if self._predictor is None:
+            response.message = "no model is in use: set parameter model and configure the node"
+            return response
+        if self._loading:
+            response.message = "another model is being loaded"
+            response.model_id = self._predictor.info.model_id
+            return response
+        self._loading = True
+        path = request.model or self._parameters().model
+        loaded: Any = await self._load_aside(path)
+        self._loading = False
+        if self._predictor is None:
+            response.message = (
+                loaded if isinstance(loaded, str) else "the node was cleaned up while the model was loaded"
+            )
+            return response
+        if isinstance(loaded, str):
+            self._status.fail(loaded)
+            self._node.get_logger().error(f"the old model stays in use: {loaded}")
+            response.message = loaded
+        else:
+            self._status.clear_error()
+            self._swap(loaded, path, keep_thresholds=request.keep_thresholds)
+            response.success = True
+        response.model_id = self._predictor.info.model_id
+        return response
+
+    def _swap(self, predictor: Predictor, path: str, *, keep_thresholds: bool) -> None:
+        changed = [Parameter("model", value=path)]
+        if not keep_thresholds:
+            changed += [Parameter(name, value=getattr(self._started_with, name)) for name in THRESHOLDS]
+        self._node.set_parameters(changed)
+        self._use(predictor)
+        # When the inference thread has let go of the old model too.
+        timer = threading.Timer(1.0, trim_memory)
+        timer.daemon = True
+        timer.start()
+
+    def _publish_info(self) -> None:
         """Publishes the latched facts about the model in use, if there is one."""
-        if self._pipeline.predictor is None:
+        if self._predictor is None:
             return
-        info, now = self._pipeline.predictor.info, self._settings()
+        info, parameters = self._predictor.info, self._parameters()
         symmetric = {p["name"]: bool(p.get("symmetric")) for p in info.domain_json.get("predicates", [])}
         self._info.publish(
             GraphInfo(
@@ -80,108 +192,12 @@ class Models:
                 symmetric=[symmetric.get(name, False) for name in info.predicates],
                 box=info.box,
                 max_objects=info.max_objects,
-                object_threshold=now.object_threshold,
-                relation_threshold=now.relation_threshold,
+                object_threshold=parameters.object_threshold,
+                relation_threshold=parameters.relation_threshold,
                 calibrated=info.calibrated,
                 provider=info.provider,
-                requested_provider=now.provider,
+                requested_provider=parameters.provider,
                 input_width=info.width,
                 input_height=info.height,
             )
         )
-
-    def facts(self) -> dict[str, str]:
-        """Returns what diagnostics tell of the model; `warning` where it does not run as was asked for."""
-        info = self._pipeline.predictor.info if self._pipeline.predictor else None
-        wanted = self._settings().provider
-        fell_back = info is not None and wanted not in ("auto", info.provider)
-        return {
-            "model": info.model_id if info else "",
-            "domain": info.domain if info else "",
-            "provider": info.provider if info else "",
-            "requested provider": wanted,
-            "input size": f"{info.width}x{info.height}" if info else "",
-            "loading": str(self._loading),
-            "warning": f"provider {wanted} was asked for, {info.provider} runs" if info and fell_back else "",
-        }
-
-    def _load(self, model: str) -> tuple[Predictor | None, str]:
-        """Loads a model and warms it up.
-
-        Returns:
-            The predictor and "", or None and why not.
-        """
-        if not model:
-            return None, "parameter model is empty: give it the path of a model.onnx"
-        settings = self._settings()
-        try:
-            predictor = Predictor(
-                model,
-                provider=settings.provider,
-                require_provider=settings.require_provider,
-                threads=settings.threads,
-                device=settings.device,
-                fp16=settings.fp16,
-                cache=Path(settings.engine_cache) if settings.engine_cache else None,
-            )
-            predictor.warm_up()
-        except Sim2SGError as error:
-            return None, str(error)
-        except Exception as error:  # onnxruntime's errors have no common base class.
-            return None, f"{model}: {type(error).__name__}: {one_line(error)[:300]}"
-        return predictor, ""
-
-    def _load_aside(self, model: str) -> Future:
-        """Starts `_load` in a thread; the future gets its result on the executor, which that wakes."""
-        executor = self._node.executor
-        done: Future = Future(executor=executor)
-
-        def work() -> None:
-            found = self._load(model)
-            if self._node.context.ok():  # Otherwise the executor ends too, and nobody waits any more.
-                executor.create_task(done.set_result, found)
-
-        threading.Thread(target=work, name="load", daemon=True).start()
-        return done
-
-    def _use(self, predictor: Predictor) -> None:
-        """Puts a warm model into use: one assignment, so the inference thread sees the old or the new."""
-        self._pipeline.predictor = predictor
-        info = predictor.info
-        self.publish_info()
-        self._node.get_logger().info(
-            f"model {info.model_id} ({info.domain}, {info.width}x{info.height}) on {info.provider}"
-        )
-
-    async def _on_load_model(self, request: LoadModel.Request, response: LoadModel.Response) -> LoadModel.Response:
-        """Loads in a thread, so that the old model goes on meanwhile, and swaps on the executor."""
-        if self._pipeline.predictor is None:
-            response.message = "no model is in use: set parameter model and configure the node"
-            return response
-        if self._loading:
-            response.message = "another model is being loaded"
-            response.model_id = self._pipeline.predictor.info.model_id
-            return response
-        self._loading = True
-        path = request.model or self._settings().model
-        predictor, response.message = await self._load_aside(path)  # type: ignore[misc]
-        self._loading = False
-        if self._pipeline.predictor is None:  # Cleaned up meanwhile.
-            response.message = response.message or "the node was cleaned up while the model was loaded"
-            return response
-        self.last_error = response.message
-        if predictor is not None:
-            changed = [Parameter("model", value=path)]
-            if not request.keep_thresholds:
-                changed += [Parameter(name, value=getattr(self._started_with, name)) for name in THRESHOLDS]
-            self._node.set_parameters(changed)
-            self._use(predictor)
-            # When the inference thread has let go of the old model too.
-            timer = threading.Timer(1.0, trim_memory)
-            timer.daemon = True
-            timer.start()
-            response.success = True
-        else:
-            self._node.get_logger().error(f"the old model stays in use: {response.message}")
-        response.model_id = self._pipeline.predictor.info.model_id
-        return response

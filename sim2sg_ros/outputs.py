@@ -1,4 +1,4 @@
-"""What the node publishes beside the graph itself: made only while somebody listens."""
+"""What the node publishes beside the graph itself: the overlay and the like, made only while somebody listens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.type_support import check_for_type_support
 from sensor_msgs.msg import Image
@@ -19,12 +18,14 @@ from std_msgs.msg import Header, String
 from visualization_msgs.msg import MarkerArray
 
 from sim2sg_core.scene import SceneGraph
-from sim2sg_ros.foxglove import image_annotations
+from sim2sg_ros.error_text import one_line
+from sim2sg_ros.foxglove import graph_to_annotations
 from sim2sg_ros.graph_conversions import graph_to_json
 from sim2sg_ros.image_conversions import Pixels
 from sim2sg_ros.markers import graph_to_markers
-from sim2sg_ros.overlay_image import overlay_message
-from sim2sg_ros.vision_messages import detections_2d, detections_3d
+from sim2sg_ros.overlay_image import graph_to_overlay
+from sim2sg_ros.qos import latest_qos
+from sim2sg_ros.vision_messages import graph_to_detections_2d, graph_to_detections_3d
 
 OPTIONAL = {
     "vision_msgs": ("Detection2DArray", "Detection3DArray"),
@@ -33,7 +34,7 @@ OPTIONAL = {
 """Packages that need not be there, and the types that are used of each."""
 
 
-class View(NamedTuple):
+class OutputSource(NamedTuple):
     """Everything that an output may be made from; see `Outputs.publish`."""
 
     graph: SceneGraph
@@ -55,7 +56,7 @@ class Output(NamedTuple):
 
     name: str
     kind: type[Any]
-    make: Callable[[View], Any]
+    make: Callable[[OutputSource], Any]
 
 
 class Outputs:
@@ -106,10 +107,10 @@ class Outputs:
             classes: All class names of the model, in its order: they decide the colours.
             predicates: All predicate names, likewise.
         """
-        view = View(graph, message, pixels, message.header if header is None else header, classes, predicates)
+        source = OutputSource(graph, message, pixels, message.header if header is None else header, classes, predicates)
         for output, publisher in self._outputs:
             if publisher.get_subscription_count():
-                publisher.publish(output.make(view))
+                publisher.publish(output.make(source))
                 self.made[output.name] += 1
 
     def close(self) -> None:
@@ -122,8 +123,7 @@ class Outputs:
         return self._node.create_publisher(
             output.kind,
             f"{prefix}/{output.name}",
-            # Reliable serves every subscriber; nobody wants to look at old pictures.
-            QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE),
+            latest_qos(),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 
@@ -131,9 +131,9 @@ class Outputs:
 def basic_outputs() -> list[Output]:
     """Returns the outputs that are always there."""
     return [
-        Output("overlay", Image, lambda v: overlay_message(v.graph, v.pixels, v.header, v.classes, v.predicates)),
-        Output("markers", MarkerArray, lambda v: graph_to_markers(v.graph, v.message, v.classes, v.predicates)),
-        Output("graph_json", String, lambda v: String(data=graph_to_json(v.graph))),
+        Output("overlay", Image, lambda s: graph_to_overlay(s.graph, s.pixels, s.header, s.classes, s.predicates)),
+        Output("markers", MarkerArray, lambda s: graph_to_markers(s.graph, s.message, s.classes, s.predicates)),
+        Output("graph_json", String, lambda s: String(data=graph_to_json(s.graph))),
     ]
 
 
@@ -146,15 +146,17 @@ def optional_outputs(found: dict[str, ModuleType]) -> list[Output]:
     outputs = []
     if vision := found.get("vision_msgs"):
         outputs += [
-            Output("detections", vision.Detection2DArray, lambda v: detections_2d(vision, v.message, v.header)),
-            Output("detections_3d", vision.Detection3DArray, lambda v: detections_3d(vision, v.message)),
+            Output(
+                "detections", vision.Detection2DArray, lambda s: graph_to_detections_2d(vision, s.message, s.header)
+            ),
+            Output("detections_3d", vision.Detection3DArray, lambda s: graph_to_detections_3d(vision, s.message)),
         ]
     if foxglove := found.get("foxglove_msgs"):
         outputs.append(
             Output(
                 "annotations",
                 foxglove.ImageAnnotations,
-                lambda v: image_annotations(foxglove, v.graph, v.header, v.classes, v.predicates),
+                lambda s: graph_to_annotations(foxglove, s.graph, s.header, s.classes, s.predicates),
             )
         )
     return outputs
@@ -174,5 +176,5 @@ def find_optional() -> tuple[dict[str, ModuleType], dict[str, str]]:
                 check_for_type_support(getattr(module, kind))
             found[package] = module
         except Exception as error:  # Not installed, too old, or built for another Python: each raises its own.
-            missing[package] = " ".join(str(error).split()) or type(error).__name__
+            missing[package] = one_line(error) or type(error).__name__
     return found, missing

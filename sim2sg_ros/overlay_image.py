@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 
 import cv2
-import numpy as np
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.scene import SceneGraph
-from sim2sg_ros.image_conversions import Pixels
+from sim2sg_ros.image_conversions import Pixels, image_to_message
 
 MAX_ARROWS = 12
 """Most relations shown at once, here and in the other outputs that are looked at."""
 
 
-def overlay_message(
+def graph_to_overlay(
     graph: SceneGraph, pixels: Pixels, header: Header, classes: Sequence[str] = (), predicates: Sequence[str] = ()
 ) -> Image:
     """Draws a graph on its image.
 
     Args:
         graph: Boxes in pixels of the image. All of it is drawn: the node's thresholds were applied before.
-        pixels: The image, of either order of colours; stays as it is.
+        pixels: The image, of either order of channels; stays as it is.
         header: The image's header.
         classes: All class names of the model, so that a class keeps its colour in every image.
         predicates: All predicate names, likewise.
@@ -35,13 +33,4 @@ def overlay_message(
     """
     rgb = cv2.cvtColor(pixels.image, cv2.COLOR_BGR2RGB) if pixels.bgr else pixels.image
     canvas = draw_overlay(rgb, graph, 0.0, 0.0, MAX_ARROWS, classes=classes, predicates=predicates)
-    return image_message(canvas, header)
-
-
-def image_message(image: np.ndarray, header: Header) -> Image:
-    """Puts an (H, W, 3) uint8 RGB image into a message."""
-    height, width = image.shape[:2]
-    # An array of bytes is taken as it is; anything else is checked byte by byte, for a hundred milliseconds.
-    data = array("B")
-    data.frombytes(memoryview(np.ascontiguousarray(image)).cast("B"))
-    return Image(header=header, height=height, width=width, encoding="rgb8", step=3 * width, data=data)
+    return image_to_message(canvas, header)

@@ -23,8 +23,8 @@ UNKNOWN = math.nan
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The parameters' values, by the names in `TABLE`."""
+class NodeParameters:
+    """Values of the node's parameters; `PARAMETER_SPECS` explains each."""
 
     model: str = ""
     autostart: bool = True
@@ -58,9 +58,13 @@ class Settings:
         roll = 0.0 if math.isnan(self.camera_roll) else self.camera_roll
         return Camera.from_extrinsics(1, 1, np.eye(3), self.camera_height, self.camera_pitch, roll).ground
 
+    def updated(self, values: Mapping[str, Any]) -> NodeParameters:
+        """Returns them with those of `values` that are parameters of the node's own."""
+        return dataclasses.replace(self, **{n: v for n, v in values.items() if n in PARAMETER_SPECS})
+
 
 @dataclass(frozen=True)
-class Parameter:
+class ParameterSpec:
     """What a user is told about one parameter, and what is checked.
 
     Attributes:
@@ -78,144 +82,143 @@ class Parameter:
     may_be_nan: bool = False
 
 
-TABLE: dict[str, Parameter] = {
-    "model": Parameter(
+PARAMETER_SPECS: dict[str, ParameterSpec] = {
+    "model": ParameterSpec(
         "Path of the ONNX model that `sim2sg adapt` or `sim2sg export` wrote, or the name of one that ships, dining;"
         " the service ~/load_model changes it while the node runs",
         takes_effect="at configure",
     ),
-    "autostart": Parameter(
+    "autostart": ParameterSpec(
         "Configure and activate at start; false leaves both to a lifecycle manager", takes_effect="at start"
     ),
-    "cameras": Parameter(
+    "cameras": ParameterSpec(
         "Names of the cameras that share the model, such as [left, right]. Each reads `<name>/image` and"
         " `<name>/camera_info` and publishes ~/<name>/scene_graph and so on. One empty name: a single camera,"
         " without the name in its topics",
         takes_effect="at start",
     ),
-    "transport": Parameter(
+    "transport": ParameterSpec(
         "Read sensor_msgs/Image (raw) from `image`, or sensor_msgs/CompressedImage (compressed) from"
         " `image/compressed`; auto takes what is published, compressed first",
         choices=("auto", "raw", "compressed"),
         takes_effect="at activate",
     ),
-    "object_threshold": Parameter("Objects with a lower score are not published", (0.0, 1.0)),
-    "relation_threshold": Parameter(
+    "object_threshold": ParameterSpec("Objects with a lower score are not published", (0.0, 1.0)),
+    "relation_threshold": ParameterSpec(
         "Relations with a lower score, P(predicate | both objects), are not published", (0.0, 1.0)
     ),
-    "relations": Parameter(
+    "relations": ParameterSpec(
         "Who decides relations: learned, the network; rule, the rules on the 3D poses, which need the camera's"
         " height and pitch (without them: learned); both, the mean of their logits; auto, what the model says",
         choices=CHOICES,
     ),
-    "provider": Parameter(
+    "provider": ParameterSpec(
         "Where onnxruntime runs the model; auto takes the first that works of tensorrt, cuda, cpu",
         choices=("auto", "cpu", "cuda", "tensorrt"),
         takes_effect="at configure",
     ),
-    "require_provider": Parameter(
+    "require_provider": ParameterSpec(
         "Refuse to configure when the provider is missing, in place of falling back to a slower one",
         takes_effect="at configure",
     ),
-    "threads": Parameter(
+    "threads": ParameterSpec(
         "CPU threads of one inference; 0 takes the cores that the process may use",
         (0, 256),
         takes_effect="at configure",
     ),
-    "device": Parameter("Number of the GPU, counted from 0 as nvidia-smi does", (0, 255), takes_effect="at configure"),
-    "fp16": Parameter(
+    "device": ParameterSpec(
+        "Number of the GPU, counted from 0 as nvidia-smi does", (0, 255), takes_effect="at configure"
+    ),
+    "fp16": ParameterSpec(
         "Let TensorRT compute in half precision: faster, slightly less exact", takes_effect="at configure"
     ),
-    "engine_cache": Parameter(
+    "engine_cache": ParameterSpec(
         'Folder of the TensorRT engines that `sim2sg build-engine` made; "": the same default as there',
         takes_effect="at configure",
     ),
-    "max_age": Parameter(
+    "max_age": ParameterSpec(
         "Skip images older than this when their turn comes, seconds by the node's clock; 0 skips none",
         (0.0, 3600.0),
     ),
-    "max_rate": Parameter(
+    "max_rate": ParameterSpec(
         "Publish at most this many graphs a second, of all cameras together; 0 sets no limit", (0.0, 1000.0)
     ),
-    "rectified": Parameter("The images are rectified: use P of camera_info without distortion, in place of K and D"),
-    "camera_height": Parameter(
+    "rectified": ParameterSpec(
+        "The images are rectified: use P of camera_info without distortion, in place of K and D"
+    ),
+    "camera_height": ParameterSpec(
         "Height of the camera over the ground, metres; with camera_pitch it sharpens 3D poses. NaN: as in"
         " the model's training log",
         (0.0, 1000.0),
         may_be_nan=True,
     ),
-    "camera_pitch": Parameter(
+    "camera_pitch": ParameterSpec(
         "Pitch of the camera, radians, positive looks down; NaN: as in the model's training log",
         (-math.pi / 2, math.pi / 2),
         may_be_nan=True,
     ),
-    "camera_roll": Parameter(
+    "camera_roll": ParameterSpec(
         "Roll of the camera, radians, positive turns it clockwise about the optical axis; NaN: none",
         (-math.pi, math.pi),
         may_be_nan=True,
     ),
-    "tracking": Parameter("Give objects an id that stays the same from image to image; false leaves ids empty"),
-    "track_memory": Parameter(
+    "tracking": ParameterSpec("Give objects an id that stays the same from image to image; false leaves ids empty"),
+    "track_memory": ParameterSpec(
         "Seconds that an object may be out of sight and still get its old id back",
         (0.0, 60.0),
         takes_effect="at activate",
     ),
-    "target_frame": Parameter(
+    "target_frame": ParameterSpec(
         "Publish the poses of scene graphs in this frame, by tf2 at the image's time, which needs tf2_ros."
         ' "": in the camera\'s optical frame',
         takes_effect="at activate",
     ),
-    "silence_timeout": Parameter(
+    "silence_timeout": ParameterSpec(
         "Say why no image arrives after this many seconds without one; 0 never does", (0.0, 3600.0)
     ),
-    "diagnostics_period": Parameter(
+    "diagnostics_period": ParameterSpec(
         "Seconds between two messages on /diagnostics", (0.1, 60.0), takes_effect="at start"
     ),
 }
 
 
-def declare(node: Node) -> Settings:
+def declare_parameters(node: Node) -> NodeParameters:
     """Declares every parameter with description and range, and returns the values in force.
 
     Raises:
         rclpy.exceptions.ParameterException: A value given at start has the wrong type or is out of range.
         ValueError: A value given at start is not one of those allowed.
     """
-    defaults = Settings()
-    for name, parameter in TABLE.items():
-        node.declare_parameter(name, getattr(defaults, name), _descriptor(parameter, getattr(defaults, name)))
-    settings = Settings(**{name: _value(node, name, getattr(defaults, name)) for name in TABLE})
-    if reason := check(dataclasses.asdict(settings)):
+    defaults = NodeParameters()
+    for name, spec in PARAMETER_SPECS.items():
+        node.declare_parameter(name, getattr(defaults, name), _descriptor(spec, getattr(defaults, name)))
+    parameters = NodeParameters(**{name: _value(node, name, getattr(defaults, name)) for name in PARAMETER_SPECS})
+    if reason := why_invalid(dataclasses.asdict(parameters)):
         raise ValueError(reason)
-    return settings
+    return parameters
 
 
-def check(values: Mapping[str, Any]) -> str:
+def why_invalid(values: Mapping[str, Any]) -> str:
     """Returns why values are not allowed, in one line; "" when they are."""
     for name, value in values.items():
-        parameter = TABLE.get(name)
-        if parameter is None:
+        spec = PARAMETER_SPECS.get(name)
+        if spec is None:
             continue
-        if name == "cameras" and (reason := _check_cameras(value)):
+        if name == "cameras" and (reason := _why_invalid_cameras(value)):
             return reason
-        if parameter.choices and value not in parameter.choices:
-            return f"{name} is {value!r}: use one of {', '.join(parameter.choices)}"
-        if parameter.limits and not (parameter.may_be_nan and math.isnan(value)):
-            least, greatest = parameter.limits
+        if spec.choices and value not in spec.choices:
+            return f"{name} is {value!r}: use one of {', '.join(spec.choices)}"
+        if spec.limits and not (spec.may_be_nan and math.isnan(value)):
+            least, greatest = spec.limits
             if not least <= value <= greatest:
                 return f"{name} is {value}: the range is {least:g} to {greatest:g}"
     return ""
 
 
-def updated(settings: Settings, values: Mapping[str, Any]) -> Settings:
-    """Returns settings with those of `values` that are parameters of the node's own."""
-    return dataclasses.replace(settings, **{n: v for n, v in values.items() if n in TABLE})
-
-
-def rows() -> Iterable[tuple[str, Any, Parameter]]:
-    """Yields (name, default, parameter) for documentation."""
-    defaults = Settings()
-    return ((name, getattr(defaults, name), parameter) for name, parameter in TABLE.items())
+def parameter_rows() -> Iterable[tuple[str, Any, ParameterSpec]]:
+    """Yields (name, default, specification) for documentation."""
+    defaults = NodeParameters()
+    return ((name, getattr(defaults, name), spec) for name, spec in PARAMETER_SPECS.items())
 
 
 def _value(node: Node, name: str, default: Any) -> Any:
@@ -226,7 +229,7 @@ def _value(node: Node, name: str, default: Any) -> Any:
     return default if value is None else value
 
 
-def _check_cameras(names: Sequence[str]) -> str:
+def _why_invalid_cameras(names: Sequence[str]) -> str:
     if list(names) == [""]:
         return ""
     for name in names:
@@ -240,20 +243,20 @@ def _check_cameras(names: Sequence[str]) -> str:
     return "" if names else "cameras is empty: name at least one camera, or leave it away"
 
 
-def _descriptor(parameter: Parameter, default: Any) -> ParameterDescriptor:
-    descriptor = ParameterDescriptor(description=parameter.description)
-    descriptor.read_only = parameter.takes_effect == "at start"
-    notes = [] if parameter.takes_effect == "at once" else [f"takes effect {parameter.takes_effect}"]
-    if parameter.choices:
-        notes.append(f"one of {', '.join(parameter.choices)}")
-    if parameter.limits and parameter.may_be_nan:
-        # rclpy's own range check refuses NaN; `check` does it in its place.
-        notes.append("{:g} to {:g} or NaN".format(*parameter.limits))
-    elif parameter.limits and isinstance(default, int):
-        first, last = (int(v) for v in parameter.limits)
+def _descriptor(spec: ParameterSpec, default: Any) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(description=spec.description)
+    descriptor.read_only = spec.takes_effect == "at start"
+    notes = [] if spec.takes_effect == "at once" else [f"takes effect {spec.takes_effect}"]
+    if spec.choices:
+        notes.append(f"one of {', '.join(spec.choices)}")
+    if spec.limits and spec.may_be_nan:
+        # rclpy's own range check refuses NaN; `why_invalid` does it in its place.
+        notes.append("{:g} to {:g} or NaN".format(*spec.limits))
+    elif spec.limits and isinstance(default, int):
+        first, last = (int(v) for v in spec.limits)
         descriptor.integer_range = [IntegerRange(from_value=first, to_value=last, step=1)]
-    elif parameter.limits:
-        low, high = parameter.limits
+    elif spec.limits:
+        low, high = spec.limits
         descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
     descriptor.additional_constraints = "; ".join(notes)
     return descriptor

@@ -8,13 +8,14 @@ from sim2sg.srv import GetSceneGraph
 
 from sim2sg_core.runtime import ModelInfo
 from sim2sg_core.scene import SceneGraph
-from sim2sg_ros.camera_stream import Latest
-from sim2sg_ros.graph_conversions import graph_to_json, graph_to_message, graph_to_text
-from sim2sg_ros.tf_lookup import place
+from sim2sg_ros.camera_stream import LatestGraph
+from sim2sg_ros.graph_conversions import graph_to_json, graph_to_message
+from sim2sg_ros.graph_text import graph_to_text
+from sim2sg_ros.tf_lookup import apply_transform
 
 
-def answer(
-    latest: Latest, age: float, info: ModelInfo, request: GetSceneGraph.Request, response: GetSceneGraph.Response
+def answer_get_scene_graph(
+    latest: LatestGraph, age: float, info: ModelInfo, request: GetSceneGraph.Request, response: GetSceneGraph.Response
 ) -> GetSceneGraph.Response:
     """Fills in a response.
 
@@ -36,17 +37,17 @@ def answer(
     elif 0 < limit < age:
         response.message = f"the latest graph is {age:.2f} s old, max_age is {limit:g} s"
     else:
-        graph, message = select(latest.graph, request), latest.message
+        graph, message = select_subgraph(latest.graph, request), latest.message
         response.success = True
         response.graph = graph_to_message(graph, latest.header, message.model_id, message.sequence)
         response.graph.processing_time = message.processing_time
-        place(response.graph, latest.placement)
+        apply_transform(response.graph, latest.transform)
         response.text = graph_to_text(graph)
         response.json = graph_to_json(graph)
     return response
 
 
-def select(graph: SceneGraph, request: GetSceneGraph.Request) -> SceneGraph:
+def select_subgraph(graph: SceneGraph, request: GetSceneGraph.Request) -> SceneGraph:
     """Returns the part of a graph that a GetSceneGraph request asks for."""
     classes = set(request.class_names)
     graph = graph.select([i for i, o in enumerate(graph.objects) if not classes or o.label in classes])

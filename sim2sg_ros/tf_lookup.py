@@ -1,4 +1,4 @@
-"""Poses in another frame than the camera's, where tf2_ros is installed and knows it."""
+"""Poses of a graph in a target frame, by tf2. Where tf2_ros is not installed they stay in the camera's frame."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from rclpy.time import Time
 from sim2sg.msg import SceneGraph as GraphMessage
 from std_msgs.msg import Header
 
+from sim2sg_ros.error_text import one_line
+
 PATIENCE = 0.1
 """Seconds to wait for a transform that is a little later than its image."""
 
 
 @dataclass(frozen=True, eq=False)
-class Placement:
-    """Where one frame, the source, stands in another.
+class FrameTransform:
+    """The transform from one frame, the source, to another, the target.
 
     Attributes:
-        frame: Name of the other, the target.
-        known: Whether the transform is; False makes `place` take the poses away.
+        frame: Name of the target.
+        known: Whether tf2 knows it; False makes `apply_transform` take the poses away.
         translation: (3,) origin of the source in the target, metres.
         rotation: (4,) unit quaternion x, y, z, w that turns source axes into target axes.
     """
@@ -34,7 +36,7 @@ class Placement:
     rotation: np.ndarray | tuple[float, ...] = (0.0, 0.0, 0.0, 1.0)
 
 
-class Frames:
+class TransformLookup:
     """Looks up where the camera stood in the target frame when it took an image.
 
     Attributes:
@@ -51,6 +53,7 @@ class Frames:
         self.problem = ""
         self._target = target
         self._buffer: Any = None
+        self._listener: Any = None
         self._patience = PATIENCE
         if not target:
             return
@@ -66,7 +69,7 @@ class Frames:
         self._buffer = tf2_ros.Buffer()
         self._listener = tf2_ros.TransformListener(self._buffer, node)
 
-    def find(self, header: Header) -> tuple[Placement | None, str]:
+    def find(self, header: Header) -> tuple[FrameTransform | None, str]:
         """Looks up the transform at the time of an image.
 
         Runs in the inference thread while the executor fills the buffer, which tf2 allows.
@@ -75,7 +78,7 @@ class Frames:
             header: The image's.
 
         Returns:
-            The placement, None where poses stay as they are; and, where it is not known, why not.
+            The transform, None where poses stay as they are; and, where it is not known, why not.
         """
         if self._buffer is None:
             return None, ""
@@ -89,11 +92,11 @@ class Frames:
                     time.sleep(0.005)
                     continue
                 self._patience = 0.0  # Not again for every image.
-                reason = " ".join(str(error).split())
-                return Placement(self._target), f"no transform from {header.frame_id} to {self._target}: {reason}"
+                reason = f"no transform from {header.frame_id} to {self._target}: {one_line(error)}"
+                return FrameTransform(self._target), reason
             self._patience = PATIENCE
             t, q = found.transform.translation, found.transform.rotation
-            return Placement(self._target, True, (t.x, t.y, t.z), (q.x, q.y, q.z, q.w)), ""
+            return FrameTransform(self._target, True, (t.x, t.y, t.z), (q.x, q.y, q.z, q.w)), ""
 
     def reset(self) -> None:
         """Forgets what is known of the past, for a clock that jumped back; static transforms stay."""
@@ -107,17 +110,17 @@ class Frames:
             self._buffer = None
 
 
-def place(message: GraphMessage, placement: Placement | None) -> None:
+def apply_transform(message: GraphMessage, transform: FrameTransform | None) -> None:
     """Turns a message's poses into the target frame, in place; None leaves them.
 
     The header is replaced, not changed: the image's own may share it. Where the transform is not known
     objects lose their pose.
     """
-    if placement is None:
+    if transform is None:
         return
-    message.header = Header(stamp=message.header.stamp, frame_id=placement.frame)
+    message.header = Header(stamp=message.header.stamp, frame_id=transform.frame)
     items = [item for item in message.objects if item.has_pose]
-    if not placement.known:
+    if not transform.known:
         for item in items:
             item.has_pose, item.pose, item.size = False, PoseWithCovariance(), Vector3()
         return
@@ -126,8 +129,8 @@ def place(message: GraphMessage, placement: Placement | None) -> None:
         np.array([[p.position.x, p.position.y, p.position.z] for p in poses]).reshape(-1, 3),
         np.array([[p.orientation.x, p.orientation.y, p.orientation.z, p.orientation.w] for p in poses]).reshape(-1, 4),
         np.array([item.pose.covariance for item in items]).reshape(-1, 6, 6),
-        np.array(placement.translation),
-        np.array(placement.rotation),
+        np.array(transform.translation),
+        np.array(transform.rotation),
     )
     for item, pose, position, turn, covariance in zip(
         items, poses, positions.tolist(), orientations.tolist(), covariances, strict=True

@@ -46,7 +46,7 @@ def read_detection(item: ObjectMessage) -> Detection:
     )
 
 
-def detections_2d(msg: ModuleType, message: GraphMessage, header: Header) -> Any:
+def graph_to_detections_2d(msg: ModuleType, message: GraphMessage, header: Header) -> Any:
     """Builds a Detection2DArray, in the graph's order.
 
     Args:
@@ -65,7 +65,7 @@ def detections_2d(msg: ModuleType, message: GraphMessage, header: Header) -> Any
     return array
 
 
-def detections_3d(msg: ModuleType, message: GraphMessage) -> Any:
+def graph_to_detections_3d(msg: ModuleType, message: GraphMessage) -> Any:
     """Builds a Detection3DArray in the graph's frame, of the objects that have a pose.
 
     Args:

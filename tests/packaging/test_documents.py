@@ -45,14 +45,14 @@ def test_launch_files_and_their_arguments_exist(path: Path) -> None:
 
 def test_the_guide_for_robots_names_what_there_is() -> None:
     pytest.importorskip("rclpy", reason="rclpy is not installed")
-    from sim2sg_ros import interface_tables
-    from sim2sg_ros.parameters import TABLE
+    from sim2sg_ros import node_interface
+    from sim2sg_ros.parameters import PARAMETER_SPECS
 
     text = (ROOT / "docs" / "ros.md").read_text()
     for name in ("transport", "max_rate", "max_age", "target_frame", "require_provider", "silence_timeout"):
         assert f"`{name}" in text
-        assert name in TABLE
-    known = {item.name for item in (*interface_tables.TOPICS, *interface_tables.SERVICES)}
-    known |= {interface_tables.for_camera(name, "front") for name in known if not name.startswith("/")}
+        assert name in PARAMETER_SPECS
+    known = {item.name for item in (*node_interface.TOPICS, *node_interface.SERVICES)}
+    known |= {node_interface.for_camera(name, "front") for name in known if not name.startswith("/")}
     for name in re.findall(r"`(~/[\w/]+|front/[\w/]+)`", text):
         assert name in known

@@ -12,14 +12,14 @@ import pytest
 import yaml
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
-from sim2sg_ros import interface_tables
+from sim2sg_ros import node_interface
 
 pytestmark = pytest.mark.ros
 
 CONFIG = Path(__file__).parents[2] / "config"
 CAMERA = "/camera/image_raw"
 """The camera's topic in the README; the layout shows it with annotations."""
-PUBLISHED = {topic.name.replace("~", "/sim2sg"): topic for topic in interface_tables.TOPICS if topic.output}
+PUBLISHED = {topic.name.replace("~", "/sim2sg"): topic for topic in node_interface.TOPICS if topic.output}
 
 
 @pytest.fixture(scope="module")

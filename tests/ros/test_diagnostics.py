@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("diagnostic_msgs.msg", reason="the ROS messages are not installed")
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from sim2sg_ros.diagnostics import EVENTS, WINDOW, Statistics, camera_status, model_status
+from sim2sg_ros.diagnostics import EVENTS, WINDOW, NodeStatus, StreamStatistics, camera_status, model_status
 
 pytestmark = pytest.mark.ros
 
@@ -17,26 +17,33 @@ OK, WARN, ERROR, STALE = (getattr(DiagnosticStatus, name) for name in ("OK", "WA
 MODEL = {"model": "m", "provider": "cpu", "warning": ""}
 
 
-def camera(statistics: Statistics, state: str = "active", error: str = "", **facts: str) -> DiagnosticStatus:
-    return camera_status("/eye", "left", state, error, {**MODEL, **facts}, statistics)
+def node(state: str = "active", error: str = "") -> NodeStatus:
+    status = NodeStatus("/eye")
+    status.enter(state)
+    status.fail(error)
+    return status
 
 
-def counted(*events: str) -> Statistics:
-    statistics = Statistics()
+def camera(statistics: StreamStatistics, **facts: str) -> DiagnosticStatus:
+    return camera_status(node(), "left", {**MODEL, **facts}, statistics)
+
+
+def counted(*events: str) -> StreamStatistics:
+    statistics = StreamStatistics()
     for event in events:
         statistics.count(event)
     return statistics
 
 
 def test_percentiles_are_of_the_latest_samples() -> None:
-    statistics = Statistics()
+    statistics = StreamStatistics()
     for value in [1e6] * 50 + list(range(WINDOW)):
         statistics.record({"inference": value})
     assert statistics.percentiles() == {"inference": pytest.approx(((WINDOW - 1) / 2, 0.99 * (WINDOW - 1)))}
 
 
 def test_rates_are_since_the_last_call() -> None:
-    statistics = Statistics()
+    statistics = StreamStatistics()
     statistics.count("received")
     before = time.monotonic()
     statistics.rates()
@@ -68,19 +75,19 @@ def test_all_is_well() -> None:
 
 
 def test_the_only_camera_has_no_name() -> None:
-    assert camera_status("/eye", "", "active", "", MODEL, Statistics()).name == "/eye: scene graph"
+    assert camera_status(node(), "", MODEL, StreamStatistics()).name == "/eye: scene graph"
 
 
 def test_levels_of_a_camera_tell_what_is_wrong() -> None:
     failing = counted("failed")
-    failing.last_error = "step 7"
+    failing.note_error("step 7")
     result = camera(failing)
     assert (result.level, result.message) == (ERROR, "step 7")
     assert camera(counted("failed", "published")).level == WARN
 
-    assert camera(Statistics(), silence="no image for 6 s").level == STALE
-    assert camera(Statistics(), warning="cpu runs").message == "cpu runs"
-    rejected = camera(Statistics(), **{"camera_info problem": "not finite", "warning": "cpu runs"})
+    assert camera(StreamStatistics(), silence="no image for 6 s").level == STALE
+    assert camera(StreamStatistics(), warning="cpu runs").message == "cpu runs"
+    rejected = camera(StreamStatistics(), **{"camera_info problem": "not finite", "warning": "cpu runs"})
     assert (rejected.level, rejected.message) == (WARN, "not finite")
     no_frame = camera(counted("received"), **{"target frame problem": "no map"})
     assert (no_frame.level, no_frame.message) == (WARN, "no map")
@@ -88,8 +95,9 @@ def test_levels_of_a_camera_tell_what_is_wrong() -> None:
 
 def test_a_qos_that_lets_nothing_through_is_an_error_before_silence_is_noticed() -> None:
     qos = {"QoS problem": "does not fit"}
-    assert (camera(Statistics(), **qos).level, camera(Statistics(), **qos).message) == (ERROR, "does not fit")
-    assert camera(Statistics(), silence="no image", **qos).level == ERROR
+    rejected = camera(StreamStatistics(), **qos)
+    assert (rejected.level, rejected.message) == (ERROR, "does not fit")
+    assert camera(StreamStatistics(), silence="no image", **qos).level == ERROR
     # Another publisher's images arrive.
     assert camera(counted("received", "published"), **qos).level == WARN
 
@@ -99,16 +107,16 @@ def test_who_is_not_active_is_well_unless_it_could_not_configure(state: str) -> 
     facts = {**MODEL, "silence": "no image", "warning": "cpu runs"}
     for error in ("", "no such model"):
         expected = (ERROR, error) if error and state == "unconfigured" else (OK, state)
-        model = model_status("/eye", state, error, facts)
-        eye = camera_status("/eye", "", state, error, facts, counted("failed"))
+        model = model_status(node(state, error), facts)
+        eye = camera_status(node(state, error), "", facts, counted("failed"))
         assert (model.level, model.message) == (eye.level, eye.message) == expected
         assert {item.key: item.value for item in model.values}["last error"] == error
 
 
 def test_the_model_tells_what_runs_it() -> None:
-    result = model_status("/eye", "active", "the old error", MODEL)
+    result = model_status(node(error="the old error"), MODEL)
     assert (result.level, result.name, result.message) == (OK, "/eye: model", "m on cpu")
-    fell_back = model_status("/eye", "active", "", {**MODEL, "warning": "cuda was asked for"})
+    fell_back = model_status(node(), {**MODEL, "warning": "cuda was asked for"})
     assert (fell_back.level, fell_back.message) == (WARN, "cuda was asked for")
     values = {item.key: item.value for item in result.values}
     assert float(values["memory MiB"]) > 10

@@ -9,9 +9,9 @@ pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Header
 
-from sim2sg_core.report.overlay import CLASS_COLORS, PREDICATE_COLORS
+from sim2sg_core.report.overlay import CLASS_COLOURS, PREDICATE_COLOURS
 from sim2sg_core.scene import Relation, SceneGraph, SceneObject
-from sim2sg_ros.foxglove import FONT_PX, annotate, image_annotations
+from sim2sg_ros.foxglove import FONT_PX, graph_to_annotations, lay_out_annotations
 
 pytestmark = pytest.mark.ros
 
@@ -28,14 +28,14 @@ def scene(first: tuple[float, ...], second: tuple[float, ...]) -> SceneGraph:
 @given(corners, corners)
 def test_boxes_are_closed_lines_around_the_objects(first: tuple[float, ...], second: tuple[float, ...]) -> None:
     graph = scene(first, second)
-    shapes, texts = annotate(graph, CLASSES, PREDICATES)
-    for shape, text, item in zip(shapes, texts, graph.objects):
+    lines, texts = lay_out_annotations(graph, CLASSES, PREDICATES)
+    for line, text, item in zip(lines, texts, graph.objects):
         x1, y1, x2, y2 = item.box
-        assert shape.closed
-        assert set(shape.points) == {(x1, y1), (x2, y1), (x2, y2), (x1, y2)}
-        steps = np.diff([*shape.points, shape.points[0]], axis=0)
+        assert line.closed
+        assert set(line.points) == {(x1, y1), (x2, y1), (x2, y2), (x1, y2)}
+        steps = np.diff([*line.points, line.points[0]], axis=0)
         assert (np.count_nonzero(steps, axis=1) <= 1).all()  # Along the sides, not across.
-        assert shape.color == text.ground == CLASS_COLORS[CLASSES.index(item.label)]
+        assert line.color == text.ground == CLASS_COLOURS[CLASSES.index(item.label)]
         assert text.at[0] == x1
         assert text.at[1] >= FONT_PX  # The letters stand on it and stay in the image.
 
@@ -43,11 +43,11 @@ def test_boxes_are_closed_lines_around_the_objects(first: tuple[float, ...], sec
 @given(corners, corners)
 def test_an_arrow_is_one_line_with_its_tip_at_the_object(first: tuple[float, ...], second: tuple[float, ...]) -> None:
     graph = scene(first, second)
-    shapes, texts = annotate(graph, CLASSES, PREDICATES)
-    arrow, words = shapes[2], texts[2]
+    lines, texts = lay_out_annotations(graph, CLASSES, PREDICATES)
+    arrow, words = lines[2], texts[2]
     start, end = ((item.box[:2] + item.box[2:]) / 2 for item in graph.objects)
     assert not arrow.closed
-    assert (words.text, words.color, arrow.color) == ("left of", PREDICATE_COLORS[1], PREDICATE_COLORS[1])
+    assert (words.text, words.color, arrow.color) == ("left of", PREDICATE_COLOURS[1], PREDICATE_COLOURS[1])
     np.testing.assert_allclose(arrow.points[0], start)
     np.testing.assert_allclose(arrow.points[1], end)
     if len(arrow.points) > 2:
@@ -57,9 +57,9 @@ def test_an_arrow_is_one_line_with_its_tip_at_the_object(first: tuple[float, ...
 
 
 def test_names_have_scores_and_track_ids() -> None:
-    _, texts = annotate(scene((10, 50, 30, 30), (200, 50, 30, 30)))
+    _, texts = lay_out_annotations(scene((10, 50, 30, 30), (200, 50, 30, 30)))
     assert [text.text for text in texts] == ["cup_4 0.90", "book_5 0.75", "left of"]
-    assert annotate(SceneGraph(640, 480)) == ([], [])
+    assert lay_out_annotations(SceneGraph(640, 480)) == ([], [])
 
 
 def test_the_message_of_foxglove_msgs_says_the_same() -> None:
@@ -67,14 +67,14 @@ def test_the_message_of_foxglove_msgs_says_the_same() -> None:
     header = Header(frame_id="left_optical")
     header.stamp.sec = 12
     graph = scene((10, 50, 30, 30), (200, 50, 30, 30))
-    made = image_annotations(msg, graph, header, CLASSES, PREDICATES)
+    made = graph_to_annotations(msg, graph, header, CLASSES, PREDICATES)
     read = deserialize_message(serialize_message(made), msg.ImageAnnotations)
-    shapes, texts = annotate(graph, CLASSES, PREDICATES)
+    lines, texts = lay_out_annotations(graph, CLASSES, PREDICATES)
     loop, strip = msg.PointsAnnotation.LINE_LOOP, msg.PointsAnnotation.LINE_STRIP
     assert [item.type for item in read.points] == [loop, loop, strip]
-    assert [[(p.x, p.y) for p in item.points] for item in read.points] == [shape.points for shape in shapes]
+    assert [[(p.x, p.y) for p in item.points] for item in read.points] == [line.points for line in lines]
     assert [(item.text, (item.position.x, item.position.y)) for item in read.texts] == [(t.text, t.at) for t in texts]
     color = read.points[0].outline_color
-    np.testing.assert_allclose([color.r, color.g, color.b, color.a], [*(c / 255 for c in CLASS_COLORS[1]), 1])
+    np.testing.assert_allclose([color.r, color.g, color.b, color.a], [*(c / 255 for c in CLASS_COLOURS[1]), 1])
     assert all(item.timestamp == header.stamp for item in [*read.points, *read.texts])
     assert getattr(read, "timestamp", header.stamp) == header.stamp

@@ -18,10 +18,12 @@ from sensor_msgs.msg import CameraInfo, Image
 from sim2sg.srv import GetSceneGraph
 from std_msgs.msg import Header
 
-from sim2sg_ros.camera_stream import CameraStream
-from sim2sg_ros.inference_thread import Frame
+from sim2sg_ros import inference_pipeline
+from sim2sg_ros.camera_stream import CameraStream, LatestGraph
+from sim2sg_ros.inference_pipeline import InferencePipeline
+from sim2sg_ros.inference_thread import ReceivedImage
 from sim2sg_ros.node import SceneGraphNode
-from sim2sg_ros.tf_lookup import Placement
+from sim2sg_ros.tf_lookup import FrameTransform
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 
@@ -42,14 +44,24 @@ def camera_of(node: SceneGraphNode) -> CameraStream:
     return node._cameras[""]
 
 
+def pipeline_of(node: SceneGraphNode) -> InferencePipeline:
+    assert node._pipeline is not None
+    return node._pipeline
+
+
+def latest_of(node: SceneGraphNode) -> LatestGraph:
+    latest = camera_of(node).latest
+    assert latest is not None
+    return latest
+
+
 def look(node: SceneGraphNode, seconds: float, **fields: Any) -> list[str]:
     """Has an image of that stamp looked at, always of the same scene, and returns the ids of its objects."""
     pixels = np.random.default_rng(3).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     message = Image(height=64, width=96, encoding="rgb8", step=3 * 96, data=pixels.tobytes(), **fields)
     message.header.stamp.sec, message.header.stamp.nanosec = divmod(round(seconds * 1e9), 10**9)
-    node._pipeline.process(Frame(message, time.perf_counter()))
-    latest = camera_of(node).latest
-    assert latest is not None
+    pipeline_of(node).process(ReceivedImage(message, time.perf_counter()))
+    latest = latest_of(node)
     assert latest.header == message.header
     assert latest.message.header.stamp == message.header.stamp
     return [item.id for item in latest.message.objects]
@@ -71,8 +83,7 @@ def test_images_out_of_order_keep_the_ids_and_their_own_stamps(node: SceneGraphN
     first = look(node, 100.0)
     for seconds in (100.1, 100.05, 100.2, 100.15, 100.15, 100.3):
         assert look(node, seconds) == first
-        latest = camera_of(node).latest
-        assert latest is not None and latest.graph.stamp == round(seconds * 1e9)
+        assert latest_of(node).graph.stamp == round(seconds * 1e9)
 
 
 def test_when_time_jumps_back_graphs_go_on_and_ids_begin_anew(node: SceneGraphNode) -> None:
@@ -81,7 +92,8 @@ def test_when_time_jumps_back_graphs_go_on_and_ids_begin_anew(node: SceneGraphNo
     after = look(node, 50.0)
     assert after and not set(after) & set(first)
     assert look(node, 50.1) == after
-    assert camera_of(node).statistics.counted("published") == camera_of(node).sequence == 4
+    assert camera_of(node).statistics.counted("published") == 4
+    assert latest_of(node).message.sequence == 3
 
 
 def test_without_tracking_ids_are_empty(node: SceneGraphNode) -> None:
@@ -98,26 +110,16 @@ def test_activating_begins_anew(node: SceneGraphNode) -> None:
     node.trigger_activate()
     assert camera_of(node).latest is None
     look(node, 20.0)
-    assert camera_of(node).sequence == 1
+    assert latest_of(node).message.sequence == 0
 
 
-class Broken:
-    """Outputs that somebody listens to and that cannot be made."""
-
-    def wanted(self) -> bool:
-        return True
-
-    def publish(self, *args: object, **fields: object) -> None:
+def test_a_failing_output_takes_nothing_from_the_graph(node: SceneGraphNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("no\npaint")
 
-    def close(self) -> None:
-        pass
-
-
-def test_a_failing_output_takes_nothing_from_the_graph(node: SceneGraphNode) -> None:
     camera = camera_of(node)
-    camera.outputs.close()
-    camera.outputs = Broken()  # type: ignore[assignment]
+    monkeypatch.setattr(camera._outputs, "wanted", lambda: True)
+    monkeypatch.setattr(camera._outputs, "publish", fail)
     assert look(node, 100.0)
     assert look(node, 100.1)
     assert camera.statistics.counted("published") == 2
@@ -127,33 +129,34 @@ def test_a_failing_output_takes_nothing_from_the_graph(node: SceneGraphNode) -> 
 
 def test_nobody_listens_so_nothing_is_drawn(node: SceneGraphNode) -> None:
     look(node, 100.0)
-    assert not camera_of(node).outputs.made
+    assert not camera_of(node)._outputs.made
     assert "outputs" not in camera_of(node).statistics.percentiles()
 
 
 def test_where_somebody_listens_the_overlay_is_published(node: SceneGraphNode, peer: Any) -> None:
     pictures = peer.listen(Image, "/inside/sim2sg/overlay")
-    peer.spin_until(camera_of(node).outputs.wanted)
+    peer.spin_until(camera_of(node)._outputs.wanted)
     stamps = itertools.count(100)
     peer.repeat_until(lambda: look(node, next(stamps)), lambda: pictures)
     last = next(stamps)
     look(node, last)
     peer.spin_until(lambda: pictures[-1].header.stamp.sec == last)
     assert (pictures[-1].width, pictures[-1].height) == (96, 64)
-    assert camera_of(node).outputs.made == {"overlay": last - 99}
+    assert camera_of(node)._outputs.made == {"overlay": last - 99}
     assert "outputs" in camera_of(node).statistics.percentiles()
 
 
 class Fixed:
-    """In place of Frames where tf2_ros is no wheel: the camera stands still in the map, or nobody knows where."""
+    """In place of TransformLookup, since tf2_ros is no wheel: the camera stands still in the map, or is lost."""
+
+    problem = ""
 
     def __init__(self, known: bool) -> None:
-        self.placement = Placement("map", known, (10.0, 0.0, 1.5), (-0.5, 0.5, -0.5, 0.5))
-        self.problem = ""
+        self.transform = FrameTransform("map", known, (10.0, 0.0, 1.5), (-0.5, 0.5, -0.5, 0.5))
         self.resets = 0
 
-    def find(self, header: object) -> tuple[Placement, str]:
-        return self.placement, "" if self.placement.known else "no transform from left to map: unheard of"
+    def find(self, header: object) -> tuple[FrameTransform, str]:
+        return self.transform, "" if self.transform.known else "no transform from left to map: unheard of"
 
     def reset(self) -> None:
         self.resets += 1
@@ -163,23 +166,26 @@ class Fixed:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_poses_in_a_target_frame(node: SceneGraphNode, known: bool) -> None:
-    camera = camera_of(node)
-    camera.info = CameraInfo(width=96, height=64, k=[80.0, 0, 48, 0, 80, 32, 0, 0, 1])
+def test_poses_in_a_target_frame(node: SceneGraphNode, monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
+    camera, fixed = camera_of(node), Fixed(known)
+    info = CameraInfo(width=96, height=64, k=[80.0, 0, 48, 0, 80, 32, 0, 0, 1])
+    camera._calibration.update(info)
     assert look(node, 99.0)
-    before = camera.latest
-    node._pipeline.frames = fixed = Fixed(known)  # type: ignore[assignment]
+    before = latest_of(node)
+    node.trigger_deactivate()
+    monkeypatch.setattr(inference_pipeline, "TransformLookup", lambda node, target: fixed)
+    node.trigger_activate()
+    camera._calibration.update(info)
     look(node, 100.0, header=Header(frame_id="left"))
-    assert before is not None and camera.latest is not None
-    graph = camera.latest.message
-    assert (graph.header.frame_id, camera.latest.header.frame_id) == ("map", "left")
-    assert bool(camera.frame_problem) != known
-    for old, new in zip(before.message.objects, graph.objects, strict=True):
+    after = latest_of(node)
+    assert (after.message.header.frame_id, after.header.frame_id) == ("map", "left")
+    assert bool(camera.facts()["target frame problem"]) != known
+    for old, new in zip(before.message.objects, after.message.objects, strict=True):
         assert old.has_pose and new.has_pose == known
         if known:
             o, n = old.pose.pose.position, new.pose.pose.position
             assert [n.x, n.y, n.z] == pytest.approx([10 + o.z, -o.x, 1.5 - o.y], abs=1e-9)
     answer = node._on_get_scene_graph(camera, GetSceneGraph.Request(), GetSceneGraph.Response())
-    assert answer.success and answer.graph == graph
+    assert answer.success and answer.graph == after.message
     look(node, 10.0, header=Header(frame_id="left"))
     assert fixed.resets == 1

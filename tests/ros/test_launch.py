@@ -118,15 +118,15 @@ def test_what_is_empty_is_left_to_the_file(file: Path, launch: Callable[..., Sim
 
 def test_the_parameters_it_sets_exist(file: Path, launch: Callable[..., SimpleNamespace]) -> None:
     pytest.importorskip("rclpy", reason="rclpy is not installed")
-    from sim2sg_ros.parameters import TABLE, check
+    from sim2sg_ros.parameters import PARAMETER_SPECS, why_invalid
 
     node = launch(model="7", compressed="true", autostart="False", use_sim_time="true", respawn="true")
     wanted: dict[str, object] = {"model": "7", "transport": "compressed", "autostart": False, "use_sim_time": True}
     if file.name == "cameras.launch.py":
         wanted["cameras"] = ["front", "rear"]
     assert node.parameters == wanted
-    assert wanted.keys() <= {*TABLE, "use_sim_time"}
-    assert check(node.parameters) == ""
+    assert wanted.keys() <= {*PARAMETER_SPECS, "use_sim_time"}
+    assert why_invalid(node.parameters) == ""
     assert node.respawn is True
     # Otherwise launch takes text for YAML, and a name for a number.
     assert node.typed["model"].words == {"value_type": str}

@@ -16,7 +16,7 @@ pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from sim2sg.msg import SceneGraph, SceneObject, SceneRelation
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_ros.listener import MAX_RELATIONS, GraphListener, describe
+from sim2sg_ros.listener import MAX_RELATIONS, GraphListener, graph_summary
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 
@@ -54,7 +54,7 @@ def test_a_graph_as_text_names_objects_by_id_or_index(ids: tuple[str, str], name
     graph.objects = [SceneObject(id=i, class_name=c, score=0.5) for i, c in zip(ids, ("cube", "sphere"), strict=True)]
     graph.relations = [SceneRelation(subject=0, predicate="left_of", object=1, score=0.93)] * (MAX_RELATIONS + 1)
     first, second = names
-    assert describe(graph).splitlines() == [
+    assert graph_summary(graph).splitlines() == [
         "  received graph 4 of image 12.000000034 (eye): 2 objects, 5 relations",
         f"    {first} (0.50), {second} (0.50)",
         *[f"    {first} left_of {second} (0.93)"] * MAX_RELATIONS,

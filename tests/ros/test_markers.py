@@ -15,7 +15,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.scene import Camera, Placement, Relation, SceneGraph, SceneObject
 from sim2sg_ros.graph_conversions import graph_to_message
-from sim2sg_ros.markers import LEAST_M, Box, arrow_ends, graph_to_markers
+from sim2sg_ros.markers import LEAST_M, OrientedBox, arrow_ends, graph_to_markers
 
 pytestmark = pytest.mark.ros
 
@@ -127,7 +127,7 @@ def test_a_flat_box_keeps_a_size_that_viewers_accept() -> None:
 
 @given(points, points, st.floats(0.01, 3), st.floats(0.01, 3))
 def test_arrow_ends_lie_between_the_boxes_in_order(a: tuple, b: tuple, first: float, second: float) -> None:
-    subject, target = (Box(np.array(p), np.eye(3), np.full(3, s)) for p, s in ((a, first), (b, second)))
+    subject, target = (OrientedBox(np.array(p), np.eye(3), np.full(3, s)) for p, s in ((a, first), (b, second)))
     start, end = arrow_ends(subject, target)
     length = np.linalg.norm(target.centre - subject.centre)
     steps = [np.linalg.norm(p - q) for p, q in ((subject.centre, start), (start, end), (end, target.centre))]

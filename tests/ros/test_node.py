@@ -25,7 +25,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from sim2sg.msg import GraphInfo, SceneGraph
 from sim2sg.srv import GetSceneGraph, LoadModel
 
-from sim2sg_ros.parameters import TABLE
+from sim2sg_ros.parameters import PARAMETER_SPECS
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 
@@ -203,10 +203,10 @@ def test_rules_decide_relations_when_told_to(camera: Camera) -> None:
 
 
 def test_every_parameter_is_described(camera: Camera) -> None:
-    names = list(TABLE)
+    names = list(PARAMETER_SPECS)
     answer = camera.peer.call(DescribeParameters, "/sim2sg/describe_parameters", names=names)
     for name, descriptor in zip(names, answer.descriptors, strict=True):
-        parameter = TABLE[name]
+        parameter = PARAMETER_SPECS[name]
         assert descriptor.description == parameter.description
         ranges = [*descriptor.floating_point_range, *descriptor.integer_range]
         if parameter.limits and not parameter.may_be_nan:

@@ -16,7 +16,7 @@ from rclpy.validate_topic_name import validate_topic_name
 
 from sim2sg_core.scene import Camera
 from sim2sg_ros import parameters
-from sim2sg_ros.parameters import Settings
+from sim2sg_ros.parameters import NodeParameters
 
 pytestmark = pytest.mark.ros
 
@@ -24,17 +24,17 @@ CONFIG = Path(__file__).parents[2] / "config" / "sim2sg.yaml"
 
 
 def test_the_table_and_the_settings_name_the_same() -> None:
-    assert list(parameters.TABLE) == [field.name for field in dataclasses.fields(Settings)]
+    assert list(parameters.PARAMETER_SPECS) == [field.name for field in dataclasses.fields(NodeParameters)]
 
 
 def test_the_defaults_are_allowed() -> None:
-    assert parameters.check(dataclasses.asdict(Settings())) == ""
+    assert parameters.why_invalid(dataclasses.asdict(NodeParameters())) == ""
 
 
 def test_the_yaml_holds_every_parameter_with_its_default_and_a_comment() -> None:
     text = CONFIG.read_text()
     values = yaml.safe_load(text)["/**"]["ros__parameters"]
-    defaults = dataclasses.asdict(Settings())
+    defaults = dataclasses.asdict(NodeParameters())
     assert list(values) == list(defaults)
     for name, value in values.items():
         assert type(value) is type(defaults[name])
@@ -61,25 +61,25 @@ def test_the_yaml_holds_every_parameter_with_its_default_and_a_comment() -> None
     ],
 )
 def test_values_out_of_range_are_refused(name: str, value: object, reason: str) -> None:
-    assert reason in parameters.check({name: value})
+    assert reason in parameters.why_invalid({name: value})
 
 
 @given(st.text(max_size=8))
 def test_names_of_cameras_are_those_that_ros_takes(name: str) -> None:
-    if name and parameters.check({"cameras": [name]}) == "":
+    if name and parameters.why_invalid({"cameras": [name]}) == "":
         assert validate_topic_name(f"~/{name}/scene_graph")
 
 
 def test_unknown_names_are_left_to_others() -> None:
-    assert parameters.check({"use_sim_time": True}) == ""
-    assert parameters.updated(Settings(), {"use_sim_time": True, "max_age": 2.0}) == dataclasses.replace(
-        Settings(), max_age=2.0
+    assert parameters.why_invalid({"use_sim_time": True}) == ""
+    assert NodeParameters().updated({"use_sim_time": True, "max_age": 2.0}) == dataclasses.replace(
+        NodeParameters(), max_age=2.0
     )
 
 
 def test_the_ground_needs_height_and_pitch() -> None:
-    assert Settings().ground() is None
-    assert Settings(camera_height=1.0).ground() is None
-    expected = Camera.from_extrinsics(1, 1, np.eye(3), 1.2, 0.3, 0.1).ground
-    result = Settings(camera_height=1.2, camera_pitch=0.3, camera_roll=0.1).ground()
+    assert NodeParameters().ground() is None
+    assert NodeParameters(camera_height=1.0).ground() is None
+    expected = Camera.from_mount(1, 1, np.eye(3), 1.2, 0.3, 0.1).ground
+    result = NodeParameters(camera_height=1.2, camera_pitch=0.3, camera_roll=0.1).ground()
     np.testing.assert_allclose(result, expected)

@@ -17,7 +17,14 @@ from sim2sg.msg import SceneGraph, SceneObject
 from std_msgs.msg import Header
 
 from sim2sg_ros import tf_lookup
-from sim2sg_ros.tf_lookup import PATIENCE, Frames, Placement, place, rotation_matrix, transform_poses
+from sim2sg_ros.tf_lookup import (
+    PATIENCE,
+    FrameTransform,
+    TransformLookup,
+    apply_transform,
+    rotation_matrix,
+    transform_poses,
+)
 
 pytestmark = pytest.mark.ros
 
@@ -90,8 +97,8 @@ def test_a_message_is_placed_and_the_images_header_is_left_alone() -> None:
     graph = message()
     header = graph.header
     # What every driver publishes: the optical frame in the camera's own, x forward, z up.
-    optical = Placement("map", True, (10.0, 0.0, 1.5), (-0.5, 0.5, -0.5, 0.5))
-    place(graph, optical)
+    optical = FrameTransform("map", True, (10.0, 0.0, 1.5), (-0.5, 0.5, -0.5, 0.5))
+    apply_transform(graph, optical)
     assert (header.frame_id, graph.header.frame_id) == ("eye_optical", "map")
     cup, book = graph.objects
     point, turn = cup.pose.pose.position, cup.pose.pose.orientation
@@ -104,14 +111,14 @@ def test_a_message_is_placed_and_the_images_header_is_left_alone() -> None:
 
 def test_without_the_transform_there_is_no_pose() -> None:
     graph = message()
-    place(graph, Placement("map"))
+    apply_transform(graph, FrameTransform("map"))
     assert graph.header.frame_id == "map"
     assert graph.objects[0] == SceneObject(class_name="cup")
 
 
 def test_none_leaves_the_message_as_it_is() -> None:
     graph = message()
-    place(graph, None)
+    apply_transform(graph, None)
     assert graph == message()
 
 
@@ -120,19 +127,19 @@ def test_transforms_come_from_tf2(ros: None) -> None:
     import rclpy
 
     node = rclpy.create_node("frames")
-    frames = Frames(node, "map")
+    lookup = TransformLookup(node, "map")
     header = Header(frame_id="eye_optical")
     header.stamp.sec = 100
-    placement, reason = frames.find(header)
-    assert placement is not None and not placement.known
+    found, reason = lookup.find(header)
+    assert found is not None and not found.known
     assert "from eye_optical to map" in reason
     transform = TransformStamped(header=Header(frame_id="map", stamp=header.stamp), child_frame_id="eye_optical")
     transform.transform.translation.x = 3.0
-    frames._buffer.set_transform(transform, "test")
-    placement, reason = frames.find(header)
-    assert placement is not None and placement.known and not reason
-    assert placement.translation == (3.0, 0.0, 0.0)
-    frames.close()
+    lookup._buffer.set_transform(transform, "test")
+    found, reason = lookup.find(header)
+    assert found is not None and found.known and not reason
+    assert found.translation == (3.0, 0.0, 0.0)
+    lookup.close()
     node.destroy_node()
 
 
@@ -178,48 +185,48 @@ class StandInListener:
 
 
 @pytest.fixture
-def frames(monkeypatch: pytest.MonkeyPatch) -> Frames:
+def lookup(monkeypatch: pytest.MonkeyPatch) -> TransformLookup:
     module = ModuleType("tf2_ros")
     module.Buffer, module.TransformListener = StandInBuffer, StandInListener  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tf2_ros", module)
     monkeypatch.setattr(tf_lookup, "time", StandInTime())
-    return Frames(None, "map")  # type: ignore[arg-type]  # The node goes to the listener only.
+    return TransformLookup(None, "map")  # type: ignore[arg-type]  # The node goes to the listener only.
 
 
-def test_a_late_transform_is_waited_for_and_a_missing_one_but_once(frames: Frames) -> None:
+def test_a_late_transform_is_waited_for_and_a_missing_one_but_once(lookup: TransformLookup) -> None:
     header, clock = Header(frame_id="eye_optical"), tf_lookup.time
     started = clock.monotonic()
-    frames._buffer.known_from = started + 0.05
-    placement, reason = frames.find(header)
+    lookup._buffer.known_from = started + 0.05
+    found, reason = lookup.find(header)
     assert 0.05 <= clock.monotonic() - started < PATIENCE
-    assert (placement.frame, placement.known, placement.translation, reason) == ("map", True, (3.0, 0.0, 0.0), "")
+    assert (found.frame, found.known, found.translation, reason) == ("map", True, (3.0, 0.0, 0.0), "")
 
-    frames._buffer.known_from = math.inf
+    lookup._buffer.known_from = math.inf
     for least, lookups in ((PATIENCE, None), (0.0, 1), (0.0, 1)):
-        frames._buffer.lookups, started = 0, clock.monotonic()
-        placement, reason = frames.find(header)
-        assert not placement.known
+        lookup._buffer.lookups, started = 0, clock.monotonic()
+        found, reason = lookup.find(header)
+        assert not found.known
         assert reason == 'no transform from eye_optical to map: "map" passed to lookupTransform does not exist'
         assert least <= clock.monotonic() - started <= least + 0.01
-        assert lookups in (None, frames._buffer.lookups)
+        assert lookups in (None, lookup._buffer.lookups)
 
-    frames._buffer.known_from = -math.inf
-    assert frames.find(header)[0].known
-    frames._buffer.known_from = clock.monotonic() + 0.05
-    assert frames.find(header)[0].known, "once it is known it is waited for again"
+    lookup._buffer.known_from = -math.inf
+    assert lookup.find(header)[0].known
+    lookup._buffer.known_from = clock.monotonic() + 0.05
+    assert lookup.find(header)[0].known, "once it is known it is waited for again"
 
 
-def test_the_past_can_be_forgotten_and_the_topics_left(frames: Frames) -> None:
-    buffer, listener = frames._buffer, frames._listener
-    frames.reset()
+def test_the_past_can_be_forgotten_and_the_topics_left(lookup: TransformLookup) -> None:
+    buffer, listener = lookup._buffer, lookup._listener
+    lookup.reset()
     assert buffer.cleared
-    frames.close()
+    lookup.close()
     assert listener.gone
-    assert frames.find(Header(frame_id="eye_optical")) == (None, "")
+    assert lookup.find(Header(frame_id="eye_optical")) == (None, "")
 
 
 def test_no_target_asks_nobody() -> None:
-    frames = Frames(None, "")  # type: ignore[arg-type]
-    assert (frames.find(Header()), frames.problem) == ((None, ""), "")
-    frames.reset()
-    frames.close()
+    lookup = TransformLookup(None, "")  # type: ignore[arg-type]
+    assert (lookup.find(Header()), lookup.problem) == ((None, ""), "")
+    lookup.reset()
+    lookup.close()

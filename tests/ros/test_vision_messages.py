@@ -10,7 +10,7 @@ from std_msgs.msg import Header
 
 from sim2sg_core.scene import Pose3D, Relation, SceneGraph, SceneObject
 from sim2sg_ros.graph_conversions import graph_to_message
-from sim2sg_ros.vision_messages import detections_2d, detections_3d, read_detection
+from sim2sg_ros.vision_messages import graph_to_detections_2d, graph_to_detections_3d, read_detection
 
 pytestmark = pytest.mark.ros
 
@@ -39,7 +39,7 @@ def test_detections_have_middle_and_size_of_the_box() -> None:
 def test_the_messages_of_vision_msgs_say_the_same() -> None:
     msg = pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed")
     message = graph()
-    flat = deserialize_message(serialize_message(detections_2d(msg, message, IMAGE)), msg.Detection2DArray)
+    flat = deserialize_message(serialize_message(graph_to_detections_2d(msg, message, IMAGE)), msg.Detection2DArray)
     assert flat.header == IMAGE
     assert [item.id for item in flat.detections] == ["car_3", ""]
     for found, item in zip(flat.detections, map(read_detection, message.objects), strict=True):
@@ -50,7 +50,7 @@ def test_the_messages_of_vision_msgs_say_the_same() -> None:
         (result,) = found.results
         assert (result.hypothesis.class_id, result.hypothesis.score) == (item.class_id, item.score)
         assert found.header == IMAGE
-    solid = deserialize_message(serialize_message(detections_3d(msg, message)), msg.Detection3DArray)
+    solid = deserialize_message(serialize_message(graph_to_detections_3d(msg, message)), msg.Detection3DArray)
     (car,) = solid.detections  # The pedestrian has no pose.
     assert (solid.header, car.header, car.id) == (HEADER, HEADER, "car_3")
     assert car.bbox.center == car.results[0].pose.pose == message.objects[0].pose.pose

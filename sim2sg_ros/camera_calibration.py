@@ -1,0 +1,105 @@
+"""The camera of a live image, from the latest sensor_msgs/CameraInfo and the node's parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
+
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.logs.calibration import camera_from_info
+from sim2sg_core.runtime.metadata import same_aspect
+from sim2sg_core.scene import Camera
+from sim2sg_ros.parameters import NodeParameters
+
+
+class CameraCalibration:
+    """Keeps the latest CameraInfo of a camera, and the `Camera` made of it.
+
+    `update` runs on the executor, `camera` in the inference thread.
+
+    Attributes:
+        problem: Why the CameraInfo is not used, in one line; "" when it is.
+    """
+
+    def __init__(self) -> None:
+        self.problem = ""
+        self._info: CameraInfo | None = None
+        self._camera: Camera | None = None
+        self._made_of: tuple[Any, ...] = ()
+
+    @property
+    def received(self) -> bool:
+        """Whether there is any CameraInfo."""
+        return self._info is not None
+
+    def update(self, message: CameraInfo) -> None:
+        """Takes a CameraInfo; the one before stays the same object until another calibration comes."""
+        message.header = Header()  # It alone changes from image to image.
+        if message != self._info:
+            self._info = message
+
+    def camera(
+        self, width: int, height: int, parameters: NodeParameters, trained_for: Camera | None = None
+    ) -> Camera | None:
+        """Returns the camera of images of this size, and sets `problem`.
+
+        Args:
+            width: Of the image, pixels.
+            height: Likewise.
+            parameters: `rectified`, and the camera's mount.
+            trained_for: The camera that the model was trained for: its mount counts where no parameter gives one.
+
+        Returns:
+            None leaves the image to the camera that the model was trained for.
+        """
+        self.problem = ""
+        info = self._info
+        if info is None:
+            return None
+        # The same object as long as nothing changes: it remembers what was computed of it.
+        made_of = (info, parameters, trained_for, width, height)
+        if self._camera is None or self._made_of != made_of:
+            try:
+                self._camera = _calibrate(info, parameters, trained_for, width, height)
+                self._made_of = made_of
+            except Sim2SGError as error:
+                self._camera, self.problem = None, str(error)
+        return self._camera
+
+
+def camera_from_message(info: CameraInfo, ground: np.ndarray | None = None, *, rectified: bool = False) -> Camera:
+    """Builds the camera of the images that a CameraInfo belongs to.
+
+    Args:
+        info: The calibration.
+        ground: (4,) ground plane in the camera frame, None when unknown.
+        rectified: The images are rectified: take P and no distortion instead of K and D.
+
+    Raises:
+        Sim2SGError: Not calibrated, not finite, or a lens model that is not known.
+    """
+    camera = camera_from_info(info, rectified, "camera_info")
+    if camera is None or not camera.width or not camera.height:
+        raise Sim2SGError("camera_info is not calibrated (its focal length or size is zero): it is not used")
+    if not (np.isfinite(camera.K).all() and np.isfinite(camera.distortion).all()):
+        raise Sim2SGError("camera_info holds numbers that are not finite: calibrate the camera again")
+    return dataclasses.replace(camera, ground=ground)
+
+
+def _calibrate(
+    info: CameraInfo, parameters: NodeParameters, trained_for: Camera | None, width: int, height: int
+) -> Camera:
+    ground = parameters.ground()
+    if ground is None and trained_for is not None:
+        ground = trained_for.ground
+    camera = camera_from_message(info, ground, rectified=parameters.rectified)
+    if not same_aspect(camera, width, height):
+        raise Sim2SGError(
+            f"camera_info is for {camera.width}x{camera.height}, the image is {width}x{height}: it"
+            " is not used; remap camera_info to this camera's own"
+        )
+    return camera if (camera.width, camera.height) == (width, height) else camera.scaled(width, height)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+pytest.importorskip("sim2sg.msg", reason="the messages are not built")
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
+
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.scene import Camera
+from sim2sg_ros.camera_calibration import CameraCalibration, camera_from_message
+from sim2sg_ros.parameters import NodeParameters
+
+pytestmark = pytest.mark.ros
+
+MOUNT = NodeParameters(camera_height=1.2, camera_pitch=0.3)
+
+
+def info(**fields: object) -> CameraInfo:
+    values: dict[str, object] = {"width": 640, "height": 480, "distortion_model": "plumb_bob"}
+    values["k"] = [500.0, 0, 320, 0, 510, 240, 0, 0, 1]
+    values["p"] = [400.0, 0, 300, 0, 0, 410, 200, 0, 0, 0, 1, 0]
+    values["d"] = [0.1, 0, 0, 0, 0]
+    return CameraInfo(**{**values, **fields})
+
+
+def test_camera_info() -> None:
+    ground = np.array([0, -1.0, 0, 1.2])
+    result = camera_from_message(info(), ground)
+    assert (result.width, result.height) == (640, 480)
+    np.testing.assert_array_equal(result.K, [[500, 0, 320], [0, 510, 240], [0, 0, 1]])
+    np.testing.assert_array_equal(result.distortion, [0.1, 0, 0, 0, 0])
+    np.testing.assert_array_equal(result.ground, ground)
+    assert camera_from_message(info()).ground is None
+
+
+def test_rectified_images_take_the_projection_matrix() -> None:
+    result = camera_from_message(info(), rectified=True)
+    np.testing.assert_array_equal(result.K, [[400, 0, 300], [0, 410, 200], [0, 0, 1]])
+    assert not result.distortion.any()
+
+
+def test_region_and_binning_are_applied() -> None:
+    message = info(binning_x=2, binning_y=2)
+    message.roi.x_offset, message.roi.y_offset, message.roi.width, message.roi.height = 100, 40, 400, 300
+    result = camera_from_message(message)
+    assert (result.width, result.height) == (200, 150)
+    np.testing.assert_allclose(result.K, [[250, 0, 110], [0, 255, 100], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (info(k=[0.0] * 9), "not calibrated"),
+        (info(width=0), "not calibrated"),
+        (info(k=[math.nan, 0, 320, 0, 510, 240, 0, 0, 1]), "not finite"),
+        (info(k=[500.0, 0, math.inf, 0, 510, 240, 0, 0, 1]), "not finite"),
+        (info(d=[math.nan]), "not finite"),
+        (info(distortion_model="magic"), "magic"),
+    ],
+)
+def test_an_unusable_camera_info_says_why(message: CameraInfo, reason: str) -> None:
+    with pytest.raises(Sim2SGError, match=reason):
+        camera_from_message(message)
+
+
+def test_the_camera_fits_the_image_and_stays_the_same_while_nothing_changes() -> None:
+    calibration = CameraCalibration()
+    assert calibration.camera(640, 480, MOUNT) is None and not calibration.received
+    calibration.update(info())
+    camera = calibration.camera(320, 240, MOUNT)
+    assert camera is not None and calibration.received
+    assert (camera.width, camera.height, camera.K[0, 0]) == (320, 240, 250)
+    np.testing.assert_array_equal(camera.ground, MOUNT.ground())
+    calibration.update(info(header=Header(frame_id="of the next image")))
+    assert calibration.camera(320, 240, MOUNT) is camera
+    assert calibration.camera(640, 480, MOUNT) is not camera
+    calibration.update(info(k=[600.0, 0, 320, 0, 510, 240, 0, 0, 1]))
+    changed = calibration.camera(640, 480, dataclasses.replace(MOUNT, rectified=True))
+    assert changed is not None and changed.K[0, 0] == 400
+
+
+def test_the_mount_is_the_parameters_or_else_that_of_the_model() -> None:
+    calibration = CameraCalibration()
+    calibration.update(info())
+    trained_for = Camera.from_mount(640, 480, np.eye(3), 2.0, 0.1)
+    for parameters, expected in ((MOUNT, MOUNT.ground()), (NodeParameters(), trained_for.ground)):
+        camera = calibration.camera(640, 480, parameters, trained_for)
+        assert camera is not None
+        np.testing.assert_array_equal(camera.ground, expected)
+
+
+def test_a_calibration_that_does_not_fit_is_a_problem_until_one_does() -> None:
+    calibration = CameraCalibration()
+    calibration.update(info())
+    for _ in range(2):
+        assert calibration.camera(640, 640, MOUNT) is None
+        assert "camera_info is for 640x480, the image is 640x640" in calibration.problem
+    assert calibration.camera(640, 480, MOUNT) is not None and not calibration.problem
+    calibration.update(info(k=[0.0] * 9))
+    assert calibration.camera(640, 480, MOUNT) is None and "not calibrated" in calibration.problem
