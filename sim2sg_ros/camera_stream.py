@@ -1,4 +1,4 @@
-"""One camera of the node: its subscription, what is known of it, and its graphs."""
+"""One camera of the node: its subscription, calibration and tracker, and the topics of its graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counters and latencies of the node, and how they go out on /diagnostics.
+"""State, counters and latencies of the node, and their form on /diagnostics.
 
 One status for the model and one for each camera. Levels: ERROR, nothing comes out and somebody has to act; STALE, no
 images come in; WARN, something comes out but not as was asked for; OK, all else, a node that is not active included.

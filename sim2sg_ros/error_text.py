@@ -1,4 +1,4 @@
-"""Errors of other libraries as text for users: on one line, and with the fix."""
+"""One-line texts of errors that other libraries raise."""
 
 from __future__ import annotations
 

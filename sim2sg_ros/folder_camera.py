@@ -1,4 +1,4 @@
-"""A folder of images as the messages of a camera, so that it can be played like a bag."""
+"""A folder of images as the messages of a camera: it can be played like a bag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graphs as Foxglove's image annotations: drawn by the viewer over the image, so no pixels are sent twice."""
+"""Graphs as Foxglove image annotations, which the viewer draws over the image: no pixels are sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the launch files share: their arguments, and the node that they start.
+"""Shared by the launch files: their arguments, and the node that they start.
 
 `launch` and `launch_ros` come with a ROS installation and are no wheels, so they are imported where they are used.
 """

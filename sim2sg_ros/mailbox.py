@@ -1,4 +1,4 @@
-"""A box between two threads with a slot for each camera: a new item replaces the one that waits."""
+"""A mailbox between two threads with one slot per camera: a new item replaces the one that waits."""
 
 from __future__ import annotations
 

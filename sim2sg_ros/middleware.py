@@ -1,4 +1,4 @@
-"""Middleware and allocator settings that let raw images through. Applied before rclpy starts.
+"""Settings of middleware and memory allocator for raw images, applied before rclpy starts.
 
 Fast DDS's default shared-memory segment holds 512 KiB, less than one VGA image: most raw images are
 lost. The profile in config/fastdds.xml makes room. The allocator is kept off mmap because every image

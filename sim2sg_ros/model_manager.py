@@ -1,4 +1,4 @@
-"""The model of the node: loaded, warmed up, swapped while the node runs, and told of on ~/graph_info."""
+"""The node's model: loading, warm-up, swapping while the node runs, and ~/graph_info."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the node publishes beside the graph itself: the overlay and the like, made only while somebody listens."""
+"""The outputs beside the graph itself, such as the overlay: made only while their topic has a subscriber."""
 
 from __future__ import annotations
 

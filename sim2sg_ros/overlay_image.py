@@ -1,4 +1,4 @@
-"""The overlay picture: what was found, drawn on the image it was found in."""
+"""The overlay: the graph, drawn on its image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plays a recorded log as if it were a live robot: its messages go out as the bytes they are."""
+"""Plays a recorded log: publishes its messages as the robot that recorded it did, or at a rate of choice."""
 
 from __future__ import annotations
 

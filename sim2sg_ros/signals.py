@@ -1,4 +1,4 @@
-"""How a process of ours ends: Ctrl-C and SIGTERM are no errors, wherever they find it."""
+"""Ends a process cleanly on Ctrl-C and SIGTERM, whatever it is doing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rclpy.executors import ExternalShutdownException
 
 
 def end_between_callbacks() -> None:
-    """Makes the first Ctrl-C as gentle as SIGTERM: spinning ends after the callback that runs.
+    """Makes the first Ctrl-C act like SIGTERM: spinning ends after the callback that runs.
 
     Python would raise KeyboardInterrupt in the middle of it, perhaps while it makes or destroys a subscription, which
     native code then finds half made. A second Ctrl-C does interrupt. To be called before `rclpy.init`, whose own
@@ -31,7 +31,7 @@ def end_between_callbacks() -> None:
 
 @contextmanager
 def until_signal() -> Iterator[None]:
-    """Runs a block that a signal ends quietly, also when a message was on its way out; other errors pass through."""
+    """Runs a block that a signal ends without an error, also while a message is being published; other errors pass."""
     try:
         yield
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -1,4 +1,4 @@
-"""Graphs as vision_msgs, for software that speaks those: detections without the relations."""
+"""Graphs as vision_msgs: 2D and 3D detections, without the relations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A camera as a process of its own, to be killed: publish_images.py TOPIC raw|compressed RATE FRAME_ID."""
+"""A camera as a process of its own, to be killed: publish_images.py TOPIC raw|compressed RATE FRAME_ID.
+
+It publishes after a line on its standard input, and until then it is no part of the ROS graph.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from sim2sg_ros import middleware
 
 
 def main(topic: str, transport: str, rate: str, frame: str) -> None:
+    sys.stdin.readline()
     middleware.apply()
     rclpy.init()
     node = rclpy.create_node(f"camera_{frame}")

@@ -118,6 +118,7 @@ def test_message_types_by_name() -> None:
     assert find_message_type("sensor_msgs/msg/Strange") is None
 
 
+@pytest.mark.slow
 def test_a_bag_played_to_the_node_comes_back_as_graphs(
     start: Callable[..., Any], peer: Any, models: tuple[Path, Path], bag: Path
 ) -> None:
@@ -159,6 +160,7 @@ def test_a_bag_played_to_the_node_comes_back_as_graphs(
     assert "Traceback" not in node.log() + player.log()
 
 
+@pytest.mark.slow
 def test_stamp_now_clock_and_a_signal(start: Callable[..., Any], peer: Any, bag: Path) -> None:
     images = peer.listen(CompressedImage, TOPIC)
     clocks = peer.listen(Clock, "/clock")
@@ -235,6 +237,7 @@ def test_no_such_bag(start: Callable[..., Any], tmp_path: Path) -> None:
     assert "no such file" in process.log()
 
 
+@pytest.mark.slow
 def test_a_folder_of_images_is_played_as_a_camera(start: Callable[..., Any], peer: Any, tmp_path: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     for name in ("a.jpg", "b.png", "c.bmp"):

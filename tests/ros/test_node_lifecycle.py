@@ -1,0 +1,125 @@
+"""Transitions of a live node: by hand, with a bad model, and while images come in."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+pytest.importorskip("sim2sg.msg", reason="the messages are not built")
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.srv import GetState
+from sim2sg.msg import SceneGraph
+from sim2sg.srv import GetSceneGraph, LoadModel
+
+from tests.ros.live_node import (
+    ACTIVATE,
+    CLEANUP,
+    CONFIGURE,
+    DEACTIVATE,
+    ImageStream,
+    LiveNode,
+    change_state,
+    next_statuses,
+    noise_image,
+    set_parameter,
+)
+
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
+
+
+def test_deactivating_stops_and_activating_starts_anew(
+    start: Callable[..., Any], peer: Any, models: tuple[Path, Path]
+) -> None:
+    process = start(
+        "node", "--name", "paused", "--model", models[0], "--image", "/paused/image", "--object-threshold", 0
+    )
+    live = LiveNode(peer, process, "paused", "/paused/image")
+    live.connect()
+    live.change_state(DEACTIVATE)
+    answer = peer.call(GetSceneGraph, "/paused/get_scene_graph")
+    peer.spin_until(lambda: not live.publisher.get_subscription_count())
+    before = len(live.graphs)
+    live.publisher.publish(noise_image(1))
+    peer.spin_for(0.3)
+    assert len(live.graphs) == before
+    assert answer.success, "the latest graph stays"
+    live.change_state(ACTIVATE)
+    answer = peer.call(GetSceneGraph, "/paused/get_scene_graph")
+    assert not answer.success and "no image" in answer.message
+    live.connect()
+    assert live.graphs[before].sequence == 0
+    live.change_state(DEACTIVATE, CLEANUP)
+    answer = peer.call(GetSceneGraph, "/paused/get_scene_graph")
+    assert not answer.success and answer.message == "the node is unconfigured: activate it"
+    live.change_state(CONFIGURE, ACTIVATE)
+    live.connect()
+    assert live.shoot().objects
+    assert process.stop(signal.SIGTERM) == 0
+    assert "Traceback" not in process.log()
+
+
+def test_a_bad_model_leaves_the_node_unconfigured_and_alive(
+    start: Callable[..., Any], peer: Any, models: tuple[Path, Path], tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(models[0].read_bytes()[:1000])
+    process = start("node", "--name", "bad", "--model", bad, "--image", "/bad/image")
+    state = peer.call(GetState, "/bad/get_state").current_state
+    peer.spin_until(lambda: "not configured:" in process.log())
+    assert state.label == "unconfigured"
+    [line] = [line for line in process.log().splitlines() if "not configured:" in line]
+    assert "bad.onnx" in line
+    assert "not an ONNX model" in line
+    assert "Traceback" not in process.log()
+    for status in next_statuses(peer, peer.listen(DiagnosticArray, "/diagnostics"), "/bad").values():
+        assert status.level == b"\x02"
+        assert "bad.onnx" in status.message
+    answer = peer.call(GetSceneGraph, "/bad/get_scene_graph")
+    assert not answer.success
+    assert "unconfigured" in answer.message
+    # The parameter mended, it configures.
+    assert set_parameter(peer, "model", str(models[0]), "bad").successful
+    change_state(peer, CONFIGURE, ACTIVATE, node="bad")
+    assert process.stop(signal.SIGINT) == 0
+
+
+@pytest.mark.slow
+def test_transitions_and_reloads_while_images_come_in(
+    start: Callable[..., Any], peer: Any, models: tuple[Path, Path]
+) -> None:
+    process = start("node", "--name", "busy", "--model", models[0], "--image", "/busy/image", "--threads", 1)
+    graphs = peer.listen(SceneGraph, "/busy/scene_graph")
+    load = peer.node.create_client(LoadModel, "/busy/load_model")
+    stream = ImageStream(peer, "/busy/image", 30, "eye_optical")
+    try:
+        peer.spin_until(lambda: graphs and load.service_is_ready())
+        for turn in range(5):
+            reload = load.call_async(LoadModel.Request(model=str(models[(turn + 1) % 2]))) if turn < 3 else None
+            for transition, label in ((DEACTIVATE, "inactive"), (ACTIVATE, "active")):
+                change_state(peer, transition, node="busy")
+                assert peer.call(GetState, "/busy/get_state").current_state.label == label
+                if label == "inactive":
+                    last = peer.call(GetSceneGraph, "/busy/get_scene_graph").graph
+                    peer.spin_until(lambda g=last: graphs[-1] == g)  # What was under way has come.
+                    before = len(graphs)
+                    peer.spin_for(0.1)
+                    assert len(graphs) == before
+            if reload is not None:
+                peer.spin_until(reload.done)
+                assert reload.result().success, reload.result().message
+            before = len(graphs)
+            peer.spin_until(lambda n=before: len(graphs) > n + 3)
+        assert graphs[-1].model_id == "model-b"  # The third reload.
+        assert graphs[-1].sequence < len(graphs)
+        sent, before = stream.sent, len(graphs)
+        peer.spin_until(lambda: len(graphs) > before + 15)
+        assert stream.sent - sent < 150
+    finally:
+        stream.stop()
+    assert process.stop(signal.SIGTERM) == 0
+    assert "Traceback" not in process.log()
