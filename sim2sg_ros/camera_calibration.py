@@ -10,7 +10,7 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs.calibration import camera_from_info
+from sim2sg_core.logs.camera_calibration import camera_from_info
 from sim2sg_core.runtime.metadata import same_aspect
 from sim2sg_core.scene import Camera
 from sim2sg_ros.parameters import NodeParameters

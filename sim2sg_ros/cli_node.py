@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.runtime.relations import CHOICES
+from sim2sg_core.runtime.relation_scores import CHOICES
 from sim2sg_ros.error_text import missing_ros
 
 HELP = "start the ROS 2 node: camera images in, scene graphs out"

@@ -10,11 +10,11 @@ import numpy as np
 from std_msgs.msg import Header
 
 from sim2sg_core.report.overlay import (
-    CLASS_COLOURS,
+    CLASS_COLORS,
     DARK,
-    PREDICATE_COLOURS,
-    Colour,
-    assign_colours,
+    PREDICATE_COLORS,
+    RGB,
+    assign_colors,
     worth_showing,
 )
 from sim2sg_core.scene import SceneGraph
@@ -41,7 +41,7 @@ class AnnotationLine(NamedTuple):
 
     points: Points
     closed: bool
-    color: Colour
+    color: RGB
     width: float
 
 
@@ -57,8 +57,8 @@ class AnnotationText(NamedTuple):
 
     at: tuple[float, float]
     text: str
-    color: Colour
-    ground: Colour
+    color: RGB
+    ground: RGB
 
 
 def lay_out_annotations(
@@ -71,9 +71,9 @@ def lay_out_annotations(
         classes: All class names of the model, so that a class keeps its colour in every image.
         predicates: All predicate names, likewise.
     """
-    by_class = assign_colours((o.label for o in graph.objects), classes, CLASS_COLOURS)
+    by_class = assign_colors((o.label for o in graph.objects), classes, CLASS_COLORS)
     shown = worth_showing(graph, MAX_ARROWS)
-    by_predicate = assign_colours((r.predicate for r in shown), predicates, PREDICATE_COLOURS)
+    by_predicate = assign_colors((r.predicate for r in shown), predicates, PREDICATE_COLORS)
     lines, texts = [], []
     for name, item in zip(object_names(graph.objects), graph.objects, strict=True):
         x1, y1, x2, y2 = np.asarray(item.box, float).tolist()
@@ -108,7 +108,7 @@ def graph_to_annotations(
         predicates: All predicate names.
     """
 
-    def message_color(rgb: Colour) -> Any:
+    def message_color(rgb: RGB) -> Any:
         r, g, b = (channel / 255 for channel in rgb)
         return msg.Color(r=r, g=g, b=b, a=1.0)
 

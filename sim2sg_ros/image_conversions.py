@@ -16,7 +16,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs import decoding
+from sim2sg_core.logs import image_decoding
 from sim2sg_ros.error_text import one_line
 
 
@@ -49,10 +49,10 @@ def pixels_from_image(message: Image) -> Pixels:
     """
     if not message.height or not message.width:
         raise Sim2SGError(f"image of {message.width}x{message.height} is empty: the driver sent no pixels")
-    if message.encoding.lower() not in decoding.ENCODINGS:
+    if message.encoding.lower() not in image_decoding.ENCODINGS:
         return _pixels_by_cv_bridge(message)
     try:
-        image, bgr = decoding.decode_raw(
+        image, bgr = image_decoding.decode_raw(
             message.data,
             message.width,
             message.height,
@@ -79,7 +79,7 @@ def pixels_from_compressed(message: CompressedImage) -> Pixels:
         # OpenCV would fill the missing part with grey and call it an image.
         raise Sim2SGError(f"JPEG of {len(data)} bytes is cut short: it was lost in part on the way")
     try:
-        return Pixels(decoding.decode_compressed(data), bgr=True)
+        return Pixels(image_decoding.decode_compressed(data), bgr=True)
     except cv2.error as error:
         raise Sim2SGError(f"{len(data)} bytes of format {message.format!r}: {one_line(error)[:200]}") from None
 
@@ -95,7 +95,7 @@ def image_to_message(image: np.ndarray, header: Header) -> Image:
 
 def _pixels_by_cv_bridge(message: Image) -> Pixels:
     """Asks cv_bridge, where installed, for an encoding that the core does not know."""
-    known = ", ".join(decoding.ENCODINGS)
+    known = ", ".join(image_decoding.ENCODINGS)
     try:
         from cv_bridge import CvBridge
     except ImportError:

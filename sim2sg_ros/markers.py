@@ -18,10 +18,10 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from sim2sg_core.report.overlay import (
-    CLASS_COLOURS,
-    PREDICATE_COLOURS,
-    Colour,
-    assign_colours,
+    CLASS_COLORS,
+    PREDICATE_COLORS,
+    RGB,
+    assign_colors,
     worth_showing,
 )
 from sim2sg_core.scene import Relation, SceneGraph
@@ -85,10 +85,10 @@ def graph_to_markers(
     if not boxes:
         return MarkerArray(markers=markers)
     unit = float(np.median([box.size.max() for box in boxes.values()]))
-    by_class = assign_colours((o.label for o in graph.objects), classes, CLASS_COLOURS)
+    by_class = assign_colors((o.label for o in graph.objects), classes, CLASS_COLORS)
     colors = {i: by_class[graph.objects[i].label] for i in boxes}
     shown = [r for r in worth_showing(graph, MAX_ARROWS) if r.subject in boxes and r.object in boxes]
-    by_predicate = assign_colours((r.predicate for r in shown), predicates, PREDICATE_COLOURS)
+    by_predicate = assign_colors((r.predicate for r in shown), predicates, PREDICATE_COLORS)
     names = object_names(graph.objects)
 
     for i, box in boxes.items():
@@ -128,11 +128,11 @@ class _Pen:
         return Marker(header=self._header, ns=namespace, id=number, type=kind, lifetime=self._lifetime, **fields)
 
 
-def _solid(draw: _Pen, number: int, item: ObjectMessage, box: OrientedBox, color: Colour) -> Marker:
+def _solid(draw: _Pen, number: int, item: ObjectMessage, box: OrientedBox, color: RGB) -> Marker:
     return draw("boxes", number, Marker.CUBE, pose=item.pose.pose, scale=_vector(box.size), color=_rgba(color, 0.35))
 
 
-def _edges(draw: _Pen, boxes: dict[int, OrientedBox], colors: dict[int, Colour], unit: float) -> Marker:
+def _edges(draw: _Pen, boxes: dict[int, OrientedBox], colors: dict[int, RGB], unit: float) -> Marker:
     """Draws the edges of all boxes as one marker: a marker for each would cost a third of the whole."""
     points: list[Point] = []
     tints: list[ColorRGBA] = []
@@ -144,7 +144,7 @@ def _edges(draw: _Pen, boxes: dict[int, OrientedBox], colors: dict[int, Colour],
     return draw("edges", 0, Marker.LINE_LIST, scale=Vector3(x=0.015 * unit), points=points, colors=tints)
 
 
-def _label(draw: _Pen, number: int, text: str, box: OrientedBox, color: Colour, unit: float) -> Marker:
+def _label(draw: _Pen, number: int, text: str, box: OrientedBox, color: RGB, unit: float) -> Marker:
     height = 0.17 * unit
     above = box.centre + box.up * (box.size[2] / 2 + 1.2 * height)
     return _text(draw, "labels", number, text, above, height, color)
@@ -156,7 +156,7 @@ def _arrow(
     relation: Relation,
     ends: tuple[np.ndarray, np.ndarray],
     up: np.ndarray,
-    color: Colour,
+    color: RGB,
     unit: float,
 ) -> list[Marker]:
     start, end = ends
@@ -179,7 +179,7 @@ def _arrow(
     ]
 
 
-def _text(draw: _Pen, namespace: str, number: int, text: str, at: np.ndarray, height: float, color: Colour) -> Marker:
+def _text(draw: _Pen, namespace: str, number: int, text: str, at: np.ndarray, height: float, color: RGB) -> Marker:
     # Of texts, z alone counts: the height of a capital letter.
     return draw(
         namespace,
@@ -215,6 +215,6 @@ def _vector(xyz: np.ndarray) -> Vector3:
     return Vector3(x=x, y=y, z=z)
 
 
-def _rgba(color: Colour, alpha: float = 1.0) -> ColorRGBA:
+def _rgba(color: RGB, alpha: float = 1.0) -> ColorRGBA:
     r, g, b = (channel / 255 for channel in color)
     return ColorRGBA(r=r, g=g, b=b, a=alpha)

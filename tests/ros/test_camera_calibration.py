@@ -88,7 +88,7 @@ def test_the_camera_fits_the_image_and_stays_the_same_while_nothing_changes() ->
 def test_the_mount_is_the_parameters_or_else_that_of_the_model() -> None:
     calibration = CameraCalibration()
     calibration.update(info())
-    trained_for = Camera.from_mount(640, 480, np.eye(3), 2.0, 0.1)
+    trained_for = Camera.from_extrinsics(640, 480, np.eye(3), 2.0, 0.1)
     for parameters, expected in ((MOUNT, MOUNT.ground()), (NodeParameters(), trained_for.ground)):
         camera = calibration.camera(640, 480, parameters, trained_for)
         assert camera is not None

@@ -9,7 +9,7 @@ pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Header
 
-from sim2sg_core.report.overlay import CLASS_COLOURS, PREDICATE_COLOURS
+from sim2sg_core.report.overlay import CLASS_COLORS, PREDICATE_COLORS
 from sim2sg_core.scene import Relation, SceneGraph, SceneObject
 from sim2sg_ros.foxglove import FONT_PX, graph_to_annotations, lay_out_annotations
 
@@ -35,7 +35,7 @@ def test_boxes_are_closed_lines_around_the_objects(first: tuple[float, ...], sec
         assert set(line.points) == {(x1, y1), (x2, y1), (x2, y2), (x1, y2)}
         steps = np.diff([*line.points, line.points[0]], axis=0)
         assert (np.count_nonzero(steps, axis=1) <= 1).all()  # Along the sides, not across.
-        assert line.color == text.ground == CLASS_COLOURS[CLASSES.index(item.label)]
+        assert line.color == text.ground == CLASS_COLORS[CLASSES.index(item.label)]
         assert text.at[0] == x1
         assert text.at[1] >= FONT_PX  # The letters stand on it and stay in the image.
 
@@ -47,7 +47,7 @@ def test_an_arrow_is_one_line_with_its_tip_at_the_object(first: tuple[float, ...
     arrow, words = lines[2], texts[2]
     start, end = ((item.box[:2] + item.box[2:]) / 2 for item in graph.objects)
     assert not arrow.closed
-    assert (words.text, words.color, arrow.color) == ("left of", PREDICATE_COLOURS[1], PREDICATE_COLOURS[1])
+    assert (words.text, words.color, arrow.color) == ("left of", PREDICATE_COLORS[1], PREDICATE_COLORS[1])
     np.testing.assert_allclose(arrow.points[0], start)
     np.testing.assert_allclose(arrow.points[1], end)
     if len(arrow.points) > 2:
@@ -75,6 +75,6 @@ def test_the_message_of_foxglove_msgs_says_the_same() -> None:
     assert [[(p.x, p.y) for p in item.points] for item in read.points] == [line.points for line in lines]
     assert [(item.text, (item.position.x, item.position.y)) for item in read.texts] == [(t.text, t.at) for t in texts]
     color = read.points[0].outline_color
-    np.testing.assert_allclose([color.r, color.g, color.b, color.a], [*(c / 255 for c in CLASS_COLOURS[1]), 1])
+    np.testing.assert_allclose([color.r, color.g, color.b, color.a], [*(c / 255 for c in CLASS_COLORS[1]), 1])
     assert all(item.timestamp == header.stamp for item in [*read.points, *read.texts])
     assert getattr(read, "timestamp", header.stamp) == header.stamp

@@ -36,7 +36,7 @@ def test_text_has_a_line_for_each_object_and_relation() -> None:
 
 
 def test_text_measures_along_the_ground_where_it_is_known() -> None:
-    view = Camera.from_mount(320, 240, K, 1.5, 0.3, 0.1)
+    view = Camera.from_extrinsics(320, 240, K, 1.5, 0.3, 0.1)
     placed = Placement("car", np.array([12.0, -2.5, 0.7]), 0.3, np.array([4.0, 1.8, 1.5]))
     found = SceneObject("car", 0.9, np.array([0.0, 0, 9, 9]), placed.to_pose(view))
     line = graph_to_text(SceneGraph(320, 240, (found,), camera=view))

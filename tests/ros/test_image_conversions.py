@@ -14,7 +14,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs.decoding import ENCODINGS
+from sim2sg_core.logs.image_decoding import ENCODINGS
 from sim2sg_ros.image_conversions import (
     Pixels,
     image_to_message,
