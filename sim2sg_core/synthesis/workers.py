@@ -43,7 +43,7 @@ def render_dataset(
     layouts: Iterable[tuple[int, Layout | None]],
     out: Path | str,
     workers: int = 0,
-    progress: Progress | Callable[[int], None] | None = None,
+    progress: Progress | Callable[..., object] | None = None,
     camera: Camera | None = None,
     size: tuple[int, int] | None = None,
     samples: int | None = None,
@@ -59,7 +59,7 @@ def render_dataset(
         out: Folder of the data set.
         workers: Processes; 0 takes one per core. They are spawned: a script that calls this needs the usual
             `if __name__ == "__main__"`.
-        progress: Told of finished frames.
+        progress: Told of finished frames: how many more, and `resumed=True` for those that were there already.
         camera: Camera of prior scenes; None draws one from the domain's prior.
         size: Width and height of prior scenes without a camera, pixels; None takes the prior's.
         samples: Samples per pixel for smooth edges, 0 for none; None chooses by the size of the image.
@@ -75,14 +75,14 @@ def render_dataset(
     make_folders(out)
     settings = {"samples": samples, "shadow_size": shadow_size}
     stem = _digest([VERSION, domain.world_hash(), settings, size, _camera_json(camera)])
-    tell = progress.update if isinstance(progress, Progress) else progress or (lambda n: None)
+    tell = progress.update if isinstance(progress, Progress) else progress or (lambda n, **_: None)
     jobs: list[Job] = []
     count = 0
     for index, (seed, layout) in enumerate(layouts):
         count += 1
         key = _digest([stem, int(seed), layout.to_json() if layout else None])
         if has_frame(out, index, key):
-            tell(1)
+            tell(1, resumed=True)
         else:
             jobs.append((index, int(seed), layout, key))
     if jobs:
@@ -92,7 +92,7 @@ def render_dataset(
     return out / "annotations.json"
 
 
-def _run(jobs: list[Job], out: Path, workers: int, tell: Callable[[int], Any], setup: tuple[Any, ...]) -> None:
+def _run(jobs: list[Job], out: Path, workers: int, tell: Callable[..., object], setup: tuple[Any, ...]) -> None:
     """Hands the jobs to the workers, a few chunks ahead."""
     chunks = iter([jobs[k : k + CHUNK] for k in range(0, len(jobs), CHUNK)])
     with _environment(ENVIRONMENT):
@@ -115,7 +115,7 @@ def _run(jobs: list[Job], out: Path, workers: int, tell: Callable[[int], Any], s
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _collect(pending: set[Future[int]], tell: Callable[[int], None]) -> set[Future[int]]:
+def _collect(pending: set[Future[int]], tell: Callable[..., object]) -> set[Future[int]]:
     done, rest = wait(pending, return_when=FIRST_COMPLETED)
     for future in done:
         tell(future.result())
