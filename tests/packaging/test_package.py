@@ -101,6 +101,11 @@ def test_ros_package_without_torch() -> None:
     assert "torch" not in modules_after(*all_modules("sim2sg_ros"))
 
 
+def test_verbs_that_robots_run_need_no_training_extra() -> None:
+    loaded = modules_after(*(f"sim2sg_core.cli.{verb}" for verb in ("infer", "log", "eval", "domain")))
+    assert not loaded.intersection({"torch", "jinja2", "matplotlib", "moderngl"})
+
+
 def test_core_without_ros() -> None:
     loaded = modules_after(*all_modules("sim2sg_core"))
     assert not loaded.intersection(ROS_MODULES)
@@ -143,7 +148,7 @@ def test_ros_wheels_are_pinned_alike_for_building_and_running() -> None:
 def test_runtime_needs_no_torch() -> None:
     runtime = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["cpu"]
     names = {re.split(r"[<>=;\[ ]", r)[0].lower() for r in runtime}
-    assert names.isdisjoint({"torch", "moderngl", "onnx", "trimesh", "onnxruntime-gpu"})
+    assert names.isdisjoint({"torch", "moderngl", "onnx", "trimesh", "onnxruntime-gpu", "jinja2", "matplotlib"})
 
 
 def load_setup(monkeypatch: pytest.MonkeyPatch) -> object:
