@@ -39,7 +39,6 @@ class Method:
         real_share: Share of pseudo-labelled frames of the log among a step's images. Only with `teacher`.
         teacher_start_round: Rounds in which only the task's loss is on; teacher and alignments come in after it. None
             takes the domain's.
-        statistics: How far the backbone's normalisation is set to the log's statistics, 0 to 1.
         strong_augmentation: Strong augmentation and averaged weights.
         select: The final model is the round whose graphs agree best with themselves (see `selection.self_consistency`),
             and the rounds end when that no longer improves; otherwise the last round's.
@@ -60,7 +59,6 @@ class Method:
     teacher: float = 0.0
     real_share: float = 0.5
     teacher_start_round: int | None = 0
-    statistics: float = 0.0
     strong_augmentation: bool = True
     select: bool = False
 
@@ -69,7 +67,7 @@ class Method:
         for name in ("repeat_factor", "feature", "prediction", "teacher", "teacher_start_round"):
             if (getattr(self, name) or 0) < 0:
                 raise Sim2SGError(f"{name} is {getattr(self, name)}: it must not be negative (0 turns it off)")
-        for name in ("threshold", "prior_share", "class_swap", "style_transfer", "real_share", "statistics"):
+        for name in ("threshold", "prior_share", "class_swap", "style_transfer", "real_share"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise Sim2SGError(f"{name} is {value}: it is a share between 0 and 1")

@@ -21,7 +21,6 @@ from sim2sg_core.files import make_folder
 from sim2sg_core.images import read_image
 from sim2sg_core.learning import AlignConfig, AugmentConfig, TrainConfig, train
 from sim2sg_core.learning.real import RealImage
-from sim2sg_core.learning.statistics import adapt_statistics
 from sim2sg_core.learning.thresholds import class_thresholds, predicate_thresholds
 from sim2sg_core.lifting.extrinsics import extrinsics_of_ground, with_extrinsics
 from sim2sg_core.model import (
@@ -42,7 +41,6 @@ from sim2sg_core.synthesis import read_dataset, render_dataset
 
 HELD_OUT_SHARE = 0.1  # of a stage's scenes: rendered for calibration, never trained on
 MIN_HELD_OUT = 32
-STATISTICS_IMAGES = 64  # of each kind, to compare normalisation statistics on
 AGREEMENT_FRAMES = 60
 MAX_LOADERS = 16  # More prepare no GPU's images faster, and their batches take many open files.
 
@@ -181,13 +179,6 @@ def train_round(
     calibration = json.loads((previous / "calibration.json").read_text())
     # The teacher's scores are to mean what they say; `calibrate` fits the temperatures anew afterwards.
     network.set_temperatures(calibration["object_temperature"], calibration["relation_temperature"])
-    if method.statistics and number == 1:
-        width, height = domain.input.width, domain.input.height
-        synthetic = [path for path, _ in read_dataset(previous / "held_out")[:STATISTICS_IMAGES]]
-        real = [frames[i].path for i in np.unique(np.linspace(0, len(frames) - 1, STATISTICS_IMAGES).astype(int))]
-        adapt_statistics(
-            network, _inputs(synthetic, width, height), _inputs(real, width, height), strength=method.statistics
-        )
     assert config.round_steps is not None
     settings = dataclasses.replace(_settings(config, config.round_steps, config.round_learning_rate), align=align)
     real_images = [RealImage(frame.path, frame.camera) for frame in frames] if method.looks_at_log else []

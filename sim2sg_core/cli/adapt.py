@@ -63,8 +63,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--teacher-start-round", type=int, metavar="N", help="rounds before teacher and alignments come in"
     )
     how.add_argument("--style-transfer", type=float, metavar="SHARE", help="renders given colour statistics of the log")
-    how.add_argument("--statistics", type=float, metavar="SHARE", help="normalisation set to the log's statistics")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument(
         "--workers",
@@ -109,7 +107,6 @@ def run(args: argparse.Namespace) -> int:
             teacher=args.teacher,
             teacher_start_round=args.teacher_start_round,
             style_transfer=args.style_transfer,
-            statistics=args.statistics,
         ),
         seed=args.seed,
         device=args.device,

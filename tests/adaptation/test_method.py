@@ -11,7 +11,7 @@ from sim2sg_core.errors import Sim2SGError
 def test_every_part_is_off_unless_asked_for():
     plain = Method()
     assert not (plain.labels or plain.appearance or plain.refine or plain.choose or plain.looks_at_log)
-    assert not (plain.rare or plain.statistics)
+    assert plain.rare == 0
 
 
 def test_named_methods_are_valid_and_differ():
