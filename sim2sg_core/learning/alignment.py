@@ -47,15 +47,12 @@ def reverse(x: Tensor, scale: float) -> Tensor:
 
 
 def reversal_scale(step: int, config: TrainConfig) -> float:
-    """Scale of the reversed gradients at a step: 0 during the warm-up, then rising to 1.
+    """Scale of the reversed gradients at a step, rising from 0 to 1.
 
-    2 / (1 + exp(-10 p)) - 1 with p the progress after the warm-up (Ganin et al., "Domain-adversarial training of
+    2 / (1 + exp(-10 p)) - 1 with p the share of steps that are done (Ganin et al., "Domain-adversarial training of
     neural networks", 2016): reversed gradients of a classifier that knows nothing yet are noise.
     """
-    rest = config.steps - config.align.warm_up
-    if step < config.align.warm_up or rest <= 0:
-        return 0.0
-    return 2 / (1 + math.exp(-STEEPNESS * (step - config.align.warm_up) / rest)) - 1
+    return 2 / (1 + math.exp(-STEEPNESS * step / config.steps)) - 1
 
 
 class FeatureAlignment(nn.Module):

@@ -79,7 +79,7 @@ class RealBatches:
 
     def batch(self, step: int) -> RealBatch | None:
         """Builds the batch of one step; None where the step has none."""
-        count = self.config.unlabelled(step)
+        count = self.config.unlabelled
         views = [self.views(step * count + i) for i in range(count)]
         if not views:
             return None

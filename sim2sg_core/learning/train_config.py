@@ -60,11 +60,9 @@ class AlignConfig:
         feature: Strength of the alignment of features: factor of the reversed gradient.
         prediction: Strength of the alignment of predictions, likewise.
         teacher: Weight of what the averaged network teaches on real images.
-        warm_up: Optimiser steps before gradients are reversed; real images are not even read for it before.
-        real_batch: Unlabelled images per step, beside the labelled ones, for the alignment without a teacher;
-            None takes half a batch. With a teacher its images serve.
         real_share: With a teacher, the share of a step's images that are real ones; the rest are labelled.
-            So a step costs as many taught images with a teacher as without.
+            So a step costs as many taught images with a teacher as without. Alignment uses the same real
+            images; without a teacher half a batch of them, beside the labelled ones.
         class_thresholds: (C,) scores above which the teacher's objects teach boxes and 3D; () takes
             `thresholds.CLASS_THRESHOLD` for all.
         predicate_thresholds: (P,) probabilities at which the teacher is least sure of a predicate; () takes
@@ -74,8 +72,6 @@ class AlignConfig:
     feature: float = 0.0
     prediction: float = 0.0
     teacher: float = 0.0
-    warm_up: int = 0
-    real_batch: int | None = None
     real_share: float = 0.5
     class_thresholds: tuple[float, ...] = ()
     predicate_thresholds: tuple[float, ...] = ()
@@ -92,11 +88,9 @@ class AlignConfig:
 
     def validate(self) -> None:
         """Raises Sim2SGError where a number is out of its range."""
-        for name in ("feature", "prediction", "teacher", "warm_up"):
+        for name in ("feature", "prediction", "teacher"):
             if getattr(self, name) < 0:
                 raise Sim2SGError(f"align.{name} is {getattr(self, name)}: it must not be negative")
-        if self.real_batch is not None and self.real_batch < 1:
-            raise Sim2SGError(f"align.real_batch is {self.real_batch}: it must be at least 1")
         if not 0 < self.real_share < 1:
             raise Sim2SGError(f"align.real_share is {self.real_share}: it must lie between 0 and 1")
         for name in ("class_thresholds", "predicate_thresholds"):
@@ -190,13 +184,12 @@ class TrainConfig:
             return self.batch
         return min(max(self.batch - round(self.batch * self.align.real_share), 1), self.batch - 1)
 
-    def unlabelled(self, step: int) -> int:
-        """Real images of a step."""
+    @property
+    def unlabelled(self) -> int:
+        """Real images per step."""
         if self.align.teacher > 0:
             return self.batch - self.labelled
-        if self.align.adversarial and step >= self.align.warm_up:
-            return self.align.real_batch or max(1, self.batch // 2)
-        return 0
+        return max(1, self.batch // 2) if self.align.adversarial else 0
 
     @property
     def needs_real(self) -> bool:

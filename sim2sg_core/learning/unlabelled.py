@@ -58,7 +58,7 @@ class Unlabelled:
         align = self.config.align
         total = dense.heat.new_zeros(())
         values: dict[str, Tensor] = {}
-        if align.adversarial and step >= align.warm_up:
+        if align.adversarial:
             values |= self._alignment(network, dense, torch.cat([intrinsics, real.intrinsics]), step)
             total = total + torch.stack([v for k, v in values.items() if not k.endswith("accuracy")]).sum()
         if self.teacher is not None:
@@ -75,7 +75,7 @@ class Unlabelled:
         """
         align = self.config.align
         scale = reversal_scale(step, self.config)
-        labelled = len(intrinsics) - self.config.unlabelled(step)
+        labelled = len(intrinsics) - self.config.unlabelled
         real = torch.arange(len(intrinsics), device=intrinsics.device) >= labelled
         found = network.detect(dense)
         values: dict[str, Tensor] = {}

@@ -90,14 +90,14 @@ def test_every_image_is_seen_before_any_is_seen_twice(real_images, domain, model
 
 def test_numbers_of_images_per_step():
     off = TrainConfig(steps=20, batch=8)
-    assert (off.labelled, off.unlabelled(0)) == (8, 0)
-    reversal = dataclasses.replace(off, align=AlignConfig(prediction=0.1, warm_up=5))
-    assert (reversal.labelled, reversal.unlabelled(4), reversal.unlabelled(5)) == (8, 0, 4)
-    assert dataclasses.replace(off, align=AlignConfig(feature=0.1, real_batch=3)).unlabelled(0) == 3
+    assert (off.labelled, off.unlabelled) == (8, 0)
+    reversal = dataclasses.replace(off, align=AlignConfig(prediction=0.1))
+    assert (reversal.labelled, reversal.unlabelled) == (8, 4)
+    assert dataclasses.replace(reversal, batch=1).unlabelled == 1
     for share, real in ((0.5, 4), (0.25, 2), (0.01, 1), (0.99, 7)):
-        taught = dataclasses.replace(off, align=AlignConfig(teacher=1.0, real_share=share, feature=0.1, warm_up=5))
-        assert taught.labelled + taught.unlabelled(0) == 8
-        assert taught.unlabelled(0) == taught.unlabelled(9) == real
+        taught = dataclasses.replace(off, align=AlignConfig(teacher=1.0, real_share=share, feature=0.1))
+        assert taught.labelled + taught.unlabelled == 8
+        assert taught.unlabelled == real
 
 
 def test_styles_are_small_and_without_padding(real_images, domain, model):
