@@ -12,10 +12,12 @@ from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.graph import SceneGraph
 from sim2sg_core.scene.layout import Layout, Placement
 from sim2sg_core.scene.predicates import TOUCH
+from sim2sg_core.scene.polygons import clip_polygon, polygon_area
 
 MAX_DEPTH = 150.0
 CAMERA_CLEARANCE = 0.3  # metres between any footprint and the camera
 STEPS = (0.25, 0.5, 0.75, 1.0)  # by which an object makes room, in mean extents
+OVERLAP = 0.15  # share of the smaller footprint that another's may cover: both sizes are estimates
 TWIN = 0.6  # share of the smaller footprint from which two of a class are one object
 UNDER = 0.7  # share of the smaller footprint that may be under a support, as of a chair under a table
 
@@ -26,7 +28,6 @@ def lift_graph(
     fit_size: Callable[[str, np.ndarray], np.ndarray],
     *,
     refine: Callable[[int, Placement], Placement] | None = None,
-    max_overlap: float = 0.15,
     supports: Mapping[str, tuple[str, ...]] | None = None,
     surfaces: Mapping[str, tuple[float, ...]] | None = None,
 ) -> Layout:
@@ -35,6 +36,9 @@ def lift_graph(
     Where everything stands on the ground, objects keep their place and are set on it. Else what supports comes first,
     and every object moves along its viewing ray onto the ground or the surface on which it stands.
 
+    Where footprints overlap more than sizes may be wrong (`_allowed_overlap`), the object that scored less makes
+    room, if it stands on something and is not the same object found twice, or else is left out.
+
     Args:
         graph: Objects with poses, best first; those without a pose are left out.
         camera: The camera to render with; its ground is where the objects are put.
@@ -42,10 +46,6 @@ def lift_graph(
             that the class can have.
         refine: Moves or scales the placement of an object, given by its index in the graph, to what is seen; on the
             level on which it stands.
-        max_overlap: Share of the smaller footprint that may overlap a better object's at the same height. A little
-            is tolerated, since both sizes are estimates; beyond it the object that scored less makes room, if it
-            stands on something and is not the same object found twice, or else is left out. Under what others stand
-            on there is room, see `_allowed_overlap`.
         supports: Class -> what it may stand on, "ground" or classes; what lacks stands on the ground. An object
             under which nothing of that is found is left out.
         surfaces: Class -> heights at which others stand on it, as shares of its own; what lacks has its top.
@@ -75,8 +75,7 @@ def lift_graph(
 
         def fits(place: Placement, others: Sequence[Placement] = others) -> bool:
             return _clear_of_camera(place, camera, rules) and all(
-                footprint_overlap(place, other) <= _allowed_overlap(place, other, rules, max_overlap)
-                for other in others
+                footprint_overlap(place, other) <= _allowed_overlap(place, other, rules) for other in others
             )
 
         free = placement if fits(placement) else None
@@ -132,24 +131,24 @@ def _clear_of_camera(placement: Placement, camera: Camera, rules: Supports) -> b
     return bool(near >= CAMERA_CLEARANCE or beneath)
 
 
-def _allowed_overlap(a: Placement, b: Placement, rules: Supports, max_overlap: float) -> float:
+def _allowed_overlap(a: Placement, b: Placement, rules: Supports) -> float:
     """Share of the smaller footprint that two objects may overlap, neither of which stands on the other.
 
     Above and below each other there is no limit. What others stand on is hollow as a table: something of another
     class on the ground may stand mostly under it, and what stands on the one is not in the way of the other.
     """
     if rules.level:
-        return max_overlap
+        return OVERLAP
     base = max(a.position[2], b.position[2])
     top = min(a.position[2] + a.size[2], b.position[2] + b.size[2])
     if top - base < TOUCH * min(a.size[2], b.size[2]):
         return np.inf
     grounded = int(a.position[2] == 0) + int(b.position[2] == 0)
     if a.label == b.label or not grounded:
-        return max_overlap
+        return OVERLAP
     if grounded == 1:  # Their footprints overlap as far as that of what carries the upper one may.
         return np.inf
-    return UNDER if rules.supporter(a.label) or rules.supporter(b.label) else max_overlap
+    return UNDER if rules.supporter(a.label) or rules.supporter(b.label) else OVERLAP
 
 
 def footprint_overlap(a: Placement, b: Placement) -> float:
@@ -159,38 +158,3 @@ def footprint_overlap(a: Placement, b: Placement) -> float:
         return 0.0
     area = polygon_area(clip_polygon(a.footprint(), b.footprint()))
     return area / max(float(min(np.prod(a.size[:2]), np.prod(b.size[:2]))), 1e-9)
-
-
-def clip_polygon(subject: np.ndarray, window: np.ndarray) -> np.ndarray:
-    """Clips a polygon by a convex, counter-clockwise one (Sutherland–Hodgman, 1974).
-
-    Args:
-        subject: (N, 2).
-        window: (M, 2).
-
-    Returns:
-        (K, 2) their intersection, possibly empty.
-    """
-    result: Sequence[np.ndarray] = list(subject)
-    for start, end in zip(window, np.roll(window, -1, axis=0), strict=True):
-        if not len(result):
-            break
-        edge = end - start
-        side = [edge[0] * (p[1] - start[1]) - edge[1] * (p[0] - start[0]) for p in result]
-        clipped: list[np.ndarray] = []
-        for i, point in enumerate(result):
-            before, d0, d1 = result[i - 1], side[i - 1], side[i]
-            if (d0 < 0) != (d1 < 0):
-                clipped.append(before + (point - before) * (d0 / (d0 - d1)))
-            if d1 >= 0:
-                clipped.append(point)
-        result = clipped
-    return np.array(result).reshape(-1, 2)
-
-
-def polygon_area(polygon: np.ndarray) -> float:
-    """Area of a simple (N, 2) polygon."""
-    if len(polygon) < 3:
-        return 0.0
-    x, y = polygon.T
-    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)

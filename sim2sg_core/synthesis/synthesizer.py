@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
 from sim2sg_core.domains import Domain
@@ -154,13 +153,3 @@ def with_ground(
         return domain.camera.sample(rng, None, *(size or (None, None)))
     drawn = domain.camera.sample(rng, camera.K, camera.width, camera.height)
     return dataclasses.replace(camera, ground=drawn.ground) if camera.ground is None else camera
-
-
-def contact_sheet(images: list[np.ndarray], columns: int, width: int) -> np.ndarray:
-    """Tiles images, each scaled to `width` pixels, into one RGB picture."""
-    small = []
-    for image in images:
-        height = round(width * image.shape[0] / image.shape[1])
-        small.append(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
-    small += [np.zeros_like(small[0])] * (-len(small) % columns)
-    return np.vstack([np.hstack(small[k : k + columns]) for k in range(0, len(small), columns)])

@@ -10,10 +10,14 @@ from sim2sg_core.domains import ArrangedLayout, Domain
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.render.projection import NEAR, amodal_box
 from sim2sg_core.scene import Camera, Placement
+from sim2sg_core.scene.polygons import polygon_area
 from sim2sg_core.synthesis.assets.registry import class_assets, like_sized, load_asset
 from sim2sg_core.synthesis.layouts.collision import TOUCH, footprint_gap, interpenetrate, rest_of
 from sim2sg_core.synthesis.layouts.occlusion import seen
 from sim2sg_core.synthesis.layouts.supports import region_area, rotation, support_regions
+from sim2sg_core.synthesis.layouts.supports import rotation, support_regions
+from sim2sg_core.render.meshes import Asset
+from sim2sg_core.render.projection import NEAR, amodal_box
 
 CLEAR = 0.3  # Metres about the camera that stay free.
 KIT = 0.7  # Share of the tables with equal chairs, equal plates.
@@ -83,7 +87,7 @@ class Arrangement:
             for share, region in zip(surfaces, support_regions(item.asset, surfaces), strict=True)
             if len(region) > 2
         ]
-        return sorted(found, key=lambda pair: -region_area(pair[1]))
+        return sorted(found, key=lambda pair: -polygon_area(pair[1]))
 
     def add(self, placement: Placement, host: int = -1, gap: float | None = None) -> bool:
         """Adds a placement whose place is known to be sound, unless it would meet anything or hide what must be seen.

@@ -9,8 +9,9 @@ import numpy as np
 from sim2sg_core.domains import AroundSpec, ArrangedLayout, ClassSpec, Domain, GroupSpec
 from sim2sg_core.scene import Camera, Layout, Placement
 from sim2sg_core.scene.layout import GROUND, wrap_angle
+from sim2sg_core.scene.polygons import polygon_area
 from sim2sg_core.synthesis.layouts.arrangement import Arrangement
-from sim2sg_core.synthesis.layouts.supports import fits, region_area, rotation, stand_on
+from sim2sg_core.synthesis.layouts.supports import fits, rotation, stand_on
 
 TRIES = 40  # Places on the ground for one object.
 FEW = 8  # Places on a surface, or round an object.
@@ -254,7 +255,7 @@ def _strew(made: Arrangement, index: int, footprint: tuple[float, float]) -> Non
     regions = made.regions(index)
     if not regions:
         return
-    area = np.array([region_area(region) for _, region in regions])
+    area = np.array([polygon_area(region) for _, region in regions])
     for spec in standing:
         if spec.name == label and (_depth(made, index) >= DEEPEST or rng.random() >= STACKS):
             continue

@@ -10,6 +10,8 @@ import numpy as np
 
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.scene import Placement
+from sim2sg_core.scene.polygons import signed_area
+from sim2sg_core.render.meshes import Asset
 
 LEVEL = 0.9  # Least upward part of the unit normal of what something can stand on.
 BAND = 0.04  # Share of the height within which a surface is looked for about the height that the domain gives.
@@ -42,17 +44,7 @@ def _hull(corners: np.ndarray) -> np.ndarray:
     if len(points) < 3:
         return np.zeros((0, 2))
     hull = cv2.convexHull(points.astype(np.float32))[:, 0].astype(float)
-    return hull[::-1] if _doubled_area(hull) < 0 else hull
-
-
-def _doubled_area(polygon: np.ndarray) -> float:
-    x, y = polygon.T
-    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
-
-
-def region_area(region: np.ndarray) -> float:
-    """Returns the area of a (M, 2) region, in its own units squared; 0 for an empty one."""
-    return abs(_doubled_area(region)) / 2 if len(region) else 0.0
+    return hull[::-1] if signed_area(hull) < 0 else hull
 
 
 def rotation(yaw: float) -> np.ndarray:
