@@ -23,6 +23,8 @@ from sim2sg_core.report.domain_statistics import (
     predicate_table,
 )
 from sim2sg_core.report.overlay import contact_sheet, draw_tile
+from sim2sg_core.report.domain_looks import look_alikes, mesh_warnings, shown_path
+from sim2sg_core.report.sheets import contact_sheet, draw_tile
 from sim2sg_core.scene import Layout, SceneGraph
 
 TILE, COLUMNS = 480, 4

@@ -153,6 +153,6 @@ class Log(ABC):
         return cameras[0]
 
 
-def frame_name(topic: str, stamp: int, suffix: str = ".jpg") -> str:
+def frame_name(topic: str, stamp: int) -> str:
     """Returns the file name of a frame: leading `/` dropped, other characters of the path `_`."""
-    return f"{topic.lstrip('/').replace('/', '_')}_{stamp}{suffix}"
+    return f"{topic.lstrip('/').replace('/', '_')}_{stamp}.jpg"

@@ -32,7 +32,7 @@ class Material:
         roughness: 0 mirror-like to 1 matt.
         specular: Strength of the highlight of non-metals, 0–1 (0.5 is common plastic).
         metallic: 1 tints reflections with the colour and has no diffuse part.
-        texture: Name of a texture layer (`textures.texture_names()`), or None.
+        texture: Name of a texture layer (see `textures.build_textures`), or None.
         texture_scale: Size of one repeat, metres.
         texture_strength: 0 plain to 1 the full contrast of the texture.
         emissive: Share of the colour that glows regardless of light.

@@ -24,11 +24,6 @@ def build_textures() -> dict[str, np.ndarray]:
     return made
 
 
-def texture_names() -> tuple[str, ...]:
-    """Names that looks may use."""
-    return tuple(_MAKERS)
-
-
 def balance(image: np.ndarray) -> np.ndarray:
     """Scales an (H, W, 3) float image so that the mean *linear* value is that of mid grey, as uint8.
 

@@ -1,20 +1,19 @@
-"""Draws scene graphs on images: boxes with labels, 3D boxes, arrows for relations. OpenCV alone."""
+"""Draws scene graphs on images: boxes with labels, arrows for relations. OpenCV alone."""
 
 from __future__ import annotations
 
-import dataclasses
 import zlib
 from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
 
-from sim2sg_core.scene import Camera, Placement, Relation, SceneGraph, SceneObject
+from sim2sg_core.scene import Relation, SceneGraph, SceneObject
 
-RGB = tuple[int, int, int]
+Colour = tuple[int, int, int]
 
 # Told apart on streets and on grey floors, and by most colour-blind people.
-CLASS_COLORS: tuple[RGB, ...] = (
+CLASS_COLOURS: tuple[Colour, ...] = (
     (255, 159, 28),
     (46, 196, 182),
     (231, 90, 124),
@@ -28,16 +27,15 @@ CLASS_COLORS: tuple[RGB, ...] = (
     (222, 170, 121),
     (214, 162, 232),
 )
-PREDICATE_COLORS: tuple[RGB, ...] = (
+PREDICATE_COLOURS: tuple[Colour, ...] = (
     (255, 255, 255),
     (255, 214, 10),
     (120, 255, 214),
     (255, 140, 200),
     (150, 200, 255),
 )
-DARK: RGB = (24, 26, 30)
+DARK: Colour = (24, 26, 30)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-NEAR_M = 0.1  # 3D boxes are cut off this near to the camera
 
 
 def draw_overlay(
@@ -49,8 +47,6 @@ def draw_overlay(
     *,
     classes: Sequence[str] = (),
     predicates: Sequence[str] = (),
-    boxes_3d: bool = False,
-    min_width: int = 0,
 ) -> np.ndarray:
     """Draws a graph on its image.
 
@@ -62,25 +58,18 @@ def draw_overlay(
         max_relations: Most arrows; see `worth_showing` for which. 0 draws none.
         classes: All class names of the model, so that a class keeps its colour in every image.
         predicates: All predicate names, likewise.
-        boxes_3d: Draw 3D boxes in place of 2D ones where the pose and the camera are known.
-        min_width: Narrower images are magnified to this width first, so that labels stay readable.
 
     Returns:
-        (H', W', 3) uint8 RGB; H, W unless magnified.
+        (H, W, 3) uint8 RGB.
     """
     graph = graph.filtered(object_threshold, relation_threshold)
     canvas = np.ascontiguousarray(image).copy()
-    scale = max(1.0, min_width / image.shape[1])
-    if scale > 1:
-        canvas = cv2.resize(canvas, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        graph = _magnified(graph, canvas.shape[1], canvas.shape[0])
-    by_class = assign_colors((o.label for o in graph.objects), classes, CLASS_COLORS)
+    by_class = assign_colours((o.label for o in graph.objects), classes, CLASS_COLOURS)
     shown = worth_showing(graph, max_relations)
-    by_predicate = assign_colors((r.predicate for r in shown), predicates, PREDICATE_COLORS)
+    by_predicate = assign_colours((r.predicate for r in shown), predicates, PREDICATE_COLOURS)
 
     for item in reversed(graph.objects):  # The best on top.
-        if not (boxes_3d and _draw_box_3d(canvas, item, graph.camera, by_class[item.label])):
-            _draw_box(canvas, item.box, by_class[item.label])
+        _draw_box(canvas, item.box, by_class[item.label])
     for relation in shown:
         _draw_arrow(canvas, graph, relation, by_predicate[relation.predicate])
     taken = _draw_legend(canvas, {p: c for p, c in by_predicate.items() if p in {r.predicate for r in shown}})
@@ -90,7 +79,7 @@ def draw_overlay(
 
 
 def draw_boxes(
-    image: np.ndarray, boxes: Sequence[tuple[np.ndarray, str, RGB]], *, title: str = "", min_width: int = 0
+    image: np.ndarray, boxes: Sequence[tuple[np.ndarray, str, Colour]], *, title: str = "", min_width: int = 0
 ) -> np.ndarray:
     """Draws boxes, each in its colour, with what is to be said of it.
 
@@ -105,15 +94,15 @@ def draw_boxes(
     """
     canvas = fit_width(image, min_width) if image.shape[1] < min_width else np.ascontiguousarray(image).copy()
     scale = np.array([canvas.shape[1] / image.shape[1], canvas.shape[0] / image.shape[0]] * 2)
-    scaled = [(np.asarray(box, float) * scale, words, color) for box, words, color in boxes]
+    scaled = [(np.asarray(box, float) * scale, words, colour) for box, words, colour in boxes]
     taken: list[tuple[int, int, int, int]] = []
-    for box, _, color in scaled:
-        _draw_box(canvas, box, color)
+    for box, _, colour in scaled:
+        _draw_box(canvas, box, colour)
     if title:
         _draw_tag(canvas, np.zeros(4), title, (255, 255, 255), taken)
-    for box, words, color in scaled:
+    for box, words, colour in scaled:
         if words:
-            _draw_tag(canvas, box, words, color, taken)
+            _draw_tag(canvas, box, words, colour, taken)
     return canvas
 
 
@@ -141,71 +130,14 @@ def worth_showing(graph: SceneGraph, limit: int) -> list[Relation]:
     return sorted((r for r in graph.relations if not implied(r)), key=worth, reverse=True)[:limit]
 
 
-def assign_colors(names: Iterable[str], known: Sequence[str], palette: Sequence[RGB]) -> dict[str, RGB]:
+def assign_colours(names: Iterable[str], known: Sequence[str], palette: Sequence[Colour]) -> dict[str, Colour]:
     """Gives every name a colour: by its place in `known`, else by a hash that avoids those in use."""
-    colors: dict[str, RGB] = {name: palette[i % len(palette)] for i, name in enumerate(known)}
+    colours: dict[str, Colour] = {name: palette[i % len(palette)] for i, name in enumerate(known)}
     for name in sorted(set(names) - set(known)):
         first = zlib.crc32(name.encode()) % len(palette)
         turned = [palette[(first + i) % len(palette)] for i in range(len(palette))]
-        colors[name] = next((c for c in turned if c not in colors.values()), turned[0])
-    return colors
-
-
-def contact_sheet(images: Sequence[np.ndarray], columns: int, cell_width: int = 320, gap: int = 4) -> np.ndarray:
-    """Puts images side by side.
-
-    Args:
-        images: (H, W, 3) uint8 RGB, of any sizes.
-        columns: Images per row.
-        cell_width: Width of each, pixels; heights follow, the tallest sets the rows.
-        gap: Pixels between them.
-
-    Returns:
-        (H', W', 3) uint8 RGB; one grey pixel when there are no images.
-    """
-    if not images:
-        return np.full((1, 1, 3), 245, np.uint8)
-    cells = [fit_width(image, cell_width) for image in images]
-    cell_height = max(cell.shape[0] for cell in cells)
-    columns = min(columns, len(cells))
-    rows = -(-len(cells) // columns)
-    sheet = np.full((rows * (cell_height + gap) - gap, columns * (cell_width + gap) - gap, 3), 245, np.uint8)
-    for i, cell in enumerate(cells):
-        y, x = i // columns * (cell_height + gap), i % columns * (cell_width + gap)
-        sheet[y : y + cell.shape[0], x : x + cell_width] = cell
-    return sheet
-
-
-def draw_tile(
-    image: np.ndarray, graph: SceneGraph, width: int, classes: Sequence[str], predicates: Sequence[str]
-) -> np.ndarray:
-    """Draws a graph for a contact sheet: boxes, labels, a few arrows, and beneath the picture all relations counted.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        graph: Boxes in pixels of `image`.
-        width: Of the tile, pixels; larger images are made smaller first, so that letters stay as they are.
-        classes: All class names, in order.
-        predicates: All predicate names, in order.
-
-    Returns:
-        (H', width, 3) uint8 RGB.
-    """
-    picture = fit_width(image, width)
-    scaled = _magnified(graph, picture.shape[1], picture.shape[0])
-    picture = draw_overlay(picture, scaled, max_relations=5, classes=classes, predicates=predicates)
-    counts = [(name, sum(r.predicate == name for r in graph.relations)) for name in predicates]
-    lines = [f"{len(graph.objects)} objects"]
-    for text in (f"{name.replace('_', ' ')} {count}" for name, count in counts):
-        longer = f"{lines[-1]}, {text}"
-        if cv2.getTextSize(longer, FONT, 0.45, 1)[0][0] > width - 12:
-            lines.append(text)
-        else:
-            lines[-1] = longer
-    footer = np.full((8 + 18 * len(lines), width, 3), DARK, np.uint8)
-    for i, line in enumerate(lines):
-        cv2.putText(footer, line, (6, 17 + 18 * i), FONT, 0.45, (240, 240, 240), 1, cv2.LINE_AA)
-    return np.vstack([picture, footer])
+        colours[name] = next((c for c in turned if c not in colours.values()), turned[0])
+    return colours
 
 
 def fit_width(image: np.ndarray, width: int) -> np.ndarray:
@@ -213,13 +145,6 @@ def fit_width(image: np.ndarray, width: int) -> np.ndarray:
     height = max(1, round(image.shape[0] * width / image.shape[1]))
     method = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, (width, height), interpolation=method))
-
-
-def _magnified(graph: SceneGraph, width: int, height: int) -> SceneGraph:
-    factors = np.array([width / graph.width, height / graph.height] * 2)
-    objects = tuple(dataclasses.replace(o, box=o.box * factors) for o in graph.objects)
-    camera = graph.camera.scaled(width, height) if graph.camera else None
-    return dataclasses.replace(graph, width=width, height=height, objects=objects, camera=camera)
 
 
 def _unit(canvas: np.ndarray) -> float:
@@ -230,7 +155,7 @@ def _unit(canvas: np.ndarray) -> float:
 def _line(
     canvas: np.ndarray,
     points: np.ndarray,
-    color: RGB,
+    colour: Colour,
     width: int,
     edged: bool = True,
 ) -> None:
@@ -238,40 +163,18 @@ def _line(
     fixed = np.round(np.clip(points, -1e5, 1e5) * 8).astype(np.int32)[None]  # eighths of a pixel
     if edged:
         cv2.polylines(canvas, fixed, False, DARK, width + 2, cv2.LINE_AA, shift=3)
-    cv2.polylines(canvas, fixed, False, color, width, cv2.LINE_AA, shift=3)
+    cv2.polylines(canvas, fixed, False, colour, width, cv2.LINE_AA, shift=3)
 
 
-def _draw_box(canvas: np.ndarray, box: np.ndarray, color: RGB) -> None:
+def _draw_box(canvas: np.ndarray, box: np.ndarray, colour: Colour) -> None:
     # On whole pixels and without smoothing: upright edges stay crisp.
     low, high = tuple(map(int, np.floor(box[:2]))), tuple(map(int, np.ceil(box[2:]) - 1))
     width = max(1, round(1.6 * _unit(canvas)))
     cv2.rectangle(canvas, low, high, DARK, width + 2)
-    cv2.rectangle(canvas, low, high, color, width)
+    cv2.rectangle(canvas, low, high, colour, width)
 
 
-def _draw_box_3d(canvas: np.ndarray, item: SceneObject, camera: Camera | None, color: RGB) -> bool:
-    """Draws the edges of the 3D box that lie before the camera. Returns whether it could."""
-    if camera is None or item.pose is None:
-        return False
-    if camera.ground is None:
-        camera = dataclasses.replace(camera, ground=np.array([0.0, -1.0, 0.0, 0.0]))
-    corners = camera.to_camera(Placement.from_pose(item.label, item.pose, camera).corners())
-    edges = [(i, (i + 1) % 4) for i in range(4)]
-    edges += [(i + 4, j + 4) for i, j in edges] + [(i, i + 4) for i in range(4)]
-    width = max(1, round(1.3 * _unit(canvas)))
-    large = item.box[3] - item.box[1] > 70 * _unit(canvas)  # Edges would fill a small one.
-    lines = [(corners[i], corners[j]) for i, j in edges]
-    lines += [(corners[0], corners[7]), (corners[3], corners[4])]  # a cross marks the front
-    for start, end in lines:
-        steps = np.linspace(0, 1, 9)[:, None]  # Edges are curved where the lens distorts.
-        points = start + (end - start) * steps
-        points = points[points[:, 2] > NEAR_M]
-        if len(points) > 1:
-            _line(canvas, camera.project(points) - 0.5, color, width, edged=large)
-    return True
-
-
-def _draw_arrow(canvas: np.ndarray, graph: SceneGraph, relation: Relation, color: RGB) -> None:
+def _draw_arrow(canvas: np.ndarray, graph: SceneGraph, relation: Relation, colour: Colour) -> None:
     """Draws a bent arrow from the subject to the object."""
     unit = _unit(canvas)
     boxes = graph.boxes()
@@ -285,17 +188,17 @@ def _draw_arrow(canvas: np.ndarray, graph: SceneGraph, relation: Relation, color
     middle = (start + end) / 2 + bend * np.array([along[1], -along[0]])
     t = np.linspace(min(0.3, 5 * unit / length), 1 - min(0.3, 8 * unit / length), 24)[:, None]
     curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
-    _line(canvas, curve, color, 1)
+    _line(canvas, curve, colour, 1)
     heading = curve[-1] - curve[-4]
     heading = heading / max(float(np.linalg.norm(heading)), 1e-6) * 10 * unit
     side = np.array([-heading[1], heading[0]]) * 0.4
     head = np.array([curve[-1] + heading * 0.4, curve[-1] - heading * 0.6 + side, curve[-1] - heading * 0.6 - side])
     fixed = np.round(head * 8).astype(np.int32)
-    cv2.fillPoly(canvas, [fixed], color, cv2.LINE_AA, shift=3)
+    cv2.fillPoly(canvas, [fixed], colour, cv2.LINE_AA, shift=3)
     cv2.polylines(canvas, [fixed], True, DARK, 1, cv2.LINE_AA, shift=3)
     centre = tuple(int(v) for v in np.round(start * 8))
     cv2.circle(canvas, centre, round(2.6 * unit * 8), DARK, -1, cv2.LINE_AA, shift=3)
-    cv2.circle(canvas, centre, round(1.8 * unit * 8), color, -1, cv2.LINE_AA, shift=3)
+    cv2.circle(canvas, centre, round(1.8 * unit * 8), colour, -1, cv2.LINE_AA, shift=3)
 
 
 def _name(item: SceneObject) -> str:
@@ -305,7 +208,7 @@ def _name(item: SceneObject) -> str:
 
 
 def _draw_tag(
-    canvas: np.ndarray, box: np.ndarray, text: str, color: RGB, taken: list[tuple[int, int, int, int]]
+    canvas: np.ndarray, box: np.ndarray, text: str, colour: Colour, taken: list[tuple[int, int, int, int]]
 ) -> None:
     """Writes a few words where they cover no earlier tag, best above the box."""
     height, width = canvas.shape[:2]
@@ -329,30 +232,30 @@ def _draw_tag(
     x, y = min(places, key=covered)
     x, y = int(np.clip(x, 0, max(0, width - tag_w))), int(np.clip(y, 0, max(0, height - tag_h)))
     taken.append((x, y, x + tag_w, y + tag_h))
-    cv2.rectangle(canvas, (x, y), (x + tag_w - 1, y + tag_h - 1), color, -1)
+    cv2.rectangle(canvas, (x, y), (x + tag_w - 1, y + tag_h - 1), colour, -1)
     cv2.putText(canvas, text, (x + 3, y + text_h + 2), FONT, size, DARK, 1, cv2.LINE_AA)
 
 
-def _draw_legend(canvas: np.ndarray, colors: dict[str, RGB]) -> list[tuple[int, int, int, int]]:
+def _draw_legend(canvas: np.ndarray, colours: dict[str, Colour]) -> list[tuple[int, int, int, int]]:
     """Explains the arrows in the lower left corner; returns the rectangle it takes, if any."""
-    if not colors:
+    if not colours:
         return []
     unit = _unit(canvas)
     size, line = 0.42 * unit, round(17 * unit)
-    texts = {name: f"a {name.replace('_', ' ')} b" for name in colors}
+    texts = {name: f"a {name.replace('_', ' ')} b" for name in colours}
     text_w = max(cv2.getTextSize(text, FONT, size, 1)[0][0] for text in texts.values())
-    width, height = round(text_w + 40 * unit), line * len(colors) + round(8 * unit)
+    width, height = round(text_w + 40 * unit), line * len(colours) + round(8 * unit)
     left, top = round(6 * unit), canvas.shape[0] - height - round(6 * unit)
     if top < 0 or left + width > canvas.shape[1]:
         return []
     box = (left, top, left + width, top + height)
     patch = canvas[top : box[3], left : box[2]]
     patch[:] = (patch * 0.25 + np.array(DARK) * 0.75).astype(np.uint8)
-    for i, (name, color) in enumerate(colors.items()):
+    for i, (name, colour) in enumerate(colours.items()):
         y = top + round(4 * unit) + line * i + line // 2
         x = left + round(6 * unit)
         tip = (x + round(22 * unit), y)
-        cv2.arrowedLine(canvas, (x, y), tip, color, max(1, round(unit)), cv2.LINE_AA, tipLength=0.35)
+        cv2.arrowedLine(canvas, (x, y), tip, colour, max(1, round(unit)), cv2.LINE_AA, tipLength=0.35)
         at = (x + round(28 * unit), y + round(4 * unit))
         cv2.putText(canvas, texts[name], at, FONT, size, (240, 240, 240), 1, cv2.LINE_AA)
     return [box]

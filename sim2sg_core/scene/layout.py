@@ -48,10 +48,10 @@ class Placement:
         return Pose3D(camera.to_camera(centre), camera_yaw(self.yaw), np.asarray(self.size))
 
     @classmethod
-    def from_pose(cls, label: str, pose: Pose3D, camera: Camera, asset: str | None = None) -> Placement:
+    def from_pose(cls, label: str, pose: Pose3D, camera: Camera) -> Placement:
         """Returns the placement of a 3D box seen by `camera`."""
         base = camera.to_world(pose.position) - np.array([0, 0, pose.size[2] / 2])
-        return cls(label, base, world_yaw(pose.yaw), np.asarray(pose.size), asset)
+        return cls(label, base, world_yaw(pose.yaw), np.asarray(pose.size))
 
     def to_json(self) -> dict[str, Any]:
         """Returns the placement as JSON-ready numbers."""

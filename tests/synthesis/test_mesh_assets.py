@@ -6,19 +6,18 @@ import pytest
 import trimesh
 from PIL import Image
 
-from sim2sg_core.adaptation.content.round_layouts import class_hull
+from sim2sg_core.adaptation.content import class_hull
 from sim2sg_core.domains import MeshSpec
 from sim2sg_core.domains.loading import parse_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Layout
-from sim2sg_core.synthesis.assets.file_assets import (
+from sim2sg_core.synthesis.assets.file_colours import cluster_looks, display
+from sim2sg_core.synthesis.assets.files import (
     MOST_FACES,
     file_asset,
     file_asset_name,
-    load_mesh_asset,
     unmatched_edges,
 )
-from sim2sg_core.synthesis.assets.file_colors import cluster_materials, display
 from sim2sg_core.synthesis.assets.registry import class_assets, coarse_asset, load_asset
 from sim2sg_core.synthesis.assets.shapes import weld
 from sim2sg_core.synthesis.synthesizer import Synthesizer
@@ -34,8 +33,12 @@ predicates: [{name: left_of, rule: left_of}]
 classes:
   - {name: crate, meshes: [{file: crate.obj, unit: mm, up: y}]}
   - {name: ball, meshes: [ball.ply], yaw_symmetry: 0}
-  - {name: can, meshes: [can.glb], colors: [[200, 30, 30]]}
+  - {name: can, meshes: [can.glb], colours: [[200, 30, 30]]}
 """
+
+
+def asset_of(mesh: MeshSpec, painted: bool = False):
+    return file_asset(file_asset_name(mesh, painted))
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +68,12 @@ def spec(path, **options):
     return MeshSpec(file=str(path), **options)
 
 
-def drawn_colors(asset):
+def drawn_colours(asset):
     return {tuple(np.round(s.color, 2)) for s in asset.slots}
 
 
-def test_geometry_is_unit_normalised_and_colorless_files_are_painted(folder):
-    asset = load_mesh_asset(spec(folder / "crate.obj", unit="mm", up="y"))
+def test_geometry_is_unit_normalised_and_colourless_files_are_painted(folder):
+    asset = asset_of(spec(folder / "crate.obj", unit="mm", up="y"))
     assert asset.size == pytest.approx((0.4, 0.3, 0.2), rel=1e-4)
     assert asset.mesh.vertices.min(0) == pytest.approx([-0.5, -0.5, 0])
     assert asset.mesh.vertices.max(0) == pytest.approx([0.5, 0.5, 1])
@@ -78,74 +81,74 @@ def test_geometry_is_unit_normalised_and_colorless_files_are_painted(folder):
     assert len(asset.mesh.faces) == 12
 
 
-def test_face_colors_become_slots(folder):
-    asset = load_mesh_asset(spec(folder / "ball.ply"))
+def test_face_colours_become_slots(folder):
+    asset = asset_of(spec(folder / "ball.ply"))
     assert {s.palette for s in asset.slots} == {"fixed"}
-    assert drawn_colors(asset) == {(1, 0, 0), (0, 0, 1)}
+    assert drawn_colours(asset) == {(1, 0, 0), (0, 0, 1)}
     centre = asset.mesh.vertices[asset.mesh.faces].mean(axis=1)
     red = np.array([s.color[0] > 0.5 for s in asset.slots])[asset.mesh.slots]
     assert (red == (centre[:, 2] > 0.5)).all()
 
 
-def test_materials_say_color_and_finish(folder):
-    (slot,) = load_mesh_asset(spec(folder / "can.glb")).slots
+def test_materials_say_colour_and_finish(folder):
+    (slot,) = asset_of(spec(folder / "can.glb")).slots
     # The file's factor is linear, the renderer's colours are squares of what is shown.
     assert slot.color == pytest.approx(display(np.array([0.2, 0.4, 1.0])) ** 2, abs=2e-3)
     assert (slot.roughness, slot.metallic) == pytest.approx((0.25, 0.75))
-    (painted,) = load_mesh_asset(spec(folder / "can.glb"), painted=True).slots
+    (painted,) = asset_of(spec(folder / "can.glb"), painted=True).slots
     assert painted.palette == "paint"
 
 
 @pytest.mark.parametrize("metres", [1e-5, 1000.0])
 def test_the_scale_of_a_file_does_not_matter(tmp_path, metres):
     trimesh.creation.icosphere(2, metres / 2).export(tmp_path / "ball.ply")
-    asset = load_mesh_asset(spec(tmp_path / "ball.ply"))
+    asset = asset_of(spec(tmp_path / "ball.ply"))
     assert len(asset.mesh.faces) == 320
     assert asset.size == pytest.approx((metres, metres, metres), rel=0.01)
 
 
-def test_vertex_colors_and_obj_materials(tmp_path):
+def test_vertex_colours_and_obj_materials(tmp_path):
     box = trimesh.creation.box((1, 1, 1))
     box.visual.vertex_colors = np.tile([0, 128, 0, 255], (8, 1))
     box.export(tmp_path / "vertices.ply")
-    assert drawn_colors(load_mesh_asset(spec(tmp_path / "vertices.ply"))) == {(0, 0.25, 0)}
+    assert drawn_colours(asset_of(spec(tmp_path / "vertices.ply"))) == {(0, 0.25, 0)}
     (tmp_path / "two.mtl").write_text("newmtl a\nKd 1 0 0\nNs 30\nnewmtl b\nKd 0 0.5 0\nNs 2\n")
     vertices = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\n"
     faces = "usemtl a\nf 1 3 2\nf 1 2 4\nusemtl b\nf 1 4 3\nf 2 3 4\n"
     (tmp_path / "two.obj").write_text("mtllib two.mtl\n" + vertices + faces)
-    asset = load_mesh_asset(spec(tmp_path / "two.obj"))
-    assert drawn_colors(asset) == {(1, 0, 0), (0, 0.25, 0)}
+    asset = asset_of(spec(tmp_path / "two.obj"))
+    assert drawn_colours(asset) == {(1, 0, 0), (0, 0.25, 0)}
     assert asset.slots[int(asset.slots[0].color[0] < 0.5)].roughness == pytest.approx(0.5)
     # Closed only across the two materials: nothing is doubled.
     assert len(asset.mesh.faces) == 4
 
 
 @pytest.mark.parametrize(("factor", "expected"), [(255, (1, 0, 0)), (51, (0.2, 0, 0))])
-def test_vertex_colors_multiply_a_gltf_material(tmp_path, factor, expected):
+def test_vertex_colours_multiply_a_gltf_material(tmp_path, factor, expected):
     box = trimesh.creation.box((1, 1, 1))
     material = trimesh.visual.material.PBRMaterial(baseColorFactor=[factor, factor, factor, 255], metallicFactor=0.0)
     box.visual = trimesh.visual.TextureVisuals(uv=np.zeros((8, 2)), material=material)
     box.visual.vertex_attributes["color"] = np.tile(np.array([255, 0, 0, 255], np.uint8), (8, 1))
     box.export(tmp_path / "red.glb")
-    (slot,) = load_mesh_asset(spec(tmp_path / "red.glb")).slots
+    (slot,) = asset_of(spec(tmp_path / "red.glb")).slots
     assert slot.color == pytest.approx(display(np.array(expected)) ** 2, abs=2e-3)
 
 
 @pytest.mark.parametrize("loose", ["nan nan nan", "1e7 0 0"])
 def test_vertices_of_no_face_do_not_count(tmp_path, loose):
     box = trimesh.creation.box((0.4, 0.3, 0.2))
-    colors = np.where(box.vertices[:, 2:] > 0, [[255, 0, 0]], [[0, 0, 255]])
-    rows = [f"{x} {y} {z} {r} {g} {b}" for (x, y, z), (r, g, b) in zip(box.vertices, colors)]
+    colours = np.where(box.vertices[:, 2:] > 0, [[255, 0, 0]], [[0, 0, 255]])
+    rows = [f"{x} {y} {z} {r} {g} {b}" for (x, y, z), (r, g, b) in zip(box.vertices, colours)]
     faces = [f"3 {a + 1} {b + 1} {c + 1}" for a, b, c in box.faces]  # The first vertex is the loose one.
     places = [f"property float {axis}" for axis in "xyz"] + [f"property uchar {c}" for c in ("red", "green", "blue")]
     head = ["ply", "format ascii 1.0", "element vertex 9", *places]
     head += ["element face 12", "property list uchar int vertex_indices", "end_header"]
     (tmp_path / "loose.ply").write_text("\n".join([*head, f"{loose} 9 9 9", *rows, *faces, ""]))
-    asset = load_mesh_asset(spec(tmp_path / "loose.ply"))
+    asset = asset_of(spec(tmp_path / "loose.ply"))
     assert asset.size == pytest.approx((0.4, 0.3, 0.2))
     assert asset.mesh.vertices.min(0) == pytest.approx([-0.5, -0.5, 0])
     assert asset.mesh.vertices.max(0) == pytest.approx([0.5, 0.5, 1])
-    assert {(1, 0, 0), (0, 0, 1)} < drawn_colors(asset)
+    assert {(1, 0, 0), (0, 0, 1)} < drawn_colours(asset)
 
 
 def test_textures_are_read_where_the_faces_are(tmp_path):
@@ -160,8 +163,8 @@ def test_textures_are_read_where_the_faces_are(tmp_path):
     )
     box.visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
     box.export(tmp_path / "textured.glb")
-    asset = load_mesh_asset(spec(tmp_path / "textured.glb", up="z"))
-    assert drawn_colors(asset) == {(1, 0, 0), (0, 0, 1)}
+    asset = asset_of(spec(tmp_path / "textured.glb", up="z"))
+    assert drawn_colours(asset) == {(1, 0, 0), (0, 0, 1)}
     centre = asset.mesh.vertices[asset.mesh.faces].mean(axis=1)
     red = np.array([s.color[0] > 0.5 for s in asset.slots])[asset.mesh.slots]
     assert (red == (centre[:, 2] > 0.9)).all()
@@ -174,7 +177,7 @@ def test_open_pieces_are_drawn_from_both_sides_and_closed_ones_face_outwards(tmp
     opened.update_faces(np.arange(12) >= 2)
     opened.apply_translation([3, 0, 0])
     trimesh.util.concatenate([inside_out, opened]).export(tmp_path / "both.ply")
-    asset = load_mesh_asset(spec(tmp_path / "both.ply"))
+    asset = asset_of(spec(tmp_path / "both.ply"))
     assert len(asset.mesh.faces) == 12 + 2 * 10
     points = asset.mesh.vertices[asset.mesh.faces]
     normal = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
@@ -185,13 +188,13 @@ def test_open_pieces_are_drawn_from_both_sides_and_closed_ones_face_outwards(tmp
     assert normal[~closed].sum(axis=0) == pytest.approx([0, 0, 0], abs=1e-6)
 
 
-def test_large_meshes_are_thinned_and_keep_shape_and_colors(tmp_path):
+def test_large_meshes_are_thinned_and_keep_shape_and_colours(tmp_path):
     ball = trimesh.creation.icosphere(5)
     above = ball.triangles_center[:, 2] > 0.3
     ball.visual.face_colors = np.where(above[:, None], [[255, 0, 0, 255]], [[0, 0, 255, 255]])
     ball.export(tmp_path / "fine.ply")
     assert len(ball.faces) > 3 * MOST_FACES
-    asset = load_mesh_asset(spec(tmp_path / "fine.ply"))
+    asset = asset_of(spec(tmp_path / "fine.ply"))
     assert 0.8 * MOST_FACES < len(asset.mesh.faces) <= MOST_FACES
     assert asset.size == pytest.approx((2, 2, 2), rel=0.01)
     vertices, faces, _ = weld(asset.mesh.vertices, asset.mesh.faces)
@@ -202,17 +205,17 @@ def test_large_meshes_are_thinned_and_keep_shape_and_colors(tmp_path):
     assert (red == (height > 0.3))[np.abs(height - 0.3) > 0.1].all()
 
 
-def test_many_colors_become_a_few_the_same_every_time():
+def test_many_colours_become_a_few_the_same_every_time():
     rng = np.random.default_rng(3)
     centres = rng.random((5, 5))
     group = rng.integers(5, size=2000)
-    materials = np.clip(centres[group] + rng.normal(0, 0.005, (2000, 5)), 0, 1)
-    materials[:10] = np.nan
-    found, index = cluster_materials(materials, np.ones(2000), 6)
+    looks = np.clip(centres[group] + rng.normal(0, 0.005, (2000, 5)), 0, 1)
+    looks[:10] = np.nan
+    found, index = cluster_looks(looks, np.ones(2000), 6)
     assert len(found) == 6
     assert np.isnan(found[5]).all() and (index[:10] == 5).all()
     assert np.abs(found[index[10:]] - centres[group[10:]]).max() < 0.02
-    again = cluster_materials(materials, np.ones(2000), 6)
+    again = cluster_looks(looks, np.ones(2000), 6)
     assert np.array_equal(index, again[1])
 
 
@@ -220,7 +223,7 @@ def test_names_hold_everything(folder):
     made = spec(folder / "crate.obj", unit="mm", up="y", turn_deg=-37.5)
     name = file_asset_name(made)
     assert name == f"file:{str(folder).replace(' ', '%20')}/crate.obj?unit=mm&up=y&turn_deg=-37.5"
-    assert file_asset(name) is load_mesh_asset(made)
+    assert file_asset(name) is asset_of(made)
     assert load_asset(name).name == name
     assert coarse_asset(name) is None
 

@@ -43,6 +43,10 @@ def file_asset_name(spec: MeshSpec, painted: bool = False) -> str:
 def file_asset(name: str) -> Asset:
     """Builds the asset that `file_asset_name` named, once, and returns the same object ever after.
 
+    Returns:
+        The asset: at most about `MOST_FACES` faces (twice as many where both sides must be drawn) and `MOST_SLOTS`
+        slots, of palette "fixed" where the file says a colour and "paint" where it says none.
+
     Raises:
         Sim2SGError: The file is missing or no mesh.
     """
@@ -72,23 +76,6 @@ def file_asset(name: str) -> Asset:
     builder.add(vertices, faces, 0, SMOOTH_DEG)
     builder.slots[-1] = index[sources]
     return builder.build(name, [_slot(k, material) for k, material in enumerate(centres)])
-
-
-def load_mesh_asset(spec: MeshSpec, painted: bool = False) -> Asset:
-    """Returns the asset of a mesh file.
-
-    Args:
-        spec: The file, and how to read it.
-        painted: Whether the domain's paints replace its colours.
-
-    Returns:
-        The asset: at most about `MOST_FACES` faces (twice as many where both sides must be drawn) and `MOST_SLOTS`
-        slots, of palette "fixed" where the file says a colour and "paint" where it says none.
-
-    Raises:
-        Sim2SGError: The file is missing or no mesh.
-    """
-    return file_asset(file_asset_name(spec, painted))
 
 
 def _slot(index: int, material: np.ndarray) -> Slot:
