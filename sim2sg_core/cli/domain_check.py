@@ -22,8 +22,6 @@ from sim2sg_core.report.domain_statistics import (
     predicate_figures,
     predicate_table,
 )
-from sim2sg_core.report.overlay import contact_sheet, draw_tile
-from sim2sg_core.report.domain_looks import look_alikes, mesh_warnings, shown_path
 from sim2sg_core.report.sheets import contact_sheet, draw_tile
 from sim2sg_core.scene import Layout, SceneGraph
 

@@ -26,8 +26,7 @@ from sim2sg_core.evaluation.scoring import RECALL_AT, pair_by_name, rename
 from sim2sg_core.images import read_image, write_jpeg
 from sim2sg_core.packs.pack import installed_packs
 from sim2sg_core.progress import Progress
-from sim2sg_core.report.overlay import RGB, contact_sheet, draw_boxes
-from sim2sg_core.report.overlay import Colour, draw_boxes
+from sim2sg_core.report.overlay import RGB, draw_boxes
 from sim2sg_core.report.sheets import contact_sheet
 from sim2sg_core.scene.graph import Relation, SceneGraph, load_graphs, write_json
 

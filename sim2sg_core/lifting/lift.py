@@ -11,8 +11,8 @@ from sim2sg_core.lifting.support import Supports, inside
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.graph import SceneGraph
 from sim2sg_core.scene.layout import Layout, Placement
-from sim2sg_core.scene.predicates import TOUCH
 from sim2sg_core.scene.polygons import clip_polygon, polygon_area
+from sim2sg_core.scene.predicates import TOUCH
 
 MAX_DEPTH = 150.0
 CAMERA_CLEARANCE = 0.3  # metres between any footprint and the camera

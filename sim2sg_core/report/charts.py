@@ -28,8 +28,8 @@ def histogram(edges: np.ndarray, series: Sequence[tuple[np.ndarray, str]], x_lab
         x_label: What x is, with its unit.
     """
     figure, axes = _axes(SIZE)
-    for values, colour in series:
-        axes.stairs(values, edges, fill=True, facecolor=to_rgba(colour, 0.16), edgecolor=colour, lw=1.6)
+    for values, color in series:
+        axes.stairs(values, edges, fill=True, facecolor=to_rgba(color, 0.16), edgecolor=color, lw=1.6)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g}%"))
@@ -50,9 +50,9 @@ def bars(
     figure, axes = _axes(size)
     thickness = 0.7 / max(len(series), 1)
     groups = np.arange(len(labels))
-    for k, (values, colour) in enumerate(series):
+    for k, (values, color) in enumerate(series):
         offset = (k - (len(series) - 1) / 2) * thickness
-        drawn = axes.barh(groups + offset, values, thickness * 0.88, color=colour)
+        drawn = axes.barh(groups + offset, values, thickness * 0.88, color=color)
         axes.bar_label(drawn, fmt="{:.2g}", padding=3, fontsize=8, color=SOFT)
     axes.set_yticks(groups, labels, parse_math=False)  # A name may hold a $.
     axes.set_ylim(len(labels) - 0.5, -0.5)

@@ -51,13 +51,13 @@ def content_charts(stages: Sequence[Stage]) -> list[tuple[str, list[tuple[str, F
     edges, labels = _edges(stages), _labels(stages)
     drawn = []
     for name, synthetic, real in stages:
-        sets = [(colour, s) for (_, colour), s in ((REAL, real), (SYNTHETIC, synthetic)) if s is not None]
+        sets = [(color, s) for (_, color), s in ((REAL, real), (SYNTHETIC, synthetic)) if s is not None]
         plots = []
         if labels:
-            counts = [([s.per_class.get(c, 0.0) for c in labels], colour) for colour, s in sets]
+            counts = [([s.per_class.get(c, 0.0) for c in labels], color) for color, s in sets]
             plots.append(("objects per image, by class", charts.bars(labels, counts)))
         for key, heading, unit in HISTOGRAMS:
-            series = [(_shares(s, key, edges[key]), colour) for colour, s in sets]
+            series = [(_shares(s, key, edges[key]), color) for color, s in sets]
             if any(values.any() for values, _ in series):
                 plots.append((heading, charts.histogram(edges[key], series, unit)))
         drawn.append((name, plots))

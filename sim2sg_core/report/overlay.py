@@ -10,10 +10,10 @@ import numpy as np
 
 from sim2sg_core.scene import Relation, SceneGraph, SceneObject
 
-Colour = tuple[int, int, int]
+RGB = tuple[int, int, int]
 
 # Told apart on streets and on grey floors, and by most colour-blind people.
-CLASS_COLOURS: tuple[Colour, ...] = (
+CLASS_COLORS: tuple[RGB, ...] = (
     (255, 159, 28),
     (46, 196, 182),
     (231, 90, 124),
@@ -27,14 +27,14 @@ CLASS_COLOURS: tuple[Colour, ...] = (
     (222, 170, 121),
     (214, 162, 232),
 )
-PREDICATE_COLOURS: tuple[Colour, ...] = (
+PREDICATE_COLORS: tuple[RGB, ...] = (
     (255, 255, 255),
     (255, 214, 10),
     (120, 255, 214),
     (255, 140, 200),
     (150, 200, 255),
 )
-DARK: Colour = (24, 26, 30)
+DARK: RGB = (24, 26, 30)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -64,9 +64,9 @@ def draw_overlay(
     """
     graph = graph.filtered(object_threshold, relation_threshold)
     canvas = np.ascontiguousarray(image).copy()
-    by_class = assign_colours((o.label for o in graph.objects), classes, CLASS_COLOURS)
+    by_class = assign_colors((o.label for o in graph.objects), classes, CLASS_COLORS)
     shown = worth_showing(graph, max_relations)
-    by_predicate = assign_colours((r.predicate for r in shown), predicates, PREDICATE_COLOURS)
+    by_predicate = assign_colors((r.predicate for r in shown), predicates, PREDICATE_COLORS)
 
     for item in reversed(graph.objects):  # The best on top.
         _draw_box(canvas, item.box, by_class[item.label])
@@ -79,7 +79,7 @@ def draw_overlay(
 
 
 def draw_boxes(
-    image: np.ndarray, boxes: Sequence[tuple[np.ndarray, str, Colour]], *, title: str = "", min_width: int = 0
+    image: np.ndarray, boxes: Sequence[tuple[np.ndarray, str, RGB]], *, title: str = "", min_width: int = 0
 ) -> np.ndarray:
     """Draws boxes, each in its colour, with what is to be said of it.
 
@@ -94,15 +94,15 @@ def draw_boxes(
     """
     canvas = fit_width(image, min_width) if image.shape[1] < min_width else np.ascontiguousarray(image).copy()
     scale = np.array([canvas.shape[1] / image.shape[1], canvas.shape[0] / image.shape[0]] * 2)
-    scaled = [(np.asarray(box, float) * scale, words, colour) for box, words, colour in boxes]
+    scaled = [(np.asarray(box, float) * scale, words, color) for box, words, color in boxes]
     taken: list[tuple[int, int, int, int]] = []
-    for box, _, colour in scaled:
-        _draw_box(canvas, box, colour)
+    for box, _, color in scaled:
+        _draw_box(canvas, box, color)
     if title:
         _draw_tag(canvas, np.zeros(4), title, (255, 255, 255), taken)
-    for box, words, colour in scaled:
+    for box, words, color in scaled:
         if words:
-            _draw_tag(canvas, box, words, colour, taken)
+            _draw_tag(canvas, box, words, color, taken)
     return canvas
 
 
@@ -130,14 +130,14 @@ def worth_showing(graph: SceneGraph, limit: int) -> list[Relation]:
     return sorted((r for r in graph.relations if not implied(r)), key=worth, reverse=True)[:limit]
 
 
-def assign_colours(names: Iterable[str], known: Sequence[str], palette: Sequence[Colour]) -> dict[str, Colour]:
+def assign_colors(names: Iterable[str], known: Sequence[str], palette: Sequence[RGB]) -> dict[str, RGB]:
     """Gives every name a colour: by its place in `known`, else by a hash that avoids those in use."""
-    colours: dict[str, Colour] = {name: palette[i % len(palette)] for i, name in enumerate(known)}
+    colors: dict[str, RGB] = {name: palette[i % len(palette)] for i, name in enumerate(known)}
     for name in sorted(set(names) - set(known)):
         first = zlib.crc32(name.encode()) % len(palette)
         turned = [palette[(first + i) % len(palette)] for i in range(len(palette))]
-        colours[name] = next((c for c in turned if c not in colours.values()), turned[0])
-    return colours
+        colors[name] = next((c for c in turned if c not in colors.values()), turned[0])
+    return colors
 
 
 def fit_width(image: np.ndarray, width: int) -> np.ndarray:
@@ -155,7 +155,7 @@ def _unit(canvas: np.ndarray) -> float:
 def _line(
     canvas: np.ndarray,
     points: np.ndarray,
-    colour: Colour,
+    color: RGB,
     width: int,
     edged: bool = True,
 ) -> None:
@@ -163,18 +163,18 @@ def _line(
     fixed = np.round(np.clip(points, -1e5, 1e5) * 8).astype(np.int32)[None]  # eighths of a pixel
     if edged:
         cv2.polylines(canvas, fixed, False, DARK, width + 2, cv2.LINE_AA, shift=3)
-    cv2.polylines(canvas, fixed, False, colour, width, cv2.LINE_AA, shift=3)
+    cv2.polylines(canvas, fixed, False, color, width, cv2.LINE_AA, shift=3)
 
 
-def _draw_box(canvas: np.ndarray, box: np.ndarray, colour: Colour) -> None:
+def _draw_box(canvas: np.ndarray, box: np.ndarray, color: RGB) -> None:
     # On whole pixels and without smoothing: upright edges stay crisp.
     low, high = tuple(map(int, np.floor(box[:2]))), tuple(map(int, np.ceil(box[2:]) - 1))
     width = max(1, round(1.6 * _unit(canvas)))
     cv2.rectangle(canvas, low, high, DARK, width + 2)
-    cv2.rectangle(canvas, low, high, colour, width)
+    cv2.rectangle(canvas, low, high, color, width)
 
 
-def _draw_arrow(canvas: np.ndarray, graph: SceneGraph, relation: Relation, colour: Colour) -> None:
+def _draw_arrow(canvas: np.ndarray, graph: SceneGraph, relation: Relation, color: RGB) -> None:
     """Draws a bent arrow from the subject to the object."""
     unit = _unit(canvas)
     boxes = graph.boxes()
@@ -188,17 +188,17 @@ def _draw_arrow(canvas: np.ndarray, graph: SceneGraph, relation: Relation, colou
     middle = (start + end) / 2 + bend * np.array([along[1], -along[0]])
     t = np.linspace(min(0.3, 5 * unit / length), 1 - min(0.3, 8 * unit / length), 24)[:, None]
     curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
-    _line(canvas, curve, colour, 1)
+    _line(canvas, curve, color, 1)
     heading = curve[-1] - curve[-4]
     heading = heading / max(float(np.linalg.norm(heading)), 1e-6) * 10 * unit
     side = np.array([-heading[1], heading[0]]) * 0.4
     head = np.array([curve[-1] + heading * 0.4, curve[-1] - heading * 0.6 + side, curve[-1] - heading * 0.6 - side])
     fixed = np.round(head * 8).astype(np.int32)
-    cv2.fillPoly(canvas, [fixed], colour, cv2.LINE_AA, shift=3)
+    cv2.fillPoly(canvas, [fixed], color, cv2.LINE_AA, shift=3)
     cv2.polylines(canvas, [fixed], True, DARK, 1, cv2.LINE_AA, shift=3)
     centre = tuple(int(v) for v in np.round(start * 8))
     cv2.circle(canvas, centre, round(2.6 * unit * 8), DARK, -1, cv2.LINE_AA, shift=3)
-    cv2.circle(canvas, centre, round(1.8 * unit * 8), colour, -1, cv2.LINE_AA, shift=3)
+    cv2.circle(canvas, centre, round(1.8 * unit * 8), color, -1, cv2.LINE_AA, shift=3)
 
 
 def _name(item: SceneObject) -> str:
@@ -208,7 +208,7 @@ def _name(item: SceneObject) -> str:
 
 
 def _draw_tag(
-    canvas: np.ndarray, box: np.ndarray, text: str, colour: Colour, taken: list[tuple[int, int, int, int]]
+    canvas: np.ndarray, box: np.ndarray, text: str, color: RGB, taken: list[tuple[int, int, int, int]]
 ) -> None:
     """Writes a few words where they cover no earlier tag, best above the box."""
     height, width = canvas.shape[:2]
@@ -232,30 +232,30 @@ def _draw_tag(
     x, y = min(places, key=covered)
     x, y = int(np.clip(x, 0, max(0, width - tag_w))), int(np.clip(y, 0, max(0, height - tag_h)))
     taken.append((x, y, x + tag_w, y + tag_h))
-    cv2.rectangle(canvas, (x, y), (x + tag_w - 1, y + tag_h - 1), colour, -1)
+    cv2.rectangle(canvas, (x, y), (x + tag_w - 1, y + tag_h - 1), color, -1)
     cv2.putText(canvas, text, (x + 3, y + text_h + 2), FONT, size, DARK, 1, cv2.LINE_AA)
 
 
-def _draw_legend(canvas: np.ndarray, colours: dict[str, Colour]) -> list[tuple[int, int, int, int]]:
+def _draw_legend(canvas: np.ndarray, colors: dict[str, RGB]) -> list[tuple[int, int, int, int]]:
     """Explains the arrows in the lower left corner; returns the rectangle it takes, if any."""
-    if not colours:
+    if not colors:
         return []
     unit = _unit(canvas)
     size, line = 0.42 * unit, round(17 * unit)
-    texts = {name: f"a {name.replace('_', ' ')} b" for name in colours}
+    texts = {name: f"a {name.replace('_', ' ')} b" for name in colors}
     text_w = max(cv2.getTextSize(text, FONT, size, 1)[0][0] for text in texts.values())
-    width, height = round(text_w + 40 * unit), line * len(colours) + round(8 * unit)
+    width, height = round(text_w + 40 * unit), line * len(colors) + round(8 * unit)
     left, top = round(6 * unit), canvas.shape[0] - height - round(6 * unit)
     if top < 0 or left + width > canvas.shape[1]:
         return []
     box = (left, top, left + width, top + height)
     patch = canvas[top : box[3], left : box[2]]
     patch[:] = (patch * 0.25 + np.array(DARK) * 0.75).astype(np.uint8)
-    for i, (name, colour) in enumerate(colours.items()):
+    for i, (name, color) in enumerate(colors.items()):
         y = top + round(4 * unit) + line * i + line // 2
         x = left + round(6 * unit)
         tip = (x + round(22 * unit), y)
-        cv2.arrowedLine(canvas, (x, y), tip, colour, max(1, round(unit)), cv2.LINE_AA, tipLength=0.35)
+        cv2.arrowedLine(canvas, (x, y), tip, color, max(1, round(unit)), cv2.LINE_AA, tipLength=0.35)
         at = (x + round(28 * unit), y + round(4 * unit))
         cv2.putText(canvas, texts[name], at, FONT, size, (240, 240, 240), 1, cv2.LINE_AA)
     return [box]

@@ -9,9 +9,6 @@ from hypothesis import strategies as st
 
 from sim2sg_core.lifting import ExtrinsicsPrior, estimate_extrinsics, fuse_depth, lift_graph
 from sim2sg_core.lifting.extrinsics import extrinsics_of_ground, ground_of_extrinsics, with_extrinsics
-from sim2sg_core.lifting.lift import clip_polygon, footprint_overlap, polygon_area
-from sim2sg_core.lifting import MountPrior, estimate_mounts, fuse_depth, lift_graph
-from sim2sg_core.lifting.extrinsics import ground_of_mount, mount_of_ground, with_mount
 from sim2sg_core.lifting.lift import footprint_overlap
 from sim2sg_core.scene import Camera, Placement, SceneGraph, SceneObject
 

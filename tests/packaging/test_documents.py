@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from sim2sg_core.cli.main import load_verb
 from sim2sg_ros import launching
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,15 +46,43 @@ def test_launch_files_and_their_arguments_exist(path: Path) -> None:
             assert argument in own | launching.ARGUMENTS.keys(), f"{name} has no argument {argument}"
 
 
-def test_the_guide_for_robots_names_what_there_is() -> None:
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_commands_are_understood(path: Path) -> None:
+    text = re.sub(r"\\\n\s*", " ", path.read_text())
+    for line in re.findall(r"(?m)^ *(sim2sg [a-z].*)$", text):
+        words = shlex.split(line, comments=True)
+        try:
+            parser_of(words[1]).parse_args(words[2:])
+        except SystemExit:
+            pytest.fail(f"not understood: {line}")
+    for span in re.findall(r"`(sim2sg [^`]+)`", text):
+        for verb, words in re.findall(r"sim2sg ([a-z-]+)([^;]*)", span):
+            unknown = set(re.findall(r"--[a-z][\w-]*", words)) - options(parser_of(verb)) - {"--help"}
+            assert not unknown, f"{span}: no such option"
+
+
+def parser_of(verb: str) -> argparse.ArgumentParser:
+    """The parser of one verb."""
+    module = load_verb(verb)
+    parser = argparse.ArgumentParser(prog=verb)
+    module.add_arguments(parser)
+    return parser
+
+
+def options(parser: argparse.ArgumentParser) -> set[str]:
+    """All options of a parser and of its commands."""
+    found = {name for action in parser._actions for name in action.option_strings}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found = found.union(*(options(command) for command in action.choices.values()))
+    return found
+
+
+def test_topics_and_services_of_the_guide_for_robots_exist() -> None:
     pytest.importorskip("rclpy", reason="rclpy is not installed")
     from sim2sg_ros import node_interface
-    from sim2sg_ros.parameters import PARAMETER_SPECS
 
     text = (ROOT / "docs" / "ros.md").read_text()
-    for name in ("transport", "max_rate", "max_age", "target_frame", "require_provider", "silence_timeout"):
-        assert f"`{name}" in text
-        assert name in PARAMETER_SPECS
     known = {item.name for item in (*node_interface.TOPICS, *node_interface.SERVICES)}
     known |= {node_interface.for_camera(name, "front") for name in known if not name.startswith("/")}
     for name in re.findall(r"`(~/[\w/]+|front/[\w/]+)`", text):

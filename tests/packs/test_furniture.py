@@ -8,10 +8,9 @@ import pytest
 from sim2sg_core.packs.dining.assets import chairs, furniture, room_things
 from sim2sg_core.packs.dining.assets.furniture_parts import bar, leg, oval, rectangle, sheet, slab, tilt
 from sim2sg_core.render.meshes import Asset
-from sim2sg_core.render.textures import texture_names
+from sim2sg_core.render.textures import build_textures
 from sim2sg_core.synthesis.assets.registry import asset_names, coarse_asset, load_asset
 from sim2sg_core.synthesis.palettes import FAMILIES
-from sim2sg_core.render.textures import build_textures
 
 ALL = [*furniture.BUILDERS, *room_things.BUILDERS]
 # Smallest and largest length, width, height of each kind, metres.

@@ -3,8 +3,8 @@
 import numpy as np
 
 from sim2sg_core.report.overlay import (
-    CLASS_COLOURS,
-    assign_colours,
+    CLASS_COLORS,
+    assign_colors,
     draw_overlay,
     worth_showing,
 )
@@ -21,12 +21,12 @@ def changed(image: np.ndarray, original: np.ndarray = GREY) -> np.ndarray:
     return (image != original).any(axis=2)
 
 
-def test_box_is_drawn_in_the_colour_of_its_class() -> None:
+def test_box_is_drawn_in_the_color_of_its_class() -> None:
     graph = SceneGraph(400, 240, (thing("cube", [100, 80, 200, 180]),))
     image = draw_overlay(GREY, graph, classes=("sphere", "cube"))
     for x, y in ((100, 130), (199, 130), (150, 179)):  # left, right and lower edge
         near = image[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3).astype(int)
-        assert np.abs(near - CLASS_COLOURS[1]).sum(axis=1).min() < 40
+        assert np.abs(near - CLASS_COLORS[1]).sum(axis=1).min() < 40
     assert not changed(image)[90:170, 110:190].any()  # nothing inside
     assert (GREY == 110).all()  # the input is left alone
 
@@ -77,10 +77,10 @@ def test_best_relations_go_first_and_are_limited() -> None:
     assert worth_showing(graph, 0) == []
 
 
-def test_colours_are_stable_and_distinct() -> None:
-    assert assign_colours(["b"], ["a", "b"], CLASS_COLOURS) == assign_colours(["a"], ["a", "b"], CLASS_COLOURS)
-    named = [f"thing_{chr(97 + i)}" for i in range(len(CLASS_COLOURS))]
-    assert len(set(assign_colours(named, (), CLASS_COLOURS).values())) == len(CLASS_COLOURS)
+def test_colors_are_stable_and_distinct() -> None:
+    assert assign_colors(["b"], ["a", "b"], CLASS_COLORS) == assign_colors(["a"], ["a", "b"], CLASS_COLORS)
+    named = [f"thing_{chr(97 + i)}" for i in range(len(CLASS_COLORS))]
+    assert len(set(assign_colors(named, (), CLASS_COLORS).values())) == len(CLASS_COLORS)
 
 
 def test_empty_things() -> None:

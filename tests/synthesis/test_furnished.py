@@ -16,10 +16,8 @@ from sim2sg_core.synthesis.assets.primitives import SOLID, cube, cylinder, spher
 from sim2sg_core.synthesis.assets.registry import load_asset
 from sim2sg_core.synthesis.assets.shapes import box
 from sim2sg_core.synthesis.layouts.collision import footprint_gap, interpenetrate, rest_of
-from sim2sg_core.synthesis.layouts.supports import fits, region_area, stand_on, support_regions
-from sim2sg_core.synthesis.synthesizer import sample_layout
 from sim2sg_core.synthesis.layouts.supports import fits, stand_on, support_regions
-from sim2sg_core.render.meshes import MeshBuilder
+from sim2sg_core.synthesis.synthesizer import sample_layout
 
 ROOM = """
 name: parlour

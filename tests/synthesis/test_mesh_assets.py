@@ -11,13 +11,13 @@ from sim2sg_core.domains import MeshSpec
 from sim2sg_core.domains.loading import parse_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Layout
-from sim2sg_core.synthesis.assets.file_colours import cluster_looks, display
-from sim2sg_core.synthesis.assets.files import (
+from sim2sg_core.synthesis.assets.file_assets import (
     MOST_FACES,
     file_asset,
     file_asset_name,
     unmatched_edges,
 )
+from sim2sg_core.synthesis.assets.file_colors import cluster_materials, display
 from sim2sg_core.synthesis.assets.registry import class_assets, coarse_asset, load_asset
 from sim2sg_core.synthesis.assets.shapes import weld
 from sim2sg_core.synthesis.synthesizer import Synthesizer
@@ -68,11 +68,11 @@ def spec(path, **options):
     return MeshSpec(file=str(path), **options)
 
 
-def drawn_colours(asset):
+def drawn_colors(asset):
     return {tuple(np.round(s.color, 2)) for s in asset.slots}
 
 
-def test_geometry_is_unit_normalised_and_colourless_files_are_painted(folder):
+def test_geometry_is_unit_normalised_and_colorless_files_are_painted(folder):
     asset = asset_of(spec(folder / "crate.obj", unit="mm", up="y"))
     assert asset.size == pytest.approx((0.4, 0.3, 0.2), rel=1e-4)
     assert asset.mesh.vertices.min(0) == pytest.approx([-0.5, -0.5, 0])
@@ -81,16 +81,16 @@ def test_geometry_is_unit_normalised_and_colourless_files_are_painted(folder):
     assert len(asset.mesh.faces) == 12
 
 
-def test_face_colours_become_slots(folder):
+def test_face_colors_become_slots(folder):
     asset = asset_of(spec(folder / "ball.ply"))
     assert {s.palette for s in asset.slots} == {"fixed"}
-    assert drawn_colours(asset) == {(1, 0, 0), (0, 0, 1)}
+    assert drawn_colors(asset) == {(1, 0, 0), (0, 0, 1)}
     centre = asset.mesh.vertices[asset.mesh.faces].mean(axis=1)
     red = np.array([s.color[0] > 0.5 for s in asset.slots])[asset.mesh.slots]
     assert (red == (centre[:, 2] > 0.5)).all()
 
 
-def test_materials_say_colour_and_finish(folder):
+def test_materials_say_color_and_finish(folder):
     (slot,) = asset_of(spec(folder / "can.glb")).slots
     # The file's factor is linear, the renderer's colours are squares of what is shown.
     assert slot.color == pytest.approx(display(np.array([0.2, 0.4, 1.0])) ** 2, abs=2e-3)
@@ -107,24 +107,24 @@ def test_the_scale_of_a_file_does_not_matter(tmp_path, metres):
     assert asset.size == pytest.approx((metres, metres, metres), rel=0.01)
 
 
-def test_vertex_colours_and_obj_materials(tmp_path):
+def test_vertex_colors_and_obj_materials(tmp_path):
     box = trimesh.creation.box((1, 1, 1))
     box.visual.vertex_colors = np.tile([0, 128, 0, 255], (8, 1))
     box.export(tmp_path / "vertices.ply")
-    assert drawn_colours(asset_of(spec(tmp_path / "vertices.ply"))) == {(0, 0.25, 0)}
+    assert drawn_colors(asset_of(spec(tmp_path / "vertices.ply"))) == {(0, 0.25, 0)}
     (tmp_path / "two.mtl").write_text("newmtl a\nKd 1 0 0\nNs 30\nnewmtl b\nKd 0 0.5 0\nNs 2\n")
     vertices = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\n"
     faces = "usemtl a\nf 1 3 2\nf 1 2 4\nusemtl b\nf 1 4 3\nf 2 3 4\n"
     (tmp_path / "two.obj").write_text("mtllib two.mtl\n" + vertices + faces)
     asset = asset_of(spec(tmp_path / "two.obj"))
-    assert drawn_colours(asset) == {(1, 0, 0), (0, 0.25, 0)}
+    assert drawn_colors(asset) == {(1, 0, 0), (0, 0.25, 0)}
     assert asset.slots[int(asset.slots[0].color[0] < 0.5)].roughness == pytest.approx(0.5)
     # Closed only across the two materials: nothing is doubled.
     assert len(asset.mesh.faces) == 4
 
 
 @pytest.mark.parametrize(("factor", "expected"), [(255, (1, 0, 0)), (51, (0.2, 0, 0))])
-def test_vertex_colours_multiply_a_gltf_material(tmp_path, factor, expected):
+def test_vertex_colors_multiply_a_gltf_material(tmp_path, factor, expected):
     box = trimesh.creation.box((1, 1, 1))
     material = trimesh.visual.material.PBRMaterial(baseColorFactor=[factor, factor, factor, 255], metallicFactor=0.0)
     box.visual = trimesh.visual.TextureVisuals(uv=np.zeros((8, 2)), material=material)
@@ -137,8 +137,8 @@ def test_vertex_colours_multiply_a_gltf_material(tmp_path, factor, expected):
 @pytest.mark.parametrize("loose", ["nan nan nan", "1e7 0 0"])
 def test_vertices_of_no_face_do_not_count(tmp_path, loose):
     box = trimesh.creation.box((0.4, 0.3, 0.2))
-    colours = np.where(box.vertices[:, 2:] > 0, [[255, 0, 0]], [[0, 0, 255]])
-    rows = [f"{x} {y} {z} {r} {g} {b}" for (x, y, z), (r, g, b) in zip(box.vertices, colours)]
+    colors = np.where(box.vertices[:, 2:] > 0, [[255, 0, 0]], [[0, 0, 255]])
+    rows = [f"{x} {y} {z} {r} {g} {b}" for (x, y, z), (r, g, b) in zip(box.vertices, colors)]
     faces = [f"3 {a + 1} {b + 1} {c + 1}" for a, b, c in box.faces]  # The first vertex is the loose one.
     places = [f"property float {axis}" for axis in "xyz"] + [f"property uchar {c}" for c in ("red", "green", "blue")]
     head = ["ply", "format ascii 1.0", "element vertex 9", *places]
@@ -148,7 +148,7 @@ def test_vertices_of_no_face_do_not_count(tmp_path, loose):
     assert asset.size == pytest.approx((0.4, 0.3, 0.2))
     assert asset.mesh.vertices.min(0) == pytest.approx([-0.5, -0.5, 0])
     assert asset.mesh.vertices.max(0) == pytest.approx([0.5, 0.5, 1])
-    assert {(1, 0, 0), (0, 0, 1)} < drawn_colours(asset)
+    assert {(1, 0, 0), (0, 0, 1)} < drawn_colors(asset)
 
 
 def test_textures_are_read_where_the_faces_are(tmp_path):
@@ -164,7 +164,7 @@ def test_textures_are_read_where_the_faces_are(tmp_path):
     box.visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
     box.export(tmp_path / "textured.glb")
     asset = asset_of(spec(tmp_path / "textured.glb", up="z"))
-    assert drawn_colours(asset) == {(1, 0, 0), (0, 0, 1)}
+    assert drawn_colors(asset) == {(1, 0, 0), (0, 0, 1)}
     centre = asset.mesh.vertices[asset.mesh.faces].mean(axis=1)
     red = np.array([s.color[0] > 0.5 for s in asset.slots])[asset.mesh.slots]
     assert (red == (centre[:, 2] > 0.9)).all()
@@ -188,7 +188,7 @@ def test_open_pieces_are_drawn_from_both_sides_and_closed_ones_face_outwards(tmp
     assert normal[~closed].sum(axis=0) == pytest.approx([0, 0, 0], abs=1e-6)
 
 
-def test_large_meshes_are_thinned_and_keep_shape_and_colours(tmp_path):
+def test_large_meshes_are_thinned_and_keep_shape_and_colors(tmp_path):
     ball = trimesh.creation.icosphere(5)
     above = ball.triangles_center[:, 2] > 0.3
     ball.visual.face_colors = np.where(above[:, None], [[255, 0, 0, 255]], [[0, 0, 255, 255]])
@@ -205,17 +205,17 @@ def test_large_meshes_are_thinned_and_keep_shape_and_colours(tmp_path):
     assert (red == (height > 0.3))[np.abs(height - 0.3) > 0.1].all()
 
 
-def test_many_colours_become_a_few_the_same_every_time():
+def test_many_colors_become_a_few_the_same_every_time():
     rng = np.random.default_rng(3)
     centres = rng.random((5, 5))
     group = rng.integers(5, size=2000)
-    looks = np.clip(centres[group] + rng.normal(0, 0.005, (2000, 5)), 0, 1)
-    looks[:10] = np.nan
-    found, index = cluster_looks(looks, np.ones(2000), 6)
+    materials = np.clip(centres[group] + rng.normal(0, 0.005, (2000, 5)), 0, 1)
+    materials[:10] = np.nan
+    found, index = cluster_materials(materials, np.ones(2000), 6)
     assert len(found) == 6
     assert np.isnan(found[5]).all() and (index[:10] == 5).all()
     assert np.abs(found[index[10:]] - centres[group[10:]]).max() < 0.02
-    again = cluster_looks(looks, np.ones(2000), 6)
+    again = cluster_materials(materials, np.ones(2000), 6)
     assert np.array_equal(index, again[1])
 
 

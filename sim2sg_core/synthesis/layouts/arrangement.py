@@ -14,10 +14,7 @@ from sim2sg_core.scene.polygons import polygon_area
 from sim2sg_core.synthesis.assets.registry import class_assets, like_sized, load_asset
 from sim2sg_core.synthesis.layouts.collision import TOUCH, footprint_gap, interpenetrate, rest_of
 from sim2sg_core.synthesis.layouts.occlusion import seen
-from sim2sg_core.synthesis.layouts.supports import region_area, rotation, support_regions
 from sim2sg_core.synthesis.layouts.supports import rotation, support_regions
-from sim2sg_core.render.meshes import Asset
-from sim2sg_core.render.projection import NEAR, amodal_box
 
 CLEAR = 0.3  # Metres about the camera that stay free.
 KIT = 0.7  # Share of the tables with equal chairs, equal plates.

@@ -11,7 +11,6 @@ import numpy as np
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.scene import Placement
 from sim2sg_core.scene.polygons import signed_area
-from sim2sg_core.render.meshes import Asset
 
 LEVEL = 0.9  # Least upward part of the unit normal of what something can stand on.
 BAND = 0.04  # Share of the height within which a surface is looked for about the height that the domain gives.
