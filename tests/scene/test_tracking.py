@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Pose3D, Relation, SceneGraph, SceneObject
+from sim2sg_core.scene.assignment import assign
 from sim2sg_core.scene.boxes import greedy_match
-from sim2sg_core.scene.tracking import Tracker, assign
+from sim2sg_core.scene.tracking import Tracker
 
 WIDTH, HEIGHT, FOCAL = 640, 480, 600.0
 SECOND = 1_000_000_000
