@@ -203,11 +203,18 @@ def _parse(data: Any, info: ValidationInfo) -> LayoutSpec:
         raise mistake(f"no type; add {', '.join(f'`type: {name}`' for name in known)}")
     if kind in known:
         kinds: Any = known[kind].spec
-        spec: LayoutSpec = kinds.model_validate(data, context=info.context)
+        context = {**(info.context or {}), "class_names": _class_names(info)}
+        spec: LayoutSpec = kinds.model_validate(data, context=context)
         return spec
     if (info.context or {}).get("folder") is not None:  # A file: somebody is writing it.
         raise mistake(f"{kind!r} is not one of {', '.join(map(repr, known))}", "type")
     return ForeignLayout.model_validate(data)
+
+
+def _class_names(info: ValidationInfo) -> tuple[str, ...] | None:
+    """The classes of the domain that is being read; None where these are mistaken, or there is no domain."""
+    classes = (info.data or {}).get("classes")
+    return None if classes is None else tuple(spec.name for spec in classes)
 
 
 Layout = Annotated[SerializeAsAny[LayoutSpec], BeforeValidator(_parse)]

@@ -144,7 +144,7 @@ def test_a_room_and_a_street_tell_what_they_cannot_hold() -> None:
         parse_domain(room, "f")
     head, _, tail = GOOD.partition("  count: [2, 8]")
     street = head.replace("type: scatter", "type: street").replace("yaw_symmetry: 2", "count: 3")
-    with pytest.raises(Sim2SGError, match=r"^f:10: classes\[1\].count: .*parked_cars.*delete this key"):
+    with pytest.raises(Sim2SGError, match=r"^f:10: classes\[1\].count: .*parked, moving.*delete this key"):
         parse_domain(street + tail[tail.index("appearance:") :], "f")
 
 

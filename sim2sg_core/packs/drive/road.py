@@ -1,4 +1,10 @@
-"""The geometry of a street: a gently curved line with lateral offsets."""
+"""The geometry of a street: a gently curved line, and where things are against it.
+
+All that stands along a street is placed by two coordinates, metres: s is the distance along the line, from the camera's
+foot on; t is the offset from it, positive to the left. In the middle of the camera's lane t is about 0, and where the
+road bends so do lines of equal t. Headings are "turned against the road": 0 drives on as the camera does, pi comes
+towards it, pi/2 crosses to the left.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +16,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Road:
-    """A line of constant small curvature through the camera's foot; s runs along it, t to its left.
+    """A line of constant small curvature past the camera's foot; s runs along it, t to its left.
 
     Attributes:
         heading: Direction at the camera, radians about world +z.

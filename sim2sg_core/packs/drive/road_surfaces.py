@@ -82,9 +82,9 @@ def instance(
 
 
 def ground_strips(
-    street: Street, placements: Sequence[Placement], painter: Painter, rng: np.random.Generator
+    street: Street, vehicles: Sequence[Placement], painter: Painter, rng: np.random.Generator
 ) -> list[Instance]:
-    """Returns the ground of a street that agrees with its placements."""
+    """Returns the ground of a street: paved under every one of its vehicles."""
     road, (left, right) = street.road, street.edges
     s = np.arange(-6.0, street.length + 30, 4.0 if road.curve else 40.0)
     made: list[Instance] = []
@@ -116,7 +116,7 @@ def ground_strips(
     crossing = [_side_strip(road, at, half, which, left, right) for at, half, which in street.side_streets]
     if crossing:
         made.append(instance(crossing, ASPHALT, painter, rng, layer=1, material=tone))
-    pads = _pads(street, placements)
+    pads = _pads(street, vehicles)
     if pads:
         slot = ASPHALT if rng.random() < 0.6 else PAVING
         made.append(instance(pads, slot, painter, rng, layer=2, material=tone if slot is ASPHALT else None))
@@ -157,12 +157,10 @@ def _side_strip(road: Road, at: float, half: float, which: int, left: float, rig
     return shapes.move(base, (x, y, 0.0), float(road.yaw(at)))
 
 
-def _pads(street: Street, placements: Sequence[Placement]) -> list[shapes.Shape]:
+def _pads(street: Street, vehicles: Sequence[Placement]) -> list[shapes.Shape]:
     """Paved ground under every vehicle that does not stand on the road."""
     pads: list[shapes.Shape] = []
-    for p in placements:
-        if p.label not in ("car", "van", "truck"):
-            continue
+    for p in vehicles:
         s, t = street.road.locate(p.footprint()).T
         on_side = any(abs(float(s.mean()) - at) < half for at, half, _ in street.side_streets)
         if on_side or (t.max() < street.edges[0] + 0.4 and t.min() > street.edges[1] - 0.4):

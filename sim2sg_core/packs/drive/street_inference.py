@@ -1,4 +1,4 @@
-"""Infers a street's course and cross-section from what stands on it."""
+"""Infers a street's course and cross-section from what stands on it. For (s, t) see `road`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from sim2sg_core.packs.drive.street_layout import StreetLayout
 from sim2sg_core.scene import Placement
 from sim2sg_core.scene.layout import wrap_angle
 
-VEHICLES = ("car", "van", "truck")
+TOWN_CHANCE = 0.12  # that a street with few houses is in a town
+TOWN_CHANCE_UNTOLD = 0.5  # likewise where the domain has no class of houses, so that nothing tells
 
 
 @dataclass(frozen=True)
 class Street:
-    """A street as inferred from what stands on it; t left positive, the camera near t = 0.
+    """A street as inferred from what stands on it; the camera is near t = 0.
 
     Attributes:
         road: The line.
@@ -44,7 +45,8 @@ def infer_street(placements: Sequence[Placement], spec: StreetLayout, rng: np.ra
     The road's heading and bend are a least-squares line through the vehicles' yaws (modulo half a turn) over their
     distance, ignoring those across it; its edges enclose the vehicles that stand along it.
     """
-    vehicles = [p for p in placements if p.label in VEHICLES]
+    vehicle_names, people_names, house_names = spec.vehicle_names, spec.people_names, spec.house_names
+    vehicles = [p for p in placements if p.label in vehicle_names]
     yaws = np.array([(p.yaw + np.pi / 2) % np.pi - np.pi / 2 for p in vehicles])
     ranges = np.array([p.position[0] for p in vehicles])
     along = np.abs(yaws) < np.radians(32)
@@ -61,31 +63,33 @@ def infer_street(placements: Sequence[Placement], spec: StreetLayout, rng: np.ra
     right = -lane / 2 - float(rng.uniform(0, 0.5))
     centres = road.locate(np.array([p.position[:2] for p in placements]).reshape(-1, 2))
     feet = road.locate(np.array([p.footprint() for p in placements]).reshape(-1, 4, 2))[..., 1]
-    walls = _obstacles(placements, feet)
+    houses = [(p, t) for p, t in zip(placements, feet, strict=True) if p.label in house_names]
+    walls = _obstacles(houses)
     for p, (s, t) in zip(placements, centres, strict=True):
-        if p.label not in VEHICLES or abs(wrap_angle(2 * (p.yaw - float(road.yaw(s))))) > np.radians(40):
+        if p.label not in vehicle_names or abs(wrap_angle(2 * (p.yaw - float(road.yaw(s))))) > np.radians(40):
             continue
         if abs(t) < 12 and s < 70:
             half = p.size[1] / 2 + 0.25
             left, right = max(left, min(t + half, walls[0])), min(right, max(t - half, walls[1]))
     walks = [float(rng.uniform(*spec.sidewalk_width)) for _ in range(2)]
     for p, (s, t) in zip(placements, centres, strict=True):
-        if p.label in ("pedestrian", "cyclist"):
+        if p.label in people_names:
             for side, beyond in ((0, t - left), (1, right - t)):
                 if 0 < beyond < 4.5 and s < 60:
                     walks[side] = max(walks[side], float(beyond) + 0.5)
     fronts = []
-    houses = 0
+    at_street = 0
     for side, sign in ((0, 1), (1, -1)):
         edge = (left, right)[side] + sign * walks[side]
         reach = []
-        for p, t in zip(placements, feet, strict=True):
+        for _, t in houses:
             near = float((sign * t).min())
-            if p.label == "building" and near > sign * edge - 1.5:
+            if near > sign * edge - 1.5:
                 reach.append(near)
-                houses += 1
+                at_street += 1
         fronts.append(sign * max(min(reach, default=sign * edge + float(rng.uniform(1, 8))), sign * edge + 0.1))
-    paved = (houses >= 3 and rng.random() < 0.75) or rng.random() < 0.12
+    town = TOWN_CHANCE if spec.houses else TOWN_CHANCE_UNTOLD
+    paved = (at_street >= 3 and rng.random() < 0.75) or rng.random() < town
     return Street(
         road,
         (float(left), float(right)),
@@ -96,11 +100,11 @@ def infer_street(placements: Sequence[Placement], spec: StreetLayout, rng: np.ra
     )
 
 
-def _obstacles(placements: Sequence[Placement], feet: np.ndarray) -> tuple[float, float]:
-    """T that the road must not pass on either side, for the houses there; `feet` (N, 4) is t of every footprint."""
+def _obstacles(houses: Sequence[tuple[Placement, np.ndarray]]) -> tuple[float, float]:
+    """T that the road must not pass on either side, for houses and (4,) t of their corners."""
     left, right = 12.0, -12.0
-    for p, t in zip(placements, feet, strict=True):
-        if p.label == "building" and p.position[0] < 60:
+    for p, t in houses:
+        if p.position[0] < 60:
             if t.min() > 1.5:
                 left = min(left, float(t.min()) - 0.6)
             elif t.max() < -1.5:
@@ -122,7 +126,7 @@ def _side_streets(
                 found.append([float(s)])
             else:
                 near.append(float(s))
-    # Rows of cars side by side are parked across, not crossing.
+    # Rows of vehicles side by side are parked across, not crossing.
     lone = [g for g in found if len(g) < 3]
     streets = [(float(np.mean(g)), max(float(np.ptp(g)) / 2 + 2.0, 3.0), 0) for g in lone[:3]]
     if rng.random() < 0.4:

@@ -1,17 +1,63 @@
-"""Keys of the layout type `street`."""
+"""Keys of the layout type `street`: its cross-section, and which classes of the domain play which role in it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, Strict, ValidationInfo, model_validator
 
 from sim2sg_core.domains.class_spec import ClassSpec
-from sim2sg_core.domains.fields import Amount, Extent, Several, Share, mistake
+from sim2sg_core.domains.fields import Amount, Extent, Several, Share, Spec, mistake, nearest
 from sim2sg_core.domains.layout_spec import LayoutSpec
+from sim2sg_core.packs.drive.earlier_keys import RENAMED, with_roles
+from sim2sg_core.scene.layout import GROUND
+
+ROLES = ("vehicles", "walkers", "riders", "plants", "houses")
+EVERYWHERE = ("parks_along", "parks_across", "crosses")  # what a class of vehicles that fills all places cannot choose
+
+Factor = Annotated[float, Strict(), Field(gt=0)]
+
+
+class StreetClass(Spec):
+    """A class that plays a role in a street.
+
+    Attributes:
+        what: The class; it stands on the ground.
+        density: How many there are per 100 m of a street that is full of them. Kinds of streets have shares of it: in a
+            suburb fewer people walk than in a city.
+    """
+
+    what: str
+    density: Amount
+
+
+class StreetVehicle(Spec):
+    """A class of vehicles.
+
+    Attributes:
+        what: The class; it stands on the ground.
+        density: How many of the vehicles, parked and moving, are of this class, per 100 m; three in ten at most. One
+            class goes without: it takes all places that the others leave.
+        parks_along: How common it is where vehicles park along the kerb, relative to the lanes.
+        parks_across: How common it is where they park across the street, relative to the lanes.
+        crosses: Share of the vehicles at junctions that are of this class; None takes what it is in the lanes.
+        mesh_scale: Length, width and height of an object relative to its mesh, as labels leave out mirrors. For classes
+            that take their size from their meshes.
+    """
+
+    what: str
+    density: Amount | None = None
+    parks_along: Share = 1.0
+    parks_across: Share = 1.0
+    crosses: Share | None = None
+    mesh_scale: tuple[Factor, Factor, Factor] = (1.0, 1.0, 1.0)
 
 
 class StreetLayout(LayoutSpec):
-    """A street that the camera drives along. Densities are per 100 m of street.
+    """A street that the camera drives along.
+
+    Each class of the domain plays one role in it: vehicles, walkers, riders, plants or houses. Densities are per 100 m.
 
     Attributes:
         type: "street".
@@ -20,16 +66,15 @@ class StreetLayout(LayoutSpec):
         sidewalk_width: Metres, each side.
         curve: Curvature of the street, 1/m, either way.
         length: How far the street is laid out before the camera, metres.
-        parked_cars: Cars parked along the kerbs.
-        moving_cars: Cars in the lanes.
-        vans: Vans, parked and moving.
-        trucks: Trucks, parked and moving.
-        pedestrians: People on the sidewalks and the road.
-        cyclists: Cyclists on the road and the sidewalks.
-        vegetation: Trees, bushes and hedges.
-        buildings: Houses along the street.
+        parked: Vehicles parked at each kerb; 18 fill it.
+        moving: Vehicles in the lanes.
+        vehicles: What drives in the lanes, parks and crosses.
+        walkers: Who walks on the sidewalks and the road, alone and in groups.
+        riders: Who rides at the edges of the lanes and on the sidewalks.
+        plants: What grows along the street.
+        houses: What lines the street, fronts to it; 8 close its sides.
         junctions: Streets that cross.
-        across: Share of the parking strips where cars stand across the street, 0-1.
+        across: Share of the parking strips where vehicles stand across the street, 0-1.
         clutter: Unlabelled things: poles, signs, bins, fences.
     """
 
@@ -39,29 +84,114 @@ class StreetLayout(LayoutSpec):
     sidewalk_width: Amount = (1.2, 3.5)
     curve: Amount = (0.0, 0.004)
     length: Extent = (60.0, 120.0)
-    parked_cars: Amount = (0.0, 20.0)
-    moving_cars: Amount = (0.0, 8.0)
-    vans: Amount = (0.0, 3.0)
-    trucks: Amount = (0.0, 1.5)
-    pedestrians: Amount = (0.0, 10.0)
-    cyclists: Amount = (0.0, 4.0)
-    vegetation: Amount = (2.0, 30.0)
-    buildings: Amount = (0.0, 10.0)
+    parked: Amount = (0.0, 20.0)
+    moving: Amount = (0.0, 8.0)
+    vehicles: tuple[StreetVehicle, ...] = ()
+    walkers: tuple[StreetClass, ...] = ()
+    riders: tuple[StreetClass, ...] = ()
+    plants: tuple[StreetClass, ...] = ()
+    houses: tuple[StreetClass, ...] = ()
     junctions: Amount = (0.0, 2.5)
     across: Share = 0.2
     clutter: Amount = (2.0, 25.0)
+
+    renamed: ClassVar[dict[str, str]] = RENAMED
+
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier_keys(cls, data: Any, info: ValidationInfo) -> Any:
+        return with_roles(data, (info.context or {}).get("class_names")) if isinstance(data, dict) else data
+
+    @model_validator(mode="after")
+    def _one_fills_the_rest(self) -> StreetLayout:
+        """One class of vehicles, and no other, has no density."""
+        rest = [(i, vehicle) for i, vehicle in enumerate(self.vehicles) if vehicle.density is None]
+        if self.vehicles and not rest:
+            text = "one class of vehicles goes without a density: it takes the places that others leave; delete one"
+            raise mistake(text, "vehicles", 0, "density")
+        for i, vehicle in rest[1:]:
+            text = f"no density: {rest[0][1].what} takes all places that others leave; add e.g. density: [0, 3]"
+            raise mistake(f"{vehicle.what} has {text}", "vehicles", i)
+        for i, vehicle in rest:
+            for key in EVERYWHERE:
+                if getattr(vehicle, key) != StreetVehicle.model_fields[key].default:
+                    text = f"{vehicle.what} has no density: it takes the places that others leave, wherever they are"
+                    raise mistake(f"{text}; delete this key", "vehicles", i, key)
+        return self
+
+    @property
+    def vehicle_names(self) -> frozenset[str]:
+        """Names of the classes of vehicles."""
+        return _names(self.vehicles)
+
+    @property
+    def people_names(self) -> frozenset[str]:
+        """Names of the classes of walkers and riders."""
+        return _names((*self.walkers, *self.riders))
+
+    @property
+    def plant_names(self) -> frozenset[str]:
+        """Names of the classes of plants."""
+        return _names(self.plants)
+
+    @property
+    def house_names(self) -> frozenset[str]:
+        """Names of the classes of houses."""
+        return _names(self.houses)
 
     def depth_range(self) -> tuple[float, float]:
         """Returns from before the bonnet to where the shortest street ends."""
         return 5.0, self.length[0]
 
+    def entries(self) -> Iterator[tuple[str, int, StreetClass | StreetVehicle]]:
+        """Yields role, index in it and entry of everything that plays a role."""
+        for role in ROLES:
+            for i, entry in enumerate(getattr(self, role)):
+                yield role, i, entry
+
     def check(self, classes: Sequence[ClassSpec], max_objects: int) -> None:
-        """Refuses counts of classes: densities say how many there are."""
+        """Refuses roles of classes that are not there or play another, and counts: densities say how many there are.
+
+        A class without a role is no mistake: it may come in scenes rebuilt from logs. `how_to_raise` tells of it.
+        """
+        specs = {spec.name: spec for spec in classes}
         for i, spec in enumerate(classes):
             if spec.count is not None:
-                text = "a street is filled by layout: parked_cars, moving_cars, pedestrians …; delete this key"
+                text = "a street is filled by layout: parked, moving and the density of each class; delete this key"
                 raise mistake(text, "classes", i, "count")
+        roles: dict[str, str] = {}
+        for role, i, entry in self.entries():
+            at = ("layout", role, i, "what")
+            if entry.what not in specs:
+                raise mistake(f"unknown class {entry.what!r}; {nearest(entry.what, specs)}", *at)
+            if entry.what in roles:
+                text = f"{entry.what} is among the {roles[entry.what]} already; a class plays one role, once"
+                raise mistake(f"{text}: delete one", *at)
+            if not specs[entry.what].on_ground:
+                raise mistake(f"{entry.what} does not stand on the ground; add {GROUND} to its supports:", *at)
+            roles[entry.what] = role
+        if not roles:
+            keys = f"{', '.join(f'{role}:' for role in ROLES[:-1])} or {ROLES[-1]}:"
+            raise mistake(f"nothing stands in this street; name classes under {keys}", "layout")
 
     def how_to_raise(self, spec: ClassSpec, free_share: float) -> str:
-        """Names the densities."""
-        return "a street only knows the classes of the domain drive: raise their densities, or take another layout"
+        """Names the density of the class."""
+        for role, i, entry in self.entries():
+            if entry.what != spec.name:
+                continue
+            if entry.density is None:
+                return f"raise layout: parked (now {_shown(self.parked)}) or moving (now {_shown(self.moving)})"
+            return f"raise layout: {role}[{i}].density (now {_shown(entry.density)})"
+        return f"it plays no role in the street; name it in the layout under {', '.join(ROLES[:-1])} or {ROLES[-1]}"
+
+    def how_to_widen(self) -> str:
+        """Says which keys give objects more room."""
+        return "length and lanes"
+
+
+def _names(entries: Sequence[StreetClass | StreetVehicle]) -> frozenset[str]:
+    return frozenset(entry.what for entry in entries)
+
+
+def _shown(span: tuple[float, float]) -> str:
+    return f"[{span[0]:g}, {span[1]:g}]"

@@ -1,6 +1,7 @@
 """What surrounds a street's labelled content: ground strips, markings, furniture, and rows that close the view.
 
 Everything is inferred from the placements alone, so that layouts lifted from images are treated as prior ones are.
+Names here are those of built-in meshes, whatever the classes of the domain are called. For (s, t) see `road`.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ from sim2sg_core.packs.drive.street_inference import Street, infer_street
 from sim2sg_core.packs.drive.street_layout import StreetLayout
 from sim2sg_core.render.render_scene import Instance, Material
 from sim2sg_core.scene import Layout
-from sim2sg_core.synthesis.assets.registry import asset_names, coarse_asset, load_asset
+from sim2sg_core.synthesis.assets.registry import asset_names, class_assets, coarse_asset, load_asset
 from sim2sg_core.synthesis.layouts.occupancy import Occupancy, box_footprint
 
 
 class Decorator:
     """Adds scenery that avoids the placements, itself and the view right before the camera."""
 
-    def __init__(self, layout: Layout, street: Street, appearance: Any, rng: np.random.Generator) -> None:
-        """Takes the placements' footprints."""
+    def __init__(
+        self, layout: Layout, street: Street, labelled: frozenset[str], appearance: Any, rng: np.random.Generator
+    ) -> None:
+        """Takes the placements' footprints; meshes that are `labelled` do not stand about without their label."""
+        self.labelled = labelled
         self.street, self.painter, self.rng = street, appearance.painter, rng
         self.taken = Occupancy.of(layout.placements)
         self.camera = layout.camera
@@ -46,6 +50,8 @@ class Decorator:
     ) -> bool:
         """Places a mesh at (s, t) unless it is outside the view, overlaps, or hides the view close to the camera.
 
+        What looks like a class of the domain, which labels have to name, is not placed.
+
         Args:
             name: Asset.
             s: Along the road.
@@ -57,6 +63,8 @@ class Decorator:
             same: Whether all of this name look alike in this frame (lamps, fences of one street).
             shadow: Whether it casts one.
         """
+        if name in self.labelled:
+            return False
         x, y = self.street.road.at(s, t)
         size = np.array(load_asset(name).size) * scale
         reach = float(np.hypot(size[0], size[1])) / 2
@@ -69,7 +77,7 @@ class Decorator:
         if not self.taken.claim(x, y, yaw, size, margin):
             return False
         mesh, coarse = load_asset(name), coarse_asset(name)
-        if coarse and distance > (34.0 if "building" in name else 21.0):
+        if coarse and distance > (34.0 if name.startswith("building") else 21.0):
             mesh = coarse  # Nobody looks closely at what carries no label.
         if same or distance > 40:  # Far things share a few looks per frame: drawing colours takes its time.
             key = name if same else f"{mesh.slots[0].name} {self.rng.integers(5)}"
@@ -286,7 +294,11 @@ def street_scenery(domain: Domain, layout: Layout, appearance: Any, rng: np.rand
     spec = domain.layout
     assert isinstance(spec, StreetLayout)
     street = infer_street(layout.placements, spec, rng)
-    decorator = Decorator(layout, street, appearance, rng)
+    # Plants and houses are everywhere behind those that are labelled; nothing else is.
+    labelled = frozenset(
+        mesh for what in sorted(spec.vehicle_names | spec.people_names) for mesh in class_assets(domain, what)
+    )
+    decorator = Decorator(layout, street, labelled, appearance, rng)
     for at, half, _ in street.side_streets:  # Nothing is to stand in their mouths.
         x, y = street.road.at(at)
         decorator.taken.add(box_footprint(float(x), float(y), float(street.road.yaw(at)), 2 * half, 30.0))
@@ -298,4 +310,6 @@ def street_scenery(domain: Domain, layout: Layout, appearance: Any, rng: np.rand
     decorator.furnish(float(rng.uniform(*spec.clutter)))
     decorator.shade()
     decorator.close_view()
-    return ground_strips(street, layout.placements, appearance.painter, rng) + decorator.instances
+    vehicle_names = spec.vehicle_names
+    vehicles = [p for p in layout.placements if p.label in vehicle_names]
+    return ground_strips(street, vehicles, appearance.painter, rng) + decorator.instances
