@@ -404,7 +404,7 @@ def test_how_to_raise_names_the_density_of_the_class() -> None:
     ways = {spec.name: TRAMWAY.how_to_raise(spec) for spec in TRAMWAY.classes}
     assert ways == {
         "car": "raise layout: parked (now [0, 10]) or moving (now [1, 9])",
-        "tram": "raise layout: vehicles[1].density (now [1, 4])",
+        "tram": "raise layout: vehicles[1].density (now [1, 4]) or moving (now [1, 9])",
         "person": "raise layout: walkers[0].density (now [0, 20])",
         "scooter": "raise layout: riders[0].density (now [0, 8])",
         "tree": "raise layout: plants[0].density (now [2, 20])",

@@ -37,8 +37,8 @@ class StreetVehicle(Spec):
 
     Attributes:
         what: The class; it stands on the ground.
-        density: How many of the vehicles, parked and moving, are of this class, per 100 m; three in ten at most. One
-            class goes without: it takes all places that the others leave.
+        density: How many of the vehicles, parked and moving, are of this class, per 100 m; three in ten at most, and
+            fewer where it does not park. One class goes without: it takes all places that the others leave.
         parks_along: How common it is where vehicles park along the kerb, relative to the lanes.
         parks_across: How common it is where they park across the street, relative to the lanes.
         crosses: Share of the vehicles at junctions that are of this class; None takes what it is in the lanes.
@@ -179,9 +179,11 @@ class StreetLayout(LayoutSpec):
         for role, i, entry in self.entries():
             if entry.what != spec.name:
                 continue
+            moving = f"moving (now {_shown(self.moving)})"
             if entry.density is None:
-                return f"raise layout: parked (now {_shown(self.parked)}) or moving (now {_shown(self.moving)})"
-            return f"raise layout: {role}[{i}].density (now {_shown(entry.density)})"
+                return f"raise layout: parked (now {_shown(self.parked)}) or {moving}"
+            more = f" or {moving}" if role == "vehicles" else ""
+            return f"raise layout: {role}[{i}].density (now {_shown(entry.density)}){more}"
         return f"it plays no role in the street; name it in the layout under {', '.join(ROLES[:-1])} or {ROLES[-1]}"
 
     def how_to_widen(self) -> str:
