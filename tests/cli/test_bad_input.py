@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from sim2sg_core.cli.main import main
-from sim2sg_core.domains import builtin_domains, load_domain
-from sim2sg_core.domains import loading as domain_loading
+from sim2sg_core.domains import load_domain
+from sim2sg_core.packs.pack import shipped_files
 from tests.evaluation.conftest import draw
 from tests.logs.bag_writing import T0, bag, picture
 from tests.runtime.constant_model import empty_outputs, write_model
@@ -179,9 +179,7 @@ def test_checkpoint_of_another_domain(fails, tmp_path):
 
 
 def test_yaml_with_an_unknown_key(fails, tmp_path, log):
-    assert "clevr" in builtin_domains()
-    text = (Path(domain_loading.__file__).parent / "clevr.yaml").read_text()
-    lines = text.splitlines()
+    lines = shipped_files("domain.yaml")["clevr"].read_text().splitlines()
     at = next(n for n, line in enumerate(lines) if line.startswith("max_objects"))
     lines[at] = lines[at].replace("max_objects", "max_object")
     path = tmp_path / "mine.yaml"
