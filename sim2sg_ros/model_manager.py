@@ -82,7 +82,7 @@ class ModelManager:
         fell_back = info is not None and wanted not in ("auto", info.provider)
         return {
             "model": info.model_id if info else "",
-            "domain": info.domain if info else "",
+            "domain": info.domain.name if info else "",
             "provider": info.provider if info else "",
             "requested provider": wanted,
             "input size": f"{info.width}x{info.height}" if info else "",
@@ -132,7 +132,7 @@ class ModelManager:
         info = predictor.info
         self._publish_info()
         self._node.get_logger().info(
-            f"model {info.model_id} ({info.domain}, {info.width}x{info.height}) on {info.provider}"
+            f"model {info.model_id} ({info.domain.name}, {info.width}x{info.height}) on {info.provider}"
         )
 
     async def _on_load_model(self, request: LoadModel.Request, response: LoadModel.Response) -> LoadModel.Response:
@@ -180,17 +180,17 @@ class ModelManager:
         if self._predictor is None:
             return
         info, parameters = self._predictor.info, self._parameters()
-        symmetric = {p["name"]: bool(p.get("symmetric")) for p in info.domain_json.get("predicates", [])}
+        inverses = info.domain.inverses()
         self._info.publish(
             GraphInfo(
                 stamp=self._node.get_clock().now().to_msg(),
                 model_id=info.model_id,
-                domain=info.domain,
+                domain=info.domain.name,
                 class_names=list(info.classes),
                 predicates=list(info.predicates),
-                inverses=[info.inverses.get(name, "") for name in info.predicates],
-                symmetric=[symmetric.get(name, False) for name in info.predicates],
-                box=info.box,
+                inverses=[inverses.get(name, "") for name in info.predicates],
+                symmetric=[p.symmetric for p in info.domain.predicates],
+                box=info.domain.box,
                 max_objects=info.max_objects,
                 object_threshold=parameters.object_threshold,
                 relation_threshold=parameters.relation_threshold,

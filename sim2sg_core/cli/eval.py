@@ -176,10 +176,9 @@ def predict(args: argparse.Namespace) -> tuple[Predictions, list[TargetImage]]:
 
     if args.model.suffix not in CHECKPOINT_SUFFIXES:
         info = load_info(args.model)
-        domain = info.load_domain()
-        targets = load_targets(args.data, args.format, domain)
+        targets = load_targets(args.data, args.format, info.domain)
         graphs, relations = run_model(args.model, targets, args)
-        return Predictions(info.model_id, domain, graphs, relations=relations), targets
+        return Predictions(info.model_id, info.domain, graphs, relations=relations), targets
     from sim2sg_core.model import export_onnx, load_network
 
     network, domain = load_network(args.model)

@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     topics = [log.image_topic(args.topic) for log in logs]
     predictor = Predictor(args.model, args.provider, args.require_provider, args.threads)
     info = predictor.info
-    print(f"{info.model_id} ({info.domain}) on {info.provider}", file=sys.stderr)
+    print(f"{info.model_id} ({info.domain.name}) on {info.provider}", file=sys.stderr)
     with Progress(expected(args, logs, topics), "inferring", unit="frames") as progress:
         save_graphs(args.out, infer(args, predictor, logs, progress), info.model_id)
     print(f"{progress.done} graphs in {args.out}")

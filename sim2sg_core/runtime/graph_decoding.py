@@ -130,7 +130,7 @@ def lift(
         outputs["sizes"][real].astype(float),
         outputs["alphas"][real].astype(float),
         camera,
-        np.array(info.grounded, bool)[outputs["classes"][real]],
+        info.grounded[outputs["classes"][real]],
     )
 
 
@@ -180,6 +180,6 @@ def _relations(
             [info.predicates[p] for p in chosen],
             objects[order].tolist(),
             values[order].tolist(),
-            [info.frames[p] for p in chosen],
+            [info.rules[p].frame for p in chosen],
         )
     )

@@ -6,17 +6,16 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+
+from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.packs.pack import shipped_files
 from sim2sg_core.runtime.providers import import_onnxruntime
-from sim2sg_core.scene import Camera
+from sim2sg_core.scene import Camera, PredicateRule
 from sim2sg_core.scene.layout import GROUND
-from sim2sg_core.scene.predicates import FRAMES, TOP, PredicateRule
-
-if TYPE_CHECKING:
-    from sim2sg_core.domains import Domain
 
 FORMAT = 1
 """Version of the interface that this runtime reads (metadata key `sim2sg_format`)."""
@@ -48,17 +47,12 @@ class ModelInfo:
 
     Attributes:
         model_id: Name of this very model; goes into every graph.
-        domain: The domain's name.
-        domain_json: The whole domain, as `Domain.to_json` wrote it.
-        classes: Class names; the network's class indices refer to them.
-        predicates: Forward predicates, in the network's order.
-        inverses: Forward predicate -> its declared inverse, for those that have one.
+        domain: What it was trained for. The network's class and predicate indices follow the domain's order.
         width: Network input, pixels.
         height: Network input, pixels.
         max_objects: Objects per image that the network gives at most (K).
         focal_ref: Focal length, in input pixels, that depths are normalised to.
         calibrated: Whether the scores were calibrated on held-out frames.
-        box: Which box is the box: "visible" or "amodal".
         camera: Camera of the training log, or None.
         relations: Who decides relations unless the user says otherwise, one of `RELATIONS`.
         provider: Short name of the execution provider that runs it; empty when it does not run.
@@ -67,58 +61,47 @@ class ModelInfo:
     """
 
     model_id: str
-    domain: str
-    domain_json: dict[str, Any]
-    classes: tuple[str, ...]
-    predicates: tuple[str, ...]
-    inverses: dict[str, str]
+    domain: Domain
     width: int
     height: int
     max_objects: int
     focal_ref: float
     calibrated: bool
-    box: str
     camera: Camera | None
     relations: str = "learned"
     provider: str = ""
     quantized: str = ""
     weight_bits: int = 32
 
-    @cached_property
-    def frames(self) -> tuple[str, ...]:
-        """Frame of each predicate ("viewer", "none", …), in the order of `predicates`."""
-        rules = {p.get("name"): p.get("rule") for p in self.domain_json.get("predicates", [])}
-        return tuple(FRAMES.get(str(rules.get(name)), "viewer") for name in self.predicates)
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names by the network's index."""
+        return self.domain.class_names
+
+    @property
+    def predicates(self) -> tuple[str, ...]:
+        """Forward predicates by the network's index."""
+        return self.domain.predicate_names
 
     @cached_property
     def rules(self) -> tuple[PredicateRule, ...]:
-        """The rule of each predicate, in the order of `predicates`."""
-        specs = {p["name"]: p for p in self.domain_json["predicates"]}
-        return tuple(PredicateRule(n, specs[n]["rule"], float(specs[n].get("margin", 0.0))) for n in self.predicates)
+        """The rule of each predicate."""
+        return self.domain.rules()
 
     @cached_property
-    def related(self) -> tuple[bool, ...]:
-        """Whether relations are stated for objects of each class, in the order of `classes`."""
-        names = self.domain_json.get("relation_classes") or self.classes
-        return tuple(name in names for name in self.classes)
+    def related(self) -> np.ndarray:
+        """(C,) bool: whether relations are stated for objects of each class."""
+        return np.array([name in self.domain.related_names for name in self.classes], bool)
 
     @cached_property
-    def grounded(self) -> tuple[bool, ...]:
-        """Whether objects of each class stand on the ground and nowhere else, in the order of `classes`."""
-        specs = {c["name"]: c for c in self.domain_json.get("classes", [])}
-        return tuple(set(specs.get(name, {}).get("supports", (GROUND,))) == {GROUND} for name in self.classes)
+    def grounded(self) -> np.ndarray:
+        """(C,) bool: whether objects of each class stand on the ground and nowhere else."""
+        return np.array([set(spec.supports) == {GROUND} for spec in self.domain.classes], bool)
 
     @cached_property
     def surfaces(self) -> tuple[tuple[float, ...], ...]:
-        """Heights at which others stand on each class, as shares of its own, in the order of `classes`."""
-        specs = {c["name"]: c for c in self.domain_json.get("classes", [])}
-        return tuple(tuple(specs.get(name, {}).get("surfaces", TOP)) for name in self.classes)
-
-    def load_domain(self) -> Domain:
-        """Returns the domain that the model was trained for (needs pydantic)."""
-        from sim2sg_core.domains import Domain
-
-        return Domain.from_json(self.domain_json)
+        """Heights at which others stand on each class, as shares of its own."""
+        return tuple(spec.surfaces for spec in self.domain.classes)
 
     def camera_for(self, width: int, height: int) -> Camera | None:
         """Returns the training camera scaled to an image, or None when it cannot be that camera's.
@@ -203,7 +186,10 @@ def read_info(session: Any, path: Path, provider: str = "") -> ModelInfo:
             f" lacks {', '.join(sorted(missing)) or INPUT}: export it again"
         )
     try:
-        domain = json.loads(metadata["domain"])
+        domain = Domain.from_json(metadata["domain"])
+        for key, names in (("classes", domain.class_names), ("predicates", domain.predicate_names)):
+            if tuple(json.loads(metadata[key])) != names:
+                raise ValueError(f"{key} other than its domain's")
         camera = json.loads(metadata.get("camera", "null"))
         relations = metadata.get("relations", "learned")
         if relations not in RELATIONS:
@@ -214,25 +200,21 @@ def read_info(session: Any, path: Path, provider: str = "") -> ModelInfo:
             raise ValueError(f"weight_bits {weight_bits}")
         return ModelInfo(
             model_id=metadata["model_id"],
-            domain=str(domain["name"]),
-            domain_json=domain,
-            classes=tuple(json.loads(metadata["classes"])),
-            predicates=tuple(json.loads(metadata["predicates"])),
-            inverses=dict(json.loads(metadata.get("inverses", "{}"))),
+            domain=domain,
             width=int(metadata["input_width"]),
             height=int(metadata["input_height"]),
             max_objects=int(metadata["max_objects"]),
             focal_ref=float(metadata["focal_ref"]),
             calibrated=metadata.get("calibrated", "false") == "true",
-            box=metadata.get("box", "visible"),
             camera=Camera.from_json(camera, int(camera["width"]), int(camera["height"])) if camera else None,
             relations=relations,
             provider=provider,
             quantized=quantized,
             weight_bits=weight_bits,
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise Sim2SGError(f"{path}: its metadata is damaged ({error!r}): export it again") from None
+    except (KeyError, TypeError, ValueError, Sim2SGError) as error:
+        reason = str(error) if isinstance(error, Sim2SGError) else repr(error)
+        raise Sim2SGError(f"{path}: its metadata is damaged ({reason}): export it again") from None
 
 
 def _reason(error: Exception) -> str:

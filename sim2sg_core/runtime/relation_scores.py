@@ -63,7 +63,7 @@ def relate(
     surfaces = [info.surfaces[label] for label in outputs["classes"][real]]
     by_rule = rule_probabilities(lifted, camera, info, surfaces)
     if how == "rule":
-        stated = np.array(info.related, bool)[outputs["classes"][real]]
+        stated = info.related[outputs["classes"][real]]
         chosen = best_pairs(by_rule, outputs["scores"][real], stated, len(pairs))
         return real[chosen], by_rule[chosen[:, 0], chosen[:, 1]]
     place = np.full(len(outputs["scores"]), -1)

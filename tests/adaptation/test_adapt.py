@@ -107,7 +107,7 @@ def test_a_run_may_start_from_a_checkpoint_in_place_of_source_training(log, tmp_
 
 def check_outputs(run):
     info = Predictor(run / "model.onnx").info
-    assert info.calibrated and info.domain == "tiny" and info.model_id.endswith("round_1")
+    assert info.calibrated and info.domain.name == "tiny" and info.model_id.endswith("round_1")
     _, graphs = load_graphs(run / "source/inferred.json")
     assert len(graphs) == 3 and all(g.camera.ground is not None for g in graphs)
     assert all(g.objects and g.objects[0].pose for g in graphs)

@@ -63,7 +63,7 @@ SIZES = {
 }  # fmt: skip
 
 
-class Looks:
+class AppearancePrior:
     """The part of an appearance that scenery uses."""
 
     painter = Painter()
@@ -197,7 +197,7 @@ def test_a_street_holds_what_plays_a_role_and_nothing_overlaps(data: st.DataObje
     assert_free(layout, frozenset(ROLE_CLASSES["plants"]))
     view = box_footprint(1.5, 0.0, 0.0, 6.0, 1.6)
     assert not any(overlap(view, p.footprint()) for p in layout.placements if p.label not in ROLE_CLASSES["plants"])
-    scene = street_scenery(domain, layout, Looks(), np.random.default_rng(seed))
+    scene = street_scenery(domain, layout, AppearancePrior(), np.random.default_rng(seed))
     assert len(scene) > 10
 
 
@@ -260,7 +260,7 @@ def test_what_has_a_label_does_not_stand_about_without_one() -> None:
     unlabelled = TRAMWAY.model_copy(update={"layout": TRAMWAY.layout.model_copy(update={"riders": ()})})
 
     def stands(domain: Domain, seed: int) -> bool:
-        scene = street_scenery(domain, sample(unlabelled, seed), Looks(), np.random.default_rng(seed))
+        scene = street_scenery(domain, sample(unlabelled, seed), AppearancePrior(), np.random.default_rng(seed))
         return any(item.asset.name == "street_scooter_0" for item in scene)
 
     seed = next(seed for seed in range(40) if stands(unlabelled, seed))

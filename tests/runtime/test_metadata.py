@@ -18,19 +18,19 @@ from tests.runtime.constant_model import FOCAL_REF, HEIGHT, WIDTH, empty_outputs
 
 CAMERA = Camera.from_extrinsics(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), 1.5, 0.2)
 CAMERA_JSON = json.dumps({"width": 640, "height": 480, **CAMERA.to_json()})
+DOMAIN_WITH_AN_UNKNOWN_KEY = json.dumps({**load_domain("clevr").to_json(), "weather": "rain"})
 
 
 def test_all_is_read(make_model):
     info = load_info(make_model(empty_outputs(7, 3), camera=CAMERA_JSON))
     domain = load_domain("clevr")
-    assert (info.model_id, info.domain, info.box) == ("constants", "clevr", "visible")
+    assert (info.model_id, info.domain) == ("constants", domain)
     assert info.classes == domain.class_names and info.predicates == domain.predicate_names
-    assert info.inverses == {"left_of": "right_of", "in_front_of": "behind"}
-    assert info.frames == ("viewer", "viewer")
+    assert info.rules == domain.rules()
+    assert info.related.tolist() == info.grounded.tolist() == [True] * 3 and info.surfaces == ((1.0,),) * 3
     assert (info.width, info.height, info.max_objects, info.focal_ref) == (WIDTH, HEIGHT, 7, FOCAL_REF)
     assert info.calibrated is True and info.provider == ""
     assert (info.quantized, info.weight_bits) == ("", 32)
-    assert info.load_domain() == domain
     np.testing.assert_allclose(info.camera.K, CAMERA.K)
     np.testing.assert_allclose(info.camera.ground, CAMERA.ground)
 
@@ -89,10 +89,15 @@ def test_a_newer_format(make_model):
     "change",
     [
         {"classes": None},
+        {"classes": '["cube"]'},
+        {"predicates": "5"},
+        {"domain": None},
         {"domain": "{"},
+        {"domain": "{}"},
+        {"domain": "[]"},
+        {"domain": DOMAIN_WITH_AN_UNKNOWN_KEY},
         {"input_width": "wide"},
         {"camera": "[1]"},
-        {"domain": "{}"},
         {"weight_bits": "8"},
         {"quantized": "int8", "weight_bits": "seven"},
         {"quantized": "int8", "weight_bits": "4"},

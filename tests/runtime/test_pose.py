@@ -162,7 +162,7 @@ def test_only_classes_that_stand_on_the_ground_alone_are_fused_with_it(make_mode
         if supports is None:
             del data["classes"][0]["supports"]
         model = make_model(outputs, f"{supports}.onnx", domain=json.dumps(data))
-        assert load_info(model).grounded == (fused, True, True)
+        assert load_info(model).grounded.tolist() == [fused, True, True]
         [found] = Predictor(model).predict(np.zeros((480, 640, 3), np.uint8), level).objects
         assert (found.pose.position[2] < 0.95 * far) == fused
         assert fused or found.pose.position[2] == pytest.approx(far, rel=1e-4)

@@ -144,17 +144,12 @@ def _predict(network: SceneGraphNetwork, domain: Domain, images: Sequence[tuple[
     config = network.config
     info = ModelInfo(
         model_id="",
-        domain=domain.name,
-        domain_json=domain.to_json(),
-        classes=domain.class_names,
-        predicates=domain.predicate_names,
-        inverses=domain.inverses(),
+        domain=domain,
         width=config.width,
         height=config.height,
         max_objects=config.max_objects,
         focal_ref=config.focal_ref,
         calibrated=False,
-        box=domain.box,
         camera=None,
     )
     graphs = []

@@ -23,17 +23,12 @@ MIRROR = dataclasses.replace(WHOLE, mirrored=True)
 NEAR = View(np.zeros((160, 240, 3), np.uint8), np.array([30.0, 20, 270, 180]))
 INFO = ModelInfo(
     model_id="seer",
-    domain="clevr",
-    domain_json=CLEVR.to_json(),
-    classes=CLEVR.class_names,
-    predicates=CLEVR.predicate_names,
-    inverses=CLEVR.inverses(),
+    domain=CLEVR,
     width=150,
     height=100,
     max_objects=3,
     focal_ref=100.0,
     calibrated=True,
-    box="visible",
     camera=None,
 )
 
