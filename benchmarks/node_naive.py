@@ -25,7 +25,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from sim2sg.msg import SceneGraph
 
-from sim2sg_core.runtime.graph_decoding import decode
+from sim2sg_core.runtime.graph_decoding import DecodeOptions, decode_graph
 from sim2sg_core.runtime.metadata import OUTPUTS, load_info
 from sim2sg_core.runtime.preprocessing import PADDING, Letterbox
 from sim2sg_core.scene import Camera
@@ -78,8 +78,8 @@ class NaiveNode(Node):
         values = self.session.run(list(OUTPUTS), {"image": batch})
         inferred = time.perf_counter()
         outputs = {name: value[0] for name, value in zip(OUTPUTS, values, strict=True)}
-        thresholds = (NodeParameters.object_threshold, NodeParameters.relation_threshold)
-        graph = decode(outputs, self.info, box, self.camera, *thresholds)
+        options = DecodeOptions(NodeParameters.object_threshold, NodeParameters.relation_threshold)
+        graph = decode_graph(outputs, self.info, box, self.camera, options)
         decided = time.perf_counter()
         answer = graph_to_message(graph, message.header, self.info.model_id, self.sequence)
         spent = int((time.perf_counter() - started) * 1e9)

@@ -10,7 +10,7 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.time import Time
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.runtime import Predictor
+from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_ros.camera_stream import THROTTLE, CameraStream
 from sim2sg_ros.error_text import one_line
 from sim2sg_ros.image_conversions import Pixels, pixels_from_message
@@ -94,10 +94,8 @@ class InferencePipeline:
         graph = predictor.predict(
             pixels.image,
             camera.camera(width, height, parameters, predictor.info.camera),
+            DecodeOptions(parameters.object_threshold, parameters.relation_threshold, parameters.relations),
             bgr=pixels.bgr,
-            object_threshold=parameters.object_threshold,
-            relation_threshold=parameters.relation_threshold,
-            relations=parameters.relations,
             stamp=stamp,
         )
         predicted = time.perf_counter()

@@ -196,17 +196,18 @@ def run_model(model: Path, targets: Sequence[TargetImage], args: argparse.Namesp
     Returns:
         The graphs, and what decided their relations.
     """
-    from sim2sg_core.runtime import Predictor
+    from sim2sg_core.runtime import DecodeOptions, Predictor
     from sim2sg_core.runtime.relation_scores import usable_relations
 
+    options = DecodeOptions(relations=args.relations)
     predictor = Predictor(model, provider=args.provider, threads=args.threads)
     graphs = []
     with Progress(len(targets), "predicting", unit="images") as progress:
         for target in targets:
             image = labelled_image(target)
-            graphs.append(predictor.predict(image, target.camera, relations=args.relations, file=target.file))
+            graphs.append(predictor.predict(image, target.camera, options, file=target.file))
             progress.update()
-    used = {usable_relations(predictor.info, args.relations, graph.camera) for graph in graphs}
+    used = {usable_relations(predictor.info, options.relations, graph.camera) for graph in graphs}
     return graphs, " and ".join(sorted(used))
 
 

@@ -18,7 +18,7 @@ from sim2sg_core.logs import Log, LogFrame, open_logs, resolve_camera, select_fr
 from sim2sg_core.logs.folders import FolderLog
 from sim2sg_core.progress import Progress
 from sim2sg_core.report.overlay import draw_overlay
-from sim2sg_core.runtime import Predictor
+from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.runtime.relation_scores import CHOICES
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.graph import save_graphs
@@ -117,10 +117,11 @@ def infer(
 ) -> Iterator[SceneGraph]:
     """Yields one graph after the other; no more than one image is held at a time."""
     cameras = CameraFinder(args, predictor.info.camera)
+    options = DecodeOptions(relations=args.relations)
     for frame in select_frames(logs, args.topic, args.max, args.every, args.min_change):
         image = frame.decode()
         camera = cameras.find(frame, image.shape[1], image.shape[0])
-        graph = predictor.predict(image, camera, relations=args.relations, file=frame.name, stamp=frame.stamp)
+        graph = predictor.predict(image, camera, options, file=frame.name, stamp=frame.stamp)
         if args.overlay:
             draw(args, predictor, image, graph)
         progress.update()

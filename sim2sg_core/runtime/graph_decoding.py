@@ -10,8 +10,39 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import pose
 from sim2sg_core.runtime.metadata import ModelInfo, same_aspect
 from sim2sg_core.runtime.preprocessing import Letterbox
-from sim2sg_core.runtime.relation_scores import relate, usable_relations
+from sim2sg_core.runtime.relation_scores import CHOICES, relate, usable_relations
 from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """What of the network's outputs goes into a graph.
+
+    Attributes:
+        object_threshold: Objects with a lower score are left out, and their relations.
+        relation_threshold: Relations with a lower P(predicate | both objects) are left out.
+        relations: Who decides them: "learned", the network's relation head; "rule", the domain's rules on the 3D poses
+            and their uncertainty; "both", the mean of the two logits; "auto", what the model says of itself. Rules
+            need a camera over a known ground: without it relations are learned.
+
+    Raises:
+        Sim2SGError: A threshold is not a probability, or `relations` is not one of `relation_scores.CHOICES`.
+    """
+
+    object_threshold: float = 0.0
+    relation_threshold: float = 0.0
+    relations: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("object_threshold", "relation_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise Sim2SGError(f"{name} is {getattr(self, name)}: it must be from 0 to 1")
+        if self.relations not in CHOICES:
+            raise Sim2SGError(f"relations {self.relations!r} is not known: use one of {', '.join(CHOICES)}")
+
+
+KEEP_ALL = DecodeOptions()
+"""No thresholds; relations as the model says."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +50,7 @@ class RawOutput:
     """What the network said of one image, before any camera or threshold: decode it as often as you like.
 
     Attributes:
-        outputs: Name -> array without the batch axis, see `decode`.
+        outputs: Name -> array without the batch axis, see `decode_graph`.
         info: The model.
         box: How the image lay in the network's input.
     """
@@ -31,26 +62,14 @@ class RawOutput:
     def graph(
         self,
         camera: Camera | None = None,
+        options: DecodeOptions = KEEP_ALL,
         *,
-        object_threshold: float = 0.0,
-        relation_threshold: float = 0.0,
-        relations: str = "auto",
         file: str = "",
         stamp: int = 0,
     ) -> SceneGraph:
         """Returns the scene graph; arguments and errors as of `Predictor.predict`."""
         view = camera_of(self.info, camera, *self.box.source)
-        return decode(
-            self.outputs,
-            self.info,
-            self.box,
-            view,
-            object_threshold,
-            relation_threshold,
-            relations,
-            file=file,
-            stamp=stamp,
-        )
+        return decode_graph(self.outputs, self.info, self.box, view, options, file=file, stamp=stamp)
 
 
 def camera_of(info: ModelInfo, camera: Camera | None, width: int, height: int) -> Camera | None:
@@ -71,14 +90,12 @@ def camera_of(info: ModelInfo, camera: Camera | None, width: int, height: int) -
     return camera.scaled(width, height)
 
 
-def decode(
+def decode_graph(
     outputs: dict[str, np.ndarray],
     info: ModelInfo,
     box: Letterbox,
     camera: Camera | None,
-    object_threshold: float = 0.0,
-    relation_threshold: float = 0.0,
-    relations: str = "auto",
+    options: DecodeOptions = KEEP_ALL,
     *,
     file: str = "",
     stamp: int = 0,
@@ -95,9 +112,7 @@ def decode(
         info: Names behind the indices, and the focal length of the depths.
         box: How the image lies in the input.
         camera: Camera of the original image; None gives no poses.
-        object_threshold: See `Predictor.predict`.
-        relation_threshold: See `Predictor.predict`.
-        relations: See `Predictor.predict`.
+        options: What goes into the graph.
         file: Name of the image, kept in the graph.
         stamp: Exposure time in nanoseconds, kept in the graph.
     """
@@ -107,19 +122,19 @@ def decode(
     scores = outputs["scores"]
     order = np.argsort(-scores, kind="stable")
     real = order[((scores > 0) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1))[order]]
-    keep = real[scores[real].astype(float) >= object_threshold]  # the first of them: they come best first
-    lifted = None if camera is None else lift(outputs, real, info, box, camera)
+    keep = real[scores[real].astype(float) >= options.object_threshold]  # the first of them: they come best first
+    lifted = None if camera is None else _lift(outputs, real, info, box, camera)
     objects = _objects(outputs["classes"][keep], scores[keep], boxes[keep], lifted, info)
     pairs, probabilities = outputs["pairs"], outputs["relations"]
-    how = usable_relations(info, relations, camera)
+    how = usable_relations(info, options.relations, camera)
     if how != "learned" and camera is not None and lifted is not None:
         # Of all objects, so that a threshold leaves things out and changes nothing else.
         pairs, probabilities = relate(outputs, info, how, real, lifted, camera)
-    found = _relations(pairs, probabilities, keep, scores[keep], info, relation_threshold)
+    found = _relations(pairs, probabilities, keep, scores[keep], info, options.relation_threshold)
     return SceneGraph(width, height, objects, found, file, int(stamp), camera)
 
 
-def lift(
+def _lift(
     outputs: dict[str, np.ndarray], real: np.ndarray, info: ModelInfo, box: Letterbox, camera: Camera
 ) -> pose.Lifted:
     """Lifts the objects `real` (network indices), in their order, to the frame of `camera`."""

@@ -13,13 +13,12 @@ import numpy as np
 
 from sim2sg_core.runtime.cpu import misfit, saturates
 from sim2sg_core.runtime.graph_decoding import RawOutput, camera_of, decode
+from sim2sg_core.runtime.graph_decoding import KEEP_ALL, DecodeOptions, RawOutput, camera_of
 from sim2sg_core.runtime.metadata import OUTPUTS, ModelInfo, check_file, load_info
 from sim2sg_core.runtime.preprocessing import Letterbox, letterbox
 from sim2sg_core.runtime.relation_scores import usable_relations, wanted_relations
 from sim2sg_core.runtime.session import open_runner
 from sim2sg_core.scene import Camera, SceneGraph
-
-__all__ = ["Predictor", "RawOutput", "Timing", "decode"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ class Predictor:
 
     Example:
         >>> predictor = Predictor("model.onnx")
-        >>> graph = predictor.predict(image, object_threshold=0.3)
+        >>> graph = predictor.predict(image, options=DecodeOptions(object_threshold=0.3))
         >>> [(o.label, round(o.score, 2)) for o in graph.objects]
         [('car', 0.93), ('pedestrian', 0.61)]
 
@@ -108,19 +107,18 @@ class Predictor:
             Milliseconds of the last run.
         """
         image = np.full((self.info.height, self.info.width, 3), 114, np.uint8)
+        learned = DecodeOptions(relations="learned")  # rules would miss a camera, which is no trouble here
         for _ in range(max(1, runs)):
-            self.predict(image, relations="learned")  # no camera is known yet, which is no trouble here
+            self.predict(image, options=learned)
         return self.last_timing.total_ms
 
     def predict(
         self,
         image: np.ndarray,
         camera: Camera | None = None,
+        options: DecodeOptions = KEEP_ALL,
         *,
         bgr: bool = False,
-        object_threshold: float = 0.0,
-        relation_threshold: float = 0.0,
-        relations: str = "auto",
         file: str = "",
         stamp: int = 0,
     ) -> SceneGraph:
@@ -130,12 +128,8 @@ class Predictor:
             image: (h, w, 3) uint8 of any size, RGB unless `bgr`.
             camera: The image's camera. None takes that of the training log where the image has its
                 aspect ratio; without any camera objects have no 3D pose.
+            options: Thresholds, and who decides relations.
             bgr: The channels are blue, green, red (OpenCV).
-            object_threshold: Objects with a lower score are left out, and their relations.
-            relation_threshold: Relations with a lower P(predicate | both objects) are left out.
-            relations: Who decides them: "learned", the network's relation head; "rule", the domain's rules on
-                the 3D poses and their uncertainty; "both", the mean of the two logits; "auto", what the model
-                says of itself. Rules need a camera over a known ground: without it relations are learned.
             file: Name of the image, kept in the graph.
             stamp: Exposure time in nanoseconds, kept in the graph.
 
@@ -144,29 +138,17 @@ class Predictor:
             first, only forward predicates, both directions as they were scored.
 
         Raises:
-            Sim2SGError: The image is not 8-bit colour, the camera has another aspect ratio, or `relations`
-                is not known.
+            Sim2SGError: The image is not 8-bit colour, or the camera has another aspect ratio.
         """
-        return self.predict_batch(
-            [image],
-            [camera],
-            bgr=bgr,
-            object_threshold=object_threshold,
-            relation_threshold=relation_threshold,
-            relations=relations,
-            files=[file],
-            stamps=[stamp],
-        )[0]
+        return self.predict_batch([image], [camera], options, bgr=bgr, files=[file], stamps=[stamp])[0]
 
     def predict_batch(
         self,
         images: Sequence[np.ndarray],
         cameras: Sequence[Camera | None] | Camera | None = None,
+        options: DecodeOptions = KEEP_ALL,
         *,
         bgr: bool = False,
-        object_threshold: float = 0.0,
-        relation_threshold: float = 0.0,
-        relations: str = "auto",
         files: Sequence[str] = (),
         stamps: Sequence[int] = (),
     ) -> list[SceneGraph]:
@@ -175,10 +157,8 @@ class Predictor:
         Args:
             images: B images, each as for `predict`.
             cameras: One for each image, or one for all.
+            options: As for `predict`.
             bgr: As for `predict`.
-            object_threshold: As for `predict`.
-            relation_threshold: As for `predict`.
-            relations: As for `predict`.
             files: One for each image, or none.
             stamps: One for each image, or none.
         """
@@ -187,24 +167,17 @@ class Predictor:
         views = []
         for image, camera in zip(images, cameras, strict=True):  # refused before the inference
             views.append(camera_of(self.info, camera, image.shape[1], image.shape[0]))
-            self._check_relations(relations, views[-1])
+            self._warn_of_relations(options.relations, views[-1])
         outputs = self.infer_batch(images, bgr=bgr)
         started = time.perf_counter()
         graphs = [
-            output.graph(
-                view,
-                object_threshold=object_threshold,
-                relation_threshold=relation_threshold,
-                relations=relations,
-                file=files[i] if files else "",
-                stamp=stamps[i] if stamps else 0,
-            )
+            output.graph(view, options, file=files[i] if files else "", stamp=stamps[i] if stamps else 0)
             for i, (output, view) in enumerate(zip(outputs, views, strict=True))
         ]
         self.last_timing = dataclasses.replace(self.last_timing, postprocess_ms=(time.perf_counter() - started) * 1e3)
         return graphs
 
-    def _check_relations(self, asked: str, camera: Camera | None) -> None:
+    def _warn_of_relations(self, asked: str, camera: Camera | None) -> None:
         """Says once when what was asked for cannot be had."""
         wanted = wanted_relations(self.info, asked)
         if not self._warned and usable_relations(self.info, asked, camera) != wanted:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime.metadata import RELATIONS, ModelInfo
 from sim2sg_core.runtime.pose import Lifted, level_covariances
 from sim2sg_core.scene import Camera, Placement
@@ -21,13 +20,7 @@ LEAST = 1e-6
 
 
 def wanted_relations(info: ModelInfo, asked: str) -> str:
-    """Returns one of `RELATIONS`: what was asked for, else what the model says.
-
-    Raises:
-        Sim2SGError: Not one of `CHOICES`.
-    """
-    if asked not in CHOICES:
-        raise Sim2SGError(f"relations {asked!r} is not known: use one of {', '.join(CHOICES)}")
+    """Returns one of `RELATIONS`: what was asked for (one of `CHOICES`), else what the model says."""
     return info.relations if asked == "auto" else asked
 
 
@@ -48,7 +41,7 @@ def relate(
     """Scores relations with the help of the rules.
 
     Args:
-        outputs: Of the network, see `decoding.decode`.
+        outputs: Of the network, see `graph_decoding.decode_graph`.
         info: Classes, predicates and their rules.
         how: "rule": the R pairs with the best triplet by rule. "both": the network's R pairs, scored by the
             mean of the logits of network and rule.

@@ -9,7 +9,7 @@ import pytest
 
 from sim2sg_core.domains import load_domain
 from sim2sg_core.runtime import Predictor
-from sim2sg_core.runtime.predictor import decode
+from sim2sg_core.runtime.graph_decoding import decode_graph
 from sim2sg_core.runtime.preprocessing import letterbox
 from sim2sg_core.scene import Camera
 
@@ -51,7 +51,7 @@ def test_graphs_are_those_of_the_network(exported):
         with torch.no_grad():
             values = network(torch.from_numpy(boxed)[None])
         outputs = {name: value[0].numpy() for name, value in values._asdict().items()}
-        expected = decode(outputs, predictor.info, box, camera.scaled(*size))
+        expected = decode_graph(outputs, predictor.info, box, camera.scaled(*size))
         assert len(graph.objects) == len(expected.objects) == 8
         assert len(graph.relations) == len(expected.relations) > 0
         np.testing.assert_allclose(graph.scores(), expected.scores(), atol=1e-4)

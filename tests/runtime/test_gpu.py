@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from sim2sg_core.domains import load_domain
-from sim2sg_core.runtime import Predictor
+from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.runtime.engine_build import build_engine
 from sim2sg_core.runtime.engines import find_engine
 from sim2sg_core.runtime.metadata import OUTPUTS
@@ -125,7 +125,7 @@ def test_latency_and_memory(model, cache, provider):
     stages = []
     for _ in range(100):
         started = time.perf_counter()
-        predictor.predict(image, object_threshold=0.3)
+        predictor.predict(image, options=DecodeOptions(0.3))
         stages.append(((time.perf_counter() - started) * 1e3, predictor.last_timing.inference_ms))
     total, inference = np.percentile(stages, 50, axis=0)
     print(f"{provider}: p50 {total:.2f} ms of which inference {inference:.2f} ms; memory {memory()}")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sim2sg_core.runtime import ModelInfo, load_info
-from sim2sg_core.runtime.graph_decoding import decode
+from sim2sg_core.runtime import DecodeOptions, ModelInfo, load_info
+from sim2sg_core.runtime.graph_decoding import decode_graph
 from sim2sg_core.runtime.preprocessing import Letterbox
 from tests.runtime.constant_model import HEIGHT, WIDTH, empty_outputs
 
@@ -60,7 +60,7 @@ def plainly(outputs, info: ModelInfo, box: Letterbox, object_threshold: float, r
 )
 def test_arrays_or_loops(info, seed, size, thresholds):
     outputs, box = random_outputs(seed), Letterbox.fit(*size, WIDTH, HEIGHT)
-    graph = decode(outputs, info, box, None, *thresholds, file="a", stamp=3)
+    graph = decode_graph(outputs, info, box, None, DecodeOptions(*thresholds), file="a", stamp=3)
     objects, relations = plainly(outputs, info, box, *thresholds)
     assert [(o.label, o.score, o.box.tolist()) for o in graph.objects] == objects
     assert [(r.subject, r.predicate, r.object, r.score) for r in graph.relations] == relations

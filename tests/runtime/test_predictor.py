@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.runtime import Predictor
+from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.scene import Camera, SceneGraph
 from tests.runtime.constant_model import empty_outputs
 
@@ -72,7 +72,7 @@ def test_thresholds_filter_the_graph_and_change_nothing_else(make_model, objects
     outputs["relations"][:] = rng.random((20, 2))
     predictor = Predictor(make_model(outputs))
     whole = predictor.predict(VGA)
-    part = predictor.predict(VGA, object_threshold=objects, relation_threshold=relations)
+    part = predictor.predict(VGA, options=DecodeOptions(objects, relations))
     expected = whole.filtered(objects, relations)
     assert part.to_json() == expected.to_json()
     assert len(whole.objects) == 8 and len(whole.relations) == 40, "unthresholded is everything"
@@ -146,6 +146,12 @@ def test_a_camera_of_another_resolution_is_scaled_and_of_another_shape_refused(m
 def test_an_empty_image_gives_an_empty_graph(make_model):
     graph = Predictor(make_model(empty_outputs(3, 2))).predict(VGA)
     assert graph.objects == () and graph.relations == ()
+
+
+@pytest.mark.parametrize("values", [(1.5,), (-0.1,), (float("nan"),), (0.3, 2.0)])
+def test_thresholds_are_probabilities(values):
+    with pytest.raises(Sim2SGError, match="must be from 0 to 1"):
+        DecodeOptions(*values)
 
 
 def test_timings_of_every_stage(make_model, three_objects):

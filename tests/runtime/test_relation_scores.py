@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.runtime import Predictor, load_info
+from sim2sg_core.runtime import DecodeOptions, Predictor, load_info
 from sim2sg_core.runtime.pose import Lifted, level_covariances
 from sim2sg_core.runtime.preprocessing import Letterbox
 from sim2sg_core.runtime.relation_scores import LEAST, best_pairs, level_boxes, mean_logit
@@ -21,6 +21,7 @@ from sim2sg_core.scene.predicates import level_placements
 from tests.runtime.constant_model import FOCAL_REF, HEIGHT, WIDTH, empty_outputs
 
 CLEVR = load_domain("clevr")
+RULE = DecodeOptions(relations="rule")
 CAMERA = Camera.from_extrinsics(480, 320, np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]]), 5.3, 0.48)
 IMAGE = np.zeros((320, 480, 3), np.uint8)
 
@@ -59,7 +60,7 @@ def test_rules_on_good_poses_tell_the_truth(make_model):
     for seed in range(5):
         placements = scene(seed, 6)
         predictor = Predictor(make_model(outputs_of(placements, 8, 56, 0.002), f"{seed}.onnx"))
-        graph = predictor.predict(IMAGE, CAMERA, relations="rule")
+        graph = predictor.predict(IMAGE, CAMERA, RULE)
         truth = derive_relations([p.to_pose(CAMERA) for p in placements], CAMERA, CLEVR.rules())
         facts = {(r.subject, r.predicate, r.object) for r in truth}
         scored = table(graph)
@@ -82,18 +83,16 @@ def test_worse_depths_make_rules_less_sure(make_model):
     scores = []
     for std in (0.001, 0.02, 0.1):
         model = make_model(outputs_of(placements, 2, 2, std), f"{std}.onnx")
-        scores.append(table(Predictor(model).predict(IMAGE, CAMERA, relations="rule"))[0, "in_front_of", 1])
+        scores.append(table(Predictor(model).predict(IMAGE, CAMERA, RULE))[0, "in_front_of", 1])
     assert scores[0] > scores[1] > scores[2] > 0.5
 
 
 def test_a_rule_graph_has_as_many_relations_as_the_network_emits_and_the_best(make_model):
     placements = scene(3, 6)
     predictor = Predictor(make_model(outputs_of(placements, 8, 10)))
-    few = predictor.predict(IMAGE, CAMERA, relations="rule")
+    few = predictor.predict(IMAGE, CAMERA, RULE)
     assert len(few.relations) == 10 * 2
-    everything = Predictor(make_model(outputs_of(placements, 8, 56), "all.onnx")).predict(
-        IMAGE, CAMERA, relations="rule"
-    )
+    everything = Predictor(make_model(outputs_of(placements, 8, 56), "all.onnx")).predict(IMAGE, CAMERA, RULE)
     assert table(few).items() <= table(everything).items()
     best: dict[tuple[int, int], float] = {}
     for r in everything.relations:
@@ -107,9 +106,7 @@ def test_rules_keep_to_the_classes_that_have_relations(make_model):
     placements = scene(1, 6)
     data = {**CLEVR.to_json(), "relation_classes": ["cube", "cylinder"]}
     assert {p.label for p in placements} == {"cube", "cylinder", "sphere"}
-    graph = Predictor(make_model(outputs_of(placements, 6, 30), domain=json.dumps(data))).predict(
-        IMAGE, CAMERA, relations="rule"
-    )
+    graph = Predictor(make_model(outputs_of(placements, 6, 30), domain=json.dumps(data))).predict(IMAGE, CAMERA, RULE)
     spheres = {i for i, o in enumerate(graph.objects) if o.label == "sphere"}
     stated = {r.subject for r in graph.relations} | {r.object for r in graph.relations}
     assert stated == set(range(6)) - spheres
@@ -129,15 +126,16 @@ def test_rules_know_the_surfaces_of_the_models_classes(make_model):
         outputs = {**outputs_of([chair, book], 2, 2, 0.002), "relations": np.full((2, 1), 0.5)}
         options = {"domain": json.dumps(data), "predicates": json.dumps(["on"]), "inverses": "{}"}
         model = make_model(outputs, f"{surfaces}.onnx", **options)
-        scores.append(table(Predictor(model).predict(IMAGE, CAMERA, relations="rule"))[1, "on", 0])
+        scores.append(table(Predictor(model).predict(IMAGE, CAMERA, RULE))[1, "on", 0])
     assert scores[0] > 0.9 and scores[1] < 0.01
 
 
 def test_both_is_the_mean_of_the_logits_on_the_networks_pairs(make_model):
     predictor = Predictor(make_model(outputs_of(scene(2, 5), 6, 20, 0.05)))
     every = Predictor(make_model(outputs_of(scene(2, 5), 6, 30, 0.05), "all.onnx"))
-    learned, both = (table(predictor.predict(IMAGE, CAMERA, relations=how)) for how in ("learned", "both"))
-    rule = table(every.predict(IMAGE, CAMERA, relations="rule"))
+    options = DecodeOptions(relations="learned"), DecodeOptions(relations="both")
+    learned, both = (table(predictor.predict(IMAGE, CAMERA, o)) for o in options)
+    rule = table(every.predict(IMAGE, CAMERA, RULE))
     assert set(both) == set(learned) and set(both) < set(rule)
 
     def logit(p):
@@ -165,7 +163,7 @@ def test_no_pairs_where_there_are_too_few_objects():
 def test_images_of_no_or_few_objects(make_model, how):
     for count in (0, 1):
         graph = Predictor(make_model(outputs_of(scene(0, count), 3, 6), f"{count}.onnx")).predict(
-            IMAGE, CAMERA, relations=how
+            IMAGE, CAMERA, DecodeOptions(relations=how)
         )
         assert (len(graph.objects), graph.relations) == (count, ())
 
@@ -174,8 +172,8 @@ def test_images_of_no_or_few_objects(make_model, how):
 @given(objects=st.floats(0, 1), relations=st.floats(0, 1), how=st.sampled_from(["rule", "both"]))
 def test_thresholds_filter_and_change_nothing_else(make_model, objects, relations, how):
     predictor = Predictor(make_model(outputs_of(scene(4, 6), 8, 12)))
-    whole = predictor.predict(IMAGE, CAMERA, relations=how)
-    part = predictor.predict(IMAGE, CAMERA, relations=how, object_threshold=objects, relation_threshold=relations)
+    whole = predictor.predict(IMAGE, CAMERA, DecodeOptions(relations=how))
+    part = predictor.predict(IMAGE, CAMERA, DecodeOptions(objects, relations, how))
     assert part.to_json() == whole.filtered(objects, relations).to_json()
 
 
@@ -186,7 +184,7 @@ def test_without_a_ground_relations_are_learned_and_that_is_said_once(make_model
     assert not caplog.records
     with caplog.at_level(logging.WARNING, "sim2sg_core"):
         for how in ("rule", "both", "rule"):
-            assert predictor.predict(IMAGE, camera, relations=how).to_json() == expected
+            assert predictor.predict(IMAGE, camera, DecodeOptions(relations=how)).to_json() == expected
     (record,) = caplog.records
     assert "height and pitch" in record.getMessage()
 
@@ -199,16 +197,16 @@ def test_the_model_says_what_is_better(make_model, caplog):
     predictor.warm_up()
     assert not caplog.records, "no camera is known yet: nothing to warn of"
     by_rule = predictor.predict(IMAGE, CAMERA).to_json()
-    assert by_rule == Predictor(plain).predict(IMAGE, CAMERA, relations="rule").to_json()
+    assert by_rule == Predictor(plain).predict(IMAGE, CAMERA, RULE).to_json()
     assert by_rule == predictor.infer(IMAGE).graph(CAMERA).to_json()
     learned = Predictor(plain).predict(IMAGE, CAMERA).to_json()
-    assert learned == predictor.predict(IMAGE, CAMERA, relations="learned").to_json() != by_rule
+    assert learned == predictor.predict(IMAGE, CAMERA, DecodeOptions(relations="learned")).to_json() != by_rule
 
 
 def test_unknown_words_are_refused(make_model):
     outputs = empty_outputs(2, 2)
     with pytest.raises(Sim2SGError, match="'rules' is not known: use one of auto, learned, rule, both"):
-        Predictor(make_model(outputs)).predict(IMAGE, relations="rules")
+        DecodeOptions(relations="rules")
     with pytest.raises(Sim2SGError, match="metadata is damaged"):
         load_info(make_model(outputs, "bad.onnx", relations="rules"))
 

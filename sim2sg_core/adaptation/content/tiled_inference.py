@@ -11,7 +11,7 @@ from collections.abc import Set
 
 import numpy as np
 
-from sim2sg_core.runtime import Predictor
+from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.scene import Camera, SceneGraph, SceneObject
 from sim2sg_core.scene.boxes import box_area, box_iou, intersection
 
@@ -47,7 +47,7 @@ def look_closely(
     found = [o for o in whole.objects if o.score >= MIN_SCORE]
     outputs = predictor.infer_batch(parts)
     for window, output in zip(windows, outputs, strict=True):
-        graph = output.graph(_cropped(camera, window), object_threshold=MIN_SCORE)
+        graph = output.graph(_cropped(camera, window), DecodeOptions(MIN_SCORE))
         found += [_shifted(o, window) for o in graph.objects if not _is_cut(o, window, image.shape[1], image.shape[0])]
     return dataclasses.replace(whole, objects=tuple(merge(found, carriers)), relations=())
 

@@ -17,8 +17,8 @@ from sim2sg_core.adaptation.content.recall_correction import found_shares
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image
 from sim2sg_core.model import SceneGraphNetwork
+from sim2sg_core.runtime.graph_decoding import decode_graph
 from sim2sg_core.runtime.metadata import ModelInfo
-from sim2sg_core.runtime.predictor import decode
 from sim2sg_core.runtime.preprocessing import letterbox
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.boxes import greedy_match
@@ -158,7 +158,7 @@ def _predict(network: SceneGraphNetwork, domain: Domain, images: Sequence[tuple[
         with torch.no_grad():
             values = network.eval()(torch.from_numpy(boxed)[None])
         outputs = {name: value[0].numpy() for name, value in values._asdict().items()}
-        graphs.append(decode(outputs, info, place, truth.camera))
+        graphs.append(decode_graph(outputs, info, place, truth.camera))
     return graphs
 
 

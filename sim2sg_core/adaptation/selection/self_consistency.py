@@ -21,7 +21,7 @@ from sim2sg_core.adaptation.log_frames import Frame
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import Predictor
-from sim2sg_core.runtime.predictor import decode
+from sim2sg_core.runtime.graph_decoding import DecodeOptions, decode_graph
 from sim2sg_core.runtime.preprocessing import PADDING
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.boxes import box_area, greedy_match
@@ -260,7 +260,8 @@ def _facts(graph: SceneGraph, keep: np.ndarray, domain: Domain) -> np.ndarray:
 def _infer(predictor: Predictor, images: Sequence[np.ndarray]) -> list[SceneGraph]:
     """Graphs without poses: a changed copy has no camera, and relations then are the network's own."""
     outputs = predictor.infer_batch(images)
-    return [decode(output.outputs, output.info, output.box, None, MIN_SCORE) for output in outputs]
+    options = DecodeOptions(MIN_SCORE)
+    return [decode_graph(output.outputs, output.info, output.box, None, options) for output in outputs]
 
 
 def _zoom(image: np.ndarray, factor: float) -> View:

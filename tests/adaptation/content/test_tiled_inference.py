@@ -32,7 +32,7 @@ class Finds:
 class Found:
     image: np.ndarray
 
-    def graph(self, camera, object_threshold=0.0):
+    def graph(self, camera, options):
         height, width = self.image.shape[:2]
         assert (camera.width, camera.height) == (width, height)
         rows, columns = np.nonzero(self.image[..., 0] > 200)
