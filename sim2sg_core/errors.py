@@ -1,6 +1,9 @@
-"""The one exception that users are meant to see."""
+"""The one exception that users are meant to see, and how others become one."""
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
 
 
 class Sim2SGError(Exception):
@@ -8,3 +11,26 @@ class Sim2SGError(Exception):
 
     The command line prints it without a stack trace and exits with status 2.
     """
+
+
+@contextlib.contextmanager
+def expecting(what: str, fix: str) -> Iterator[None]:
+    """Turns what Python raises on data of another form into one line: `what (the error): fix`.
+
+    Args:
+        what: What is wrong, such as "a.json: not a COCO file".
+        fix: What to do about it.
+
+    Raises:
+        Sim2SGError: The block raised an AttributeError, IndexError, KeyError, TypeError or ValueError.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise Sim2SGError(f"{what} ({error!r}): {fix}") from None
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of what another library says of its failure, at most 200 characters."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]

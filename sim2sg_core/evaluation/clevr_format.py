@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, expecting
 from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage, TargetObject, image_size, read_json
 from sim2sg_core.scene.graph import Relation
 from sim2sg_core.scene.predicates import PredicateRule
@@ -43,15 +43,11 @@ def load_clevr(folder: Path, domain: Domain) -> list[TargetImage]:
 
 def _target(folder: Path, path: Path, rules: tuple[PredicateRule, ...]) -> TargetImage:
     scene = read_json(path)
-    try:
+    parts = "each object needs shape, 3d_coords and bbox [x1, y1, x2, y2], the scene image_filename and directions"
+    with expecting(f"{path}: not a CLEVR scene with boxes", parts):
         image = folder / "images" / scene["image_filename"]
         objects = tuple(_object(o) for o in scene["objects"])
         relations = scene_relations(scene, rules)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Sim2SGError(
-            f"{path}: not a CLEVR scene with boxes ({error!r}): each object needs shape, 3d_coords and"
-            " bbox [x1, y1, x2, y2], the scene needs image_filename and directions"
-        ) from None
     if not image.is_file():
         raise Sim2SGError(f"{image}: named by {path.name}, but there is no such image")
     width, height = image_size(image)

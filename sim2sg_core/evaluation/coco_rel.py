@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, expecting
 from sim2sg_core.evaluation.labelled_images import (
     Protocol,
     TargetImage,
@@ -41,13 +41,9 @@ def load_coco_rel(folder: Path, domain: Domain) -> list[TargetImage]:
     """
     path = folder / "annotations.json"
     data = read_json(path)
-    try:
+    parts = "images, categories, annotations, rel_categories and rel_annotations"
+    with expecting(f"{path}: not COCO with relations", f"wants {parts}, as `sim2sg synth` writes them"):
         return _targets(folder, data, domain)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Sim2SGError(
-            f"{path}: not COCO with relations ({error!r}): wants images, categories, annotations,"
-            " rel_categories and rel_annotations, as `sim2sg synth` writes them"
-        ) from None
 
 
 def _targets(folder: Path, data: dict[str, Any], domain: Domain) -> list[TargetImage]:

@@ -13,6 +13,7 @@ from sim2sg_core.scene.graph import SceneGraph
 from sim2sg_core.scene.layout import Layout, Placement
 from sim2sg_core.scene.polygons import clip_polygon, polygon_area
 from sim2sg_core.scene.predicates import TOUCH
+from sim2sg_core.scene.predicates import TOUCHING_SHARE
 
 MAX_DEPTH = 150.0
 CAMERA_CLEARANCE = 0.3  # metres between any footprint and the camera
@@ -141,7 +142,7 @@ def _allowed_overlap(a: Placement, b: Placement, rules: Supports) -> float:
         return OVERLAP
     base = max(a.position[2], b.position[2])
     top = min(a.position[2] + a.size[2], b.position[2] + b.size[2])
-    if top - base < TOUCH * min(a.size[2], b.size[2]):
+    if top - base < TOUCHING_SHARE * min(a.size[2], b.size[2]):
         return np.inf
     grounded = int(a.position[2] == 0) + int(b.position[2] == 0)
     if a.label == b.label or not grounded:

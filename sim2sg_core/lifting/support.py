@@ -10,9 +10,9 @@ import numpy as np
 
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.layout import GROUND, Placement
-from sim2sg_core.scene.predicates import TOP
+from sim2sg_core.scene.predicates import TOP_SURFACE
 
-SLACK = 0.3  # of a supporter's extent, by which an estimate may miss its footprint
+FOOTPRINT_SLACK = 0.3  # of a supporter's extent, by which an estimate may miss its footprint
 OVERHANG = 0.25  # of its own extent, that an object may stand over the edge
 FLAT = 0.05  # drop per distance under which a ray says nothing of where it meets a level plane
 
@@ -84,11 +84,11 @@ class Supports:
         for index, support in enumerate(placed):
             if support.label not in self.of(placement.label):
                 continue
-            for share in self.surfaces.get(support.label, TOP):
+            for share in self.surfaces.get(support.label, TOP_SURFACE):
                 level = float(support.position[2] + share * support.size[2])
                 moved = at_height(placement, level, camera)
                 outside = np.abs(local(moved, support)) - support.size[:2] / 2
-                if (outside > SLACK * support.size[:2]).any():
+                if (outside > FOOTPRINT_SLACK * support.size[:2]).any():
                     continue
                 # Of two surfaces at one height, as of tables side by side, the one that it stands on wholly.
                 miss = abs(level - height) + float(outside.max(initial=0.0))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, first_line
 from sim2sg_core.logs.camera_calibration import camera_from_info
 from sim2sg_core.logs.image_decoding import (
     compressed_suffix,
@@ -115,7 +115,7 @@ class BagLog(Log):
             message = to_ros2(typestore(True).deserialize_ros1(data, type_), store)
             return bytes(store.serialize_cdr(message, type_))
         except Exception as error:  # of rosbags, struct and numpy, on damaged data
-            raise Sim2SGError(f"{self.path}: a {type_} is damaged ({_first_line(error)})") from None
+            raise Sim2SGError(f"{self.path}: a {type_} is damaged ({first_line(error)})") from None
 
     def _frame(self, topic: str, recorded: int, message: Any) -> LogFrame:
         """Wraps an image message; its pixels stay encoded."""
@@ -177,7 +177,7 @@ class BagLog(Log):
                 message = read(data, connection.msgtype)
             except Exception as error:  # rosbags raises its own, struct's and numpy's errors on damaged data
                 raise Sim2SGError(
-                    f"{self.path}: a message of {connection.topic} is damaged ({_first_line(error)})"
+                    f"{self.path}: a message of {connection.topic} is damaged ({first_line(error)})"
                 ) from None
             yield stamp, connection.topic, message
 
@@ -198,7 +198,7 @@ class BagLog(Log):
                     return
                 except Exception as error:  # of rosbags, sqlite3, zstd, lz4, struct …
                     raise Sim2SGError(
-                        f"{self.path}: damaged after {count} messages ({_first_line(error)}): {_remedy(self.path)}"
+                        f"{self.path}: damaged after {count} messages ({first_line(error)}): {_remedy(self.path)}"
                     ) from None
                 count += 1
                 yield item
@@ -221,7 +221,7 @@ class BagLog(Log):
             readable = readable_messages(self.path)
             found = "" if readable is None else f"; {readable} of its messages are whole"
             raise Sim2SGError(
-                f"{self.path}: truncated or damaged ({_first_line(error)}){found}: {_remedy(self.path)}"
+                f"{self.path}: truncated or damaged ({first_line(error)}){found}: {_remedy(self.path)}"
             ) from None
         try:
             yield reader
@@ -312,11 +312,6 @@ def to_ros2(message: Any, store: Any) -> Any:
     class_ = store.types[message.__msgtype__]
     names = [f.name for f in dataclasses.fields(class_) if f.name != "__msgtype__"]
     return class_(**{n: to_ros2(getattr(message, n if hasattr(message, n) else n.upper()), store) for n in names})
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:160]
 
 
 def _remedy(path: Path) -> str:

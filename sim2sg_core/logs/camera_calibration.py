@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, first_line
 from sim2sg_core.lifting.extrinsics import extrinsics_of_ground, ground_of_extrinsics
 from sim2sg_core.logs.log import Log
 from sim2sg_core.scene import Camera
@@ -57,8 +57,7 @@ def camera_from_info(message: Any, rectified: bool, source: str) -> Camera | Non
         K = shift @ K
     coefficients = np.zeros(0) if rectified else array("d")
     camera = make_camera(width, height, K, coefficients, message.distortion_model, source)
-    x, y = max(1, message.binning_x), max(1, message.binning_y)
-    return camera if x == y == 1 else camera.scaled(width // x, height // y)
+    return camera.scaled(width // max(1, message.binning_x), height // max(1, message.binning_y))
 
 
 def make_camera(width: int, height: int, K: np.ndarray, distortion: np.ndarray, model: str, source: str) -> Camera:
@@ -97,9 +96,7 @@ def load_calibration(path: Path | str, width: int, height: int, name: str = "") 
         raise Sim2SGError(f"{path}: no such file: give a ROS camera YAML or a KITTI calibration")
     text = path.read_text(encoding="utf-8", errors="replace")
     camera = (_from_yaml if path.suffix in (".yaml", ".yml") else _from_kitti)(text, path, width, height)
-    if (camera.width, camera.height) == (width, height):
-        return camera
-    if abs(camera.width / camera.height / (width / height) - 1) > 0.02:
+    if not camera.has_aspect(width, height):
         raise Sim2SGError(
             f"{path}: calibrated for {camera.width}x{camera.height}, and the images are {width}x{height}:"
             " give the calibration of this camera at this aspect ratio"
@@ -135,14 +132,15 @@ def resolve_camera(
         The camera; None when its intrinsics are unknown. Its ground is None when no height is known.
     """
     camera = load_calibration(camera_file, width, height, name) if camera_file else log.camera(topic)
-    if camera is not None and (camera.width, camera.height) != (width, height):
-        camera = _fitted(camera, width, height, f"{log.path}: CameraInfo")
-    usable = fallback if fallback is not None and _same_aspect(fallback, width, height) else None
-    if camera is None:
-        camera = usable.scaled(width, height) if usable else None
+    if camera is not None and not camera.has_aspect(width, height):
+        size = f"{camera.width}x{camera.height} and the images are {width}x{height}"
+        logger.warning("%s: CameraInfo is for %s: not used", log.path, size)
+        camera = None
+    usable = fallback if fallback is not None and fallback.has_aspect(width, height) else None
+    camera = camera or usable
     if camera is None:
         return None
-    return resolve_extrinsics(camera, extrinsics, log.extrinsics(topic), usable)
+    return resolve_extrinsics(camera.scaled(width, height), extrinsics, log.extrinsics(topic), usable)
 
 
 def resolve_extrinsics(
@@ -173,25 +171,6 @@ def resolve_extrinsics(
     return replace(camera, ground=ground_of_extrinsics(np.array([height, pitch or 0.0, roll or 0.0])))
 
 
-def _fitted(camera: Camera, width: int, height: int, source: str) -> Camera | None:
-    """Scales a camera to its images, or drops it with a warning when it cannot be theirs."""
-    if _same_aspect(camera, width, height):
-        return camera.scaled(width, height)
-    logger.warning(
-        "%s is for %dx%d and the images are %dx%d: not used",
-        source,
-        camera.width,
-        camera.height,
-        width,
-        height,
-    )
-    return None
-
-
-def _same_aspect(camera: Camera, width: int, height: int) -> bool:
-    return abs(camera.width / camera.height / (width / height) - 1) <= 0.02
-
-
 def _file_of(folder: Path, name: str) -> Path:
     """Chooses a calibration file from a folder."""
     if (raw := folder / "calib_cam_to_cam.txt").is_file():
@@ -216,9 +195,8 @@ def _from_yaml(text: str, path: Path, width: int, height: int) -> Camera:
         size = int(data.get("image_width", width)), int(data.get("image_height", height))
         model = str(data.get("distortion_model", ""))
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
         raise Sim2SGError(
-            f"{path}: not a ROS camera YAML ({type(error).__name__}: {reason}):"
+            f"{path}: not a ROS camera YAML ({type(error).__name__}: {first_line(error)}):"
             " it needs camera_matrix: data: [9 numbers], image_width, image_height"
         ) from None
     if K[0, 0] <= 0 or min(size) < 1:

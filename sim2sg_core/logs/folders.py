@@ -6,12 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, expecting
 from sim2sg_core.images import load_pixels
 from sim2sg_core.logs.image_decoding import to_rgb
 from sim2sg_core.logs.log import Log, LogFrame, RawMessage, TopicInfo
@@ -21,7 +20,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 INDEX = "frames.json"
 """Written by `sim2sg log extract`; gives stamps and camera where it is there."""
 
-TOPIC = "images"
+FOLDER_TOPIC = "images"
 
 
 class FolderLog(Log):
@@ -37,13 +36,12 @@ class FolderLog(Log):
         self._files = image_files(path)
         if not self._files:
             raise Sim2SGError(f"{path}: no images in it ({', '.join(IMAGE_SUFFIXES)}), and no bag")
-        self._index = _read_index(path / INDEX)
-        listed = {frame["file"]: int(frame["stamp"]) for frame in self._index.get("frames", [])}
-        self._stamps = [listed.get(file.name, stamp_of(file.name, i)) for i, file in enumerate(self._files)]
+        stamps, self._camera = _read_index(path / INDEX)
+        self._stamps = [stamps.get(file.name, stamp_of(file.name, i)) for i, file in enumerate(self._files)]
 
     def topics(self) -> list[TopicInfo]:
         """Returns the one topic that a folder is."""
-        return [TopicInfo(TOPIC, "image files", len(self._files))]
+        return [TopicInfo(FOLDER_TOPIC, "image files", len(self._files))]
 
     def image_topics(self) -> list[TopicInfo]:
         """The same."""
@@ -51,9 +49,9 @@ class FolderLog(Log):
 
     def image_topic(self, name: str | None = None) -> str:
         """Returns the folder's one topic; refuses other names."""
-        if name not in (None, TOPIC):
+        if name not in (None, FOLDER_TOPIC):
             raise Sim2SGError(f"{self.path}: no topic {name}: a folder of images has none, leave --topic out")
-        return TOPIC
+        return FOLDER_TOPIC
 
     def duration(self) -> float:
         """Returns seconds from the first to the last stamp; 0 where names tell no time."""
@@ -61,8 +59,7 @@ class FolderLog(Log):
 
     def camera(self, topic: str | None = None) -> Camera | None:
         """Returns the camera that frames.json tells, or None."""
-        camera = self._index.get("camera")
-        return Camera.from_json(camera, int(camera["width"]), int(camera["height"])) if camera else None
+        return self._camera
 
     def extrinsics(self, topic: str | None = None) -> None:
         """A folder tells none (where frames.json knows the ground, `camera` has it)."""
@@ -103,16 +100,15 @@ def _frame(file: Path, stamp: int, log: Log) -> LogFrame:
     def encoded() -> tuple[bytes, str]:
         return file.read_bytes(), file.suffix.lower().replace(".jpeg", ".jpg")
 
-    return LogFrame(file.name, stamp, log, TOPIC, decode, thumbnail, encoded)
+    return LogFrame(file.name, stamp, log, FOLDER_TOPIC, decode, thumbnail, encoded)
 
 
-def _read_index(path: Path) -> dict[str, Any]:
-    """Reads frames.json; empty where there is none."""
+def _read_index(path: Path) -> tuple[dict[str, int], Camera | None]:
+    """Reads the stamp of each file and the camera out of frames.json; nothing where there is none."""
     if not path.is_file():
-        return {}
-    try:
+        return {}, None
+    with expecting(f"{path}: not a list of frames by `sim2sg log extract`", "delete it"):
         data = json.loads(path.read_text(encoding="utf-8"))
-        assert all({"file", "stamp"} <= frame.keys() for frame in data["frames"])
-        return data
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError):
-        raise Sim2SGError(f"{path}: not a list of frames by `sim2sg log extract`: delete it") from None
+        stamps = {frame["file"]: int(frame["stamp"]) for frame in data["frames"]}
+        camera = data.get("camera")
+        return stamps, Camera.from_json(camera, int(camera["width"]), int(camera["height"])) if camera else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import pose
-from sim2sg_core.runtime.metadata import ModelInfo, same_aspect
+from sim2sg_core.runtime.metadata import ModelInfo
 from sim2sg_core.runtime.preprocessing import Letterbox
 from sim2sg_core.runtime.relation_scores import CHOICES, relate, usable_relations
 from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
@@ -80,9 +80,7 @@ def camera_of(info: ModelInfo, camera: Camera | None, width: int, height: int) -
     """
     if camera is None:
         return info.camera_for(width, height)
-    if (camera.width, camera.height) == (width, height):
-        return camera
-    if not same_aspect(camera, width, height):
+    if not camera.has_aspect(width, height):
         raise Sim2SGError(
             f"the image is {width}x{height} and its camera {camera.width}x{camera.height}:"
             " give the intrinsics of this image (or no camera)"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim2sg_core.domains import Domain
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, first_line
 from sim2sg_core.packs.pack import shipped_files
 from sim2sg_core.runtime.providers import import_onnxruntime
 from sim2sg_core.scene import Camera, PredicateRule
@@ -104,18 +104,10 @@ class ModelInfo:
         return tuple(spec.surfaces for spec in self.domain.classes)
 
     def camera_for(self, width: int, height: int) -> Camera | None:
-        """Returns the training camera scaled to an image, or None when it cannot be that camera's.
-
-        Another aspect ratio (by more than 2 %) means another camera or a crop, of which nothing is known.
-        """
-        if self.camera is None or not same_aspect(self.camera, width, height):
+        """Returns the training camera scaled to an image, or None when it cannot be that camera's."""
+        if self.camera is None or not self.camera.has_aspect(width, height):
             return None
         return self.camera.scaled(width, height)
-
-
-def same_aspect(camera: Camera, width: int, height: int, tolerance: float = 0.02) -> bool:
-    """Whether an image has the camera's aspect ratio."""
-    return abs((width / height) / (camera.width / camera.height) - 1) <= tolerance
 
 
 def load_info(model: Path | str) -> ModelInfo:
@@ -135,7 +127,7 @@ def load_info(model: Path | str) -> ModelInfo:
     except Exception as error:  # onnxruntime has no common base class for its errors
         raise Sim2SGError(
             f"{path}: not an ONNX model that onnxruntime {ort.__version__} can load"
-            f" ({_reason(error)}): give the model.onnx that `sim2sg export` or `sim2sg adapt` wrote"
+            f" ({first_line(error).split(' : ')[-1]}): give the model.onnx that `sim2sg export` or `sim2sg adapt` wrote"
         ) from None
     return read_info(session, path)
 
@@ -215,8 +207,3 @@ def read_info(session: Any, path: Path, provider: str = "") -> ModelInfo:
     except (KeyError, TypeError, ValueError, Sim2SGError) as error:
         reason = str(error) if isinstance(error, Sim2SGError) else repr(error)
         raise Sim2SGError(f"{path}: its metadata is damaged ({reason}): export it again") from None
-
-
-def _reason(error: Exception) -> str:
-    """First line of an onnxruntime error without its prefix `[ONNXRuntimeError] : 7 : …`."""
-    return str(error).strip().splitlines()[0].split(" : ")[-1][:200]

@@ -10,6 +10,7 @@ from typing import Any
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime.cpu import saturates
+from sim2sg_core.errors import Sim2SGError, first_line
 from sim2sg_core.runtime.engines import engine_folder
 
 logger = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ def open_session(
         options = _options(ort, wanted, threads, strict)
         session = _create(ort, model, options, {n: settings[n] for n in chain}, cuda_graph)
     except Exception as error:  # onnxruntime has no common base class for its errors
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         if strict:
             raise Sim2SGError(f"{model}: provider {wanted} is required and cannot run it: {reason}") from None
         raise Sim2SGError(f"{model}: onnxruntime cannot load it: {reason}") from None
@@ -150,7 +151,7 @@ def _create(ort: ModuleType, model: Path, options: Any, settings: dict[str, dict
             # Without onnxruntime's own fall-back, which would print and forget the device.
             return ort.InferenceSession(str(model), options, providers=providers, enable_fallback=0)
         except Exception as error:
-            logger.info("no CUDA graph (%s): launching kernels one by one", str(error).strip().splitlines()[0])
+            logger.info("no CUDA graph (%s): launching kernels one by one", first_line(error))
     providers = [(PROVIDERS[name], values) for name, values in settings.items()]
     return ort.InferenceSession(str(model), options, providers=providers)
 

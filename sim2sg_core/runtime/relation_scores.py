@@ -86,7 +86,7 @@ def rule_probabilities(
 
 
 def level_boxes(lifted: Lifted, camera: Camera) -> list[Placement]:
-    """Returns what `scene.relations.level_placements` does, of all boxes at once."""
+    """Returns what `scene.predicates.level_placements` does, of all boxes at once."""
     bases = camera.to_world(lifted.positions)
     bases[:, 2] -= lifted.sizes[:, 2] / 2
     yaws = wrap_angle(-lifted.yaws - np.pi / 2).tolist()  # `scene.layout.world_yaw` of an array

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sim2sg_core.errors import first_line
 from sim2sg_core.runtime.metadata import INPUT, OUTPUTS
 from sim2sg_core.runtime.providers import has_cuda_graph, import_onnxruntime, open_session
 
@@ -67,7 +68,7 @@ def open_runner(model: Path, provider: str = "auto", *, device: int = 0, **optio
             for _ in range(3):  # the first runs capture the graph, the last replays it
                 runner(blank)
         except Exception as error:  # onnxruntime has no common base class for its errors
-            logger.info("no CUDA graph (%s): launching kernels one by one", str(error).strip().splitlines()[0])
+            logger.info("no CUDA graph (%s): launching kernels one by one", first_line(error))
             session, running = open_session(model, provider, device=device, cuda_graph=False, **options)
             runner = Runner(session, running, device)
     return runner, running

@@ -17,6 +17,8 @@ import numpy as np
 from sim2sg_core.errors import Sim2SGError
 
 DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "equidistant")
+ASPECT_TOLERANCE = 0.02
+"""Of the ratio of two aspect ratios: sizes of scaled images are rounded to whole pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ class Camera:
         roll: float = 0.0,
         **kwargs: Any,
     ) -> Camera:
-        """Builds a camera from how it is mounted.
+        """Builds a camera from its intrinsics and its extrinsics over the ground.
 
         Args:
             width: Pixels.
@@ -105,14 +107,14 @@ class Camera:
     def project(self, points: np.ndarray) -> np.ndarray:
         """Projects (..., 3) camera-frame points, z > 0, to (..., 2) pixels of the (distorted) image."""
         points = np.asarray(points, float)
-        normalised = distort(points[..., :2] / points[..., 2:3], self.distortion, self.distortion_model)
+        normalised = distort_points(points[..., :2] / points[..., 2:3], self.distortion, self.distortion_model)
         return normalised @ self.K[:2, :2].T + self.K[:2, 2]
 
     def rays(self, pixels: np.ndarray) -> np.ndarray:
         """Returns (..., 3) camera-frame rays with z = 1 through (..., 2) pixels."""
         pixels = np.asarray(pixels, float)
         normalised = (pixels - self.K[:2, 2]) @ self._inverse_focal.T
-        normalised = undistort(normalised, self.distortion, self.distortion_model)
+        normalised = undistort_points(normalised, self.distortion, self.distortion_model)
         return np.concatenate([normalised, np.ones_like(normalised[..., :1])], axis=-1)
 
     def ground_depth(self, pixels: np.ndarray, height_m: float | np.ndarray = 0.0) -> np.ndarray:
@@ -133,8 +135,14 @@ class Camera:
             depth = -gap / slope
         return np.where((depth > 0) & np.isfinite(depth), depth, np.inf)
 
+    def has_aspect(self, width: int, height: int) -> bool:
+        """Whether an image may be this camera's, resized. Another aspect ratio means another camera, or a crop."""
+        return abs((width / height) / (self.width / self.height) - 1) <= ASPECT_TOLERANCE
+
     def scaled(self, width: int, height: int) -> Camera:
-        """Returns the camera of the image resized to width x height."""
+        """Returns the camera of the image resized to width x height; itself when that is its size."""
+        if (width, height) == (self.width, self.height):
+            return self
         sx, sy = width / self.width, height / self.height
         return dataclasses.replace(self, width=width, height=height, K=np.diag([sx, sy, 1.0]) @ self.K)
 
@@ -163,7 +171,7 @@ class Camera:
         )
 
 
-def distort(points: np.ndarray, coefficients: np.ndarray, model: str) -> np.ndarray:
+def distort_points(points: np.ndarray, coefficients: np.ndarray, model: str) -> np.ndarray:
     """Applies lens distortion to (..., 2) normalised image points.
 
     Formulas: Brown–Conrady with OpenCV's rational extension, and the Kannala–Brandt fisheye.
@@ -193,13 +201,13 @@ def distort(points: np.ndarray, coefficients: np.ndarray, model: str) -> np.ndar
     raise Sim2SGError(f"distortion model {model!r} is not known: use one of {DISTORTION_MODELS}")
 
 
-def undistort(points: np.ndarray, coefficients: np.ndarray, model: str) -> np.ndarray:
-    """Inverts `distort` by fixed-point iteration on (..., 2) normalised points, to 1e-9 or 30 steps."""
+def undistort_points(points: np.ndarray, coefficients: np.ndarray, model: str) -> np.ndarray:
+    """Inverts `distort_points` by fixed-point iteration on (..., 2) normalised points, to 1e-9 or 30 steps."""
     if not np.asarray(coefficients).any():
         return points
     result = np.array(points, float)
     for _ in range(30):
-        error = points - distort(result, coefficients, model)
+        error = points - distort_points(result, coefficients, model)
         result = result + error
         if np.abs(error).max(initial=0.0) < 1e-9:  # a millionth of a pixel
             break

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, expecting
 from sim2sg_core.files import atomic_path
 from sim2sg_core.scene.camera import Camera
 
@@ -227,10 +227,9 @@ def load_graphs(path: Path | str) -> tuple[str, list[SceneGraph]]:
     Raises:
         Sim2SGError: No such file, or not this form.
     """
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+    path = Path(path)
+    if not path.is_file():
+        raise Sim2SGError(f"{path}: no such file; `sim2sg infer --out` writes one")
+    with expecting(f"{path}: not a graphs file", "give what `sim2sg infer --out` wrote"):
+        data = json.loads(path.read_text(encoding="utf-8"))
         return data["model"], [SceneGraph.from_json(image) for image in data["images"]]
-    except FileNotFoundError:
-        raise Sim2SGError(f"{path}: no such file; `sim2sg infer --out` writes one") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise Sim2SGError(f"{path}: not a graphs file of `sim2sg infer` ({error!r})") from None

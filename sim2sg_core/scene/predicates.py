@@ -20,8 +20,8 @@ from sim2sg_core.scene.layout import Placement, wrap_angle
 
 RULES = ("left_of", "in_front_of", "on", "under", "next_to")
 FRAMES = {"left_of": "viewer", "in_front_of": "viewer", "on": "none", "under": "none", "next_to": "none"}
-TOP = (1.0,)  # surfaces of an object of which no others are known
-TOUCH = 0.1  # of the lower object's height: vertical extents that share less only touch
+TOP_SURFACE = (1.0,)  # surfaces of an object of which no others are known
+TOUCHING_SHARE = 0.1  # of the lower object's height: vertical extents that share less only touch
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _contacts(
         (N, S) lower and (N, S) upper ends of disjoint intervals, metres; those that lack are NaN.
     """
     intervals: list[list[list[float]]] = []
-    for height, shares in zip(heights, surfaces or [TOP] * len(heights), strict=True):
+    for height, shares in zip(heights, surfaces or [TOP_SURFACE] * len(heights), strict=True):
         merged: list[list[float]] = []
         for level in sorted(share * height for share in shares):
             below = min(margin, level / 2) if level > 0 else margin
@@ -163,7 +163,7 @@ def _fits_under(size: np.ndarray) -> np.ndarray:
 
 def _beside(heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N, N) least and greatest height of i's base over j's at which their vertical extents overlap."""
-    touch = TOUCH * np.minimum(heights[:, None], heights[None])
+    touch = TOUCHING_SHARE * np.minimum(heights[:, None], heights[None])
     return touch - heights[:, None], heights[None] - touch
 
 

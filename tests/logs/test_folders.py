@@ -87,7 +87,9 @@ def test_a_damaged_image_is_named(tmp_path):
         bad.decode()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"frames": [{}]}', '{"frames": 3}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"frames": [{}]}', '{"frames": 3}', '{"frames": [], "camera": {"K": []}}']
+)
 def test_a_damaged_index_is_named(tmp_path, text):
     save(tmp_path, "a.png")
     (tmp_path / "frames.json").write_text(text)

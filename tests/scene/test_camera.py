@@ -70,6 +70,13 @@ def test_scaling_scales_pixels():
     assert np.allclose(camera.scaled(320, 120).project(point), camera.project(point) * [0.5, 0.25])
 
 
+def test_images_of_the_same_aspect_ratio_may_be_the_cameras():
+    camera = Camera(640, 480, K)
+    assert camera.scaled(640, 480) is camera
+    sizes = {(640, 480): True, (320, 240): True, (641, 480): True, (160, 121): True, (640, 360): False}
+    assert {size: camera.has_aspect(*size) for size in sizes} == sizes
+
+
 def test_json_round_trip():
     camera = Camera.from_extrinsics(640, 480, K, 1.65, 0.02, 0.01, distortion=np.array([0.1, 0, 0, 0, 0]))
     again = Camera.from_json(camera.to_json(), 640, 480)

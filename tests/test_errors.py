@@ -1,0 +1,40 @@
+"""Failures become one line that tells the fix."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sim2sg_core.errors import Sim2SGError, expecting, first_line
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: {}["a"],
+        lambda: [][0],
+        lambda: [].keys(),
+        lambda: 3 + "a",
+        lambda: json.loads("{\n"),
+    ],
+)
+def test_data_of_another_form(read):
+    with (
+        pytest.raises(Sim2SGError, match=r"^a\.json: not a list \(\w+Error\(.*\)\): delete it$"),
+        expecting("a.json: not a list", "delete it"),
+    ):
+        read()
+
+
+def test_other_errors_pass():
+    for error in (OSError("disk"), Sim2SGError("a better word"), KeyboardInterrupt()):
+        with pytest.raises(type(error)) as caught, expecting("a.json: not a list", "delete it"):
+            raise error
+        assert caught.value is error
+
+
+def test_first_lines_are_short_and_never_empty():
+    assert first_line(ValueError("\n one\ntwo")) == "one"
+    assert first_line(ValueError()) == "ValueError"
+    assert len(first_line(ValueError("x" * 1000))) == 200
