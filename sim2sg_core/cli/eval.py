@@ -21,7 +21,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.evaluation import FORMATS, TargetImage, evaluate, evaluate_predcls, find_doubts, load_targets
 from sim2sg_core.evaluation.datasets import protocol_for
 from sim2sg_core.evaluation.labelled_images import Protocol
-from sim2sg_core.evaluation.mistakes import KINDS, find_mistakes
+from sim2sg_core.evaluation.mistakes import MISTAKE_KINDS, find_mistakes
 from sim2sg_core.evaluation.scoring import RECALL_AT, pair_by_name, rename
 from sim2sg_core.images import read_image, write_jpeg
 from sim2sg_core.packs.pack import installed_packs
@@ -258,7 +258,7 @@ def draw_all(folder: Path, predictions: Predictions, targets: Sequence[TargetIma
         picture = draw_boxes(labelled_image(target), boxes, title=target.file, min_width=640)
         write_jpeg(folder / Path(target.file).with_suffix(".jpg").name, picture)
         worst += [picture] if len(worst) < WORST else []
-    counts = {kind: sum(m.kind == kind for _, mistakes in found for m in mistakes) for kind in KINDS}
+    counts = {kind: sum(m.kind == kind for _, mistakes in found for m in mistakes) for kind in MISTAKE_KINDS}
     images = [{"file": target.file, "mistakes": [m.to_json() for m in mistakes]} for target, mistakes in found]
     write_json(folder / "mistakes.json", {"counts": counts, "images": images}, indent=1)
     if worst:

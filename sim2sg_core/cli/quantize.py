@@ -12,7 +12,7 @@ import numpy as np
 from sim2sg_core.errors import Sim2SGError
 
 if TYPE_CHECKING:
-    from sim2sg_core.evaluation.prediction_difference import Likeness
+    from sim2sg_core.evaluation.prediction_difference import PredictionDifference
     from sim2sg_core.logs import LogFrame
     from sim2sg_core.model.quantization import Quantized
     from sim2sg_core.scene import SceneGraph
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Quantises, then times both models and compares their graphs on frames that calibrated nothing."""
-    from sim2sg_core.evaluation.prediction_difference import likeness
+    from sim2sg_core.evaluation.prediction_difference import compare_predictions
     from sim2sg_core.model.quantization import quantize
     from sim2sg_core.runtime.cpu import misfit, saturates
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     made = quantize(args.model, (frame.decode() for frame in calibration), args.out, weight_bits=args.weights)
     print(describe(made))
     graphs, times = compare((args.model, args.out), held_out, args.threads)
-    print(figures(args, times, likeness(graphs[0], graphs[1]), len(held_out)))
+    print(figures(args, times, compare_predictions(graphs[0], graphs[1]), len(held_out)))
     if line := advice(args.model, times, misfits=bool(misfit(made.weight_bits, saturates()))):
         print(line)
     return 0
@@ -154,8 +154,8 @@ def advice(model: Path, times: Sequence[float], *, misfits: bool = False) -> str
     )
 
 
-def figures(args: argparse.Namespace, times: Sequence[float], alike: Likeness, frames: int) -> str:
-    """Returns time and size of both models, and how alike they are, as a table."""
+def figures(args: argparse.Namespace, times: Sequence[float], change: PredictionDifference, frames: int) -> str:
+    """Returns time and size of both models, and how their predictions differ, as a table."""
     from sim2sg_core.cli.text_table import table
     from sim2sg_core.runtime.providers import usable_cores
 
@@ -172,9 +172,9 @@ def figures(args: argparse.Namespace, times: Sequence[float], alike: Likeness, f
         ("", "float", "int8", ""),
         ("inference, ms", f"{times[0]:.1f}", f"{times[1]:.1f}", f"{times[0] / times[1]:.2f}x, threads: {threads}"),
         ("file, MB", f"{sizes[0]:.1f}", f"{sizes[1]:.1f}", ""),
-        ("same objects", str(alike.objects), share(alike.found), f"{frames} frames; int8 adds {share(alike.added)}"),
-        ("mean IoU of their boxes", "", number(alike.iou), ""),
-        ("mean change of their scores", "", number(alike.score_gap), ""),
-        ("same relations", str(alike.relations), share(alike.kept), ""),
+        ("same objects", str(change.objects), share(change.found), f"{frames} frames; int8 adds {share(change.added)}"),
+        ("mean IoU of their boxes", "", number(change.iou), ""),
+        ("mean change of their scores", "", number(change.score_gap), ""),
+        ("same relations", str(change.relations), share(change.kept), ""),
     ]
     return table(rows)

@@ -23,7 +23,7 @@ SHAPES = ("cube", "sphere", "cylinder")
 DIRECTIONS = {"left_of": "left", "in_front_of": "front"}
 """Our rule: the scene's unit vector, on the ground in CLEVR's world, along which it is decided."""
 
-PROTOCOL = Protocol(name="clevr", classes=SHAPES, related=SHAPES, rules=tuple(DIRECTIONS))
+CLEVR_PROTOCOL = Protocol(name="clevr", classes=SHAPES, related=SHAPES, rules=tuple(DIRECTIONS))
 
 
 def load_clevr(folder: Path, domain: Domain) -> list[TargetImage]:
@@ -59,7 +59,7 @@ def _object(data: dict[str, Any]) -> TargetObject:
     box = np.array(data["bbox"], float)
     if box.shape != (4,) or data["shape"] not in SHAPES:
         raise ValueError(f"shape {data['shape']!r} with bbox {data['bbox']!r}")
-    return TargetObject(data["shape"], box, frozenset(PROTOCOL.levels))
+    return TargetObject(data["shape"], box, frozenset(CLEVR_PROTOCOL.levels))
 
 
 def scene_relations(scene: dict[str, Any], rules: tuple[PredicateRule, ...]) -> tuple[Relation, ...]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sim2sg_core.domains import Domain
 
 
-def protocol(domain: Domain) -> Protocol:
+def coco_rel_protocol(domain: Domain) -> Protocol:
     """Returns how such data is scored: every class of the domain."""
     return Protocol("coco-rel", domain.class_names, domain.related_names, RULES)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.evaluation import clevr_format as clevr
-from sim2sg_core.evaluation import coco_rel
-from sim2sg_core.evaluation import kitti_format as kitti
+from sim2sg_core.evaluation.clevr_format import CLEVR_PROTOCOL, load_clevr
+from sim2sg_core.evaluation.coco_rel import coco_rel_protocol, load_coco_rel
+from sim2sg_core.evaluation.kitti_format import KITTI_PROTOCOL, load_kitti
 from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def check_classes(protocol: Protocol, domain: Domain) -> None:
 
 def _format(format: str, domain: Domain) -> tuple[Callable[[Path, Domain], list[TargetImage]], Protocol]:
     if format == "kitti":
-        return kitti.load_kitti, kitti.PROTOCOL
+        return load_kitti, KITTI_PROTOCOL
     if format == "clevr":
-        return clevr.load_clevr, clevr.PROTOCOL
+        return load_clevr, CLEVR_PROTOCOL
     if format == "coco-rel":
-        return coco_rel.load_coco_rel, coco_rel.protocol(domain)
+        return load_coco_rel, coco_rel_protocol(domain)
     raise Sim2SGError(f"format {format!r} is not known: use one of {', '.join(FORMATS)}")

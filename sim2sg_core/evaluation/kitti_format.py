@@ -62,7 +62,7 @@ DIFFICULTIES = (
 )
 HARDEST = DIFFICULTIES[-1].name
 
-PROTOCOL = Protocol(
+KITTI_PROTOCOL = Protocol(
     name="kitti",
     classes=("car", "pedestrian", "cyclist"),
     related=("car", "truck", "pedestrian", "cyclist"),
@@ -155,7 +155,7 @@ def _target(
         for line in lines
         if line.kind != REGION
     )
-    related = tuple(i for i, o in enumerate(objects) if o.label in PROTOCOL.related and HARDEST in o.levels)
+    related = tuple(i for i, o in enumerate(objects) if o.label in KITTI_PROTOCOL.related and HARDEST in o.levels)
     poses = [pose for i in related if (pose := objects[i].pose) is not None]
     relations = tuple(
         dataclasses.replace(r, subject=related[r.subject], object=related[r.object])

@@ -11,10 +11,10 @@ import numpy as np
 from sim2sg_core.evaluation.detection import IOU_THRESHOLD, REGION_THRESHOLD, box_coverage
 from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage
 from sim2sg_core.scene.boxes import box_iou
-from sim2sg_core.scene.graph import SceneGraph
+from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, SceneGraph
 
-KINDS = ("missed", "wrong class", "misplaced", "false alarm", "twice")
-NEAR = 0.1
+MISTAKE_KINDS = ("missed", "wrong class", "misplaced", "false alarm", "twice")
+MISPLACED_IOU = 0.1
 """Least IoU of a misplaced box with its object; farther off it is a miss and a false alarm."""
 
 
@@ -23,8 +23,8 @@ class Mistake:
     """One object that was not found as it is, or one box that should not be.
 
     Attributes:
-        kind: One of `KINDS`. Misplaced: of the right class, at an IoU of `NEAR` to .5; twice: a second box on an
-            object.
+        kind: One of `MISTAKE_KINDS`. Misplaced: of the right class, at an IoU of `MISPLACED_IOU` to .5; twice: a
+            second box on an object.
         label: Class of the labelled object; of the prediction where there is none.
         box: (4,) xyxy pixels, likewise.
         found: Class of the prediction; "" when the object was missed.
@@ -68,12 +68,12 @@ class Mistake:
 
 
 def find_mistakes(
-    graph: SceneGraph, target: TargetImage, protocol: Protocol, object_threshold: float = 0.3
+    graph: SceneGraph, target: TargetImage, protocol: Protocol, object_threshold: float = DEFAULT_OBJECT_THRESHOLD
 ) -> list[Mistake]:
     """Compares one image's boxes with its labels at the hardest difficulty.
 
     Predictions take their objects best first: those of their own class at an IoU of .5; then, of what is left, an
-    object of another class at .5; then one of their own at `NEAR`.
+    object of another class at .5; then one of their own at `MISPLACED_IOU`.
 
     Args:
         graph: The prediction, its labels renamed to what they count as (`scoring.rename`).
@@ -82,7 +82,7 @@ def find_mistakes(
         object_threshold: Predictions scored lower count as not made.
 
     Returns:
-        Mistakes in the order of `KINDS`.
+        Mistakes in the order of `MISTAKE_KINDS`.
     """
     predicted = [o for o in graph.objects if o.score >= object_threshold and o.label in protocol.classes]
     level = protocol.levels[-1]
@@ -102,7 +102,7 @@ def find_mistakes(
         return pairs
 
     take(same, IOU_THRESHOLD)
-    wrong, misplaced = take(~same, IOU_THRESHOLD), take(same, NEAR)
+    wrong, misplaced = take(~same, IOU_THRESHOLD), take(same, MISPLACED_IOU)
     pairs = [("wrong class", *p) for p in wrong] + [("misplaced", *p) for p in misplaced]
     found = [
         Mistake(kind, t.label, t.box, p.label, p.box, float(p.score), float(iou[i, j]))
@@ -120,7 +120,7 @@ def find_mistakes(
             continue
         kind = "twice" if any(same[i, j] for j in touched) else "false alarm"
         found.append(Mistake(kind, item.label, item.box, item.label, None, float(item.score)))
-    return sorted(found, key=lambda mistake: KINDS.index(mistake.kind))
+    return sorted(found, key=lambda mistake: MISTAKE_KINDS.index(mistake.kind))
 
 
 def _boxes(items: Sequence[Any]) -> np.ndarray:

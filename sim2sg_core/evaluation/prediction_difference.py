@@ -1,4 +1,4 @@
-"""How alike the graphs of two models of the same images are, when there are no labels to say which is right."""
+"""How two models differ on the same images, when there are no labels to say which is right."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2sg_core.scene.boxes import box_iou, greedy_match
-from sim2sg_core.scene.graph import SceneGraph
-
-OBJECT_THRESHOLD, RELATION_THRESHOLD = 0.3, 0.5
-"""What the node publishes unless told otherwise."""
+from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD, SceneGraph
 
 
 @dataclass(frozen=True)
-class Likeness:
+class PredictionDifference:
     """What one model's graphs keep of another's, both thresholded.
 
     Attributes:
@@ -37,12 +34,12 @@ class Likeness:
     kept: float | None
 
 
-def likeness(
+def compare_predictions(
     reference: Sequence[SceneGraph],
     others: Sequence[SceneGraph],
-    object_threshold: float = OBJECT_THRESHOLD,
-    relation_threshold: float = RELATION_THRESHOLD,
-) -> Likeness:
+    object_threshold: float = DEFAULT_OBJECT_THRESHOLD,
+    relation_threshold: float = DEFAULT_RELATION_THRESHOLD,
+) -> PredictionDifference:
     """Compares graphs of the same images, pair by pair; objects best first."""
     objects = found = added = candidates = relations = kept = 0
     ious: list[float] = []
@@ -60,7 +57,7 @@ def likeness(
         facts = {(r.subject, r.predicate, r.object) for r in theirs.relations}
         relations += len(ours.relations)
         kept += sum((partner.get(r.subject), r.predicate, partner.get(r.object)) in facts for r in ours.relations)
-    return Likeness(
+    return PredictionDifference(
         objects=objects,
         found=found / objects if objects else None,
         added=added / candidates if candidates else None,

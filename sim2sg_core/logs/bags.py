@@ -26,10 +26,10 @@ from sim2sg_core.logs.static_extrinsics import extrinsics_from_transforms
 from sim2sg_core.scene import Camera
 
 BAG_SUFFIXES = (".mcap", ".db3", ".bag")
-IMAGE = "sensor_msgs/msg/Image"
-COMPRESSED = "sensor_msgs/msg/CompressedImage"
-CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
-TRANSFORMS = "tf2_msgs/msg/TFMessage"
+IMAGE_TYPE = "sensor_msgs/msg/Image"
+COMPRESSED_TYPE = "sensor_msgs/msg/CompressedImage"
+CAMERA_INFO_TYPE = "sensor_msgs/msg/CameraInfo"
+TRANSFORMS_TYPE = "tf2_msgs/msg/TFMessage"
 
 
 class BagLog(Log):
@@ -59,7 +59,7 @@ class BagLog(Log):
         return [
             topic
             for topic in self._topics
-            if topic.type in (IMAGE, COMPRESSED) and topic.count and "depth" not in topic.name.lower()
+            if topic.type in (IMAGE_TYPE, COMPRESSED_TYPE) and topic.count and "depth" not in topic.name.lower()
         ]
 
     def duration(self) -> float:
@@ -69,7 +69,7 @@ class BagLog(Log):
     def camera(self, topic: str | None = None) -> Camera | None:
         """Returns the camera from the CameraInfo beside the image topic, else from the bag's only one."""
         topic = self.image_topic(topic)
-        infos = [info.name for info in self._topics if info.type == CAMERA_INFO and info.count]
+        infos = [info.name for info in self._topics if info.type == CAMERA_INFO_TYPE and info.count]
         beside = camera_info_topic(topic)
         chosen = beside if beside in infos else infos[0] if len(infos) == 1 else None
         if chosen is None:
@@ -82,7 +82,7 @@ class BagLog(Log):
     def extrinsics(self, topic: str | None = None) -> tuple[float, float, float] | None:
         """Returns the camera's mount by chaining /tf_static from its frame to the base's."""
         topic = self.image_topic(topic)
-        statics = [t.name for t in self._topics if t.name.lstrip("/") == "tf_static" and t.type == TRANSFORMS]
+        statics = [t.name for t in self._topics if t.name.lstrip("/") == "tf_static" and t.type == TRANSFORMS_TYPE]
         if not statics:
             return None
         transforms = [t for _, _, message in self._decoded(statics) for t in message.transforms]
@@ -299,7 +299,7 @@ def typestore(ros1: bool) -> Any:
     if not ros1:
         return get_typestore(Stores.ROS2_HUMBLE)
     store = get_typestore(Stores.ROS1_NOETIC)
-    store.register(get_types_from_msg("geometry_msgs/TransformStamped[] transforms", TRANSFORMS))
+    store.register(get_types_from_msg("geometry_msgs/TransformStamped[] transforms", TRANSFORMS_TYPE))
     return store
 
 

@@ -13,7 +13,7 @@ from sim2sg_core.logs.folders import INDEX
 from sim2sg_core.logs.log import Log, LogFrame
 from sim2sg_core.scene.graph import write_json
 
-JPEG_QUALITY = 95
+EXTRACTED_QUALITY = 95
 
 
 def extract(
@@ -79,4 +79,4 @@ def _jpeg(frame: LogFrame) -> tuple[bytes, tuple[int, int]]:
     recorded = frame.encoded()
     if recorded and recorded[1] == ".jpg":
         return recorded[0], size
-    return encode_jpeg(image, JPEG_QUALITY), size
+    return encode_jpeg(image, EXTRACTED_QUALITY), size

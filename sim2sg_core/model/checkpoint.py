@@ -15,7 +15,7 @@ from sim2sg_core.model.model_config import ModelConfig
 from sim2sg_core.model.network import SceneGraphNetwork, build_network_from_config
 from sim2sg_core.packs.pack import shipped_files
 
-FORMAT = 1
+CHECKPOINT_FORMAT = 1
 
 
 def build_network(
@@ -47,7 +47,7 @@ def save_checkpoint(path: Path | str, network: SceneGraphNetwork, domain: Domain
         **more: Further entries (ema, optimiser, step, metadata): tensors and plain data only.
     """
     payload = {
-        "format": FORMAT,
+        "format": CHECKPOINT_FORMAT,
         "config": network.config.to_json(),
         "domain": domain.to_json(),
         "network": network.state_dict(),
@@ -75,8 +75,8 @@ def load_checkpoint(path: Path | str) -> dict[str, Any]:
             f"{path}: not a whole checkpoint ({type(error).__name__}): cut short, or another program's; "
             "delete it and take an earlier one"
         ) from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT or "network" not in data:
-        raise Sim2SGError(f"{path}: not a checkpoint of `sim2sg train` (format {FORMAT})")
+    if not isinstance(data, dict) or data.get("format") != CHECKPOINT_FORMAT or "network" not in data:
+        raise Sim2SGError(f"{path}: not a checkpoint of `sim2sg train` (format {CHECKPOINT_FORMAT})")
     return data
 
 

@@ -19,10 +19,9 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
 from sim2sg_core.model.network import Graphs, SceneGraphNetwork
 from sim2sg_core.model.relation_head import LEAST_PRESENCE
-from sim2sg_core.runtime.metadata import RELATIONS
+from sim2sg_core.runtime.metadata import INPUT, MODEL_FORMAT, RELATIONS
 from sim2sg_core.scene import Camera
 
-FORMAT = "1"
 OPSET = 18
 BOX_TOLERANCE = 0.1
 """pixels"""
@@ -80,7 +79,7 @@ def _metadata(
     config = network.config
     view = None if camera is None else {"width": camera.width, "height": camera.height, **camera.to_json()}
     return {
-        "sim2sg_format": FORMAT,
+        "sim2sg_format": str(MODEL_FORMAT),
         "model_id": model_id or f"{domain.name}-{uuid.uuid4().hex[:8]}",
         "domain": json.dumps(domain.to_json()),
         "classes": json.dumps(list(domain.class_names)),
@@ -114,7 +113,7 @@ def _write(network: SceneGraphNetwork, path: Path, metadata: dict[str, str]) -> 
             program = torch.onnx.export(
                 network,
                 (sample,),
-                input_names=["image"],
+                input_names=[INPUT],
                 output_names=list(Graphs._fields),
                 dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
                 opset_version=OPSET,
@@ -162,7 +161,7 @@ def check_parity(network: SceneGraphNetwork, path: Path, images: np.ndarray | No
             for start, stop in ((0, 1), (1, len(batch))):  # the batch is dynamic: one, then the rest
                 part = batch[start:stop]
                 expected = [value.numpy() for value in network(torch.from_numpy(part))]
-                found = session.run(list(Graphs._fields), {"image": part})
+                found = session.run(list(Graphs._fields), {INPUT: part})
                 for index in range(len(part)):
                     _compare(
                         Graphs(*(v[index] for v in expected)),

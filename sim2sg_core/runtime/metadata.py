@@ -17,7 +17,7 @@ from sim2sg_core.runtime.providers import import_onnxruntime
 from sim2sg_core.scene import Camera, PredicateRule
 from sim2sg_core.scene.layout import GROUND
 
-FORMAT = 1
+MODEL_FORMAT = 1
 """Version of the interface that this runtime reads (metadata key `sim2sg_format`)."""
 
 INPUT = "image"
@@ -166,9 +166,9 @@ def read_info(session: Any, path: Path, provider: str = "") -> ModelInfo:
             " give the model.onnx that `sim2sg export` or `sim2sg adapt` wrote"
         )
     form = metadata["sim2sg_format"]
-    if form != str(FORMAT):
+    if form != str(MODEL_FORMAT):
         raise Sim2SGError(
-            f"{path}: model format {form}, and this sim2sg reads format {FORMAT}:"
+            f"{path}: model format {form}, and this sim2sg reads format {MODEL_FORMAT}:"
             " upgrade sim2sg, or export the model again with this version"
         )
     missing = set(OUTPUTS) - {output.name for output in session.get_outputs()}

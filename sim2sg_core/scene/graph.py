@@ -15,6 +15,9 @@ from sim2sg_core.errors import Sim2SGError, expecting
 from sim2sg_core.files import atomic_path
 from sim2sg_core.scene.camera import Camera
 
+DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD = 0.3, 0.5
+"""Least scores of what is drawn, counted or published unless the user says otherwise."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pose3D:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage, TargetObject
-from sim2sg_core.evaluation.mistakes import KINDS, find_mistakes
+from sim2sg_core.evaluation.mistakes import MISTAKE_KINDS, find_mistakes
 from sim2sg_core.scene import SceneGraph, SceneObject
 
 PROTOCOL = Protocol("test", ("cube", "sphere"), ("cube", "sphere"), (), neighbours={"cube": ("box",)})
@@ -83,5 +83,5 @@ def test_json_names_what_was_found():
     target = image(("cube", box(20), ALL))
     (mistake,) = find_mistakes(graph(("sphere", 0.8, box(21))), target, PROTOCOL)
     data = mistake.to_json()
-    assert data["kind"] in KINDS and data["class"] == "cube" and data["found"] == "sphere"
+    assert data["kind"] in MISTAKE_KINDS and data["class"] == "cube" and data["found"] == "sphere"
     assert data["box"] == [20, 0, 30, 10] and data["found_box"] == [21, 0, 31, 10] and 0.5 < data["iou"] < 1

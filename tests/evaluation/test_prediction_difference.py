@@ -1,4 +1,4 @@
-"""How alike graphs are, without labels."""
+"""How graphs of two models differ, without labels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim2sg_core.evaluation.prediction_difference import likeness
+from sim2sg_core.evaluation.prediction_difference import compare_predictions
 from sim2sg_core.scene.graph import Relation, SceneGraph, SceneObject
 
 
@@ -39,7 +39,7 @@ def test_objects_and_relations_that_are_lost_and_added():
         ("cube", 0.4, C),
         relations=((1, "left_of", 0, 0.6), (0, "behind", 1, 0.4)),
     )
-    found = likeness([ours], [theirs])
+    found = compare_predictions([ours], [theirs])
     assert (found.objects, found.found, found.added) == (2, 1.0, pytest.approx(1 / 3))
     assert found.iou == pytest.approx(0.75) and found.score_gap == pytest.approx(0.125)
     assert (found.relations, found.kept) == (2, 0.5)
@@ -48,15 +48,15 @@ def test_objects_and_relations_that_are_lost_and_added():
 def test_another_class_or_place_is_another_object():
     ours = graph(("cube", 0.9, A), ("cube", 0.8, B), relations=((0, "left_of", 1, 0.9),))
     theirs = graph(("ball", 0.9, A), ("cube", 0.8, (51, 51, 71, 71)), relations=((0, "left_of", 1, 0.9),))
-    found = likeness([ours], [theirs])
+    found = compare_predictions([ours], [theirs])
     assert (found.found, found.added, found.kept) == (0.5, 0.5, 0.0)
 
 
 def test_nothing_to_compare():
-    assert dataclasses.astuple(likeness([graph()], [graph()])) == (0, None, None, None, None, 0, None)
-    assert likeness([graph()], [graph(("cube", 0.9, A))]).added == 1.0
+    assert dataclasses.astuple(compare_predictions([graph()], [graph()])) == (0, None, None, None, None, 0, None)
+    assert compare_predictions([graph()], [graph(("cube", 0.9, A))]).added == 1.0
     with pytest.raises(ValueError, match="zip"):
-        likeness([graph()], [])
+        compare_predictions([graph()], [])
 
 
 places = st.lists(
@@ -71,11 +71,11 @@ def test_a_graph_is_all_like_itself_in_any_order(drawn, data):
     relations = tuple((i, "left_of", j, 0.9) for i in range(len(objects)) for j in range(i))
     ours = graph(*objects, relations=relations)
     theirs = ours.select(data.draw(st.permutations(range(len(objects)))))
-    found = likeness([ours, ours], [ours, theirs])
+    found = compare_predictions([ours, ours], [ours, theirs])
     assert found.objects == 2 * len(objects) and found.relations == 2 * len(relations)
     if objects:
-        assert likeness([ours], [ours]).found == 1.0
-        assert likeness([ours], [ours]).added == 0.0
-        assert likeness([ours], [ours]).iou == pytest.approx(1.0)
+        assert compare_predictions([ours], [ours]).found == 1.0
+        assert compare_predictions([ours], [ours]).added == 0.0
+        assert compare_predictions([ours], [ours]).iou == pytest.approx(1.0)
     if relations:
-        assert likeness([ours], [ours]).kept == 1.0
+        assert compare_predictions([ours], [ours]).kept == 1.0
