@@ -34,6 +34,18 @@ def load_pixels(path: Path | str, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
     return image
 
 
+def decode_jpeg(data: bytes) -> np.ndarray:
+    """Returns the bytes of a JPEG file as (H, W, 3) uint8 RGB.
+
+    Raises:
+        Sim2SGError: Not an image.
+    """
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if image is None:
+        raise Sim2SGError(f"{len(data)} bytes cannot be read as an image: they are damaged or none; make it again")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
 def encode_jpeg(image: np.ndarray, quality: int = 92) -> bytes:
     """Returns (H, W, 3) uint8 RGB as the bytes of a JPEG file.
 

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.images import encode_jpeg, read_image, write_jpeg
+from sim2sg_core.images import decode_jpeg, encode_jpeg, read_image, write_jpeg
 
 
 def test_jpeg_keeps_the_order_of_colors(tmp_path: Path) -> None:
     image = np.full((16, 24, 3), (200, 30, 90), np.uint8)
     write_jpeg(tmp_path / "a.jpg", image)
     np.testing.assert_allclose(read_image(tmp_path / "a.jpg"), image, atol=6)
+    np.testing.assert_array_equal(decode_jpeg(encode_jpeg(image)), read_image(tmp_path / "a.jpg"))
 
 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:
@@ -20,6 +21,12 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
     for name in ("b.jpg", "missing.jpg"):
         with pytest.raises(Sim2SGError, match=f"{name}: cannot be read as an image"):
             read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture"])
+def test_what_is_no_jpeg(data: bytes) -> None:
+    with pytest.raises(Sim2SGError, match="cannot be read as an image"):
+        decode_jpeg(data)
 
 
 def test_too_large_for_jpeg() -> None:

@@ -68,15 +68,3 @@ def add_noise(image: np.ndarray, deviation: float, grain: float, rng: np.random.
     if grain > 0.3:
         noise = cv2.GaussianBlur(noise, (0, 0), grain) * (1 + 2.5 * grain)
     return cv2.add(image, noise, dtype=cv2.CV_8U)
-
-
-def encode_jpeg(image: np.ndarray, quality: int) -> bytes:
-    """Compresses an (H, W, 3) RGB uint8 image."""
-    return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(quality)])[1].tobytes()
-
-
-def decode_jpeg(data: bytes) -> np.ndarray:
-    """Returns (H, W, 3) RGB uint8."""
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    assert image is not None
-    return np.ascontiguousarray(image[..., ::-1])

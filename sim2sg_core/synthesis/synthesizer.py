@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from sim2sg_core.domains import Domain
+from sim2sg_core.images import encode_jpeg
 from sim2sg_core.packs.pack import scene_module
 from sim2sg_core.render.render_scene import Instance
 from sim2sg_core.render.renderer import Renderer
-from sim2sg_core.render.sensor import apply_sensor, encode_jpeg
+from sim2sg_core.render.sensor import apply_sensor
 from sim2sg_core.scene import Camera, Layout, Placement, SceneGraph
 from sim2sg_core.synthesis.appearance import Appearance, load_patches, sample_appearance
 from sim2sg_core.synthesis.assets.registry import class_assets, coarse_asset, like_sized, load_asset

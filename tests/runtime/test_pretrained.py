@@ -7,7 +7,7 @@ import pytest
 
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.render.sensor import decode_jpeg
+from sim2sg_core.images import decode_jpeg
 from sim2sg_core.runtime import DecodeOptions, Predictor, load_info
 from sim2sg_core.runtime.metadata import pretrained_models
 from sim2sg_core.scene.boxes import box_iou

@@ -14,7 +14,7 @@ from pycocotools.coco import COCO
 
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.render.sensor import decode_jpeg
+from sim2sg_core.images import decode_jpeg
 from sim2sg_core.synthesis import read_dataset, render_dataset
 from sim2sg_core.synthesis.dataset import is_label
 

@@ -30,7 +30,8 @@ from sim2sg_core.adaptation.appearance.image_measures import measure as measure_
 from sim2sg_core.adaptation.appearance.material_shares import material_shares
 from sim2sg_core.adaptation.appearance.reference_renderer import SCENES, Studio
 from sim2sg_core.domains import AppearanceSpec, Domain
-from sim2sg_core.render.sensor import add_noise, decode_jpeg, encode_jpeg
+from sim2sg_core.images import decode_jpeg, encode_jpeg
+from sim2sg_core.render.sensor import add_noise
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.synthesis.appearance import PAINT_MATERIALS
 from sim2sg_core.synthesis.synthesizer import Frame

@@ -10,9 +10,9 @@ from sim2sg_core.adaptation.appearance.image_measures import Crop, Measures
 from sim2sg_core.adaptation.appearance.image_measures import measure as measure_frame
 from sim2sg_core.adaptation.content.round_layouts import with_supports
 from sim2sg_core.domains import AppearanceSpec, Domain
+from sim2sg_core.images import decode_jpeg
 from sim2sg_core.lifting import lift_graph
 from sim2sg_core.render.meshes import Asset
-from sim2sg_core.render.sensor import decode_jpeg
 from sim2sg_core.scene import Layout, SceneGraph
 from sim2sg_core.synthesis.assets.registry import class_assets, load_asset
 from sim2sg_core.synthesis.synthesizer import Frame, Synthesizer

@@ -28,7 +28,8 @@ from sim2sg_core.adaptation.appearance.image_measures import (
 from sim2sg_core.adaptation.appearance.material_shares import material_shares
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.render.sensor import add_noise, decode_jpeg
+from sim2sg_core.images import decode_jpeg
+from sim2sg_core.render.sensor import add_noise
 from sim2sg_core.scene import Layout, SceneGraph
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 
