@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from sim2sg_core.cli.options import add_model
 from sim2sg_core.errors import Sim2SGError
 
 HELP = "build a model's TensorRT engine, so that no robot compiles at its first frame"
@@ -12,9 +13,7 @@ HELP = "build a model's TensorRT engine, so that no robot compiles at its first 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument(
-        "--model", type=Path, required=True, metavar="FILE|NAME", help="model.onnx, or the name of one that ships"
-    )
+    add_model(parser)
     parser.add_argument(
         "--provider", choices=("tensorrt",), default="tensorrt", help="what to build for (the others need no engine)"
     )

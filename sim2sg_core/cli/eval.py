@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim2sg_core.cli.infer import add_relations
+from sim2sg_core.cli.options import add_provider, add_relations, check_least, check_output
 from sim2sg_core.cli.text_table import table
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError
@@ -85,13 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|YAML",
         help="with --graphs: the domain of their model (default: the one whose pack names the format)",
     )
-    parser.add_argument(
-        "--provider",
-        choices=("auto", "cpu", "cuda", "tensorrt"),
-        default="auto",
-        help="what onnxruntime runs on (auto: the fastest that works)",
-    )
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 takes all (default)")
+    add_provider(parser)
     add_relations(parser)
     parser.add_argument(
         "--mistakes",
@@ -109,6 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predicts, scores, prints a table and writes the figures."""
+    check_least(args, "threads", 0)
     check_output(args.out)
     if args.log_evaluations:
         check_output(args.log_evaluations)
@@ -141,22 +136,13 @@ def run(args: argparse.Namespace) -> int:
     write_json(args.out, result, indent=1)
     if args.log_evaluations:
         append_evaluation(args.log_evaluations, result)
-    print(describe(figures, protocol_for(args.format, domain).levels))
+    print(format_figures(figures, protocol_for(args.format, domain).levels))
     for doubt in doubts:
         print(f"mind: {doubt}")
     print(f"figures in {args.out}")
     if args.mistakes:
         print(draw_all(args.mistakes, predictions, targets, protocol_for(args.format, domain)))
     return 0
-
-
-def check_output(path: Path) -> None:
-    """Raises Sim2SGError, before any work, when a file cannot be written there."""
-    if path.is_dir():
-        raise Sim2SGError(f"{path}: is a folder; name a file in it")
-    above = next(parent for parent in path.absolute().parents if parent.exists())
-    if not above.is_dir():
-        raise Sim2SGError(f"{path}: {above} is a file, not a folder; choose another place")
 
 
 def read_predictions(args: argparse.Namespace) -> tuple[Predictions, list[TargetImage]]:
@@ -302,16 +288,16 @@ def commit_of(folder: Path) -> str | None:
         return None
 
 
-def describe(figures: dict[str, Any], levels: Iterable[str]) -> str:
+def format_figures(figures: dict[str, Any], levels: Iterable[str]) -> str:
     """Returns the figures as two tables: boxes, and triplets."""
     levels = tuple(levels)
     suffixes = [f"_{level}" for level in levels] if len(levels) > 1 else [""]
     names = [key[5 : len(key) - len(suffixes[-1])] for key in figures if _is_ap(key, suffixes[-1])]
     boxes = [("AP@0.5", *(level if len(levels) > 1 else "AP" for level in levels), "labelled")]
     for name in names:
-        aps = (figure(figures[f"AP50_{name}{suffix}"]) for suffix in suffixes)
+        aps = (format_share(figures[f"AP50_{name}{suffix}"]) for suffix in suffixes)
         boxes.append((name, *aps, "/".join(str(figures[f"n_{name}{suffix}"]) for suffix in suffixes)))
-    boxes.append(("mean", *(figure(figures[f"mAP50{suffix}"]) for suffix in suffixes), ""))
+    boxes.append(("mean", *(format_share(figures[f"mAP50{suffix}"]) for suffix in suffixes), ""))
     heading = ["relations"]
     for k in RECALL_AT:
         heading += [f"R@{k}", f"mR@{k}", f"ceiling R@{k}", f"R@{k}/ceiling"]
@@ -329,7 +315,7 @@ def describe(figures: dict[str, Any], levels: Iterable[str]) -> str:
                 for k in RECALL_AT
                 for key in (f"R{k}", f"mR{k}", f"ceiling_R{k}", f"R{k}_over_ceiling")
             ]
-            triplets.append((title, *(figure(figures[key]) for key in keys)))
+            triplets.append((title, *(format_share(figures[key]) for key in keys)))
     counts = f"{figures['n_images']} images; {figures['n_facts']} facts in {figures['n_images_with_facts']}"
     return "\n".join([counts, "", table(boxes), "", table(triplets), ""])
 
@@ -338,6 +324,6 @@ def _is_ap(key: str, suffix: str) -> bool:
     return key.startswith("AP50_") and key.endswith(suffix)
 
 
-def figure(value: float | None) -> str:
+def format_share(value: float | None) -> str:
     """Formats a share: .731, or - when it was not measured."""
     return "-" if value is None else f"{value:.3f}"

@@ -10,18 +10,26 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2sg_core.cli.log import add_sampling, check_sampling
+from sim2sg_core.cli.options import (
+    add_model,
+    add_provider,
+    add_relations,
+    add_sampling,
+    add_source,
+    check_least,
+    check_output,
+    check_sampling,
+    open_source,
+)
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import write_jpeg
 from sim2sg_core.lifting.extrinsics import extrinsics_of_ground
-from sim2sg_core.logs import Log, LogFrame, open_logs, resolve_camera, select_frames
-from sim2sg_core.logs.folders import FolderLog
+from sim2sg_core.logs import Log, LogFrame, resolve_camera, select_frames
 from sim2sg_core.progress import Progress
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.runtime import DecodeOptions, Predictor
-from sim2sg_core.runtime.relation_scores import CHOICES
 from sim2sg_core.scene import Camera, SceneGraph
-from sim2sg_core.scene.graph import save_graphs
+from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD, save_graphs
 
 HELP = "write the scene graphs of images or of a camera log"
 OVERLAY_QUALITY = 95
@@ -29,14 +37,8 @@ OVERLAY_QUALITY = 95
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument(
-        "--model", type=Path, required=True, metavar="FILE|NAME", help="model.onnx, or the name of one that ships"
-    )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--images", type=Path, metavar="DIR", help="folder of images")
-    source.add_argument(
-        "--log", type=Path, nargs="+", metavar="LOG", help="bags (.mcap, .db3, .bag), or folders of them"
-    )
+    add_model(parser)
+    add_source(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -45,48 +47,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the graphs go: all objects and relations with their scores, no threshold",
     )
     parser.add_argument("--overlay", type=Path, metavar="DIR", help="also draw the graphs on the images")
-    parser.add_argument(
-        "--object-threshold", type=float, default=0.3, metavar="P", help="of the overlays (default 0.3)"
-    )
-    parser.add_argument(
-        "--relation-threshold", type=float, default=0.5, metavar="P", help="of the overlays (default 0.5)"
-    )
+    for name, default in (("object", DEFAULT_OBJECT_THRESHOLD), ("relation", DEFAULT_RELATION_THRESHOLD)):
+        parser.add_argument(
+            f"--{name}-threshold", type=float, default=default, metavar="P", help=f"of the overlays (default {default})"
+        )
     add_sampling(parser)
     camera = parser.add_argument_group("camera", "default: what the log says, then the camera of the training log")
     camera.add_argument("--camera", type=Path, metavar="FILE", help="intrinsics: ROS camera YAML or KITTI calib")
     camera.add_argument("--camera-height", type=float, metavar="M", help="height over the ground, metres")
     camera.add_argument("--camera-pitch", type=float, metavar="DEG", help="positive looks down")
     camera.add_argument("--camera-roll", type=float, metavar="DEG", help="positive is clockwise")
-    parser.add_argument(
-        "--provider",
-        choices=("auto", "cpu", "cuda", "tensorrt"),
-        default="auto",
-        help="what onnxruntime runs on (auto: the fastest that works)",
-    )
+    add_provider(parser)
     parser.add_argument(
         "--require-provider", action="store_true", help="fail rather than fall back to a slower provider"
     )
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 takes all (default)")
     add_relations(parser)
-
-
-def add_relations(parser: argparse.ArgumentParser) -> None:
-    """Declares `--relations`, for every verb that predicts."""
-    parser.add_argument(
-        "--relations",
-        choices=CHOICES,
-        default="auto",
-        help="who decides relations: the network (learned), the rules on the 3D poses (rule; needs the camera's"
-        " height and pitch), or both; auto: what the model says is better (default)",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Infers every frame and writes the graphs; an older file stays until all is done."""
     check_sampling(args)
-    if args.out.is_dir():
-        raise Sim2SGError(f"{args.out}: is a folder; name a file in it")
-    logs = open_logs(args.log) if args.log else [open_images(args.images)]
+    check_least(args, "threads", 0)
+    check_output(args.out)
+    logs = open_source(args)
     topics = [log.image_topic(args.topic) for log in logs]
     predictor = Predictor(args.model, args.provider, args.require_provider, args.threads)
     info = predictor.info
@@ -95,13 +78,6 @@ def run(args: argparse.Namespace) -> int:
         save_graphs(args.out, infer(args, predictor, logs, progress), info.model_id)
     print(f"{progress.done} graphs in {args.out}")
     return 0
-
-
-def open_images(folder: Path) -> Log:
-    """Opens a folder of images."""
-    if not folder.is_dir():
-        raise Sim2SGError(f"{folder}: no such folder of images")
-    return FolderLog(folder)
 
 
 def expected(args: argparse.Namespace, logs: Sequence[Log], topics: Sequence[str]) -> int | None:
@@ -123,7 +99,7 @@ def infer(
         camera = cameras.find(frame, image.shape[1], image.shape[0])
         graph = predictor.predict(image, camera, options, file=frame.name, stamp=frame.stamp)
         if args.overlay:
-            draw(args, predictor, image, graph)
+            write_overlay(args, predictor, image, graph)
         progress.update()
         yield graph
     if not progress.done:
@@ -176,7 +152,7 @@ def describe_camera(camera: Camera | None) -> str:
     return f"focal length {camera.focal:.0f} px, {height:.2f} m up, pitch {degrees} degrees"
 
 
-def draw(args: argparse.Namespace, predictor: Predictor, image: np.ndarray, graph: SceneGraph) -> None:
+def write_overlay(args: argparse.Namespace, predictor: Predictor, image: np.ndarray, graph: SceneGraph) -> None:
     """Writes an image with its graph drawn on it."""
     drawn = draw_overlay(
         image,

@@ -6,8 +6,8 @@ import argparse
 import math
 from pathlib import Path
 
+from sim2sg_core.cli.options import add_sampling, check_sampling
 from sim2sg_core.cli.text_table import table
-from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs import Log, extract, open_log, open_logs, sample_frames
 from sim2sg_core.progress import Progress
 from sim2sg_core.scene import Camera
@@ -18,7 +18,7 @@ HELP = "look into a camera log, or take images out of it"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares `info` and `extract`."""
     verbs = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    info = verbs.add_parser("info", help="print topics, duration, camera and mount")
+    info = verbs.add_parser("info", help="print topics, duration, intrinsics and extrinsics")
     info.add_argument("log", type=Path, metavar="LOG", help="bag, folder of bags, or folder of images")
     take = verbs.add_parser("extract", help="write frames as JPEG files, with frames.json")
     take.add_argument("log", type=Path, metavar="LOG", help="bag (.mcap, .db3, .bag, or its folder)")
@@ -26,39 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_sampling(take)
 
 
-def add_sampling(parser: argparse.ArgumentParser) -> None:
-    """Declares which frames of a log are taken."""
-    parser.add_argument("--topic", metavar="NAME", help="image topic; left out, the only one")
-    parser.add_argument(
-        "--every",
-        type=float,
-        default=0.0,
-        metavar="S",
-        help="least seconds between two frames (default: all)",
-    )
-    parser.add_argument("--max", type=int, default=0, metavar="N", help="most frames, evenly chosen (default: all)")
-    parser.add_argument(
-        "--min-change",
-        type=float,
-        default=0.0,
-        metavar="G",
-        help="least mean difference of 32x32 grey thumbnails, 0-255: a standing car has about 0.5,"
-        " a driving one more than 5",
-    )
-
-
-def check_sampling(args: argparse.Namespace) -> None:
-    """Raises Sim2SGError when a limit is negative."""
-    for name in ("every", "max", "min_change"):
-        value = getattr(args, name)
-        if value < 0 or not math.isfinite(value):
-            raise Sim2SGError(f"--{name.replace('_', '-')} is {value}: it must be 0 or more")
-
-
 def run(args: argparse.Namespace) -> int:
     """Prints what is in a log, or extracts it."""
     if args.action == "info":
-        print("\n\n".join(describe(log) for log in open_logs(args.log)))
+        print("\n\n".join(describe_log(log) for log in open_logs(args.log)))
         return 0
     check_sampling(args)
     log = open_log(args.log)
@@ -69,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def describe(log: Log) -> str:
+def describe_log(log: Log) -> str:
     """Returns a log as text: a table of its topics, then each camera."""
     seconds = log.duration()
     rows = [("topic", "type", "messages", "per second")]
@@ -85,7 +56,7 @@ def describe(log: Log) -> str:
         lines += [
             f"camera {topic.name}: images {frame.shape[1]}x{frame.shape[0]}",
             f"  intrinsics: {describe_intrinsics(log.camera(topic.name))}",
-            f"  mount: {describe_extrinsics(log, topic.name)}",
+            f"  extrinsics: {describe_extrinsics(log, topic.name)}",
         ]
     return "\n".join(lines)
 

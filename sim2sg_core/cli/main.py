@@ -23,7 +23,7 @@ from types import ModuleType
 import sim2sg_core
 from sim2sg_core.errors import Sim2SGError
 
-GROUP = "sim2sg.verbs"
+VERB_GROUP = "sim2sg.verbs"
 # The order in which one uses them; other packages' verbs follow by name.
 ORDER = (
     "log",
@@ -128,7 +128,7 @@ def out_of_space(error: BaseException | None) -> bool:
 
 def find_verbs() -> dict[str, EntryPoint]:
     """Returns the installed verbs in the order of the overview."""
-    found = {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+    found = {entry.name: entry for entry in sorted(entry_points(group=VERB_GROUP), key=lambda e: e.name)}
     names = [name for name in ORDER if name in found] + [name for name in found if name not in ORDER]
     return {name: found[name] for name in names}
 

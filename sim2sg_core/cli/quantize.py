@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim2sg_core.cli.options import add_model, add_source, check_least, check_output, open_source
 from sim2sg_core.errors import Sim2SGError
 
 if TYPE_CHECKING:
@@ -25,14 +26,8 @@ RUNS = 30
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument(
-        "--model", type=Path, required=True, metavar="FILE|NAME", help="model.onnx, or the name of one that ships"
-    )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument(
-        "--log", type=Path, nargs="+", metavar="LOG", help="bags (.mcap, .db3, .bag), or folders of them"
-    )
-    source.add_argument("--images", type=Path, metavar="DIR", help="folder of images")
+    add_model(parser)
+    add_source(parser)
     parser.add_argument("--topic", metavar="NAME", help="image topic of the log; left out, the only one")
     parser.add_argument(
         "--frames",
@@ -75,22 +70,18 @@ def check(args: argparse.Namespace) -> None:
     from sim2sg_core.runtime import load_info
     from sim2sg_core.runtime.metadata import check_file
 
-    if args.frames < 1:
-        raise Sim2SGError(f"--frames is {args.frames}: it must be 1 or more")
-    if args.threads < 0:
-        raise Sim2SGError(f"--threads is {args.threads}: it must be 0 or more")
-    if args.out.is_dir():
-        raise Sim2SGError(f"{args.out}: is a folder; name a file in it")
+    check_least(args, "frames", 1)
+    check_least(args, "threads", 0)
+    check_output(args.out)
     args.model = check_file(args.model)
     load_info(args.model)  # one of ours?
 
 
 def choose_frames(args: argparse.Namespace) -> tuple[list[LogFrame], list[LogFrame]]:
     """Returns the frames to calibrate on and those to compare on, both spread over all of the log."""
-    from sim2sg_core.cli.infer import open_images
-    from sim2sg_core.logs import open_logs, sample_frames
+    from sim2sg_core.logs import sample_frames
 
-    logs = open_logs(args.log) if args.log else [open_images(args.images)]
+    logs = open_source(args)
     frames = sample_frames(logs, args.topic, args.frames + (args.frames + 1) // 2)
     if len(frames) < 2:
         raise Sim2SGError(f"{logs[0].path}: has one image only: calibrating and comparing take two at least")

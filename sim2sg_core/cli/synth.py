@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from sim2sg_core.cli.options import check_least
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs import load_calibration
@@ -38,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     from sim2sg_core.synthesis.validate_assets import validate_assets
     from sim2sg_core.synthesis.workers import render_dataset
 
-    if args.count < 1:
-        raise Sim2SGError(f"--count {args.count}: at least 1")
+    check_least(args, "count", 1)
+    check_least(args, "seed", 0)
     domain = load_domain(args.domain, validate_assets)
     size = size_of(args, domain)
     camera = load_calibration(args.camera, *size) if args.camera else None

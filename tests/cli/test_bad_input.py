@@ -15,7 +15,7 @@ from sim2sg_core.cli.main import main
 from sim2sg_core.domains import load_domain
 from sim2sg_core.packs.pack import shipped_files
 from tests.evaluation.conftest import draw
-from tests.logs.bag_writing import T0, bag, picture
+from tests.logs.bag_writing import bag
 from tests.runtime.constant_model import empty_outputs, write_model
 
 
@@ -40,16 +40,6 @@ def fails(capsys):
         check(capsys.readouterr().err, code, *([expect] if isinstance(expect, str) else expect))
 
     return run
-
-
-@pytest.fixture
-def log(tmp_path) -> Path:
-    """A whole MCAP file of a camera."""
-    with bag(tmp_path / "drive", "mcap") as builder:
-        for i in range(12):
-            builder.compressed("/cam/image/compressed", picture(i), T0 + i * 10**8)
-            builder.info("/cam/camera_info", T0 + i * 10**8)
-    return next((tmp_path / "drive").glob("*.mcap"))
 
 
 @pytest.fixture
@@ -141,7 +131,7 @@ def test_bag_without_camera(fails, tmp_path, blind_log, model, result):
 
 def test_unknown_topic_lists_those_that_are_there(fails, tmp_path, log, model, result):
     for command in log_commands(log, tmp_path, model, result, "--topic", "/camera"):
-        fails(*command, expect=["/camera", "/cam/image/compressed"])
+        fails(*command, expect=["/camera", "/cam/image_raw/compressed"])
     assert result.read_text() == "an older result"
 
 

@@ -1,0 +1,108 @@
+"""Options that several verbs share, and checks of their values before any work starts."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sim2sg_core.errors import Sim2SGError
+
+if TYPE_CHECKING:
+    from sim2sg_core.logs import Log
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Declares `--model`, for verbs that run exported models alone."""
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="FILE|NAME", help="model.onnx, or the name of one that ships"
+    )
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Declares `--images` and `--log`, one of which is given; `open_source` opens it."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--images", type=Path, metavar="DIR", help="folder of images")
+    source.add_argument(
+        "--log", type=Path, nargs="+", metavar="LOG", help="bags (.mcap, .db3, .bag), or folders of them"
+    )
+
+
+def open_source(args: argparse.Namespace) -> list[Log]:
+    """Opens what `--images` or `--log` names. Raises Sim2SGError when it cannot be read."""
+    from sim2sg_core.logs import open_logs
+    from sim2sg_core.logs.folders import FolderLog
+
+    if args.log:
+        return open_logs(args.log)
+    if not args.images.is_dir():
+        raise Sim2SGError(f"{args.images}: no such folder of images")
+    return [FolderLog(args.images)]
+
+
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    """Declares which frames of a log are taken."""
+    parser.add_argument("--topic", metavar="NAME", help="image topic; left out, the only one")
+    parser.add_argument(
+        "--every",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="least seconds between two frames (default: all)",
+    )
+    parser.add_argument("--max", type=int, default=0, metavar="N", help="most frames, evenly chosen (default: all)")
+    parser.add_argument(
+        "--min-change",
+        type=float,
+        default=0.0,
+        metavar="G",
+        help="least mean difference of 32x32 grey thumbnails, 0-255: a standing car has about 0.5,"
+        " a driving one more than 5",
+    )
+
+
+def check_sampling(args: argparse.Namespace) -> None:
+    """Raises Sim2SGError when a limit of `add_sampling` is negative."""
+    for name in ("every", "max", "min_change"):
+        check_least(args, name, 0)
+
+
+def add_provider(parser: argparse.ArgumentParser) -> None:
+    """Declares `--provider` and `--threads`: where and how a model runs."""
+    parser.add_argument(
+        "--provider",
+        choices=("auto", "cpu", "cuda", "tensorrt"),
+        default="auto",
+        help="what onnxruntime runs on (auto: the fastest that works)",
+    )
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 takes all (default)")
+
+
+def add_relations(parser: argparse.ArgumentParser) -> None:
+    """Declares `--relations`: who decides them."""
+    from sim2sg_core.runtime.relation_scores import CHOICES
+
+    parser.add_argument(
+        "--relations",
+        choices=CHOICES,
+        default="auto",
+        help="who decides relations: the network (learned), the rules on the 3D poses (rule; needs the camera's"
+        " height and pitch), or both; auto: what the model says is better (default)",
+    )
+
+
+def check_least(args: argparse.Namespace, name: str, least: float) -> None:
+    """Raises Sim2SGError when the number of option `name` is below `least`, or not finite."""
+    value = getattr(args, name)
+    if not least <= value < math.inf:
+        raise Sim2SGError(f"--{name.replace('_', '-')} is {value}: it must be {least} or more")
+
+
+def check_output(path: Path) -> None:
+    """Raises Sim2SGError when a file cannot be written there."""
+    if path.is_dir():
+        raise Sim2SGError(f"{path}: is a folder; name a file in it")
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise Sim2SGError(f"{path}: {above} is a file, not a folder; choose another place")
