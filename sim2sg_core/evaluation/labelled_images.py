@@ -58,11 +58,20 @@ class TargetImage:
     regions: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
     camera: Camera | None = None
 
+    def boxes(self) -> np.ndarray:
+        """Returns (N, 4) xyxy boxes in pixels."""
+        return boxes_of(self.objects)
+
     def truth_graph(self) -> SceneGraph:
         """Returns the related objects and their facts as a graph with scores of 1."""
         objects = tuple(SceneObject(o.label, 1.0, o.box, o.pose) for o in self.objects)
         graph = SceneGraph(self.width, self.height, objects, self.relations, file=self.file, camera=self.camera)
         return graph.select(self.related)
+
+
+def boxes_of(objects: Iterable[TargetObject | SceneObject]) -> np.ndarray:
+    """Returns (N, 4) xyxy boxes in pixels of labelled or predicted objects."""
+    return np.array([item.box for item in objects], float).reshape(-1, 4)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sim2sg_core.evaluation.detection import IOU_THRESHOLD, REGION_THRESHOLD, box_coverage
-from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage
+from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage, boxes_of
 from sim2sg_core.scene.boxes import box_iou
 from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, SceneGraph
 
@@ -87,7 +86,7 @@ def find_mistakes(
     predicted = [o for o in graph.objects if o.score >= object_threshold and o.label in protocol.classes]
     level = protocol.levels[-1]
     counts = [level in o.levels and o.label in protocol.classes for o in target.objects]
-    iou = box_iou(_boxes(predicted), _boxes(target.objects))
+    iou = box_iou(boxes_of(predicted), target.boxes())
     same = np.array([[p.label == t.label for t in target.objects] for p in predicted], bool).reshape(iou.shape)
     free_objects, free_boxes = set(np.flatnonzero(counts).tolist()), set(range(len(predicted)))
 
@@ -110,7 +109,7 @@ def find_mistakes(
         for p, t in [(predicted[i], target.objects[j])]
     ]
     found += [Mistake("missed", target.objects[j].label, target.objects[j].box) for j in sorted(free_objects)]
-    regions = box_coverage(_boxes(predicted), target.regions)
+    regions = box_coverage(boxes_of(predicted), target.regions)
     for i in sorted(free_boxes):
         item, touched = predicted[i], np.flatnonzero(iou[i] >= IOU_THRESHOLD)
         alike = (item.label, *protocol.neighbours.get(item.label, ()))
@@ -121,7 +120,3 @@ def find_mistakes(
         kind = "twice" if any(same[i, j] for j in touched) else "false alarm"
         found.append(Mistake(kind, item.label, item.box, item.label, None, float(item.score)))
     return sorted(found, key=lambda mistake: MISTAKE_KINDS.index(mistake.kind))
-
-
-def _boxes(items: Sequence[Any]) -> np.ndarray:
-    return np.array([item.box for item in items], float).reshape(-1, 4)

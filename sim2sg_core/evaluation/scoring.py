@@ -31,7 +31,7 @@ from sim2sg_core.evaluation.detection import (
     box_coverage,
     mean_precision,
 )
-from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage
+from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage, boxes_of
 from sim2sg_core.evaluation.triplets import (
     ImageRecall,
     Predicates,
@@ -162,8 +162,7 @@ def find_doubts(graphs: Sequence[SceneGraph], targets: Sequence[TargetImage], do
 
 
 def _any_overlap(graph: SceneGraph, target: TargetImage) -> bool:
-    truths = np.array([o.box for o in target.objects], float).reshape(-1, 4)
-    return bool((box_iou(graph.boxes(), truths) >= IOU_THRESHOLD).any())
+    return bool((box_iou(graph.boxes(), target.boxes()) >= IOU_THRESHOLD).any())
 
 
 def _score_boxes(pairs: Sequence[tuple[SceneGraph, TargetImage]], protocol: Protocol) -> dict[str, Any]:
@@ -185,13 +184,13 @@ def _score_boxes(pairs: Sequence[tuple[SceneGraph, TargetImage]], protocol: Prot
 def class_boxes(graph: SceneGraph, target: TargetImage, protocol: Protocol, name: str, level: str) -> ImageBoxes:
     """Collects one class of one image at one difficulty. Labels of `graph` are renamed already."""
     predicted = [o for o in graph.objects if o.label == name]
-    boxes = np.array([o.box for o in predicted], float).reshape(-1, 4)
+    boxes = boxes_of(predicted)
     alike = protocol.neighbours.get(name, ())
     truths = [o for o in target.objects if o.label == name or o.label in alike]
     return ImageBoxes(
         boxes=boxes,
         scores=np.array([o.score for o in predicted], float),
-        truths=np.array([o.box for o in truths], float).reshape(-1, 4),
+        truths=boxes_of(truths),
         ignored=np.array([o.label != name or level not in o.levels for o in truths], bool),
         regions=target.regions,
         forgiven=boxes[:, 3] - boxes[:, 1] < protocol.min_height.get(level, 0),
@@ -240,7 +239,7 @@ def relatable(graph: SceneGraph, target: TargetImage, protocol: Protocol) -> Sce
     (or a neighbour class, or an unlabelled region) but on no object of their class that counts.
     """
     boxes = graph.boxes()
-    iou = box_iou(boxes, np.array([o.box for o in target.objects], float).reshape(-1, 4))
+    iou = box_iou(boxes, target.boxes())
     covered = np.any(box_coverage(boxes, target.regions) >= REGION_THRESHOLD, axis=1).tolist()
     related = set(target.related)
     keep = []

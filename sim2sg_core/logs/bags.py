@@ -80,7 +80,7 @@ class BagLog(Log):
         return None
 
     def extrinsics(self, topic: str | None = None) -> tuple[float, float, float] | None:
-        """Returns the camera's mount by chaining /tf_static from its frame to the base's."""
+        """Returns the camera's extrinsics by chaining /tf_static from its frame to the base's."""
         topic = self.image_topic(topic)
         statics = [t.name for t in self._topics if t.name.lstrip("/") == "tf_static" and t.type == TRANSFORMS_TYPE]
         if not statics:

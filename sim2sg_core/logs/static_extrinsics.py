@@ -1,4 +1,4 @@
-"""How a camera is mounted, from static transforms."""
+"""The extrinsics of a camera over the ground, from static transforms."""
 
 from __future__ import annotations
 

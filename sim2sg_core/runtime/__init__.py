@@ -1,4 +1,4 @@
-"""Runs exported models: onnxruntime, numpy and OpenCV; no torch."""
+"""Runs exported models: onnxruntime, numpy, OpenCV and, for its domain, pydantic; no torch."""
 
 from sim2sg_core.runtime.graph_decoding import DecodeOptions, RawOutput
 from sim2sg_core.runtime.metadata import ModelInfo, load_info

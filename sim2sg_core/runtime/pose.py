@@ -84,7 +84,7 @@ def level_covariances(positions: np.ndarray, relative_stds: np.ndarray, camera: 
     """Covariances of lifted positions in the camera's level frame.
 
     An error of the depth moves an object along its ray, an error of its projected centre (`PIXEL_STD`) across
-    the optical axis. What errors of several objects share, as of a wrong mount, is not known apart.
+    the optical axis. What errors of several objects share, as of wrong extrinsics, is not known apart.
 
     Args:
         positions: (N, 3) positions in the camera frame, metres.

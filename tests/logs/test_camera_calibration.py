@@ -107,7 +107,7 @@ def extrinsics(camera):
 
 
 def test_who_wins(tmp_path, drive):
-    """By hand, then the log, then the training camera: for intrinsics and for every value of the mount."""
+    """By hand, then the log, then the training camera: for intrinsics and for every value of the extrinsics."""
     training = Camera.from_extrinsics(128, 96, np.diag([90.0, 90, 1]), 2.0, np.radians(10), np.radians(3))
     bare = tmp_path / "bare"
     with bag(bare, "mcap") as b:

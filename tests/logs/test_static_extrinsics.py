@@ -51,7 +51,7 @@ def test_any_mount_comes_back(height, pitch, roll, yaw, split, upside_down_tree)
     camera = Camera.from_extrinsics(100, 100, np.eye(3), height, pitch, roll)
     c, s = np.cos(yaw), np.sin(yaw)
     T = np.eye(4)
-    T[:2, :2] = [[c, -s], [s, c]]  # where the camera looks to on the robot is no part of its mount
+    T[:2, :2] = [[c, -s], [s, c]]  # where the camera looks to on the robot is no part of its extrinsics
     T[:3, 3] = 0.3, -0.2, 0
     T = T @ camera.T_world_camera
     chain = [("base_footprint", "cam", T)]

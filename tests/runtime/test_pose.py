@@ -26,7 +26,7 @@ LENSES = {
 
 @st.composite
 def cameras(draw, lenses=tuple(LENSES)):
-    """Cameras of any size, focal length, mount and lens."""
+    """Cameras of any size, focal length, extrinsics and lens."""
     width, height = draw(st.integers(100, 1300)), draw(st.integers(100, 900))
     focal = draw(st.floats(0.6, 2.0)) * width
     K = np.array(
