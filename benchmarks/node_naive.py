@@ -29,9 +29,9 @@ from sim2sg_core.runtime.graph_decoding import DecodeOptions, decode_graph
 from sim2sg_core.runtime.metadata import OUTPUTS, load_info
 from sim2sg_core.runtime.preprocessing import PADDING, Letterbox
 from sim2sg_core.scene import Camera
-from sim2sg_ros.camera_calibration import camera_from_message
 from sim2sg_ros.diagnostics import NodeStatus, StreamStatistics, camera_status
 from sim2sg_ros.graph_conversions import graph_to_message
+from sim2sg_ros.live_camera import camera_from_message
 from sim2sg_ros.parameters import NodeParameters
 from sim2sg_ros.signals import until_signal
 

@@ -15,12 +15,12 @@ from std_msgs.msg import Header
 
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.tracking import Tracker
-from sim2sg_ros.camera_calibration import CameraCalibration
 from sim2sg_ros.diagnostics import StreamStatistics
 from sim2sg_ros.graph_conversions import graph_to_message
 from sim2sg_ros.image_conversions import Pixels
 from sim2sg_ros.image_input import ImageInput
 from sim2sg_ros.inference_thread import ReceivedImage
+from sim2sg_ros.live_camera import CameraCalibration
 from sim2sg_ros.outputs import Outputs
 from sim2sg_ros.parameters import NodeParameters
 from sim2sg_ros.qos import graph_qos

@@ -12,7 +12,6 @@ from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.graph import SceneGraph
 from sim2sg_core.scene.layout import Layout, Placement
 from sim2sg_core.scene.polygons import clip_polygon, polygon_area
-from sim2sg_core.scene.predicates import TOUCH
 from sim2sg_core.scene.predicates import TOUCHING_SHARE
 
 MAX_DEPTH = 150.0

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from sim2sg_core.runtime.cpu import misfit, saturates
-from sim2sg_core.runtime.graph_decoding import RawOutput, camera_of, decode
 from sim2sg_core.runtime.graph_decoding import KEEP_ALL, DecodeOptions, RawOutput, camera_of
 from sim2sg_core.runtime.metadata import OUTPUTS, ModelInfo, check_file, load_info
 from sim2sg_core.runtime.preprocessing import Letterbox, letterbox

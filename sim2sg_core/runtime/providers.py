@@ -8,9 +8,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.runtime.cpu import saturates
 from sim2sg_core.errors import Sim2SGError, first_line
+from sim2sg_core.runtime.cpu import saturates
 from sim2sg_core.runtime.engines import engine_folder
 
 logger = logging.getLogger(__name__)

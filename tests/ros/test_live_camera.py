@@ -13,7 +13,7 @@ from std_msgs.msg import Header
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Camera
-from sim2sg_ros.camera_calibration import CameraCalibration, camera_from_message
+from sim2sg_ros.live_camera import CameraCalibration, camera_from_message
 from sim2sg_ros.parameters import NodeParameters
 
 pytestmark = pytest.mark.ros

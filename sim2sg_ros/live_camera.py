@@ -11,7 +11,6 @@ from std_msgs.msg import Header
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs.camera_calibration import camera_from_info
-from sim2sg_core.runtime.metadata import same_aspect
 from sim2sg_core.scene import Camera
 from sim2sg_ros.parameters import NodeParameters
 
@@ -97,9 +96,9 @@ def _calibrate(
     if ground is None and trained_for is not None:
         ground = trained_for.ground
     camera = camera_from_message(info, ground, rectified=parameters.rectified)
-    if not same_aspect(camera, width, height):
+    if not camera.has_aspect(width, height):
         raise Sim2SGError(
             f"camera_info is for {camera.width}x{camera.height}, the image is {width}x{height}: it"
             " is not used; remap camera_info to this camera's own"
         )
-    return camera if (camera.width, camera.height) == (width, height) else camera.scaled(width, height)
+    return camera.scaled(width, height)
