@@ -6,8 +6,9 @@ import pytest
 
 from sim2sg_core.domains import fields, load_domain
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.packs.drive.street_appearance import SKIES
 from sim2sg_core.scene import Layout
-from sim2sg_core.synthesis.appearance import FLOORS, SKIES, sample_appearance
+from sim2sg_core.synthesis.appearance import FLOORS, sample_appearance
 from sim2sg_core.synthesis.assets.registry import load_asset
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.packs.clevr.scatter import sample_scatter
+from sim2sg_core.packs.clevr.scatter import sample_layout
 from sim2sg_core.render.meshes import split_normals
 from sim2sg_core.render.sensor import Sensor, add_noise, apply_sensor
 from sim2sg_core.scene import Layout, Placement
@@ -31,7 +31,7 @@ def test_scattered_objects_stand_on_the_ground_apart_and_in_view(seed):
     domain = load_domain("clevr")
     rng = np.random.default_rng(seed)
     camera = domain.camera.sample(rng)
-    layout = sample_scatter(domain, camera, rng)
+    layout = sample_layout(domain, camera, rng)
     placed = layout.placements
     assert placed
     for k, a in enumerate(placed):
