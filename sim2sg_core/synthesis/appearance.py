@@ -23,7 +23,7 @@ from sim2sg_core.render.render_scene import Color, Fog, Light, Material, RenderS
 from sim2sg_core.render.sensor import Sensor
 from sim2sg_core.render.textures import SIZE
 from sim2sg_core.scene.layout import Layout
-from sim2sg_core.synthesis.palettes import FAMILIES, any_color
+from sim2sg_core.synthesis.palettes import any_color, palettes
 
 FLOORS = {
     # name: (texture, range of repeat in metres, strength)
@@ -100,7 +100,7 @@ class Painter:
         shared: dict[str, Material] = {}
         made = []
         for slot in asset.slots:
-            family = FAMILIES.get(slot.palette)
+            family = palettes().get(slot.palette)
             if family is None or not family.shared:
                 made.append(self.material(slot, rng, colors))
                 continue
@@ -113,7 +113,7 @@ class Painter:
 
     def material(self, slot: Slot, rng: np.random.Generator, colors: Sequence[tuple[int, int, int]] = ()) -> Material:
         """Draws the look of one slot."""
-        family = FAMILIES.get(slot.palette)
+        family = palettes().get(slot.palette)
         roughness, specular, metallic = slot.roughness, slot.specular, slot.metallic
         if slot.palette == "fixed":
             color: Color = slot.color
@@ -144,7 +144,7 @@ class Painter:
     def _paint(self, rng: np.random.Generator, colors: Sequence[tuple[int, int, int]]) -> np.ndarray:
         base = colors or self.paints
         if not base:
-            return FAMILIES["paint"].draw(rng) if rng.random() >= self.anything else any_color(rng)
+            return palettes()["paint"].draw(rng) if rng.random() >= self.anything else any_color(rng)
         if rng.random() < self.anything:
             return any_color(rng)
         chosen = _pick(base, () if colors else self.paint_shares, rng)
@@ -205,7 +205,7 @@ def patch_names(surface: str, count: int) -> tuple[str, ...]:
 
 def patch_surfaces() -> tuple[str, ...]:
     """Returns what texture patches may cover."""
-    return ("floor", *FAMILIES)
+    return ("floor", *palettes())
 
 
 def load_patches(spec: AppearanceSpec) -> dict[str, np.ndarray]:
@@ -307,8 +307,8 @@ def floor_material(
         color = np.clip(color + rng.normal(0, 10) + spec.tint * rng.normal(0, 3, 3), 10, 250) / 255
     elif usual:
         color = usual(floor, rng)
-    elif floor in FAMILIES:
-        color = FAMILIES[floor].draw(rng)
+    elif floor in palettes():
+        color = palettes()[floor].draw(rng)
     else:
         color = (
             any_color(rng) if rng.random() < 0.15 else np.clip(rng.uniform(0.35, 0.75) + rng.normal(0, 0.02, 3), 0, 1)

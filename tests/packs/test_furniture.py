@@ -10,7 +10,7 @@ from sim2sg_core.packs.dining.assets.furniture_parts import bar, leg, oval, rect
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.render.textures import build_textures
 from sim2sg_core.synthesis.assets.registry import asset_names, coarse_asset, load_asset
-from sim2sg_core.synthesis.palettes import FAMILIES
+from sim2sg_core.synthesis.palettes import palettes
 
 ALL = [*furniture.BUILDERS, *room_things.BUILDERS]
 # Smallest and largest length, width, height of each kind, metres.
@@ -172,7 +172,7 @@ def test_coarse_twins_are_coarser_of_the_same_size_and_slots() -> None:
 
 def test_furniture_draws_its_colors_from_families() -> None:
     for name in furniture.PIECES:
-        assert all(s.palette in FAMILIES or s.palette == "fixed" for s in load_asset(name).slots), name
+        assert all(s.palette in palettes() or s.palette == "fixed" for s in load_asset(name).slots), name
 
 
 def test_parts_have_the_right_volume() -> None:

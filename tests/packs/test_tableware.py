@@ -9,7 +9,7 @@ from sim2sg_core.packs.dining.assets.tableware import BUILDERS
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.synthesis.appearance import Painter
 from sim2sg_core.synthesis.assets.registry import asset_names, coarse_asset, load_asset
-from sim2sg_core.synthesis.palettes import FAMILIES
+from sim2sg_core.synthesis.palettes import palettes
 
 LEAST = {"plate": 5, "bowl": 5, "cup": 7, "bottle": 7, "wine_glass": 5, "fork": 3, "knife": 3, "spoon": 3}
 BUDGET = {"bowl": 900, "cup": 900}
@@ -167,7 +167,7 @@ def test_palettes_are_known_and_looks_can_be_drawn() -> None:
     rng = np.random.default_rng(5)
     for name in NAMES:
         asset = load_asset(name)
-        assert all(slot.palette == "fixed" or slot.palette in FAMILIES for slot in asset.slots), name
+        assert all(slot.palette == "fixed" or slot.palette in palettes() for slot in asset.slots), name
         materials = Painter().materials(asset, rng)
         assert len(materials) == len(asset.slots)
         assert all(0 <= v <= 1 for material in materials for v in material.color), name

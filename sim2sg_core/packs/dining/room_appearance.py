@@ -12,7 +12,7 @@ from sim2sg_core.packs.dining.room_layout import RoomLayout
 from sim2sg_core.render.render_scene import Fog, Light, Material, Sky, linear
 from sim2sg_core.render.sensor import Sensor
 from sim2sg_core.synthesis.appearance import AppearancePrior, floor_material
-from sim2sg_core.synthesis.palettes import Family, shares
+from sim2sg_core.synthesis.palettes import Family
 
 FLOORS = ("wood", "wood", "planks", "planks", "tiles", "tiles", "weave", "weave", "concrete", "plain")
 FLOOR_FAMILIES = {
@@ -34,7 +34,7 @@ FLOOR_GLOSS = {  # range of roughness, range of specular
 WALLS = Family(
     ((236, 233, 226), (226, 218, 202), (210, 210, 208), (196, 202, 196), (184, 194, 204), (222, 204, 176),
      (204, 176, 160), (120, 132, 128), (86, 96, 112), (150, 96, 76)),
-    shares(9, 6, 5, 2.5, 2.5, 2.5, 1.2, 1, 0.8, 0.8), jitter=6, shade=(0.88, 1.02), anything=0.03,
+    (9, 6, 5, 2.5, 2.5, 2.5, 1.2, 1, 0.8, 0.8), jitter=6, shade=(0.88, 1.02), anything=0.03,
 )  # fmt: skip
 WALLPAPERS = ("plaster", "plaster", "mottle", "weave", "stripes", "brick", "print")
 WARM, NEUTRAL, COOL = (1.14, 1.0, 0.78), (1.02, 1.0, 0.97), (0.9, 0.99, 1.12)
