@@ -17,7 +17,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.packs.pack import shipped_files
 from sim2sg_core.synthesis.tables import read_table
 
-FILE = "palettes.yaml"  # beside this module, and in a pack
+PALETTES_FILE = "palettes.yaml"  # beside this module, and in a pack
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def palettes() -> Mapping[str, Family]:
     """
     found: dict[str, Family] = {}
     files: dict[str, Path] = {}
-    for file in (Path(__file__).with_name(FILE), *shipped_files(FILE).values()):
+    for file in (Path(__file__).with_name(PALETTES_FILE), *shipped_files(PALETTES_FILE).values()):
         for name, family in read_table(file, Family).items():
             if name in found:
                 raise Sim2SGError(f"{file}: {name}: {files[name]} has a palette of this name; rename one")

@@ -1,4 +1,4 @@
-"""Profiles and sections: what they are turned or lofted into is closed, outward and of the right volume."""
+"""Profiles: what they are turned into is closed, outward and of the right volume."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim2sg_core.synthesis.assets.outlines import ellipse, fill, hollow, insert, loft, rounded, turned
+from sim2sg_core.synthesis.assets.outlines import ellipse, fill, hollow, insert, rounded
+from sim2sg_core.synthesis.assets.shapes import banded_lathe, lathe, loft, welded_loft
 
 
 def volume(vertices: np.ndarray, faces: np.ndarray) -> float:
@@ -42,7 +43,7 @@ def test_a_turned_profile_has_the_volume_of_its_frusta(
     r, z = np.array(radii[:count]), np.cumsum(rises[:count])
     profile = np.concatenate([[[0, z[0]]], np.column_stack([r, z]), [[0, z[-1]]]])
     outline = ellipse(segments, power, aspect)
-    vertices, faces, bands, sectors = turned(profile, outline)
+    vertices, faces, bands, sectors = banded_lathe(profile, outline)
     assert is_closed(faces)
     frusta = (np.diff(z) * (r[1:] ** 2 + r[1:] * r[:-1] + r[:-1] ** 2) / 3).sum()
     assert volume(vertices, faces) == pytest.approx(area(outline) * frusta, rel=1e-9)
@@ -77,20 +78,39 @@ def test_a_hollow_cylinder_has_its_wall_and_its_floor_and_takes_a_drink() -> Non
     inside = profile[rim + 2 : -2]
     assert inside[:, 0] == pytest.approx(0.036)
     outline = ellipse(64)
-    vertices, faces, _, _ = turned(profile, outline)
+    vertices, faces, _, _ = banded_lathe(profile, outline)
     solid = area(outline) * (0.04**2 * 0.1 - 0.036**2 * 0.094)
     assert is_closed(faces) and volume(vertices, faces) == pytest.approx(solid, rel=0.03)
     drink = fill(profile[rim + 2 :], 0.07, 0.0004, deep=True)
-    vertices, faces, _, _ = turned(drink, outline)
+    vertices, faces, _, _ = banded_lathe(drink, outline)
     assert is_closed(faces)
     assert volume(vertices, faces) == pytest.approx(area(outline) * 0.0356**2 * 0.0636, rel=0.02)
     disc = fill(profile[rim + 2 :], 0.07, -0.002, deep=False)
     assert disc[:, 0].max() == pytest.approx(0.038) and disc[:, 1].min() == pytest.approx(0.068)
 
 
-def test_a_loft_of_equal_sections_is_a_prism() -> None:
-    rows = np.array([(x, 0.1, 0.02, 0.3, 0.01, 0.0) for x in (0.0, 0.5, 2.0)])
-    vertices, faces = loft(rows, 16)
-    assert is_closed(faces)
-    assert volume(vertices, faces) == pytest.approx(2 * area(ellipse(16)) * 0.02 * 0.005)
-    assert vertices.mean(0)[1:] == pytest.approx([0.1, 0.3])
+def test_a_loft_of_equal_rings_is_a_prism_welded_or_not() -> None:
+    ring = np.column_stack([np.zeros(16), 0.1 + 0.02 * ellipse(16)[:, 0], 0.3 + 0.005 * ellipse(16)[:, 1]])
+    rings = np.array([ring + [x, 0, 0] for x in (0.0, 0.5, 2.0)])
+    ends = (0.0, 0.1, 0.3), (2.0, 0.1, 0.3)
+    for vertices, faces in (loft(rings, *ends), welded_loft(rings, *ends)[:2]):
+        assert is_closed(faces) and len(vertices) == 50
+        assert volume(vertices, faces) == pytest.approx(2 * area(ellipse(16)) * 0.02 * 0.005)
+        assert vertices.mean(0)[1:] == pytest.approx([0.1, 0.3])
+
+
+def test_a_welded_loft_closes_over_rings_that_collapse() -> None:
+    flat = np.column_stack([ellipse(12), np.zeros(12)])
+    rings = np.array([flat, flat, flat * 0 + [0, 0, 1]])
+    vertices, faces, kept = welded_loft(rings, (0, 0, 0), (0, 0, 1))
+    assert is_closed(faces) and len(vertices) == 14 and kept.sum() == len(faces) == 24
+    assert volume(vertices, faces) == pytest.approx(area(ellipse(12)) / 3)
+
+
+def test_both_lathes_make_the_same_solid() -> None:
+    profile = [(0.3, 0.0), (0.5, 0.2), (0.2, 0.9)]
+    vertices, faces = lathe(profile, 24)
+    closed = np.array([(0, 0), *profile, (0, 0.9)])
+    others, sides, _, _ = banded_lathe(closed, ellipse(24))
+    assert len(vertices) == len(others) and len(faces) == len(sides)
+    assert volume(vertices, faces) == pytest.approx(volume(others, sides))

@@ -1,12 +1,10 @@
-"""Profiles and sections that turned and lofted parts are made of, in metres."""
+"""Lines that solids are made of, in metres: profiles that `shapes.lathe` turns, and what they are turned over."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-
-from sim2sg_core.synthesis.assets.shapes import Shape, grid_faces
 
 
 def rounded(points: Sequence[Sequence[float]] | np.ndarray, times: int) -> np.ndarray:
@@ -41,34 +39,6 @@ def ellipse(segments: int, power: float = 2.0, aspect: float = 1.0) -> np.ndarra
     c, s = np.round(np.cos(turn), 12), np.round(np.sin(turn), 12)
     x, y = (np.sign(v) * np.abs(v) ** (2 / power) for v in (c, s))
     return np.column_stack([x, aspect * y])
-
-
-def turned(profile: np.ndarray, outline: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Turns a profile about the vertical.
-
-    Args:
-        profile: (P, 2) radius and height. Both ends lie on the axis; the solid is to the left of the line.
-        outline: (S, 2) what a circle of radius 1 becomes.
-
-    Returns:
-        (V, 3) vertices, (F, 3) faces, (F,) the part of the profile that each face comes from (0 to P - 2), (F,) its
-        sector (0 to S - 1).
-    """
-    profile, count = np.asarray(profile, float), len(outline)
-    r, z = profile[1:-1].T
-    body = np.concatenate(
-        [r[:, None, None] * outline, np.broadcast_to(z[:, None, None], (len(r), count, 1))], axis=-1
-    ).reshape(-1, 3)
-    vertices = np.concatenate([[[0, 0, profile[0, 1]]], body, [[0, 0, profile[-1, 1]]]])
-    j = np.arange(count)
-    k, last = (j + 1) % count, len(vertices) - 1
-    top = last - count
-    bottom_fan = np.stack([np.zeros_like(j), k + 1, j + 1], 1)
-    top_fan = np.stack([np.full_like(j, last), top + j, top + k], 1)
-    faces = np.concatenate([bottom_fan, grid_faces(len(r), count, wrap=True) + 1, top_fan])
-    bands = np.concatenate([np.zeros(count, int), np.repeat(np.arange(1, len(r)), 2 * count), np.full(count, len(r))])
-    sectors = np.concatenate([j, np.tile(np.repeat(j, 2), len(r) - 1), j])
-    return vertices, faces, bands, sectors
 
 
 def hollow(outer: np.ndarray, wall: float, floor: float) -> tuple[np.ndarray, int]:
@@ -113,26 +83,3 @@ def fill(inner: np.ndarray, level: float, gap: float, deep: bool) -> np.ndarray:
                          (0, level)])  # fmt: skip
     below = rising[1:][rising[1:, 1] < level - 0.002] + [-gap, gap]
     return np.concatenate([[[0, rising[0, 1] + gap]], below, [(edge, level), (0, level)]])
-
-
-def loft(sections: np.ndarray, sides: int) -> Shape:
-    """A slender closed part along x.
-
-    Args:
-        sections: (N, 6) x, y of the middle, half the width, z of the middle, thickness, and by how much the edges are
-            turned up (a spoon's bowl), metres; x rises.
-        sides: Points round each section.
-    """
-    x, y, half, z, thick, dish = np.asarray(sections, float).T[:, :, None]
-    turn = np.arange(sides) * 2 * np.pi / sides
-    across, up = np.cos(turn), np.sin(turn)
-    body = np.stack(
-        [np.broadcast_to(x, (len(x), sides)), y + half * across, z + thick / 2 * up + dish * across**2], axis=-1
-    ).reshape(-1, 3)
-    ends = np.column_stack([x, y, z])[[0, -1]]
-    vertices = np.concatenate([ends[:1], body, ends[1:]])
-    j = np.arange(sides)
-    k, last = (j + 1) % sides, len(vertices) - 1
-    back = np.stack([np.zeros_like(j), k + 1, j + 1], 1)
-    front = np.stack([np.full_like(j, last), last - sides + j, last - sides + k], 1)
-    return vertices, np.concatenate([back, grid_faces(len(x), sides, wrap=True) + 1, front])

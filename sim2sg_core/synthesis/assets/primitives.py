@@ -51,7 +51,7 @@ def sphere(segments: int = 34, rings: int = 17) -> Asset:
     """A unit sphere resting on the ground."""
     polar = np.linspace(0, np.pi, rings + 1)
     profile = np.stack([0.5 * np.sin(polar), -0.5 * np.cos(polar)], 1)
-    return _lathe("sphere", profile, np.stack([np.sin(polar), -np.cos(polar)], 1), segments)
+    return _revolved("sphere", profile, np.stack([np.sin(polar), -np.cos(polar)], 1), segments)
 
 
 def cylinder(bevel: float = 0.035, segments: int = 40, steps: int = 2) -> Asset:
@@ -62,11 +62,11 @@ def cylinder(bevel: float = 0.035, segments: int = 40, steps: int = 2) -> Asset:
     normals = np.concatenate([[[0.0, -1.0]], bottom, (bottom * [1, -1])[::-1], [[0.0, 1.0]]])
     core = np.concatenate([[[0.0, -inner]], np.full((steps + 1, 2), [inner, -inner])])
     core = np.concatenate([core, (core * [1, -1])[::-1]])
-    return _lathe("cylinder", core + bevel * normals, normals, segments)
+    return _revolved("cylinder", core + bevel * normals, normals, segments)
 
 
-def _lathe(name: str, profile: np.ndarray, normals: np.ndarray, segments: int) -> Asset:
-    """Turns (P, 2) radius and height about the vertical."""
+def _revolved(name: str, profile: np.ndarray, normals: np.ndarray, segments: int) -> Asset:
+    """Turns (P, 2) radius and height about the vertical, with the exact normals, which `shapes.lathe` would lose."""
     turn = 2 * np.pi * np.arange(segments) / segments
     c, s = np.cos(turn)[:, None], np.sin(turn)[:, None]
 

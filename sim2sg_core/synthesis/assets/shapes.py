@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 Shape = tuple[np.ndarray, np.ndarray]
+Point = Sequence[float] | np.ndarray
 
 
 def weld(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -51,26 +52,6 @@ def prism(outline: np.ndarray, z0: float, z1: float, taper: float = 1.0) -> Shap
     return vertices, np.concatenate([fan[:, ::-1], sides, fan + n])
 
 
-def lathe(profile: Sequence[tuple[float, float]], segments: int, axis: str = "z") -> Shape:
-    """A solid of revolution.
-
-    Args:
-        profile: (radius, height) pairs going up along the axis; both ends are closed to the axis.
-        segments: Number of sectors.
-        axis: "x", "y" or "z".
-    """
-    points = [(0.0, profile[0][1]), *profile, (0.0, profile[-1][1])]
-    angle = np.arange(segments) * 2 * np.pi / segments
-    ring = np.array(points)
-    x = ring[:, :1] * np.cos(angle)
-    y = ring[:, :1] * np.sin(angle)
-    z = np.repeat(ring[:, 1:], segments, axis=1)
-    vertices = np.stack([x, y, z], -1)
-    vertices, faces, _ = weld(vertices.reshape(-1, 3), grid_faces(len(points), segments, wrap=True))
-    order = {"z": [0, 1, 2], "x": [2, 0, 1], "y": [1, 2, 0]}[axis]
-    return vertices[:, order], faces
-
-
 def grid_faces(rows: int, columns: int, wrap: bool = False) -> np.ndarray:
     """Triangles of a (rows, columns) vertex grid, two per cell in row-major order.
 
@@ -80,6 +61,71 @@ def grid_faces(rows: int, columns: int, wrap: bool = False) -> np.ndarray:
     row, low = i.ravel() * columns, j.ravel()
     high = (low + 1) % columns
     return quads_to_triangles(np.stack([row + low, row + high, row + columns + high, row + columns + low], 1))
+
+
+def loft(rings: np.ndarray, start: Point, end: Point) -> Shape:
+    """A closed skin through rings, vertices in their order: `start`, ring after ring, `end`.
+
+    Args:
+        rings: (R, S, 3) points, counter-clockwise about the way from ring to ring; none coincide.
+        start: Where a fan closes the first ring.
+        end: Where a fan closes the last ring.
+    """
+    count = rings.shape[1]
+    vertices = np.concatenate([[start], rings.reshape(-1, 3), [end]])
+    j = np.arange(count)
+    k, last = (j + 1) % count, len(vertices) - 1
+    first_fan = np.stack([np.zeros_like(j), k + 1, j + 1], 1)
+    last_fan = np.stack([np.full_like(j, last), last - count + j, last - count + k], 1)
+    return vertices, np.concatenate([first_fan, grid_faces(len(rings), count, wrap=True) + 1, last_fan])
+
+
+def welded_loft(rings: np.ndarray, start: Point, end: Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A closed skin through rings that may touch each other or collapse; arguments as for `loft`.
+
+    Returns:
+        What `weld` returns; the faces are those of a grid of R + 2 rows and S columns.
+    """
+    first, last = (np.broadcast_to(np.asarray(point, float), (1, rings.shape[1], 3)) for point in (start, end))
+    grid = np.concatenate([first, rings, last])
+    return weld(grid.reshape(-1, 3), grid_faces(len(grid), grid.shape[1], wrap=True))
+
+
+def lathe(profile: Sequence[tuple[float, float]] | np.ndarray, segments: int, axis: str = "z") -> Shape:
+    """A solid of revolution.
+
+    Args:
+        profile: (radius, height) pairs going up along the axis; both ends are closed to the axis.
+        segments: Number of sectors.
+        axis: "x", "y" or "z".
+    """
+    r, z = np.asarray(profile, float).T[:, :, None]
+    angle = np.arange(segments) * 2 * np.pi / segments
+    rings = np.stack([r * np.cos(angle), r * np.sin(angle), np.repeat(z, segments, axis=1)], -1)
+    vertices, faces, _ = welded_loft(rings, (0, 0, z[0, 0]), (0, 0, z[-1, 0]))
+    order = {"z": [0, 1, 2], "x": [2, 0, 1], "y": [1, 2, 0]}[axis]
+    return vertices[:, order], faces
+
+
+def banded_lathe(profile: np.ndarray, outline: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A solid over any outline instead of a circle, that says where each of its faces lies.
+
+    Args:
+        profile: (P, 2) radius and height. Both ends lie on the axis; the solid is to the left of the line.
+        outline: (S, 2) what a circle of radius 1 becomes.
+
+    Returns:
+        (V, 3) vertices, (F, 3) faces, (F,) the part of the profile that each face comes from (0 to P - 2), (F,) its
+        sector (0 to S - 1).
+    """
+    profile, count = np.asarray(profile, float), len(outline)
+    r, z = profile[1:-1].T[:, :, None, None]
+    rings = np.concatenate([r * outline, np.broadcast_to(z, (len(r), count, 1))], axis=-1)
+    vertices, faces = loft(rings, (0, 0, profile[0, 1]), (0, 0, profile[-1, 1]))
+    sector = np.arange(count)
+    bands = np.concatenate([np.zeros(count, int), np.repeat(np.arange(1, len(r)), 2 * count), np.full(count, len(r))])
+    sectors = np.concatenate([sector, np.tile(np.repeat(sector, 2), len(r) - 1), sector])
+    return vertices, faces, bands, sectors
 
 
 def tube(path: np.ndarray, radii: np.ndarray | float, segments: int = 6) -> Shape:
@@ -95,8 +141,7 @@ def tube(path: np.ndarray, radii: np.ndarray | float, segments: int = 6) -> Shap
     angle = np.arange(segments) * 2 * np.pi / segments
     ring = u[:, None] * np.cos(angle)[:, None] + v[:, None] * np.sin(angle)[:, None]
     body = path[:, None] + ring * radii[:, None, None]
-    grid = np.concatenate([np.repeat(path[:1, None], segments, 1), body, np.repeat(path[-1:, None], segments, 1)])
-    vertices, faces, _ = weld(grid.reshape(-1, 3), grid_faces(len(grid), segments, wrap=True))
+    vertices, faces, _ = welded_loft(body, path[0], path[-1])
     return vertices, faces
 
 
@@ -118,45 +163,13 @@ _PHI = (1 + 5**0.5) / 2
 
 def icosphere(level: int) -> Shape:
     """A unit sphere of 20 * 4^level triangles."""
-    v = [
-        (-1, _PHI, 0),
-        (1, _PHI, 0),
-        (-1, -_PHI, 0),
-        (1, -_PHI, 0),
-        (0, -1, _PHI),
-        (0, 1, _PHI),
-        (0, -1, -_PHI),
-        (0, 1, -_PHI),
-        (_PHI, 0, -1),
-        (_PHI, 0, 1),
-        (-_PHI, 0, -1),
-        (-_PHI, 0, 1),
-    ]
-    vertices = np.array(v) / np.hypot(1, _PHI)
-    faces = np.array(
-        [
-            (0, 11, 5),
-            (0, 5, 1),
-            (0, 1, 7),
-            (0, 7, 10),
-            (0, 10, 11),
-            (1, 5, 9),
-            (5, 11, 4),
-            (11, 10, 2),
-            (10, 7, 6),
-            (7, 1, 8),
-            (3, 9, 4),
-            (3, 4, 2),
-            (3, 2, 6),
-            (3, 6, 8),
-            (3, 8, 9),
-            (4, 9, 5),
-            (2, 4, 11),
-            (6, 2, 10),
-            (8, 6, 7),
-            (9, 8, 1),
-        ]
-    )
+    oblong = np.array([[-1, _PHI, 0], [1, _PHI, 0], [-1, -_PHI, 0], [1, -_PHI, 0]])
+    vertices = np.concatenate([oblong, oblong[:, [2, 0, 1]], oblong[:, [1, 2, 0]]]) / np.hypot(1, _PHI)
+    faces = np.array([
+        (0, 11, 5), (0, 5, 1), (0, 1, 7), (0, 7, 10), (0, 10, 11), (1, 5, 9), (5, 11, 4), (11, 10, 2), (10, 7, 6),
+        (7, 1, 8), (3, 9, 4), (3, 4, 2), (3, 2, 6), (3, 6, 8), (3, 8, 9), (4, 9, 5), (2, 4, 11), (6, 2, 10), (8, 6, 7),
+        (9, 8, 1),
+    ])  # fmt: skip
     for _ in range(level):
         edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
         unique, index = np.unique(edges, axis=0, return_inverse=True)
@@ -184,23 +197,9 @@ def rounded_box(length: float, width: float, height: float, base: Sequence[float
     for z, inset in levels:
         x, y = length / 2 - inset, width / 2 - inset
         r = radius
-        rings.append(
-            [
-                (x - r, -y, z),
-                (x, -y + r, z),
-                (x, y - r, z),
-                (x - r, y, z),
-                (-x + r, y, z),
-                (-x, y - r, z),
-                (-x, -y + r, z),
-                (-x + r, -y, z),
-            ]
-        )
-    grid = np.array(rings)
-    n = grid.shape[1]
-    centre = np.array([[[0, 0, 0.0]]]), np.array([[[0, 0, height]]])
-    grid = np.concatenate([np.repeat(centre[0], n, 1), grid, np.repeat(centre[1], n, 1)])
-    vertices, faces, _ = weld(grid.reshape(-1, 3), grid_faces(len(grid), n, wrap=True))
+        rings.append([(x - r, -y, z), (x, -y + r, z), (x, y - r, z), (x - r, y, z), (-x + r, y, z), (-x, y - r, z),
+                      (-x, -y + r, z), (-x + r, -y, z)])  # fmt: skip
+    vertices, faces, _ = welded_loft(np.array(rings), (0, 0, 0), (0, 0, height))
     return vertices + np.asarray(base, float), faces
 
 

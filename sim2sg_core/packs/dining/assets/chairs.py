@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 
 from sim2sg_core.packs.dining.assets.furniture_parts import (
-    Parts,
+    CORNERS,
+    LodBuilder,
     bar,
     leg,
     oval,
@@ -36,7 +37,7 @@ SHELL_METAL = (*_SHELL, steel("frame"))
 
 
 def framed(
-    b: Parts,
+    b: LodBuilder,
     back: str,
     depth: float = 0.43,
     width: float = 0.44,
@@ -78,7 +79,7 @@ def framed(
             b.put(leg((x - 0.03, side * 0.97, board - 0.04), (x - 0.04, side, z), 0.032), FRAME)
 
 
-def fill_back(b: Parts, kind: str, y: float, seat: float, total: float, x: Callable[[float], float]) -> None:
+def fill_back(b: LodBuilder, kind: str, y: float, seat: float, total: float, x: Callable[[float], float]) -> None:
     """Adds what is between the rear posts: at ±y, leaning along x(z)."""
     if kind == "pad":
         low, high = seat + 0.14, total - 0.01
@@ -106,10 +107,10 @@ def fill_back(b: Parts, kind: str, y: float, seat: float, total: float, x: Calla
             b.put(bar(*ends, 0.032, 0.012, (1, 0, 0)), BACK)
 
 
-def parsons(b: Parts, total: float, width: float = 0.46) -> None:
+def parsons(b: LodBuilder, total: float, width: float = 0.46) -> None:
     """Upholstered all over, on four tapered legs."""
     depth = 0.5
-    for sx, sy in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+    for sx, sy in CORNERS:
         x, y = sx * (depth / 2 - 0.04), sy * (width / 2 - 0.04)
         b.put(leg((x + (0 if sx > 0 else -0.04), y, 0), (x, y, 0.36), 0.026, 0.044), FRAME)
     b.put(shapes.rounded_box(depth, width, 0.13, (0, 0, 0.35), 0.03), SEAT)
@@ -117,9 +118,9 @@ def parsons(b: Parts, total: float, width: float = 0.46) -> None:
     b.put(tilt(shape, 0.13, (-depth / 2, 0.40)), BACK)
 
 
-def splayed(b: Parts, spread: float, height: float, seat: float, radius: float, inset: float = 0.6) -> None:
+def splayed(b: LodBuilder, spread: float, height: float, seat: float, radius: float, inset: float = 0.6) -> None:
     """Adds four round legs that spread outwards, from `inset` of it under the seat to `spread` on the floor."""
-    for sx, sy in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+    for sx, sy in CORNERS:
         foot, top = np.array([sx * spread, sy * spread, 0.0]), np.array([sx, sy, 0.0]) * spread * inset
         b.put(rod([foot + [0, 0, 0.0], (foot + top) / 2 + [0, 0, height / 2], top + [0, 0, height]],
                   [radius * 0.75, radius * 1.15, radius], b.sides(7)), FRAME)  # fmt: skip
@@ -132,7 +133,7 @@ def splayed(b: Parts, spread: float, height: float, seat: float, radius: float, 
             )
 
 
-def low_stool(b: Parts, seat: float, total: float) -> None:
+def low_stool(b: LodBuilder, seat: float, total: float) -> None:
     """A round seat on splayed legs with a low, bent back rest."""
     splayed(b, 0.19, seat - 0.02, 0.0, 0.018)
     b.put(slab(oval(0.39, 0.40, b.sides(20)), seat - 0.035, seat, 0.01), SEAT)
@@ -163,7 +164,7 @@ def shell_grid(columns: int, arms: float, wide: float) -> np.ndarray:
     return np.stack([x, half[:, None] * u, z], -1)
 
 
-def shell(b: Parts, arms: float = 0.0, wide: float = 1.0) -> None:
+def shell(b: LodBuilder, arms: float = 0.0, wide: float = 1.0) -> None:
     """A moulded shell on four splayed legs."""
     b.put(sheet(shell_grid(9 if b.fine else 5, arms, wide), 0.012), SEAT, 60)
     splayed(b, 0.22, 0.42, 0.0, 0.014, 0.55)
@@ -171,7 +172,7 @@ def shell(b: Parts, arms: float = 0.0, wide: float = 1.0) -> None:
         b.put(rod([(x, -0.125, 0.405), (x, 0.125, 0.405)], 0.012, b.sides(5)), FRAME)
 
 
-def cantilever(b: Parts, total: float, pads: bool) -> None:
+def cantilever(b: LodBuilder, total: float, pads: bool) -> None:
     """A bent steel tube that leaves the rear of the seat free; leather, cloth or wood on it."""
     side = [(-0.24, total - 0.02), (-0.185, 0.52), (-0.15, 0.45), (-0.08, 0.425), (0.17, 0.425), (0.215, 0.40),
             (0.225, 0.35), (0.215, 0.07), (0.19, 0.02), (0.14, 0.012), (-0.22, 0.012)]  # fmt: skip
@@ -186,7 +187,7 @@ def cantilever(b: Parts, total: float, pads: bool) -> None:
     b.put(tilt(back, lean, (-0.205, 0.64)), BACK)
 
 
-def folding(b: Parts, slats: bool) -> None:
+def folding(b: LodBuilder, slats: bool) -> None:
     """Crossed legs; a folding seat of slats or of one board."""
     for y in (-0.20, 0.20):
         b.put(bar((0.22, y, 0.0), (-0.21, y, 0.82), 0.03, 0.018, (0, 1, 0)), FRAME)
@@ -204,7 +205,7 @@ def folding(b: Parts, slats: bool) -> None:
         b.put(tilt(shapes.box(0.012, 0.40, high, (x, 0, z)), 0.48, (x, z)), BACK)
 
 
-def windsor(b: Parts, total: float, spindles: int) -> None:
+def windsor(b: LodBuilder, total: float, spindles: int) -> None:
     """A saddle seat, splayed turned legs, and spindles in a bent bow."""
     seat = 0.45
     splayed(b, 0.20, seat - 0.02, seat, 0.018, 0.66)
@@ -220,7 +221,7 @@ def windsor(b: Parts, total: float, spindles: int) -> None:
         b.put(rod([(-0.165 + 0.02 * np.cos(angle) ** 2, end[1] * 0.75, seat - 0.02), end], 0.0065, 5), BACK)
 
 
-CHAIRS: dict[str, tuple[Callable[[Parts], None], tuple[Slot, ...]]] = {
+CHAIRS: dict[str, tuple[Callable[[LodBuilder], None], tuple[Slot, ...]]] = {
     "chair_slats_0": (partial(framed, back="slats"), WOOD),
     "chair_slats_1": (partial(framed, back="slats", pad=0.03, total=1.0, width=0.46), PADDED_SEAT),
     "chair_ladder_0": (partial(framed, back="ladder", total=0.98), WOOD),

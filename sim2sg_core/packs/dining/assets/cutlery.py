@@ -1,7 +1,6 @@
 """Forks, knives and spoons that lie flat: length along x, the handle towards -x.
 
-Sections are (x, y of the middle, half the width, z of the middle, thickness, turned-up edge), metres, see
-`outlines.loft`.
+Sections are (x, y of the middle, half the width, z of the middle, thickness, turned-up edge), metres.
 """
 
 from __future__ import annotations
@@ -13,16 +12,17 @@ from functools import partial
 import numpy as np
 
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
-from sim2sg_core.synthesis.assets.outlines import loft, rounded
+from sim2sg_core.synthesis.assets import shapes
+from sim2sg_core.synthesis.assets.outlines import rounded
 
-STEEL = Slot("steel", "steel", (0.6, 0.6, 0.61), roughness=0.2, metallic=1.0)
+CUTLERY_STEEL = Slot("steel", "steel", (0.6, 0.6, 0.61), roughness=0.2, metallic=1.0)
 PLASTIC_HANDLE = Slot("handle", "table_plastic", (0.02, 0.02, 0.02), roughness=0.4, specular=0.5)
 WOODEN_HANDLE = Slot("handle", "table_wood", (0.3, 0.16, 0.07), roughness=0.6, textures=("wood",), texture_scale=0.2)
 Rows = tuple[tuple[float, float, float, float, float, float], ...]
 
 
 @dataclass(frozen=True)
-class Style:
+class CutlerySet:
     """What the pieces of one set share.
 
     Attributes:
@@ -34,7 +34,7 @@ class Style:
     """
 
     handle: Rows
-    slots: tuple[Slot, ...] = (STEEL,)
+    slots: tuple[Slot, ...] = (CUTLERY_STEEL,)
     scale: float = 1.0
     tines: int = 4
     neck: float = 0.0034
@@ -57,16 +57,16 @@ _GRIP: Rows = (
     (-0.040, 0, 0.0080, 0.0105, 0.0100, 0), (-0.006, 0, 0.0062, 0.0140, 0.0085, 0),
     (0.000, 0, 0.0040, 0.0148, 0.0050, 0),
 )  # fmt: skip
-STYLES = {
-    "slim": Style(_SLIM),
-    "wide": Style(_WIDE, scale=1.04, tines=4, neck=0.0042),
-    "small": Style(_SLIM, scale=0.78, tines=3),
-    "plastic": Style(_GRIP, (STEEL, PLASTIC_HANDLE), tines=4),
-    "wooden": Style(_GRIP, (STEEL, WOODEN_HANDLE), scale=1.02, tines=3),
+CUTLERY_SETS = {
+    "slim": CutlerySet(_SLIM),
+    "wide": CutlerySet(_WIDE, scale=1.04, tines=4, neck=0.0042),
+    "small": CutlerySet(_SLIM, scale=0.78, tines=3),
+    "plastic": CutlerySet(_GRIP, (CUTLERY_STEEL, PLASTIC_HANDLE), tines=4),
+    "wooden": CutlerySet(_GRIP, (CUTLERY_STEEL, WOODEN_HANDLE), scale=1.02, tines=3),
 }
 
 
-def _handle(b: MeshBuilder, style: Style, fine: bool, flat: bool = False) -> None:
+def _handle(b: MeshBuilder, style: CutlerySet, fine: bool, flat: bool = False) -> None:
     """Adds the handle; `flat` for a knife's, which lies level and is thicker."""
     rows = rounded(style.handle, 1 if fine else 0)
     if flat:
@@ -75,11 +75,17 @@ def _handle(b: MeshBuilder, style: Style, fine: bool, flat: bool = False) -> Non
     _add(b, rows, style, len(style.slots) - 1, 10 if fine else 6)
 
 
-def _add(b: MeshBuilder, rows: np.ndarray, style: Style, slot: int, sides: int) -> None:
-    b.add(*loft(rows * [style.scale, style.scale, style.scale, 1, 1, 1], sides), slot, 55)
+def _add(b: MeshBuilder, rows: np.ndarray, style: CutlerySet, slot: int, sides: int) -> None:
+    """Adds a slender part along x through (N, 6) sections, `sides` points round each."""
+    x, y, half, z, thick, dish = (rows * [style.scale, style.scale, style.scale, 1, 1, 1]).T[:, :, None]
+    turn = np.arange(sides) * 2 * np.pi / sides
+    across, up = np.cos(turn), np.sin(turn)
+    rings = [np.broadcast_to(x, (len(x), sides)), y + half * across, z + thick / 2 * up + dish * across**2]
+    start, *_, end = np.column_stack([x, y, z])
+    b.add(*shapes.loft(np.stack(rings, axis=-1), start, end), slot, 55)
 
 
-def spoon(b: MeshBuilder, style: Style, fine: bool) -> None:
+def spoon(b: MeshBuilder, style: CutlerySet, fine: bool) -> None:
     """A spoon with a hollowed bowl."""
     _handle(b, style, fine)
     n = style.neck
@@ -93,7 +99,7 @@ def spoon(b: MeshBuilder, style: Style, fine: bool) -> None:
     _add(b, rounded(rows, 1 if fine else 0), style, 0, 12 if fine else 8)
 
 
-def fork(b: MeshBuilder, style: Style, fine: bool) -> None:
+def fork(b: MeshBuilder, style: CutlerySet, fine: bool) -> None:
     """A fork whose tines are parts of their own with gaps between them."""
     _handle(b, style, fine)
     n = style.neck
@@ -115,7 +121,7 @@ def fork(b: MeshBuilder, style: Style, fine: bool) -> None:
         _add(b, rounded(rows, 1 if fine else 0), style, 0, 6 if fine else 4)
 
 
-def knife(b: MeshBuilder, style: Style, fine: bool) -> None:
+def knife(b: MeshBuilder, style: CutlerySet, fine: bool) -> None:
     """A table knife on its side: a straight back, an edge that curves up to the tip."""
     _handle(b, style, fine, flat=True)
     back = 0.0085
@@ -125,7 +131,7 @@ def knife(b: MeshBuilder, style: Style, fine: bool) -> None:
     _add(b, rounded(rows, 1 if fine else 0), style, 0, 8 if fine else 4)
 
 
-def _build(name: str, make: Callable[[MeshBuilder, Style, bool], None], style: Style, fine: bool) -> Asset:
+def _build(name: str, make: Callable[[MeshBuilder, CutlerySet, bool], None], style: CutlerySet, fine: bool) -> Asset:
     builder = MeshBuilder()
     make(builder, style, fine)
     return builder.build(name, style.slots)
@@ -134,6 +140,6 @@ def _build(name: str, make: Callable[[MeshBuilder, Style, bool], None], style: S
 CUTLERY_BUILDERS: dict[str, Callable[[], Asset]] = {
     f"{prefix}{make.__name__}_{kind}": partial(_build, f"{prefix}{make.__name__}_{kind}", make, style, not prefix)
     for make in (fork, knife, spoon)
-    for kind, style in STYLES.items()
+    for kind, style in CUTLERY_SETS.items()
     for prefix in ("", "lod_")
 }

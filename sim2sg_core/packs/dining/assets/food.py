@@ -10,13 +10,13 @@ from functools import partial
 
 import numpy as np
 
-from sim2sg_core.packs.dining.assets.furniture_parts import Parts, ball, oval, slab, turned
+from sim2sg_core.packs.dining.assets.furniture_parts import LodBuilder, ball, oval, put_lathe, slab
 from sim2sg_core.render.meshes import Asset, Slot
 from sim2sg_core.synthesis.assets import shapes
 from sim2sg_core.synthesis.assets.shapes import Shape
 
 _GRAINY = ("mottle", "speckle", "clouds")
-SLOTS = (
+FOOD_SLOTS = (
     Slot("pale", "food_pale", (0.75, 0.65, 0.42), 0.6, 0.2, textures=_GRAINY, texture_scale=0.06),
     Slot("brown", "food_brown", (0.22, 0.1, 0.04), 0.55, 0.3, textures=_GRAINY, texture_scale=0.06),
     Slot("green", "food_green", (0.1, 0.22, 0.03), 0.55, 0.25, textures=_GRAINY, texture_scale=0.05),
@@ -25,7 +25,7 @@ SLOTS = (
     Slot("white", "fixed", (0.82, 0.8, 0.74), 0.5, 0.25),
     Slot("dark", "fixed", (0.02, 0.02, 0.02), 0.5, 0.3),
 )
-PALE, BROWN, GREEN, RED, YELLOW, WHITE, DARK = range(len(SLOTS))
+PALE, BROWN, GREEN, RED, YELLOW, WHITE, DARK = range(len(FOOD_SLOTS))
 
 
 def lump(radii: tuple[float, float, float], at: tuple[float, float], seed: int, rough: float = 0.12) -> Shape:
@@ -38,7 +38,9 @@ def lump(radii: tuple[float, float, float], at: tuple[float, float], seed: int, 
     return vertices * radii + [*at, 0.0], faces
 
 
-def scatter(b: Parts, count: int, reach: float, height: float, size: float, slots: tuple[int, ...], seed: int) -> None:
+def scatter(
+    b: LodBuilder, count: int, reach: float, height: float, size: float, slots: tuple[int, ...], seed: int
+) -> None:
     """Small round pieces over a heap of this radius and height, sunk in by half."""
     rng = np.random.default_rng([816, seed])
     for k in range(count):
@@ -48,14 +50,14 @@ def scatter(b: Parts, count: int, reach: float, height: float, size: float, slot
         ball(b, radii, (reach * out * np.cos(turn), reach * out * np.sin(turn), z), slots[k % len(slots)])
 
 
-def pasta(b: Parts, base: int, sauce: int) -> None:
+def pasta(b: LodBuilder, base: int, sauce: int) -> None:
     """A heap with sauce on it and a few leaves."""
     b.put(lump((0.08, 0.075, 0.03), (0, 0), base), base, 60)
     b.put(shapes.move(lump((0.05, 0.042, 0.016), (0, 0), 7), (0.004, 0, 0.021)), sauce, 60)
     scatter(b, 7, 0.035, 0.036, 0.006, (GREEN, WHITE), base)
 
 
-def roast(b: Parts, side: int) -> None:
+def roast(b: LodBuilder, side: int) -> None:
     """A piece of meat, a heap of sticks and one of balls."""
     b.put(lump((0.05, 0.032, 0.016), (0.02, -0.035), side, 0.07), BROWN, 60)
     rng = np.random.default_rng([817, side])
@@ -68,10 +70,10 @@ def roast(b: Parts, side: int) -> None:
         ball(b, (0.0065, 0.0065, 0.0065), at, GREEN)
 
 
-def pizza(b: Parts) -> None:
+def pizza(b: LodBuilder) -> None:
     """A pizza with its crust."""
-    turned(b, [(0.135, 0), (0.15, 0.006), (0.145, 0.018), (0.128, 0.012)], 30, (0, 0, 0), BROWN)
-    turned(b, [(0.13, 0.002), (0.13, 0.012)], 30, (0, 0, 0), YELLOW)
+    put_lathe(b, [(0.135, 0), (0.15, 0.006), (0.145, 0.018), (0.128, 0.012)], 30, (0, 0, 0), BROWN)
+    put_lathe(b, [(0.13, 0.002), (0.13, 0.012)], 30, (0, 0, 0), YELLOW)
     rng = np.random.default_rng(818)
     for k in range(16):
         out, turn = 0.11 * np.sqrt((k + 0.5) / 16), 2.4 * k
@@ -79,10 +81,10 @@ def pizza(b: Parts) -> None:
         if k % 3 == 0:
             b.put(shapes.move(lump((0.02, 0.012, 0.004), (0, 0), k), at, float(rng.uniform(0, np.pi))), GREEN, 60)
         else:
-            turned(b, [(0.018, 0), (0.018, 0.002)], 10, at, RED)
+            put_lathe(b, [(0.018, 0), (0.018, 0.002)], 10, at, RED)
 
 
-def salad(b: Parts) -> None:
+def salad(b: LodBuilder) -> None:
     """Leaves, tomatoes and slices."""
     rng = np.random.default_rng(819)
     b.put(lump((0.07, 0.065, 0.03), (0, 0), 3, 0.25), GREEN, 30)
@@ -93,12 +95,12 @@ def salad(b: Parts) -> None:
         if k % 3 == 0:
             ball(b, (0.011, 0.011, 0.011), at, RED)
         elif k % 3 == 1:
-            turned(b, [(0.016, 0), (0.016, 0.003)], 10, at, WHITE if k % 2 else GREEN)
+            put_lathe(b, [(0.016, 0), (0.016, 0.003)], 10, at, WHITE if k % 2 else GREEN)
         else:
             b.put(shapes.move(lump((0.026, 0.018, 0.006), (0, 0), k, 0.3), at, float(rng.uniform(0, 6))), GREEN, 30)
 
 
-def curry(b: Parts) -> None:
+def curry(b: LodBuilder) -> None:
     """Rice beside something brown."""
     b.put(lump((0.055, 0.04, 0.026), (0, 0.036), 11, 0.06), WHITE, 60)
     b.put(lump((0.06, 0.042, 0.012), (0, -0.03), 12, 0.1), BROWN, 60)
@@ -106,7 +108,7 @@ def curry(b: Parts) -> None:
         b.put(shapes.rounded_box(0.022, 0.018, 0.014, (x, y, 0.006), 0.004), (YELLOW, RED, BROWN, GREEN)[k])
 
 
-def cake(b: Parts, dough: int, cream: int) -> None:
+def cake(b: LodBuilder, dough: int, cream: int) -> None:
     """A slice of a layered cake."""
     wedge = np.array([[-0.06, 0.0], [0.055, -0.032], [0.06, 0.0], [0.055, 0.032]])
     for k in range(3):
@@ -116,7 +118,7 @@ def cake(b: Parts, dough: int, cream: int) -> None:
     ball(b, (0.009, 0.009, 0.009), (0.03, 0, 0.064), RED)
 
 
-def sandwich(b: Parts) -> None:
+def sandwich(b: LodBuilder) -> None:
     """Two halves of a sandwich."""
     half = np.array([[-0.05, -0.05], [0.05, -0.05], [-0.05, 0.05]])
     for turn, at in ((0.0, (-0.008, -0.006, 0)), (np.pi - 0.12, (0.008, 0.006, 0))):
@@ -125,11 +127,11 @@ def sandwich(b: Parts) -> None:
             b.put(shapes.move(slab(half * grown, z, z + (0.014 if slot == PALE else 0.005)), at, turn), slot)
 
 
-def burger(b: Parts) -> None:
+def burger(b: LodBuilder) -> None:
     """A burger and its sticks."""
-    turned(b, [(0.045, 0), (0.048, 0.008), (0.046, 0.016)], 20, (-0.02, 0, 0), BROWN)
+    put_lathe(b, [(0.045, 0), (0.048, 0.008), (0.046, 0.016)], 20, (-0.02, 0, 0), BROWN)
     b.put(shapes.move(lump((0.056, 0.054, 0.008), (-0.02, 0), 5, 0.2), (0, 0, 0.015)), GREEN, 30)
-    turned(b, [(0.047, 0.02), (0.047, 0.034)], 20, (-0.02, 0, 0), BROWN)
+    put_lathe(b, [(0.047, 0.02), (0.047, 0.034)], 20, (-0.02, 0, 0), BROWN)
     ball(b, (0.05, 0.05, 0.03), (-0.02, 0, 0.038), BROWN)
     rng = np.random.default_rng(820)
     for _ in range(16):
@@ -137,7 +139,7 @@ def burger(b: Parts) -> None:
         b.put(shapes.move(shapes.box(0.06, 0.008, 0.008), at, float(rng.uniform(0, np.pi))), YELLOW)
 
 
-def eggs(b: Parts) -> None:
+def eggs(b: LodBuilder) -> None:
     """Fried eggs, strips of bacon and bread."""
     for k, (x, y) in enumerate([(0.025, 0.02), (-0.03, 0.035)]):
         b.put(lump((0.036, 0.032, 0.004), (x, y), 30 + k, 0.2), WHITE, 60)
@@ -147,7 +149,7 @@ def eggs(b: Parts) -> None:
     b.put(shapes.rounded_box(0.06, 0.05, 0.013, (-0.06, -0.015, 0), 0.006), BROWN)
 
 
-def rolls(b: Parts, count: int, seed: int) -> None:
+def rolls(b: LodBuilder, count: int, seed: int) -> None:
     """Bread rolls or biscuits, some on others."""
     rng = np.random.default_rng([821, seed])
     for k in range(count):
@@ -156,16 +158,16 @@ def rolls(b: Parts, count: int, seed: int) -> None:
         ball(b, np.array([0.038, 0.026, 0.02]) * rng.uniform(0.85, 1.1), at, (BROWN, PALE)[seed % 2])
 
 
-def sushi(b: Parts) -> None:
+def sushi(b: LodBuilder) -> None:
     """Rolls of rice in rows."""
     for k in range(8):
         at = (0.034 * (k // 2) - 0.05, 0.036 * (k % 2) - 0.018, 0)
-        turned(b, [(0.015, 0), (0.015, 0.022)], 12, at, DARK)
-        turned(b, [(0.013, 0.02), (0.013, 0.0235)], 12, at, WHITE)
-        turned(b, [(0.006, 0.02), (0.006, 0.0245)], 8, at, (RED, GREEN, YELLOW)[k % 3])
+        put_lathe(b, [(0.015, 0), (0.015, 0.022)], 12, at, DARK)
+        put_lathe(b, [(0.013, 0.02), (0.013, 0.0235)], 12, at, WHITE)
+        put_lathe(b, [(0.006, 0.02), (0.006, 0.0245)], 8, at, (RED, GREEN, YELLOW)[k % 3])
 
 
-def slices(b: Parts) -> None:
+def slices(b: LodBuilder) -> None:
     """Cut fruit or vegetables laid in a ring."""
     for k in range(10):
         turn = 2 * np.pi * k / 10
@@ -176,25 +178,25 @@ def slices(b: Parts) -> None:
     ball(b, (0.02, 0.02, 0.012), (0, 0, 0.008), WHITE)
 
 
-def soup(b: Parts, slot: int) -> None:
+def soup(b: LodBuilder, slot: int) -> None:
     """The surface of a soup with something in it; `bowl` foods are as wide as the bowl is at their height."""
-    turned(b, [(0.075, 0), (0.075, 0.004)], 28, (0, 0, 0), slot)
+    put_lathe(b, [(0.075, 0), (0.075, 0.004)], 28, (0, 0, 0), slot)
     scatter(b, 14, 0.06, 0.001, 0.007, (GREEN, WHITE, RED), slot)
 
 
-def pieces(b: Parts, slots: tuple[int, ...], size: float, seed: int) -> None:
+def bowl_of_pieces(b: LodBuilder, slots: tuple[int, ...], size: float, seed: int) -> None:
     """A bowl full of pieces."""
     b.put(lump((0.075, 0.075, 0.02), (0, 0), seed, 0.04), slots[0], 60)
     scatter(b, 34, 0.064, 0.016, size, slots, seed)
 
 
-def greens(b: Parts) -> None:
+def greens(b: LodBuilder) -> None:
     """A bowl full of salad."""
     b.put(lump((0.075, 0.075, 0.03), (0, 0), 50, 0.16), GREEN, 30)
     scatter(b, 16, 0.055, 0.03, 0.012, (RED, GREEN, WHITE, GREEN), 50)
 
 
-PLATEFULS: dict[str, Callable[[Parts], None]] = {
+PLATEFULS: dict[str, Callable[[LodBuilder], None]] = {
     "pasta_0": partial(pasta, base=PALE, sauce=RED),
     "pasta_1": partial(pasta, base=YELLOW, sauce=BROWN),
     "roast_0": partial(roast, side=YELLOW),
@@ -212,28 +214,28 @@ PLATEFULS: dict[str, Callable[[Parts], None]] = {
     "sushi_0": sushi,
     "slices_0": slices,
 }
-BOWLFULS: dict[str, Callable[[Parts], None]] = {
+BOWLFULS: dict[str, Callable[[LodBuilder], None]] = {
     "soup_0": partial(soup, slot=RED),
     "soup_1": partial(soup, slot=BROWN),
     "soup_2": partial(soup, slot=GREEN),
     "soup_3": partial(soup, slot=YELLOW),
-    "pieces_0": partial(pieces, slots=(PALE, YELLOW), size=0.009, seed=0),
-    "pieces_1": partial(pieces, slots=(RED, GREEN, YELLOW), size=0.014, seed=1),
-    "pieces_2": partial(pieces, slots=(WHITE,), size=0.006, seed=2),
-    "pieces_3": partial(pieces, slots=(BROWN, PALE), size=0.012, seed=3),
+    "pieces_0": partial(bowl_of_pieces, slots=(PALE, YELLOW), size=0.009, seed=0),
+    "pieces_1": partial(bowl_of_pieces, slots=(RED, GREEN, YELLOW), size=0.014, seed=1),
+    "pieces_2": partial(bowl_of_pieces, slots=(WHITE,), size=0.006, seed=2),
+    "pieces_3": partial(bowl_of_pieces, slots=(BROWN, PALE), size=0.012, seed=3),
     "greens_0": greens,
 }
 
 
-def build(name: str, make: Callable[[Parts], None]) -> Asset:
+def build_helping(name: str, make: Callable[[LodBuilder], None]) -> Asset:
     """Builds one helping."""
-    builder = Parts()
+    builder = LodBuilder()
     make(builder)
-    return builder.build(name, SLOTS)
+    return builder.build(name, FOOD_SLOTS)
 
 
 BUILDERS: dict[str, Callable[[], Asset]] = {
-    f"{kind}_{name}": partial(build, f"{kind}_{name}", make)
+    f"{kind}_{name}": partial(build_helping, f"{kind}_{name}", make)
     for kind, table in (("plateful", PLATEFULS), ("bowlful", BOWLFULS))
     for name, make in table.items()
 }

@@ -13,9 +13,11 @@ import numpy as np
 
 from sim2sg_core.packs.dining.assets.chairs import CHAIRS
 from sim2sg_core.packs.dining.assets.furniture_parts import (
-    Parts,
+    CORNERS,
+    LodBuilder,
     leg,
     oval,
+    put_lathe,
     rectangle,
     rod,
     sheet,
@@ -23,14 +25,12 @@ from sim2sg_core.packs.dining.assets.furniture_parts import (
     steel,
     table_top,
     tilt,
-    turned,
     wooden,
 )
 from sim2sg_core.render.meshes import Asset, Slot
 from sim2sg_core.synthesis.assets import shapes
 
-Make = Callable[[Parts], None]
-QUARTERS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+Make = Callable[[LodBuilder], None]
 
 # ---- tables ------------------------------------------------------------------------------------------------------
 
@@ -42,7 +42,7 @@ CAFE = (table_top(scale=0.5), steel("frame"))
 
 
 def four_legs(
-    b: Parts,
+    b: LodBuilder,
     top: np.ndarray,
     height: float,
     thick: float,
@@ -70,7 +70,7 @@ def four_legs(
     x, y = np.abs(top).max(0) - inset - post / 2
     if len(top) > 12:  # Round corners: the legs move inwards along the diagonal.
         x, y = 0.78 * x, 0.78 * y
-    for sx, sy in QUARTERS:
+    for sx, sy in CORNERS:
         foot = (sx * (x + splay), sy * (y + splay), 0.0)
         b.put(leg(foot, (sx * x, sy * y, under), post * taper, post), FRAME)
     if apron:
@@ -79,7 +79,7 @@ def four_legs(
             b.put(shapes.box(0.022, 2 * y, apron, (side * x, 0, under - apron)), FRAME)
 
 
-def pedestal(b: Parts, top: np.ndarray, height: float, thick: float, feet: int, columns: int = 1) -> None:
+def pedestal(b: LodBuilder, top: np.ndarray, height: float, thick: float, feet: int, columns: int = 1) -> None:
     """A top on one or two turned columns; `feet` is the number of feet of each, 0 for a round plate."""
     under = height - thick
     b.put(slab(top, under, height, min(0.008, thick / 4)), TOP)
@@ -95,16 +95,16 @@ def pedestal(b: Parts, top: np.ndarray, height: float, thick: float, feet: int, 
                 (0.07, under - 0.03),
                 (0.16, under),
             ]
-            turned(b, column, 12, (x, 0, 0), FRAME)
+            put_lathe(b, column, 12, (x, 0, 0), FRAME)
             for angle in np.arange(feet) * 2 * np.pi / feet + np.pi / 4 * (feet == 4):
                 way = np.array([np.cos(angle), np.sin(angle), 0.0])
                 b.put(shapes.move(leg(reach * way, 0.03 * way + [0, 0, 0.2], 0.05, 0.06), (x, 0, 0)), FRAME)
         else:
             plate = [(reach, 0.0), (reach, 0.012), (0.06, 0.03), (0.035, 0.06), (0.035, under - 0.02), (0.14, under)]
-            turned(b, plate, 20, (x, 0, 0), FRAME)
+            put_lathe(b, plate, 20, (x, 0, 0), FRAME)
 
 
-def trestle(b: Parts, length: float, width: float, height: float, thick: float, crossed: bool) -> None:
+def trestle(b: LodBuilder, length: float, width: float, height: float, thick: float, crossed: bool) -> None:
     """A board on two trestles: A-frames, or crossed timbers with a beam between them."""
     under = height - thick
     b.put(slab(rectangle(length, width), under, height, min(0.006, thick / 4)), TOP)
@@ -117,7 +117,7 @@ def trestle(b: Parts, length: float, width: float, height: float, thick: float, 
                 b.put(leg((at, -sign * y, 0), (at, sign * y, under - 0.045), 0.05, depth=1.8), FRAME)
             continue
         b.put(shapes.box(0.05, 2 * y, 0.05, (x, 0, under - 0.05)), FRAME)
-        for sx, sy in QUARTERS:
+        for sx, sy in CORNERS:
             b.put(leg((x + 0.12 * sx, sy * y, 0), (x, sy * y * 0.9, under - 0.005), 0.035), FRAME)
         for sx in (-1, 1):
             b.put(shapes.box(0.02, 1.9 * y, 0.04, (x + 0.075 * sx, 0, 0.26)), FRAME)
@@ -125,13 +125,13 @@ def trestle(b: Parts, length: float, width: float, height: float, thick: float, 
         b.put(shapes.box(0.68 * length, 0.05, 0.08, (0, 0, 0.32)), FRAME)
 
 
-def steel_frame(b: Parts, length: float, width: float, height: float, thick: float, hairpin: bool) -> None:
+def steel_frame(b: LodBuilder, length: float, width: float, height: float, thick: float, hairpin: bool) -> None:
     """A board on two steel loops, or on hairpin legs."""
     under = height - thick
     b.put(slab(rectangle(length, width, 0.01), under, height, 0.004), TOP)
     x, y = 0.42 * length, 0.42 * width
     if hairpin:
-        for sx, sy in QUARTERS:
+        for sx, sy in CORNERS:
             for dx, dy in ((0.12, 0.0), (0.0, 0.12)):
                 start = (sx * (x - dx), sy * (y - dy), under)
                 b.put(rod([start, (sx * (x + 0.02), sy * (y + 0.02), 0.0)], 0.007, b.sides(6)), FRAME)
@@ -187,10 +187,10 @@ def laptop_slots(glow: float) -> tuple[Slot, ...]:
     )
 
 
-def laptop(b: Parts, depth: float, width: float, base: float, opening: float) -> None:
+def laptop(b: LodBuilder, depth: float, width: float, base: float, opening: float) -> None:
     """A laptop: `base` is the thickness of its lower half, `opening` the angle of its lid in degrees (0 closed)."""
     b.put(slab(rectangle(depth, width, 0.012, 2), 0.003, base, 0.003), CASE)
-    for sx, sy in QUARTERS:
+    for sx, sy in CORNERS:
         b.put(shapes.box(0.012, 0.02, 0.004, (sx * (depth / 2 - 0.025), sy * (width / 2 - 0.03), 0)), BEZEL)
     lid = 0.007
     if not opening:
@@ -245,7 +245,7 @@ PLAIN_SLOTS = (Slot("cover", "book_cover", (0.3, 0.1, 0.1), 0.5, 0.3), *BOOK_SLO
 
 
 def closed_book(
-    b: Parts,
+    b: LodBuilder,
     length: float,
     width: float,
     thick: float,
@@ -290,13 +290,13 @@ def closed_book(
         b.put(shapes.move(shape, (0, 0, z), yaw), slot)
 
 
-def stack(b: Parts) -> None:
+def stack(b: LodBuilder) -> None:
     """Two books, the smaller one askew on the larger."""
     closed_book(b, 0.26, 0.19, 0.032, 0.0025)
     closed_book(b, 0.21, 0.14, 0.026, 0.001, 0.0322, 0.3, second=True)
 
 
-def open_book(b: Parts, length: float, width: float, thick: float) -> None:
+def open_book(b: LodBuilder, length: float, width: float, thick: float) -> None:
     """A book that lies open: two arched blocks of pages on its cover; `width` is that of one page."""
     b.put(shapes.box(length + 0.008, 2 * width + 0.012, 0.003), COVER)
     across = np.linspace(0.0, 1.0, 9 if b.fine else 5)
@@ -349,13 +349,13 @@ PIECES = {**TABLES, **CHAIRS, **LAPTOPS, **BOOKS}
 COARSE = ("chair_low", "chair_shell", "chair_cantilever", "chair_windsor")
 
 
-def build(name: str, fine: bool = True) -> Asset:
+def build_piece(name: str, fine: bool = True) -> Asset:
     """Builds one piece of furniture, or its coarse twin."""
     make, slots = PIECES[name]
-    builder = Parts(fine=fine)
+    builder = LodBuilder(fine=fine)
     make(builder)
     return builder.build(name if fine else f"lod_{name}", slots)
 
 
-BUILDERS: dict[str, Callable[[], Asset]] = {name: partial(build, name) for name in PIECES}
-BUILDERS.update({f"lod_{name}": partial(build, name, False) for name in PIECES if name.startswith(COARSE)})
+BUILDERS: dict[str, Callable[[], Asset]] = {name: partial(build_piece, name) for name in PIECES}
+BUILDERS.update({f"lod_{name}": partial(build_piece, name, False) for name in PIECES if name.startswith(COARSE)})

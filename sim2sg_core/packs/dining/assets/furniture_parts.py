@@ -9,15 +9,16 @@ import numpy as np
 
 from sim2sg_core.render.meshes import MeshBuilder, Slot
 from sim2sg_core.synthesis.assets import shapes
-from sim2sg_core.synthesis.assets.shapes import Shape
+from sim2sg_core.synthesis.assets.shapes import Point, Shape
 
-GRAIN = ("wood", "planks", "bark", "ripples")
-CLOTH = ("weave", "speckle", "mottle")
-Point = Sequence[float] | np.ndarray
+WOOD_TEXTURES = ("wood", "planks", "bark", "ripples")
+CLOTH_TEXTURES = ("weave", "speckle", "mottle")
+CORNERS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+"""Signs of x and y."""
 
 
 @dataclass
-class Parts(MeshBuilder):
+class LodBuilder(MeshBuilder):
     """A builder that knows whether it makes the coarse twin.
 
     Attributes:
@@ -37,7 +38,7 @@ class Parts(MeshBuilder):
 
 def wooden(name: str, scale: float = 0.7) -> Slot:
     """A part of the wood (or lacquer) that the whole piece is made of."""
-    return Slot(name, "furniture_wood", (0.25, 0.15, 0.08), 0.5, 0.35, textures=GRAIN, texture_scale=scale)
+    return Slot(name, "furniture_wood", (0.25, 0.15, 0.08), 0.5, 0.35, textures=WOOD_TEXTURES, texture_scale=scale)
 
 
 def table_top(name: str = "top", scale: float = 1.0) -> Slot:
@@ -48,7 +49,7 @@ def table_top(name: str = "top", scale: float = 1.0) -> Slot:
 
 def padded(name: str, scale: float = 0.3) -> Slot:
     """An upholstered part."""
-    return Slot(name, "upholstery", (0.15, 0.15, 0.16), 0.9, 0.08, textures=CLOTH, texture_scale=scale)
+    return Slot(name, "upholstery", (0.15, 0.15, 0.16), 0.9, 0.08, textures=CLOTH_TEXTURES, texture_scale=scale)
 
 
 def steel(name: str = "metal") -> Slot:
@@ -83,9 +84,8 @@ def slab(outline: np.ndarray, z0: float, z1: float, bevel: float = 0.0) -> Shape
         return shapes.prism(outline, z0, z1)
     inner = outline * (1 - 2 * bevel / np.ptp(outline, axis=0))
     levels = [(inner, z0), (outline, z0 + bevel), (outline, z1 - bevel), (inner, z1)]
-    ends = [(np.zeros_like(outline), z0), *levels, (np.zeros_like(outline), z1)]
-    grid = np.concatenate([np.column_stack([ring, np.full(len(ring), z)]) for ring, z in ends])
-    vertices, faces, _ = shapes.weld(grid, shapes.grid_faces(len(ends), len(outline), wrap=True))
+    rings = np.array([np.column_stack([ring, np.full(len(ring), z)]) for ring, z in levels])
+    vertices, faces, _ = shapes.welded_loft(rings, (0, 0, z0), (0, 0, z1))
     return vertices, faces
 
 
@@ -151,11 +151,13 @@ def tilt(shape: Shape, angle: float, pivot: Sequence[float] = (0.0, 0.0)) -> Sha
     return (shape[0] - at) @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]) + at, shape[1]
 
 
-def ball(b: Parts, radii: Point, centre: Point, slot: int) -> None:
+def ball(b: LodBuilder, radii: Point, centre: Point, slot: int) -> None:
     """Adds an ellipsoid of 80 triangles, 20 when coarse."""
     b.put(shapes.ellipsoid(radii, centre, 1 if b.fine else 0), slot, 75)
 
 
-def turned(b: Parts, profile: Sequence[tuple[float, float]], sides: int, at: Sequence[float], slot: int) -> None:
+def put_lathe(
+    b: LodBuilder, profile: Sequence[tuple[float, float]], sides: int, at: Sequence[float], slot: int
+) -> None:
     """Adds a turned part (radius, height) about the vertical through `at`."""
     b.put(shapes.move(shapes.lathe(profile, b.sides(sides)), at), slot)

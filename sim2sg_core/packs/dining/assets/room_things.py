@@ -13,30 +13,32 @@ from functools import partial
 import numpy as np
 
 from sim2sg_core.packs.dining.assets.furniture_parts import (
-    CLOTH,
-    Parts,
+    CLOTH_TEXTURES,
+    CORNERS,
+    LodBuilder,
     ball,
     leg,
     oval,
     padded,
+    put_lathe,
     rectangle,
     rod,
     sheet,
     slab,
     steel,
     tilt,
-    turned,
     wooden,
 )
 from sim2sg_core.render.meshes import Asset, Slot
 from sim2sg_core.synthesis.assets import shapes
 
 _PATTERNS = ("print", "clouds", "mottle", "stripes", "checker")
-SLOTS = (
+_FABRICS = (*CLOTH_TEXTURES, "checker", "stripes")
+ROOM_SLOTS = (
     wooden("wood"),
     steel("metal"),
     padded("cloth"),
-    Slot("linen", "linen", (0.7, 0.68, 0.62), 0.95, 0.05, textures=(*CLOTH, "checker", "stripes"), texture_scale=0.25),
+    Slot("linen", "linen", (0.7, 0.68, 0.62), 0.95, 0.05, textures=_FABRICS, texture_scale=0.25),
     Slot("rug", "upholstery", (0.3, 0.2, 0.18), 1.0, 0.03, textures=("print", "weave", "stripes"), texture_scale=0.9),
     Slot("picture", "picture", (0.4, 0.35, 0.3), 0.6, 0.2, textures=_PATTERNS, texture_scale=0.8),
     Slot("paper", "pages", (0.8, 0.79, 0.76), 0.8, 0.1),
@@ -50,20 +52,20 @@ SLOTS = (
     Slot("apple", "apple", (0.42, 0.04, 0.03), 0.35, 0.45),
     Slot("orange", "orange", (0.80, 0.26, 0.02), 0.55, 0.3, textures=("speckle",), texture_scale=0.05),
     Slot("flower", "flower", (0.6, 0.1, 0.12), 0.8, 0.1),
-    Slot("box_1", "book_cover", (0.3, 0.2, 0.12), 0.8, 0.1, textures=CLOTH, texture_scale=0.4),
-    Slot("box_2", "linen", (0.5, 0.4, 0.3), 0.85, 0.1, textures=CLOTH, texture_scale=0.4),
+    Slot("box_1", "book_cover", (0.3, 0.2, 0.12), 0.8, 0.1, textures=CLOTH_TEXTURES, texture_scale=0.4),
+    Slot("box_2", "linen", (0.5, 0.4, 0.3), 0.85, 0.1, textures=CLOTH_TEXTURES, texture_scale=0.4),
 )
 (WOOD, METAL, PADS, LINEN, RUG, PICTURE, PAPER, LEAF, POT, SOIL, SHADE, BULB, DARK, WHITE, APPLE, ORANGE, FLOWER,
- BOX, BOX_2) = range(len(SLOTS))  # fmt: skip
-Make = Callable[[Parts], None]
+ BOX_1, BOX_2) = range(len(ROOM_SLOTS))  # fmt: skip
+Make = Callable[[LodBuilder], None]
 
 
-def cabinet(b: Parts, width: float, depth: float, height: float, doors: int, rows: int, foot: float) -> None:
+def cabinet(b: LodBuilder, width: float, depth: float, height: float, doors: int, rows: int, foot: float) -> None:
     """A cabinet or sideboard with rows of doors (or drawers) and knobs, on feet."""
     b.put(shapes.box(depth - 0.02, width - 0.02, height - foot - 0.025, (0.01, 0, foot)), WOOD)
     b.put(shapes.box(depth, width, 0.025, (0, 0, height - 0.025)), WOOD)
     if foot:
-        for sx, sy in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+        for sx, sy in CORNERS:
             x, y = sx * (depth / 2 - 0.05), sy * (width / 2 - 0.06)
             b.put(leg((x, y, 0), (x, y, foot + 0.005), 0.03, 0.045), METAL)
     wide, high = (width - 0.03) / doors, (height - foot - 0.045) / rows
@@ -75,7 +77,7 @@ def cabinet(b: Parts, width: float, depth: float, height: float, doors: int, row
             b.put(shapes.box(0.02, 0.03, 0.03, (-depth / 2 - 0.004, grip, z + high * 0.55)), METAL)
 
 
-def shelf(b: Parts, width: float, height: float, boards: int, seed: int) -> None:
+def shelf(b: LodBuilder, width: float, height: float, boards: int, seed: int) -> None:
     """An open shelf with boxes on its boards."""
     rng = np.random.default_rng([702, seed])
     depth = 0.3
@@ -89,18 +91,18 @@ def shelf(b: Parts, width: float, height: float, boards: int, seed: int) -> None
         y = -width / 2 + 0.06
         while k < boards - 1 and y < width / 2 - 0.2:
             w, h = float(rng.uniform(0.06, 0.2)), float(rng.uniform(0.35, 0.85)) * (step - 0.03)
-            slot = int(rng.choice([BOX, BOX_2, WHITE, POT]))
+            slot = int(rng.choice([BOX_1, BOX_2, WHITE, POT]))
             b.put(shapes.box(0.2, w, h, (float(rng.uniform(-0.03, 0.02)), y + w / 2, z + 0.024)), slot)
             y += w + float(rng.choice([0.01, 0.06, 0.16]))
 
 
-def plant(b: Parts, height: float, leaves: int, droop: float, seed: int) -> None:
+def plant(b: LodBuilder, height: float, leaves: int, droop: float, seed: int) -> None:
     """A potted plant: arching pointed leaves."""
     rng = np.random.default_rng([703, seed])
     pot = 0.28 * height
     r = 0.55 * pot
-    turned(b, [(0.72 * r, 0), (r, pot), (0.86 * r, pot), (0.84 * r, pot * 0.9)], 14, (0, 0, 0), POT)
-    turned(b, [(0.86 * r, pot * 0.84), (0.86 * r, pot * 0.93)], 14, (0, 0, 0), SOIL)
+    put_lathe(b, [(0.72 * r, 0), (r, pot), (0.86 * r, pot), (0.84 * r, pot * 0.9)], 14, (0, 0, 0), POT)
+    put_lathe(b, [(0.86 * r, pot * 0.84), (0.86 * r, pot * 0.93)], 14, (0, 0, 0), SOIL)
     along = np.linspace(0, 1, 5)
     for k in range(leaves):
         angle = 2.4 * k + float(rng.uniform(-0.3, 0.3))
@@ -112,20 +114,20 @@ def plant(b: Parts, height: float, leaves: int, droop: float, seed: int) -> None
         b.put(shapes.move((shape[0], shape[1]), (0, 0, 0), angle), LEAF, 80)
 
 
-def floor_lamp(b: Parts, height: float, arc: bool) -> None:
+def floor_lamp(b: LodBuilder, height: float, arc: bool) -> None:
     """A lamp on a pole, its shade above it or at the end of an arm towards -x."""
-    turned(b, [(0.15, 0), (0.15, 0.02), (0.02, 0.035)], 16, (0, 0, 0), METAL)
+    put_lathe(b, [(0.15, 0), (0.15, 0.02), (0.02, 0.035)], 16, (0, 0, 0), METAL)
     if arc:
         turn = np.linspace(0, np.pi * 0.8, 7)
         path = [(0, 0, 0.03), *[(-0.4 + 0.4 * np.cos(a), 0, height - 0.4 + 0.4 * np.sin(a)) for a in turn]]
         b.put(rod(path, 0.012, b.sides(7)), METAL, 60)
-        turned(b, [(0.17, -0.17), (0.06, 0.02)], 16, path[-1], SHADE)
+        put_lathe(b, [(0.17, -0.17), (0.06, 0.02)], 16, path[-1], SHADE)
     else:
         b.put(rod([(0, 0, 0.03), (0, 0, height - 0.1)], 0.012, b.sides(7)), METAL)
-        turned(b, [(0.22, height - 0.28), (0.15, height)], 18, (0, 0, 0), SHADE)
+        put_lathe(b, [(0.22, height - 0.28), (0.15, height)], 18, (0, 0, 0), SHADE)
 
 
-def pendant(b: Parts, shape: str, cord: float) -> None:
+def pendant(b: LodBuilder, shape: str, cord: float) -> None:
     """A hanging lamp with its cord and ceiling rose; the shade is open below, with a glowing disc in it."""
     profile = {
         "cone": [(0.06, 0.012), (0.22, 0.0), (0.225, 0.01), (0.06, 0.17), (0.03, 0.20)],
@@ -134,15 +136,15 @@ def pendant(b: Parts, shape: str, cord: float) -> None:
         "globe": [(0.15 * np.sin(a), 0.15 - 0.15 * np.cos(a)) for a in np.linspace(0.15, np.pi - 0.15, 8)],
     }[shape]
     slot = {"cone": METAL, "dome": POT, "drum": SHADE, "globe": BULB}[shape]
-    turned(b, profile, 20, (0, 0, 0), slot)
+    put_lathe(b, profile, 20, (0, 0, 0), slot)
     if shape != "globe":
-        turned(b, [(0.10, -0.004), (0.10, 0.02)], 14, (0, 0, 0.002), BULB)
+        put_lathe(b, [(0.10, -0.004), (0.10, 0.02)], 14, (0, 0, 0.002), BULB)
     high = profile[-1][1]
     b.put(rod([(0, 0, high - 0.01), (0, 0, high + cord)], 0.004, 4), DARK)
-    turned(b, [(0.05, high + cord - 0.02), (0.05, high + cord)], 10, (0, 0, 0), METAL)
+    put_lathe(b, [(0.05, high + cord - 0.02), (0.05, high + cord)], 10, (0, 0, 0), METAL)
 
 
-def picture(b: Parts, width: float, height: float, frame: float, mat: float) -> None:
+def picture(b: LodBuilder, width: float, height: float, frame: float, mat: float) -> None:
     """A framed picture, facing -x."""
     b.put(shapes.box(0.018, width, height, (0.004, 0, 0)), WOOD if frame else PICTURE)
     if frame:
@@ -154,7 +156,7 @@ def picture(b: Parts, width: float, height: float, frame: float, mat: float) -> 
         b.put(shapes.box(0.002, width - 2 * inset, height - 2 * inset, (x, 0, inset)), slot)
 
 
-def curtain(b: Parts, width: float, height: float, folds: int) -> None:
+def folded_curtain(b: LodBuilder, width: float, height: float, folds: int) -> None:
     """A curtain in folds under its rod."""
     y = np.linspace(width / 2, -width / 2, folds * 6 + 1)
     x = 0.04 * np.sin(2 * np.pi * folds * (y / width)) + 0.01 * np.sin(2 * np.pi * 1.7 * y / width)
@@ -163,14 +165,14 @@ def curtain(b: Parts, width: float, height: float, folds: int) -> None:
     b.put(rod([(0, -width / 2 - 0.08, height - 0.015), (0, width / 2 + 0.08, height - 0.015)], 0.014, 8), METAL)
 
 
-def radiator(b: Parts, width: float, height: float) -> None:
+def radiator(b: LodBuilder, width: float, height: float) -> None:
     """A panel radiator with ribs."""
     b.put(shapes.box(0.08, width, height, (0.012, 0, 0)), WHITE)
     for y in np.linspace(-width / 2 + 0.03, width / 2 - 0.03, int(width / 0.06)):
         b.put(leg((-0.03, y, 0.03), (-0.03, y, height - 0.03), 0.024), WHITE)
 
 
-def door(b: Parts, panels: int) -> None:
+def door(b: LodBuilder, panels: int) -> None:
     """A closed door in its frame."""
     b.put(shapes.box(0.04, 0.82, 2.0, (0.01, 0, 0.005)), WOOD)
     for y in (-0.455, 0.455):
@@ -188,7 +190,7 @@ def slab_up(width: float, height: float, thick: float, base: tuple[float, float,
     return np.stack([v[:, 2] - thick / 2, v[:, 1], height / 2 - v[:, 0]], 1) + np.asarray(base), f
 
 
-def sofa(b: Parts, width: float, seats: int) -> None:
+def sofa(b: LodBuilder, width: float, seats: int) -> None:
     """A sofa that faces -x."""
     b.put(shapes.rounded_box(0.80, width, 0.24, (0, 0, 0.10), 0.03), PADS)
     b.put(tilt(shapes.rounded_box(0.2, width - 0.04, 0.62, (0.30, 0, 0.2), 0.06), -0.12, (0.4, 0.2)), PADS)
@@ -202,26 +204,26 @@ def sofa(b: Parts, width: float, seats: int) -> None:
         b.put(shapes.rounded_box(0.6, wide - 0.01, 0.14, (-0.1, y, 0.33), 0.04), PADS)
 
 
-def waste_bin(b: Parts, height: float, lid: bool) -> None:
+def waste_bin(b: LodBuilder, height: float, lid: bool) -> None:
     """A round bin, open or with a lid."""
     r = 0.42 * height
     wall = [(0.8 * r, 0.0), (r, height)]
     inside = [] if lid else [(r * 0.96, height), (0.78 * r, 0.02)]
-    turned(b, wall + inside, 18, (0, 0, 0), METAL)
+    put_lathe(b, wall + inside, 18, (0, 0, 0), METAL)
     if lid:
-        turned(b, [(r * 1.02, height - 0.01), (r, height + 0.02), (r * 0.5, height + 0.05)], 18, (0, 0, 0), DARK)
+        put_lathe(b, [(r * 1.02, height - 0.01), (r, height + 0.02), (r * 0.5, height + 0.05)], 18, (0, 0, 0), DARK)
 
 
-def carton(b: Parts, length: float, width: float, height: float, slot: int) -> None:
+def carton(b: LodBuilder, length: float, width: float, height: float, slot: int) -> None:
     """A box with a lid, or a taped carton."""
     b.put(shapes.box(length, width, height), slot)
-    if slot == BOX:
+    if slot == BOX_1:
         b.put(shapes.box(length + 0.008, width + 0.008, 0.25 * height, (0, 0, height * 0.76)), BOX_2)
     else:
         b.put(shapes.box(length + 0.002, 0.05, height * 0.2, (0, 0, height * 0.803)), PAPER)
 
 
-def television(b: Parts, width: float, stand: bool) -> None:
+def television(b: LodBuilder, width: float, stand: bool) -> None:
     """A flat screen, on a foot or for the wall."""
     height, z = width * 0.57, 0.06 if stand else 0.0
     b.put(shapes.box(0.03, width, height, (0.01, 0, z)), METAL)
@@ -231,7 +233,7 @@ def television(b: Parts, width: float, stand: bool) -> None:
         b.put(shapes.box(0.03, 0.1, 0.06, (0.012, 0, 0.01)), METAL)
 
 
-def flat(b: Parts, outline: np.ndarray, thick: float, slot: int, border: float = 0.0) -> None:
+def flat(b: LodBuilder, outline: np.ndarray, thick: float, slot: int, border: float = 0.0) -> None:
     """A flat thing, with a border of another colour if wanted."""
     b.put(slab(outline, 0.0, thick), slot)
     if border:
@@ -239,7 +241,7 @@ def flat(b: Parts, outline: np.ndarray, thick: float, slot: int, border: float =
         b.put(slab(inner, 0.0005, thick + 0.001), PADS if slot == LINEN else LINEN)
 
 
-def napkin(b: Parts, folded: bool) -> None:
+def napkin(b: LodBuilder, folded: bool) -> None:
     """A napkin, folded to a pad or laid down with a wave in it."""
     if folded:
         for k, size in enumerate((1.0, 0.985, 0.97)):
@@ -250,11 +252,11 @@ def napkin(b: Parts, folded: bool) -> None:
     b.put(sheet(np.stack([x, y, z], -1), 0.002), LINEN, 60)
 
 
-def vase(b: Parts, height: float, stems: int, seed: int) -> None:
+def vase(b: LodBuilder, height: float, stems: int, seed: int) -> None:
     """A vase with flowers."""
     rng = np.random.default_rng([704, seed])
     body = [(0.25, 0), (0.38, 0.25), (0.36, 0.5), (0.17, 0.85), (0.24, 1.0), (0.20, 1.0), (0.14, 0.85)]
-    turned(b, [(r * height * 0.45, z * height * 0.45) for r, z in body], 14, (0, 0, 0), POT)
+    put_lathe(b, [(r * height * 0.45, z * height * 0.45) for r, z in body], 14, (0, 0, 0), POT)
     for k in range(stems):
         a, out = 2.4 * k, 0.30 * height * float(np.sqrt((k + 0.5) / stems))
         top = np.array([out * np.cos(a), out * np.sin(a), height * float(rng.uniform(0.78, 1.0)) - 0.4 * out])
@@ -264,31 +266,31 @@ def vase(b: Parts, height: float, stems: int, seed: int) -> None:
         ball(b, (size * 1.3, size * 0.5, size * 0.25), top * [0.7, 0.7, 0.72], LEAF)
 
 
-def fruit(b: Parts, slot: int, radius: float) -> None:
+def fruit(b: LodBuilder, slot: int, radius: float) -> None:
     """An apple with its stalk, or an orange."""
     if slot == ORANGE:
         ball(b, (radius, radius, radius * 0.96), (0, 0, radius), ORANGE)
         return
     line = [(0.25, 0.06), (0.55, 0.0), (0.85, 0.3), (1.0, 0.95), (0.9, 1.45), (0.6, 1.75), (0.3, 1.72), (0.08, 1.55)]
-    turned(b, [(r * radius, z * radius) for r, z in line], 14, (0, 0, 0), APPLE)
+    put_lathe(b, [(r * radius, z * radius) for r, z in line], 14, (0, 0, 0), APPLE)
     b.put(rod([(0, 0, 1.5 * radius), (0.006, 0, 2.05 * radius)], 0.0018, 4), DARK)
 
 
-def candle(b: Parts, holder: bool) -> None:
+def candle(b: LodBuilder, holder: bool) -> None:
     """A pillar candle, or a taper in a holder."""
     z, r, h = (0.11, 0.011, 0.22) if holder else (0.0, 0.035, 0.11)
     if holder:
-        turned(
+        put_lathe(
             b, [(0.05, 0), (0.05, 0.008), (0.01, 0.02), (0.01, 0.09), (0.02, 0.1), (0.02, 0.12)], 14, (0, 0, 0), METAL
         )
-    turned(b, [(r, z), (r, z + h)], 12, (0, 0, 0), PAPER)
+    put_lathe(b, [(r, z), (r, z + h)], 12, (0, 0, 0), PAPER)
     b.put(rod([(0, 0, z + h - 0.003), (0, 0.002, z + h + 0.012)], 0.0012, 4), DARK)
 
 
-def salt(b: Parts, slot: int) -> None:
+def salt(b: LodBuilder, slot: int) -> None:
     """A salt cellar with a metal cap."""
-    turned(b, [(0.020, 0), (0.022, 0.01), (0.015, 0.055)], 12, (0, 0, 0), slot)
-    turned(b, [(0.016, 0.054), (0.016, 0.068), (0.009, 0.078)], 12, (0, 0, 0), METAL)
+    put_lathe(b, [(0.020, 0), (0.022, 0.01), (0.015, 0.055)], 12, (0, 0, 0), slot)
+    put_lathe(b, [(0.016, 0.054), (0.016, 0.068), (0.009, 0.078)], 12, (0, 0, 0), METAL)
 
 
 THINGS: dict[str, Make] = {
@@ -308,8 +310,8 @@ THINGS: dict[str, Make] = {
     "picture_1": partial(picture, width=1.0, height=0.7, frame=0.045, mat=0.0),
     "picture_2": partial(picture, width=0.4, height=0.4, frame=0.02, mat=0.05),
     "picture_3": partial(picture, width=1.2, height=0.6, frame=0.0, mat=0.0),
-    "curtain_0": partial(curtain, width=1.0, height=2.3, folds=6),
-    "curtain_1": partial(curtain, width=0.6, height=2.2, folds=5),
+    "curtain_0": partial(folded_curtain, width=1.0, height=2.3, folds=6),
+    "curtain_1": partial(folded_curtain, width=0.6, height=2.2, folds=5),
     "radiator_0": partial(radiator, width=1.0, height=0.5),
     "door_0": partial(door, panels=2),
     "door_1": partial(door, panels=0),
@@ -318,7 +320,7 @@ THINGS: dict[str, Make] = {
     "waste_bin_0": partial(waste_bin, height=0.3, lid=False),
     "waste_bin_1": partial(waste_bin, height=0.5, lid=True),
     "box_0": partial(carton, length=0.4, width=0.3, height=0.25, slot=BOX_2),
-    "box_1": partial(carton, length=0.22, width=0.16, height=0.1, slot=BOX),
+    "box_1": partial(carton, length=0.22, width=0.16, height=0.1, slot=BOX_1),
     "tv_0": partial(television, width=1.1, stand=False),
     "tv_1": partial(television, width=0.9, stand=True),
     "rug_0": partial(flat, outline=rectangle(2.4, 1.7), thick=0.01, slot=RUG, border=0.08),
@@ -342,11 +344,11 @@ THINGS: dict[str, Make] = {
 }  # fmt: skip
 
 
-def build(thing: str) -> Asset:
+def build_thing(thing: str) -> Asset:
     """Builds one room thing."""
-    builder = Parts()
+    builder = LodBuilder()
     THINGS[thing](builder)
-    return builder.build(f"room_{thing}", SLOTS)
+    return builder.build(f"room_{thing}", ROOM_SLOTS)
 
 
-BUILDERS: dict[str, Callable[[], Asset]] = {f"room_{thing}": partial(build, thing) for thing in THINGS}
+BUILDERS: dict[str, Callable[[], Asset]] = {f"room_{thing}": partial(build_thing, thing) for thing in THINGS}

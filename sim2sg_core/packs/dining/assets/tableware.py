@@ -15,7 +15,7 @@ import numpy as np
 from sim2sg_core.packs.dining.assets.cutlery import CUTLERY_BUILDERS
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
 from sim2sg_core.synthesis.assets import shapes
-from sim2sg_core.synthesis.assets.outlines import ellipse, fill, hollow, insert, rounded, turned
+from sim2sg_core.synthesis.assets.outlines import ellipse, fill, hollow, insert, rounded
 
 Points = Sequence[tuple[float, float]]
 
@@ -44,7 +44,7 @@ CAP = Slot("cap", "cap", (0.4, 0.02, 0.02), roughness=0.35, specular=0.5)
 
 def _add(b: MeshBuilder, profile: np.ndarray, outline: np.ndarray, slots: np.ndarray | int, smooth: float = 50) -> None:
     """Adds a turned part; `slots` is one for all, or (bands,), or (bands, sectors)."""
-    vertices, faces, bands, sectors = turned(profile, outline)
+    vertices, faces, bands, sectors = shapes.banded_lathe(profile, outline)
     table = np.asarray(slots)
     b.add(vertices, faces, 0, smooth)
     if table.ndim == 0:

@@ -10,7 +10,7 @@ import numpy as np
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
 from sim2sg_core.synthesis.assets import shapes
 
-SLOTS = (
+BUILDING_SLOTS = (
     Slot(
         "wall",
         "wall",
@@ -171,7 +171,7 @@ def build_house(name: str, seed: int, detail: bool = True) -> Asset:
         builder.add(*shapes.box(3.2, 5.5, 2.5, (length / 2 + 1.6, 0.6, 0)), WALL)
         builder.add(*shapes.box(3.4, 5.7, 0.2, (length / 2 + 1.6, 0.6, 2.5)), BASE)
         builder.add(*shapes.box(2.5, 0.1, 2.1, (length / 2 + 1.6, 3.35, 0.02)), SHUTTER)
-    return builder.build(name, SLOTS)
+    return builder.build(name, BUILDING_SLOTS)
 
 
 def _turn_parts(builder: MeshBuilder, start: int, yaw: float) -> None:
@@ -214,7 +214,7 @@ def build_block(name: str, seed: int, detail: bool = True) -> Asset:
                 builder.add(*shapes.box(2.6, 1.3, 0.16, (x, width / 2 + 0.6, z)), BASE)
                 slot = [METAL, SHUTTER, FRAME][seed % 3]
                 builder.add(*shapes.box(2.6, 0.06, 0.85, (x, width / 2 + 1.22, z + 0.16)), slot)
-    return builder.build(name, SLOTS)
+    return builder.build(name, BUILDING_SLOTS)
 
 
 def build_row(name: str, seed: int, detail: bool = True) -> Asset:
@@ -259,7 +259,7 @@ def build_row(name: str, seed: int, detail: bool = True) -> Asset:
         for floor in range(1, floors):
             builder.add(*shapes.box(2.2, 1.0, 0.15, (x, width / 2 + 0.5, 0.3 + floor * storey)), BASE)
             builder.add(*shapes.box(2.2, 0.05, 0.9, (x, width / 2 + 0.98, 0.45 + floor * storey)), METAL)
-    return builder.build(name, SLOTS)
+    return builder.build(name, BUILDING_SLOTS)
 
 
 def build_hall(name: str, seed: int, detail: bool = True) -> Asset:
@@ -278,10 +278,10 @@ def build_hall(name: str, seed: int, detail: bool = True) -> Asset:
             builder.add(*shapes.box(length / doors - 0.4, 0.1, height * 0.55, (x, width / 2, 0.5)), WINDOW)
     if rng.random() < 0.6:
         builder.add(*shapes.box(length * 0.35, 0.2, 0.8, (0, width / 2 + 0.06, height - 0.9)), SIGN)
-    return builder.build(name, SLOTS)
+    return builder.build(name, BUILDING_SLOTS)
 
 
-KINDS: dict[str, tuple[Callable[..., Asset], int]] = {
+BUILDING_KINDS: dict[str, tuple[Callable[..., Asset], int]] = {
     "house": (build_house, 8),
     "block": (build_block, 5),
     "row": (build_row, 8),
@@ -291,7 +291,7 @@ BUILDERS: dict[str, Callable[[], Asset]] = {
     f"{prefix}building_{kind}_{seed}": partial(
         make, name=f"{prefix}building_{kind}_{seed}", seed=seed, detail=not prefix
     )
-    for kind, (make, count) in KINDS.items()
+    for kind, (make, count) in BUILDING_KINDS.items()
     for seed in range(count)
     for prefix in ("", "lod_")
     if not (prefix and kind == "hall")

@@ -8,7 +8,7 @@ from sim2sg_core.packs.drive.assets.car_body import RIM, RUBBER, SPOKE
 from sim2sg_core.render.meshes import MeshBuilder, Slot
 from sim2sg_core.synthesis.assets import shapes
 
-SLOTS = (
+VEHICLE_SLOTS = (
     Slot("body", "paint", (0.20, 0.20, 0.22), roughness=0.22, specular=0.75),
     Slot("glass", "glass", (0.018, 0.022, 0.024), roughness=0.05, specular=0.95),
     Slot("trim", "fixed", (0.012, 0.012, 0.013), roughness=0.6, specular=0.3),

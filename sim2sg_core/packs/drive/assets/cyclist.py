@@ -7,8 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from sim2sg_core.packs.drive.assets.people import SLOTS as PEOPLE_SLOTS
-from sim2sg_core.packs.drive.assets.people import add_figure, baked, figures
+from sim2sg_core.packs.drive.assets.people import PEOPLE_SLOTS, add_figure, baked, figure_names
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
 from sim2sg_core.synthesis.assets import shapes
 
@@ -108,7 +107,7 @@ def build_cyclist(source: str, name: str, seed: int, detail: bool = True) -> Ass
 BUILDERS: dict[str, Callable[[], Asset]] = {}
 for _seed in range(6):
     BUILDERS[f"bicycle_{_seed}"] = partial(build_bicycle, f"bicycle_{_seed}", _seed)
-for _index, _rider in enumerate(figures("rider")):
+for _index, _rider in enumerate(figure_names("rider")):
     for _variant in range(2):
         _name = f"cyclist_{_index * 2 + _variant:02d}"
         BUILDERS[_name] = partial(build_cyclist, _rider, _name, _index * 2 + _variant)

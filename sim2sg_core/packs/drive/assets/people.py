@@ -13,7 +13,7 @@ from sim2sg_core.synthesis.assets.shapes import weld
 
 UNIT = 1 / 2000
 """Metres of one step of the quantised vertices."""
-SLOTS = (
+PEOPLE_SLOTS = (
     Slot("skin", "skin", (0.55, 0.33, 0.24), roughness=0.6, specular=0.3),
     Slot("hair", "hair", (0.05, 0.035, 0.025), roughness=0.7, specular=0.25),
     Slot(
@@ -46,7 +46,7 @@ def baked() -> dict[str, np.ndarray]:
         return dict(np.load(file, allow_pickle=False))
 
 
-def figure(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def baked_figure(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns one baked body: (V, 3) metres (x forward, feet at z = 0), (F, 3) faces and (F,) slots."""
     arrays = baked()
     vertices, faces, kept = weld(arrays[f"{name}.v"] * UNIT, arrays[f"{name}.f"].astype(int))
@@ -56,8 +56,8 @@ def figure(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def add_figure(
     builder: MeshBuilder, name: str, offset: tuple[float, float, float] = (0, 0, 0), scale: float = 1.0
 ) -> None:
-    """Adds a baked body to an asset whose first slots are `SLOTS`."""
-    vertices, faces, slots = figure(name)
+    """Adds a baked body to an asset whose first slots are `PEOPLE_SLOTS`."""
+    vertices, faces, slots = baked_figure(name)
     index = len(builder.faces)
     builder.add(vertices * scale + np.asarray(offset, float), faces, 0, smooth_deg=75)
     builder.slots[index] = slots
@@ -67,16 +67,16 @@ def build_pedestrian(source: str, name: str) -> Asset:
     """Builds a pedestrian from a baked body."""
     builder = MeshBuilder()
     add_figure(builder, source)
-    return builder.build(name, SLOTS)
+    return builder.build(name, PEOPLE_SLOTS)
 
 
-def figures(kind: str) -> tuple[str, ...]:
+def figure_names(kind: str) -> tuple[str, ...]:
     """Names of the baked bodies of a kind: "pedestrian" or "rider"."""
     keys = sorted(k.removesuffix(".v") for k in baked() if k.startswith(kind) and k.endswith(".v"))
     return tuple(k for k in keys if not k.endswith("_lod"))
 
 
 BUILDERS: dict[str, Callable[[], Asset]] = {}
-for _name in figures("pedestrian"):
+for _name in figure_names("pedestrian"):
     BUILDERS[_name] = partial(build_pedestrian, _name, _name)
     BUILDERS[f"lod_{_name}"] = partial(build_pedestrian, f"{_name}_lod", f"lod_{_name}")

@@ -13,7 +13,7 @@ import numpy as np
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
 from sim2sg_core.synthesis.assets import shapes
 
-SLOTS = (
+STREET_SLOTS = (
     Slot("pole", "metal", (0.25, 0.26, 0.27), roughness=0.5, specular=0.4),
     Slot("sign", "sign", (0.6, 0.05, 0.05), roughness=0.4, specular=0.4),
     Slot("white", "fixed", (0.68, 0.68, 0.66), roughness=0.5, specular=0.3),
@@ -30,7 +30,7 @@ SLOTS = (
     Slot("poster", "poster", (0.4, 0.35, 0.3), roughness=0.5, textures=("print",), texture_scale=1.4),
 )
 POLE, SIGN, WHITE, DARK, CONCRETE, WOOD, PAINTED, RED, LIT, GLASS, BRICK, POSTER = range(12)
-Make = Callable[[MeshBuilder, np.random.Generator], None]
+StreetMaker = Callable[[MeshBuilder, np.random.Generator], None]
 
 
 def pole(b: MeshBuilder, height: float, radius: float, slot: int = POLE, x: float = 0.0, y: float = 0.0) -> None:
@@ -38,7 +38,7 @@ def pole(b: MeshBuilder, height: float, radius: float, slot: int = POLE, x: floa
     b.add(*shapes.move(shapes.lathe([(radius, 0.0), (radius * 0.85, height)], 8), (x, y, 0)), slot, 60)
 
 
-def plate(b: MeshBuilder, kind: str, size: float, z: float, y: float = 0.0, face: int = SIGN) -> None:
+def sign_plate(b: MeshBuilder, kind: str, size: float, z: float, y: float = 0.0, face: int = SIGN) -> None:
     """Adds a sign: a coloured plate with a smaller white (or red) field before it."""
     turn = {
         "round": (14, 0.0),
@@ -77,7 +77,7 @@ def sign(b: MeshBuilder, rng: np.random.Generator) -> None:
     pole(b, h, 0.035)
     kind = str(rng.choice(["round", "round", "triangle", "yield", "square", "diamond", "octagon"]))
     size = float(rng.uniform(0.6, 0.85)) * (1.25 if kind in ("triangle", "yield") else 1.0)
-    plate(b, kind, size, h - 0.35, face=RED if kind in ("triangle", "yield", "octagon") else SIGN)
+    sign_plate(b, kind, size, h - 0.35, face=RED if kind in ("triangle", "yield", "octagon") else SIGN)
     if rng.random() < 0.4:
         b.add(*shapes.box(0.03, 0.6, 0.3, (-0.05, 0, h - 1.1)), WHITE)
 
@@ -86,7 +86,7 @@ def low_sign(b: MeshBuilder, rng: np.random.Generator) -> None:
     """A low bollard with a round arrow sign, as on islands."""
     h = float(rng.uniform(0.9, 1.2))
     pole(b, h, 0.05)
-    plate(b, "round", float(rng.uniform(0.6, 0.75)), h + 0.1)
+    sign_plate(b, "round", float(rng.uniform(0.6, 0.75)), h + 0.1)
 
 
 def board(b: MeshBuilder, rng: np.random.Generator) -> None:
@@ -193,7 +193,7 @@ def bench(b: MeshBuilder, rng: np.random.Generator) -> None:
         b.add(*shapes.box(1.8, 0.05, 0.13, (0, 0.26, z)), WOOD)
 
 
-def cabinet(b: MeshBuilder, rng: np.random.Generator) -> None:
+def street_cabinet(b: MeshBuilder, rng: np.random.Generator) -> None:
     """A telephone or power cabinet, a parcel box or a ticket machine: an upright box."""
     l, w, h = rng.uniform([0.35, 0.4, 0.9], [0.6, 1.4, 1.9])
     b.add(
@@ -288,23 +288,25 @@ def crates(b: MeshBuilder, rng: np.random.Generator) -> None:
         b.add(*shapes.box(l, w, h, (float(at[0]), float(at[1]), 0)), slot)
 
 
-KINDS: dict[str, tuple[Make, int]] = {
+STREET_KINDS: dict[str, tuple[StreetMaker, int]] = {
     "lamp": (lamp, 4), "sign": (sign, 8), "low_sign": (low_sign, 2), "board": (board, 3),
     "crossing_sign": (crossing_sign, 3), "traffic_light": (traffic_light, 3), "bollard": (bollard, 5),
     "delineator": (delineator, 1), "fence": (fence, 6), "wall": (wall, 6), "bin": (wheelie_bin, 4), "bench": (bench, 1),
-    "cabinet": (cabinet, 6), "advertising": (advertising, 3), "power_pole": (power_pole, 3), "shelter": (shelter, 1),
-    "barrier": (barrier, 1), "planter": (planter, 3), "parasol": (parasol, 1), "scooter": (scooter, 1),
-    "crates": (crates, 3),
+    "cabinet": (street_cabinet, 6), "advertising": (advertising, 3), "power_pole": (power_pole, 3),
+    "shelter": (shelter, 1), "barrier": (barrier, 1), "planter": (planter, 3), "parasol": (parasol, 1),
+    "scooter": (scooter, 1), "crates": (crates, 3),
 }  # fmt: skip
 
 
-def build(kind: str, seed: int) -> Asset:
+def build_street_thing(kind: str, seed: int) -> Asset:
     """Builds one piece of street furniture."""
     builder = MeshBuilder()
-    KINDS[kind][0](builder, np.random.default_rng([601, seed, *kind.encode()]))
-    return builder.build(f"street_{kind}_{seed}", SLOTS)
+    STREET_KINDS[kind][0](builder, np.random.default_rng([601, seed, *kind.encode()]))
+    return builder.build(f"street_{kind}_{seed}", STREET_SLOTS)
 
 
 BUILDERS: dict[str, Callable[[], Asset]] = {
-    f"street_{kind}_{seed}": partial(build, kind, seed) for kind, (_, count) in KINDS.items() for seed in range(count)
+    f"street_{kind}_{seed}": partial(build_street_thing, kind, seed)
+    for kind, (_, count) in STREET_KINDS.items()
+    for seed in range(count)
 }

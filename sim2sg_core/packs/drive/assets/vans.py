@@ -21,14 +21,14 @@ from sim2sg_core.packs.drive.assets.car_body import (
     CarProfile,
     body,
 )
-from sim2sg_core.packs.drive.assets.car_parts import SLOTS, add_body, add_wheels
+from sim2sg_core.packs.drive.assets.car_parts import VEHICLE_SLOTS, add_body, add_wheels
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
 from sim2sg_core.synthesis.assets import shapes
 
-BOX = len(SLOTS)
+CARGO_BOX = len(VEHICLE_SLOTS)
 """Slot of a lorry's cargo box: painted apart from the cab."""
 VAN_SLOTS = (
-    *SLOTS,
+    *VEHICLE_SLOTS,
     Slot("box", "box_paint", (0.55, 0.55, 0.53), roughness=0.5, specular=0.3, textures=("print",), texture_scale=4.0),
 )
 
@@ -182,11 +182,8 @@ def add_cab(
         outline.append(np.concatenate([left, left[::-1] * [1, -1, 1]]))
     grid = np.array(outline)
     n = grid.shape[1]
-    centre = np.repeat(grid.mean(1, keepdims=True), n, 1)
-    grid = np.concatenate([centre[:1], grid, centre[-1:]])
-    faces = shapes.grid_faces(len(grid), n, wrap=True)
-    row = np.repeat(np.arange(len(grid) - 1), n)
-    column = np.tile(np.arange(n), len(grid) - 1)
+    row = np.repeat(np.arange(len(grid) + 1), n)
+    column = np.tile(np.arange(n), len(grid) + 1)
     cell = np.minimum(column, 2 * len(s) - 2 - column)  # Cell along s; -1 (seen as 2S-1) spans the nose.
     nose = column == n - 1
     slot = np.full(len(row), BODY)
@@ -196,8 +193,8 @@ def add_cab(
     slot[(nose | (cell == 0)) & (row >= 5) & (row <= 6)] = GLASS
     slot[nose & (row == 3)] = GRILLE
     slot[(cell == 5) & (row >= 2) & (row <= 7)] = TRIM
-    vertices, welded, kept = shapes.weld(grid.reshape(-1, 3), faces)
-    add_body(builder, (vertices, welded), np.repeat(slot, 2)[kept])
+    vertices, faces, kept = shapes.welded_loft(grid, *grid.mean(1)[[0, -1]])
+    add_body(builder, (vertices, faces), np.repeat(slot, 2)[kept])
     for side in (1, -1):
         y = side * width / 2
         builder.add(*shapes.box(0.06, 0.42, 0.2, (front - 0.02, y * 0.66, base + 0.05)), HEADLIGHT)
@@ -219,7 +216,7 @@ def add_cargo(builder: MeshBuilder, x0: float, x1: float, width: float, base: fl
     mid, length = (x0 + x1) / 2, x1 - x0
     builder.add(*shapes.rounded_box(length, width, height, (mid, 0, base), 0.05), slot)
     for z in (base - 0.02, base + height - 0.04):
-        builder.add(*shapes.box(length + 0.02, width + 0.03, 0.07, (mid, 0, z)), CHROME if slot == BOX else TRIM)
+        builder.add(*shapes.box(length + 0.02, width + 0.03, 0.07, (mid, 0, z)), CHROME if slot == CARGO_BOX else TRIM)
     for y in (-0.3, -0.02, 0.02, 0.3):
         builder.add(*shapes.box(0.04, 0.03, height * 0.92, (x0 - 0.005, y * width, base + 0.05)), TRIM)
 
@@ -245,7 +242,7 @@ def make_truck(name: str, kind: str, rng: np.random.Generator, detail: bool) -> 
     deck = wheel * 2 + 0.08
     top = float(rng.uniform(2.1, 2.4) if light else rng.uniform(2.35, 2.75))
     if kind in ("light", "box", "semi"):
-        add_cargo(builder, rear, bed - (0.6 if kind == "semi" else 0.0), width + 0.04, deck, top, BOX)
+        add_cargo(builder, rear, bed - (0.6 if kind == "semi" else 0.0), width + 0.04, deck, top, CARGO_BOX)
     elif kind == "garbage":
         add_cargo(builder, rear + 1.4, bed, width, deck, 2.2, BODY)
         outline = np.array([(rear + 0.1, -1), (rear + 1.6, -1), (rear + 1.6, 1), (rear + 0.1, 1)]) * [1, width / 2]
@@ -261,7 +258,7 @@ def make_truck(name: str, kind: str, rng: np.random.Generator, detail: bool) -> 
         for _ in range(4):
             l, w, h = (float(v) for v in rng.uniform([0.6, 0.6, 0.4], [1.6, 1.2, 1.1]))
             x = float(rng.uniform(rear + 0.9, bed - 0.9))
-            builder.add(*shapes.box(l, w, h, (x, float(rng.uniform(-0.5, 0.5)), deck)), BOX)
+            builder.add(*shapes.box(l, w, h, (x, float(rng.uniform(-0.5, 0.5)), deck)), CARGO_BOX)
     axles = [front - 1.25, rear + (1.5 if not light else 1.3)]
     if kind in ("box", "garbage", "tipper") and rng.random() < 0.6:
         axles.append(rear + 2.7)
@@ -299,7 +296,7 @@ def make_bus(name: str, rng: np.random.Generator, detail: bool) -> Asset:
 TRUCKS: dict[str, int] = {"light": 3, "box": 2, "semi": 2, "flatbed": 1, "tipper": 1, "garbage": 1, "bus": 2}
 
 
-def _build(kind: str, number: int, detail: bool) -> Asset:
+def _build_van_or_truck(kind: str, number: int, detail: bool) -> Asset:
     rng = np.random.default_rng([31, number, *kind.encode()])
     prefix = "" if detail else "lod_"
     if kind in TRUCKS:
@@ -321,7 +318,7 @@ def _build(kind: str, number: int, detail: bool) -> Asset:
 
 
 VAN_BUILDERS: dict[str, Callable[[], Asset]] = {
-    f"{'' if detail else 'lod_'}{label}_{kind}_{number}": partial(_build, kind, number, detail)
+    f"{'' if detail else 'lod_'}{label}_{kind}_{number}": partial(_build_van_or_truck, kind, number, detail)
     for label, kinds in (("van", {k: n for k, (_, n) in VANS.items()}), ("truck", TRUCKS))
     for kind, count in kinds.items()
     for number in range(count)

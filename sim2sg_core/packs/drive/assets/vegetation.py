@@ -10,7 +10,7 @@ import numpy as np
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
 from sim2sg_core.synthesis.assets import shapes
 
-SLOTS = (
+PLANT_SLOTS = (
     Slot("bark", "bark", (0.09, 0.07, 0.055), roughness=0.95, specular=0.05, textures=("bark",), texture_scale=0.7),
     Slot(
         "leaves", "foliage", (0.06, 0.11, 0.03), roughness=0.9, specular=0.08, textures=("leaves",), texture_scale=1.8
@@ -135,7 +135,7 @@ def build_tree(name: str, kind: str, seed: int, detail: bool = True) -> Asset:
         d = on_ellipsoid(clumps // 5, rng)
         at = centre + d * crown * [0.8, 0.8, 0.3] - [0, 0, crown[2] * 0.62]
         add_clumps(builder, at, size * rng.uniform(0.5, 1.0, len(d)), d, rng)
-    return builder.build(name, SLOTS)
+    return builder.build(name, PLANT_SLOTS)
 
 
 def build_conifer(name: str, seed: int, detail: bool = True) -> Asset:
@@ -162,7 +162,7 @@ def build_conifer(name: str, seed: int, detail: bool = True) -> Asset:
         i, j = np.arange(n), (np.arange(n) + 1) % n
         faces = np.concatenate([np.stack([i, j, np.full(n, n)], 1), np.stack([j, i, np.full(n, n + 1)], 1)])
         builder.add(vertices, faces, LEAVES, smooth_deg=15)
-    return builder.build(name, SLOTS)
+    return builder.build(name, PLANT_SLOTS)
 
 
 def build_bush(name: str, seed: int, detail: bool = True) -> Asset:
@@ -176,7 +176,7 @@ def build_bush(name: str, seed: int, detail: bool = True) -> Asset:
     at[:, 2] = np.maximum(at[:, 2], 0.16)
     add_clumps(builder, at, rng.uniform(0.12, 0.24, count) * (1 if detail else 1.9), d, rng)
     builder.add(*shapes.ellipsoid(radii * 0.75, (0, 0, radii[2] * 0.75), 1), INNER, 60)
-    return builder.build(name, SLOTS)
+    return builder.build(name, PLANT_SLOTS)
 
 
 def build_hedge(name: str, seed: int, detail: bool = True) -> Asset:
@@ -198,10 +198,7 @@ def build_hedge(name: str, seed: int, detail: bool = True) -> Asset:
     bump[:, [0, -1], 2] = 0
     bump[[0, -1]] *= 0.4
     grid = grid + bump
-    centre = np.repeat(np.array([[[x[0], 0, height / 2]], [[x[-1], 0, height / 2]]]), len(loop), 1)
-    grid = np.concatenate([centre[:1], grid, centre[1:]])
-    faces = shapes.grid_faces(len(grid), len(loop), wrap=True)
-    vertices, faces, _ = shapes.weld(grid.reshape(-1, 3), faces)
+    vertices, faces, _ = shapes.welded_loft(grid, (x[0], 0, height / 2), (x[-1], 0, height / 2))
     builder.add(vertices, faces[:, ::-1], LEAVES, smooth_deg=45)
     count = 170 if detail else 30
     side = rng.choice([-1, 0, 1], count)
@@ -212,7 +209,7 @@ def build_hedge(name: str, seed: int, detail: bool = True) -> Asset:
     at[side == 0, 2] = height
     outward = np.stack([0 * side, side, np.where(side == 0, 1.0, 0.2)], 1)
     add_clumps(builder, at, rng.uniform(0.07, 0.15, count) * (1 if detail else 1.5), outward, rng)
-    return builder.build(name, SLOTS)
+    return builder.build(name, PLANT_SLOTS)
 
 
 def build_thicket(name: str, seed: int, detail: bool = True) -> Asset:
@@ -236,10 +233,10 @@ def build_thicket(name: str, seed: int, detail: bool = True) -> Asset:
         base = np.array([x + rng.normal(0, 0.5), rng.choice([-1, 1]) * depth * 0.4, 0])
         top_at = base + [rng.normal(0, 0.3), 0, height * 0.7]
         builder.add(*shapes.tube(np.stack([base, top_at]), np.array([0.18, 0.1]), 5), BARK, 70)
-    return builder.build(name, SLOTS)
+    return builder.build(name, PLANT_SLOTS)
 
 
-KINDS: dict[str, tuple[Callable[..., Asset], int]] = {
+PLANT_KINDS: dict[str, tuple[Callable[..., Asset], int]] = {
     **{
         kind: (partial(build_tree, kind=kind), count)
         for kind, count in (("street", 4), ("round", 4), ("column", 2), ("young", 3), ("sparse", 3))
@@ -250,7 +247,7 @@ KINDS: dict[str, tuple[Callable[..., Asset], int]] = {
     "thicket": (build_thicket, 3),
 }
 BUILDERS: dict[str, Callable[[], Asset]] = {}
-for _kind, (_make, _count) in KINDS.items():
+for _kind, (_make, _count) in PLANT_KINDS.items():
     for _seed in range(_count):
         _stem = "background_" if _kind == "thicket" else "vegetation_"
         BUILDERS[f"{_stem}{_kind}_{_seed}"] = partial(_make, name=f"{_stem}{_kind}_{_seed}", seed=_seed)

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from sim2sg_core.packs.drive.assets.car_body import BODY, CHROME, PLATE, TRIM, CarProfile, body, profile_curves
-from sim2sg_core.packs.drive.assets.car_parts import SLOTS, add_body, add_wheels
+from sim2sg_core.packs.drive.assets.car_parts import VEHICLE_SLOTS, add_body, add_wheels
 from sim2sg_core.packs.drive.assets.vans import VAN_BUILDERS
 from sim2sg_core.render.meshes import Asset, MeshBuilder
 from sim2sg_core.synthesis.assets import shapes
@@ -305,7 +305,7 @@ def make_car(name: str, p: CarProfile, rng: np.random.Generator, detail: bool = 
     add_wheels(builder, axles, p.wheel, p.width / 2 - 0.012, rng, detail)
     if detail:
         add_details(builder, p, rng)
-    return builder.build(name, SLOTS)
+    return builder.build(name, VEHICLE_SLOTS)
 
 
 def car_names() -> tuple[str, ...]:
