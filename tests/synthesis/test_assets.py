@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim2sg_core.packs.drive.assets import cyclist, people, vehicles
+from sim2sg_core.packs.drive.assets import cars, cyclist, people, trucks
 from sim2sg_core.packs.drive.assets import street_furniture as street
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot, split_normals
 from sim2sg_core.synthesis.assets import shapes
@@ -101,7 +101,7 @@ def test_normals_agree_with_the_faces() -> None:
 
 
 def test_building_an_asset_twice_gives_the_same_mesh() -> None:
-    for builders, name in ((vehicles.BUILDERS, "car_hatchback_1"), (vehicles.BUILDERS, "truck_flatbed_0"),
+    for builders, name in ((cars.BUILDERS, "car_hatchback_1"), (trucks.BUILDERS, "truck_flatbed_0"),
                            (cyclist.BUILDERS, "cyclist_03"), (street.BUILDERS, "street_lamp_0")):  # fmt: skip
         one, two = builders[name](), builders[name]()
         assert np.array_equal(one.mesh.vertices, two.mesh.vertices)

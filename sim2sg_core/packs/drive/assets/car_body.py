@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +14,8 @@ BODY, GLASS, TRIM, RUBBER, RIM, SPOKE, HEADLIGHT, TAILLIGHT, PLATE, GRILLE, CHRO
 # Rows of a half cross-section, from the middle of the floor up and over to the middle of the roof.
 FLOOR, INNER, SILL, CREASE, SHOULDER, BELT, PANE, EAVE, RAIL, CROWN, TOP = range(11)
 ROWS = TOP + 1
+
+VEHICLE_TABLE = Path(__file__).with_name("vehicles.yaml")
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,17 @@ class CarProfile:
     arch_trim: bool = False
     roof_drop: float = 0.05
     tall_lamps: bool = False
+
+
+@dataclass(frozen=True)
+class CarKind(CarProfile):
+    """A row of the cars or vans in `vehicles.yaml`: base proportions.
+
+    Attributes:
+        variants: How many meshes are made of it.
+    """
+
+    variants: int = 1
 
 
 def stations(p: CarProfile, detail: bool) -> np.ndarray:

@@ -22,6 +22,12 @@ VEHICLE_SLOTS = (
     Slot("chrome", "fixed", (0.55, 0.56, 0.57), roughness=0.2, specular=0.8, metallic=0.7),
     Slot("cabin", "glass", (0.010, 0.011, 0.012), roughness=0.08, specular=0.85),
 )
+CARGO_BOX = len(VEHICLE_SLOTS)
+"""Slot of a lorry's cargo box: painted apart from the cab."""
+VAN_SLOTS = (
+    *VEHICLE_SLOTS,
+    Slot("box", "box_paint", (0.55, 0.55, 0.53), roughness=0.5, specular=0.3, textures=("print",), texture_scale=4.0),
+)
 
 
 def add_wheels(

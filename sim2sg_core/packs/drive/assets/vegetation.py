@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
 from sim2sg_core.synthesis.assets import shapes
+from sim2sg_core.synthesis.tables import read_table
 
 PLANT_SLOTS = (
     Slot("bark", "bark", (0.09, 0.07, 0.055), roughness=0.95, specular=0.05, textures=("bark",), texture_scale=0.7),
@@ -89,17 +92,38 @@ def add_crown(
     builder.add(v * radii * solid + centre, f, INNER, smooth_deg=60)
 
 
+@dataclass(frozen=True)
+class TreeKind:
+    """A row of `trees.yaml`: a broad-leaved tree, metres.
+
+    Attributes:
+        variants: How many meshes are made of it.
+        height: Overall.
+        crown: Radii of the crown along x, y, z.
+        clumps: Clumps of leaves.
+        clump: Size of one.
+        core: Size of the dark core that closes the view through the crown, share of the crown.
+        lobed: Whether several overlapping lobes make the crown's outline uneven.
+    """
+
+    variants: int
+    height: float
+    crown: tuple[float, float, float]
+    clumps: int
+    clump: float
+    core: float = 0.74
+    lobed: bool = True
+
+
+TREES = read_table(Path(__file__).with_name("trees.yaml"), TreeKind)
+
+
 def build_tree(name: str, kind: str, seed: int, detail: bool = True) -> Asset:
-    """Builds a broad-leaved tree: "street" (high trunk, wide crown), "round", "column", "young" or "sparse"."""
+    """Builds a broad-leaved tree of one of `TREES`."""
     rng = np.random.default_rng([401, seed, *kind.encode()])
     builder = MeshBuilder()
-    height, crown, clumps, size = {
-        "street": (10.0, np.array([4.2, 4.2, 3.4]), 300, 0.80),
-        "round": (7.5, np.array([2.9, 2.9, 2.9]), 230, 0.62),
-        "column": (11.0, np.array([1.5, 1.5, 5.0]), 220, 0.48),
-        "young": (4.2, np.array([1.1, 1.1, 1.25]), 130, 0.27),
-        "sparse": (8.5, np.array([3.0, 3.0, 3.1]), 190, 0.55),
-    }[kind]
+    tree = TREES[kind]
+    height, crown, clumps, size = tree.height, np.array(tree.crown), tree.clumps, tree.clump
     if not detail:
         clumps, size = clumps // 4, size * 1.7
     stretch = rng.uniform(0.85, 1.1, 3)
@@ -116,25 +140,16 @@ def build_tree(name: str, kind: str, seed: int, detail: bool = True) -> Asset:
         goal = centre + crown * np.array([np.cos(angle), np.sin(angle), rng.uniform(-0.2, 0.5)]) * reach
         middle = (start + goal) / 2 + np.array([0, 0, -0.25])
         builder.add(*shapes.tube(np.stack([start, middle, goal]), np.array([0.4, 0.28, 0.12]) * radius, 5), BARK, 70)
-    solid = {"sparse": 0.5, "young": 0.62}.get(kind, 0.74)
-    if kind in ("column", "young"):
-        add_crown(builder, centre, crown * stretch, clumps, size, rng, solid)
-    else:  # Several overlapping lobes make an uneven outline.
-        for k, lobe in enumerate(lobes):
-            share = 0.4 if k == 0 else 0.75 / (len(lobes) - 1)
-            add_crown(
-                builder,
-                centre + lobe,
-                crown * stretch * (0.78 if k == 0 else rng.uniform(0.5, 0.68)),
-                int(clumps * share),
-                size,
-                rng,
-                solid,
-            )
-    if kind in ("street", "round", "sparse"):  # Hanging lower clumps break the underside.
-        d = on_ellipsoid(clumps // 5, rng)
-        at = centre + d * crown * [0.8, 0.8, 0.3] - [0, 0, crown[2] * 0.62]
-        add_clumps(builder, at, size * rng.uniform(0.5, 1.0, len(d)), d, rng)
+    if not tree.lobed:
+        add_crown(builder, centre, crown * stretch, clumps, size, rng, tree.core)
+        return builder.build(name, PLANT_SLOTS)
+    for k, lobe in enumerate(lobes):
+        share = 0.4 if k == 0 else 0.75 / (len(lobes) - 1)
+        radii = crown * stretch * (0.78 if k == 0 else rng.uniform(0.5, 0.68))
+        add_crown(builder, centre + lobe, radii, int(clumps * share), size, rng, tree.core)
+    d = on_ellipsoid(clumps // 5, rng)  # Hanging lower clumps break the underside.
+    at = centre + d * crown * [0.8, 0.8, 0.3] - [0, 0, crown[2] * 0.62]
+    add_clumps(builder, at, size * rng.uniform(0.5, 1.0, len(d)), d, rng)
     return builder.build(name, PLANT_SLOTS)
 
 
@@ -237,10 +252,7 @@ def build_thicket(name: str, seed: int, detail: bool = True) -> Asset:
 
 
 PLANT_KINDS: dict[str, tuple[Callable[..., Asset], int]] = {
-    **{
-        kind: (partial(build_tree, kind=kind), count)
-        for kind, count in (("street", 4), ("round", 4), ("column", 2), ("young", 3), ("sparse", 3))
-    },
+    **{name: (partial(build_tree, kind=name), tree.variants) for name, tree in TREES.items()},
     "conifer": (build_conifer, 3),
     "bush": (build_bush, 4),
     "hedge": (build_hedge, 4),

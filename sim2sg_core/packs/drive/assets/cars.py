@@ -1,4 +1,4 @@
-"""Cars of all common kinds, several proportions each. Vans and trucks are in `vans.py`."""
+"""Cars of all common kinds, several proportions each: those of `vehicles.yaml`."""
 
 from __future__ import annotations
 
@@ -8,225 +8,23 @@ from functools import partial
 
 import numpy as np
 
-from sim2sg_core.packs.drive.assets.car_body import BODY, CHROME, PLATE, TRIM, CarProfile, body, profile_curves
+from sim2sg_core.packs.drive.assets.car_body import (
+    BODY,
+    CHROME,
+    PLATE,
+    TRIM,
+    VEHICLE_TABLE,
+    CarKind,
+    CarProfile,
+    body,
+    profile_curves,
+)
 from sim2sg_core.packs.drive.assets.car_parts import VEHICLE_SLOTS, add_body, add_wheels
-from sim2sg_core.packs.drive.assets.vans import VAN_BUILDERS
 from sim2sg_core.render.meshes import Asset, MeshBuilder
 from sim2sg_core.synthesis.assets import shapes
+from sim2sg_core.synthesis.tables import read_table
 
-_HATCH = CarProfile(
-    4.05,
-    1.72,
-    1.48,
-    0.82,
-    3.38,
-    0.305,
-    0.78,
-    (1.02, 0.97),
-    1.72,
-    3.45,
-    (3.93, 1.03),
-    0.95,
-    0.93,
-    0.07,
-    0.23,
-    0.20,
-    (2.22, 3.05),
-    (1.18, 3.62),
-)
-_MINI = replace(
-    _HATCH,
-    length=3.55,
-    width=1.62,
-    height=1.49,
-    front_axle=0.66,
-    rear_axle=2.98,
-    wheel=0.285,
-    hood=0.81,
-    cowl=(0.78, 0.98),
-    header=1.42,
-    rear_header=3.02,
-    rear_base=(3.44, 1.04),
-    pillars=(2.05,),
-    side_glass=(0.94, 3.2),
-    tail=0.96,
-)
-_COMPACT = replace(
-    _HATCH,
-    length=4.25,
-    width=1.77,
-    height=1.48,
-    front_axle=0.87,
-    rear_axle=3.5,
-    wheel=0.315,
-    cowl=(1.1, 0.97),
-    header=1.86,
-    rear_header=3.6,
-    rear_base=(4.14, 1.04),
-    pillars=(2.32, 3.2),
-    side_glass=(1.28, 3.84),
-)
-_SEDAN = CarProfile(
-    4.62,
-    1.79,
-    1.44,
-    0.87,
-    3.62,
-    0.315,
-    0.76,
-    (1.28, 0.96),
-    2.02,
-    3.28,
-    (3.92, 1.02),
-    1.0,
-    0.93,
-    0.06,
-    0.25,
-    0.19,
-    (2.48, 3.32),
-    (1.46, 3.72),
-)
-_OLD_SEDAN = replace(
-    _SEDAN,
-    length=4.5,
-    width=1.70,
-    height=1.40,
-    hood=0.76,
-    cowl=(1.34, 0.94),
-    header=1.98,
-    rear_header=3.22,
-    rear_base=(3.66, 0.97),
-    tail=0.93,
-    tumblehome=0.21,
-    tip=0.9,
-    black_bumpers=True,
-    wheel=0.295,
-    pillars=(2.42, 3.2),
-    side_glass=(1.5, 3.5),
-)
-_ESTATE = CarProfile(
-    4.65,
-    1.79,
-    1.47,
-    0.88,
-    3.6,
-    0.315,
-    0.77,
-    (1.26, 0.96),
-    2.0,
-    4.1,
-    (4.55, 1.02),
-    0.95,
-    0.93,
-    0.05,
-    0.23,
-    0.19,
-    (2.46, 3.32),
-    (1.44, 4.28),
-)
-_COUPE = CarProfile(
-    4.45,
-    1.80,
-    1.36,
-    0.86,
-    3.45,
-    0.325,
-    0.71,
-    (1.36, 0.91),
-    2.08,
-    2.85,
-    (4.0, 0.98),
-    0.98,
-    0.88,
-    0.06,
-    0.29,
-    0.16,
-    (2.75,),
-    (1.58, 3.5),
-)
-_SUV = CarProfile(
-    4.45,
-    1.85,
-    1.70,
-    0.88,
-    3.5,
-    0.355,
-    0.96,
-    (1.12, 1.12),
-    1.78,
-    3.78,
-    (4.32, 1.18),
-    1.1,
-    1.08,
-    0.07,
-    0.22,
-    0.28,
-    (2.32, 3.2),
-    (1.3, 4.0),
-    arch_trim=True,
-    tip=0.84,
-)
-_BIG_SUV = replace(
-    _SUV,
-    length=4.8,
-    width=1.93,
-    height=1.78,
-    wheel=0.38,
-    rear_axle=3.75,
-    header=1.86,
-    rear_header=4.2,
-    rear_base=(4.68, 1.2),
-    pillars=(2.45, 3.4),
-    side_glass=(1.36, 4.4),
-    tip=0.88,
-    arch_trim=False,
-)
-_COMPACT_MPV = CarProfile(
-    4.4,
-    1.79,
-    1.63,
-    0.84,
-    3.55,
-    0.315,
-    0.85,
-    (0.86, 1.04),
-    1.78,
-    3.78,
-    (4.28, 1.1),
-    1.02,
-    1.0,
-    0.08,
-    0.21,
-    0.20,
-    (1.24, 2.4, 3.22),
-    (0.98, 4.0),
-)
-_SMALL_COUPE = replace(
-    _COUPE,
-    length=4.1,
-    height=1.32,
-    rear_base=(3.35, 0.95),
-    rear_header=2.75,
-    tail=0.93,
-    rear_axle=3.25,
-    pillars=(2.7,),
-    side_glass=(1.56, 2.95),
-)
-
-BASES: dict[str, tuple[CarProfile, int]] = {
-    "hatchback": (_HATCH, 4),
-    "compact": (_COMPACT, 5),
-    "mini": (_MINI, 3),
-    "sedan": (_SEDAN, 5),
-    "old_sedan": (_OLD_SEDAN, 2),
-    "estate": (_ESTATE, 5),
-    "coupe": (_COUPE, 2),
-    "suv": (_SUV, 3),
-    "big_suv": (_BIG_SUV, 2),
-    "mpv": (_COMPACT_MPV, 3),
-    "small_coupe": (_SMALL_COUPE, 1),
-}
-"""Base proportions of each kind of car, and how many variants are made of it."""
+CARS = read_table(VEHICLE_TABLE, CarKind, "cars")
 
 
 def vary(base: CarProfile, rng: np.random.Generator) -> CarProfile:
@@ -310,14 +108,14 @@ def make_car(name: str, p: CarProfile, rng: np.random.Generator, detail: bool = 
 
 def car_names() -> tuple[str, ...]:
     """Names of every car."""
-    return tuple(f"car_{kind}_{i}" for kind, (_, count) in BASES.items() for i in range(count))
+    return tuple(f"car_{name}_{i}" for name, kind in CARS.items() for i in range(kind.variants))
 
 
 def build_car(index: int, detail: bool) -> Asset:
     """Builds the car `car_names()[index]`, or its far version."""
     name = car_names()[index]
     kind, number = name.removeprefix("car_").rsplit("_", 1)
-    base = BASES[kind][0]
+    base = CARS[kind]
     p = base if number == "0" else vary(base, np.random.default_rng(1000 + index))
     return make_car(name if detail else f"lod_{name}", p, np.random.default_rng(2000 + index), detail)
 
@@ -327,4 +125,3 @@ BUILDERS: dict[str, Callable[[], Asset]] = {
     for index, name in enumerate(car_names())
     for detail in (True, False)
 }
-BUILDERS.update(VAN_BUILDERS)
