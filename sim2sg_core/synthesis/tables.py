@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from sim2sg_core.domains.fields import nearest
 from sim2sg_core.domains.yaml_errors import yaml_mistake
@@ -71,6 +72,17 @@ def read_table(path: Path, kind: type[Row], section: str = "") -> dict[str, Row]
         return table.validate_python(_with_bases(rows, where))
     except ValidationError as error:
         raise Sim2SGError(where + _told(error, kind)) from None
+
+
+def names_row_of(table: Mapping[str, Any]) -> BeforeValidator:
+    """For columns that name a row of another table and hold that row: they are `Annotated` with this."""
+
+    def row(name: Any) -> Any:
+        if name not in table:
+            raise ValueError(f"no row {name}; {nearest(name, table)}")
+        return table[name]
+
+    return BeforeValidator(row)
 
 
 def _with_bases(rows: dict[str, Any], where: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim2sg_core.packs.dining.assets.tableware import BUILDERS
+from sim2sg_core.packs.dining.assets import cutlery, tableware
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.synthesis.appearance import Painter
 from sim2sg_core.synthesis.assets.registry import asset_names, coarse_asset, load_asset
@@ -24,7 +24,7 @@ SIZES = {  # metres: shortest and longest of length, width, height
     "spoon": ((0.12, 0.23), (0.028, 0.05), (0.008, 0.025)),
 }
 DRINKS = ("drink", "wine")
-NAMES = sorted(BUILDERS)
+NAMES = sorted({**tableware.BUILDERS, **cutlery.BUILDERS})
 
 
 def kind_of(name: str) -> str:
@@ -58,7 +58,7 @@ def test_every_class_has_its_variants() -> None:
     for kind, least in LEAST.items():
         names = asset_names(kind)
         assert len(names) >= least, kind
-        assert all(name in BUILDERS for name in names), kind
+        assert all(name in NAMES for name in names), kind
         assert not any(name.startswith("lod_") for name in names)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.synthesis.tables import read_table
+from sim2sg_core.synthesis.tables import names_row_of, read_table
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,14 @@ class Cup:
     radius: float
     slots: tuple[str, ...] = ("glaze",)
     handle: Handle | None = None
+
+
+HANDLES = {"short": Handle(1.0), "long": Handle(2.0)}
+
+
+@dataclass(frozen=True)
+class Pan:
+    handle: Annotated[Handle, names_row_of(HANDLES)]
 
 
 @pytest.fixture
@@ -67,6 +76,15 @@ def test_a_mistake_is_named_with_its_file_and_place(table, text: str, told: str)
     with pytest.raises(Sim2SGError) as error:
         read_table(file, Cup)
     assert str(error.value).startswith(str(file)) and told in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_column_can_name_a_row_of_another_table(table) -> None:
+    assert read_table(table("wok: {handle: long}"), Pan) == {"wok": Pan(HANDLES["long"])}
+
+
+def test_a_row_that_is_named_must_be_there(table) -> None:
+    with pytest.raises(Sim2SGError, match=r"wok.handle: no row longer; did you mean long\?"):
+        read_table(table("wok: {handle: longer}"), Pan)
 
 
 def test_a_missing_file_or_section_is_told(table, tmp_path: Path) -> None:
