@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -78,7 +79,7 @@ def names_row_of(table: Mapping[str, Any]) -> BeforeValidator:
     """For columns that name a row of another table and hold that row: they are `Annotated` with this."""
 
     def row(name: Any) -> Any:
-        if name not in table:
+        if not isinstance(name, str) or name not in table:
             raise ValueError(f"no row {name}; {nearest(name, table)}")
         return table[name]
 
@@ -90,9 +91,10 @@ def _with_bases(rows: dict[str, Any], where: str) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, row in rows.items():
         if isinstance(row, dict) and "base" in row:
-            if row["base"] not in made:
+            base = made.get(str(row["base"]))
+            if not isinstance(base, dict):
                 raise Sim2SGError(f"{where}{name}.base: no row {row['base']} above it; {nearest(row['base'], made)}")
-            row = {**made[row["base"]], **{key: value for key, value in row.items() if key != "base"}}
+            row = {**base, **{key: value for key, value in row.items() if key != "base"}}
         made[name] = row
     return made
 
@@ -111,4 +113,4 @@ def _told(error: ValidationError, kind: type) -> str:
         return f"{place}: {first['ctx']['error']}"
     if first["type"] == "domain":
         return f"{place}: {first['msg']}"
-    return f"{place}: {first['msg']}, not {first['input']!r}"
+    return f"{place}: {first['msg']}, not {textwrap.shorten(repr(first['input']), 60, placeholder='…')}"

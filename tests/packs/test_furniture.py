@@ -12,7 +12,8 @@ from sim2sg_core.render.textures import build_textures
 from sim2sg_core.synthesis.assets.registry import asset_names, coarse_asset, load_asset
 from sim2sg_core.synthesis.palettes import palettes
 
-ALL = [*furniture.BUILDERS, *room_things.BUILDERS]
+ALL = [*chairs.BUILDERS, *furniture.BUILDERS, *room_things.BUILDERS]
+FURNITURE = {**chairs.CHAIRS, **furniture.PIECES}
 # Smallest and largest length, width, height of each kind, metres.
 SIZES = {
     "table": ((0.7, 2.2), (0.7, 1.2), (0.70, 0.785)),
@@ -161,7 +162,7 @@ def test_pictures_show_towards_minus_x() -> None:
 
 
 def test_coarse_twins_are_coarser_of_the_same_size_and_slots() -> None:
-    twins = [n for n in furniture.PIECES if coarse_asset(n) is not None]
+    twins = [n for n in FURNITURE if coarse_asset(n) is not None]
     assert len(twins) >= 8
     for name in twins:
         fine, coarse = load_asset(name), coarse_asset(name)
@@ -171,7 +172,7 @@ def test_coarse_twins_are_coarser_of_the_same_size_and_slots() -> None:
 
 
 def test_furniture_draws_its_colors_from_families() -> None:
-    for name in furniture.PIECES:
+    for name in FURNITURE:
         assert all(s.palette in palettes() or s.palette == "fixed" for s in load_asset(name).slots), name
 
 

@@ -1,9 +1,10 @@
-"""Dining chairs. The sitter looks along +x; the back is at -x. Metres; `furniture.BUILDERS` lists them."""
+"""Dining chairs. The sitter looks along +x; the back is at -x. Metres."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -22,18 +23,21 @@ from sim2sg_core.packs.dining.assets.furniture_parts import (
     tilt,
     wooden,
 )
-from sim2sg_core.render.meshes import Slot
+from sim2sg_core.packs.dining.assets.variants import build_variant, read_variants
+from sim2sg_core.render.meshes import Asset, Slot
 from sim2sg_core.synthesis.assets import shapes
 
 SEAT, BACK, FRAME = range(3)
-WOOD = (wooden("seat", 0.5), wooden("back", 0.5), wooden("frame", 0.5))
-PADDED = (padded("seat"), padded("back"), wooden("frame", 0.5))
-PADDED_SEAT = (padded("seat"), wooden("back", 0.5), wooden("frame", 0.5))
-PADDED_METAL = (padded("seat"), padded("back"), steel("frame"))
-WOOD_METAL = (wooden("seat", 0.5), wooden("back", 0.5), steel("frame"))
 _SHELL = (Slot("seat", "shell", (0.6, 0.6, 0.58), 0.4, 0.5), Slot("back", "shell", (0.6, 0.6, 0.58), 0.4, 0.5))
-SHELL_WOOD = (*_SHELL, wooden("frame", 0.5))
-SHELL_METAL = (*_SHELL, steel("frame"))
+CHAIR_LOOKS = {
+    "wood": (wooden("seat", 0.5), wooden("back", 0.5), wooden("frame", 0.5)),
+    "padded": (padded("seat"), padded("back"), wooden("frame", 0.5)),
+    "padded_seat": (padded("seat"), wooden("back", 0.5), wooden("frame", 0.5)),
+    "padded_metal": (padded("seat"), padded("back"), steel("frame")),
+    "wood_metal": (wooden("seat", 0.5), wooden("back", 0.5), steel("frame")),
+    "shell_wood": (*_SHELL, wooden("frame", 0.5)),
+    "shell_metal": (*_SHELL, steel("frame")),
+}
 
 
 def framed(
@@ -221,27 +225,17 @@ def windsor(b: LodBuilder, total: float, spindles: int) -> None:
         b.put(rod([(-0.165 + 0.02 * np.cos(angle) ** 2, end[1] * 0.75, seat - 0.02), end], 0.0065, 5), BACK)
 
 
-CHAIRS: dict[str, tuple[Callable[[LodBuilder], None], tuple[Slot, ...]]] = {
-    "chair_slats_0": (partial(framed, back="slats"), WOOD),
-    "chair_slats_1": (partial(framed, back="slats", pad=0.03, total=1.0, width=0.46), PADDED_SEAT),
-    "chair_ladder_0": (partial(framed, back="ladder", total=0.98), WOOD),
-    "chair_cross_0": (partial(framed, back="cross", total=0.88, width=0.45), WOOD),
-    "chair_panel_0": (partial(framed, back="panel", total=0.86, seat=0.44), WOOD),
-    "chair_panel_1": (partial(framed, back="panel", total=1.02, seat=0.46, pad=0.035), PADDED_SEAT),
-    "chair_padded_0": (partial(framed, back="pad", total=0.94, pad=0.05, seat=0.47), PADDED),
-    "chair_arms_0": (partial(framed, back="slats", arms=True, width=0.5, depth=0.45), WOOD),
-    "chair_arms_1": (partial(framed, back="pad", arms=True, width=0.52, depth=0.46, pad=0.05, total=0.88), PADDED),
-    "chair_parsons_0": (partial(parsons, total=1.0), PADDED),
-    "chair_parsons_1": (partial(parsons, total=0.84, width=0.52), PADDED),
-    "chair_low_0": (partial(low_stool, seat=0.45, total=0.75), WOOD),
-    "chair_low_1": (partial(low_stool, seat=0.46, total=0.78), WOOD_METAL),
-    "chair_shell_0": (shell, SHELL_WOOD),
-    "chair_shell_1": (partial(shell, wide=0.96), SHELL_METAL),
-    "chair_shell_2": (partial(shell, arms=0.7, wide=1.2), SHELL_WOOD),
-    "chair_cantilever_0": (partial(cantilever, total=0.84, pads=False), PADDED_METAL),
-    "chair_cantilever_1": (partial(cantilever, total=0.98, pads=True), PADDED_METAL),
-    "chair_folding_0": (partial(folding, slats=True), WOOD),
-    "chair_folding_1": (partial(folding, slats=False), WOOD_METAL),
-    "chair_windsor_0": (partial(windsor, total=0.90, spindles=6), WOOD),
-    "chair_windsor_1": (partial(windsor, total=1.02, spindles=8), WOOD),
+CHAIRS = {
+    name: variant
+    for make in (framed, parsons, low_stool, shell, cantilever, folding, windsor)
+    for name, variant in read_variants(Path(__file__).with_name("furniture.yaml"), make, CHAIR_LOOKS).items()
 }
+WITH_COARSE_TWIN = ("chair_low", "chair_shell", "chair_cantilever", "chair_windsor")
+BUILDERS: dict[str, Callable[[], Asset]] = {name: partial(build_variant, name, made) for name, made in CHAIRS.items()}
+BUILDERS.update(
+    {
+        f"lod_{name}": partial(build_variant, f"lod_{name}", made, fine=False)
+        for name, made in CHAIRS.items()
+        if name.startswith(WITH_COARSE_TWIN)
+    }
+)

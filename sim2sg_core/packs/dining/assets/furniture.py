@@ -1,6 +1,6 @@
-"""Tables, chairs, laptops and books: the large objects of a dining room, and what lies on tables besides tableware.
+"""Tables, laptops and books: the rows of `furniture.yaml` but for the chairs, which `chairs.py` makes.
 
-Fronts: a chair's sitter looks along +x (`chairs.py`); a laptop's keyboard, where its user sits, is towards -x and the
+Fronts: a laptop's keyboard, where its user sits, is towards -x and the
 screen stands at +x; a book's spine runs along x at -y. Tables are long along x. Sizes are typical ones, in metres.
 """
 
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from sim2sg_core.packs.dining.assets.chairs import CHAIRS
 from sim2sg_core.packs.dining.assets.furniture_parts import (
     CORNERS,
     LodBuilder,
@@ -27,23 +27,26 @@ from sim2sg_core.packs.dining.assets.furniture_parts import (
     tilt,
     wooden,
 )
+from sim2sg_core.packs.dining.assets.variants import Outline, build_variant, read_variants
 from sim2sg_core.render.meshes import Asset, Slot
 from sim2sg_core.synthesis.assets import shapes
 
-Make = Callable[[LodBuilder], None]
+FURNITURE = Path(__file__).with_name("furniture.yaml")
 
 # ---- tables ------------------------------------------------------------------------------------------------------
 
 TOP, FRAME = range(2)
-ALL_WOOD = (wooden("top", 1.0), wooden("frame"))
-TWO_TONE = (table_top(), wooden("frame"))
-STEEL = (table_top(), steel("frame"))
-CAFE = (table_top(scale=0.5), steel("frame"))
+TABLE_LOOKS = {
+    "all_wood": (wooden("top", 1.0), wooden("frame")),
+    "two_tone": (table_top(), wooden("frame")),
+    "steel": (table_top(), steel("frame")),
+    "cafe": (table_top(scale=0.5), steel("frame")),
+}
 
 
 def four_legs(
     b: LodBuilder,
-    top: np.ndarray,
+    top: Outline,
     height: float,
     thick: float,
     post: float = 0.06,
@@ -56,7 +59,7 @@ def four_legs(
 
     Args:
         b: Where to.
-        top: (N, 2) convex outline of the top about the origin, metres.
+        top: Of the board.
         height: Of the table.
         thick: Thickness of the top.
         post: Side of a leg below the top.
@@ -79,7 +82,7 @@ def four_legs(
             b.put(shapes.box(0.022, 2 * y, apron, (side * x, 0, under - apron)), FRAME)
 
 
-def pedestal(b: LodBuilder, top: np.ndarray, height: float, thick: float, feet: int, columns: int = 1) -> None:
+def pedestal(b: LodBuilder, top: Outline, height: float, thick: float, feet: int, columns: int = 1) -> None:
     """A top on one or two turned columns; `feet` is the number of feet of each, 0 for a round plate."""
     under = height - thick
     b.put(slab(top, under, height, min(0.008, thick / 4)), TOP)
@@ -144,29 +147,11 @@ def steel_frame(b: LodBuilder, length: float, width: float, height: float, thick
             b.put(shapes.box(0.07, 2 * y, 0.034, (at, 0, z)), FRAME)
 
 
-TABLES: dict[str, tuple[Make, tuple[Slot, ...]]] = {
-    "table_legs_0": (partial(four_legs, top=rectangle(1.6, 0.9, 0.015), height=0.75, thick=0.026), ALL_WOOD),
-    "table_legs_1": (partial(four_legs, top=rectangle(2.0, 1.0), height=0.76, thick=0.05, post=0.095,
-                             apron=0.0), ALL_WOOD),
-    "table_legs_2": (partial(four_legs, top=rectangle(1.2, 0.75, 0.05, 2), height=0.74, thick=0.022, post=0.05,
-                             splay=0.05, taper=0.55, apron=0.06, inset=0.09), TWO_TONE),
-    "table_legs_3": (partial(four_legs, top=rectangle(1.8, 0.9), height=0.78, thick=0.035, post=0.08, apron=0.12,
-                             taper=0.6), TWO_TONE),
-    "table_square_0": (partial(four_legs, top=rectangle(0.8, 0.8, 0.01), height=0.74, thick=0.022,
-                               post=0.05), ALL_WOOD),
-    "table_square_1": (partial(pedestal, top=rectangle(0.72, 0.7, 0.03, 2), height=0.73, thick=0.028, feet=0), CAFE),
-    "table_steel_0": (partial(steel_frame, length=1.8, width=0.85, height=0.75, thick=0.04, hairpin=False), STEEL),
-    "table_steel_1": (partial(steel_frame, length=1.4, width=0.75, height=0.73, thick=0.025, hairpin=True), STEEL),
-    "table_round_0": (partial(pedestal, top=oval(1.1, 1.1, 36), height=0.75, thick=0.03, feet=4), ALL_WOOD),
-    "table_round_1": (partial(pedestal, top=oval(0.8, 0.8, 32), height=0.72, thick=0.02, feet=0), CAFE),
-    "table_round_2": (partial(four_legs, top=oval(1.2, 1.2, 36), height=0.75, thick=0.03, post=0.055, splay=0.06,
-                              taper=0.6, apron=0.05), TWO_TONE),
-    "table_oval_0": (partial(pedestal, top=oval(1.9, 1.05, 40), height=0.76, thick=0.035, feet=4, columns=2), ALL_WOOD),
-    "table_oval_1": (partial(four_legs, top=oval(1.7, 0.95, 40, 3.0), height=0.74, thick=0.025, post=0.055, splay=0.04,
-                             taper=0.6, apron=0.0), TWO_TONE),
-    "table_trestle_0": (partial(trestle, length=1.7, width=0.8, height=0.73, thick=0.03, crossed=False), TWO_TONE),
-    "table_trestle_1": (partial(trestle, length=2.2, width=0.95, height=0.77, thick=0.05, crossed=True), ALL_WOOD),
-}  # fmt: skip
+TABLES = {
+    name: variant
+    for make in (four_legs, pedestal, trestle, steel_frame)
+    for name, variant in read_variants(FURNITURE, make, TABLE_LOOKS).items()
+}
 
 # ---- laptops -----------------------------------------------------------------------------------------------------
 
@@ -187,25 +172,25 @@ def laptop_slots(glow: float) -> tuple[Slot, ...]:
     )
 
 
-def laptop(b: LodBuilder, depth: float, width: float, base: float, opening: float) -> None:
-    """A laptop: `base` is the thickness of its lower half, `opening` the angle of its lid in degrees (0 closed)."""
-    b.put(slab(rectangle(depth, width, 0.012, 2), 0.003, base, 0.003), CASE)
+def laptop(b: LodBuilder, depth: float, width: float, body: float, opening: float) -> None:
+    """A laptop: `body` is the thickness of its lower half, `opening` the angle of its lid in degrees (0 closed)."""
+    b.put(slab(rectangle(depth, width, 0.012, 2), 0.003, body, 0.003), CASE)
     for sx, sy in CORNERS:
         b.put(shapes.box(0.012, 0.02, 0.004, (sx * (depth / 2 - 0.025), sy * (width / 2 - 0.03), 0)), BEZEL)
     lid = 0.007
     if not opening:
-        b.put(slab(rectangle(depth, width, 0.012, 2), base + 0.001, base + lid, 0.002), CASE)
-        b.put(slab(oval(0.035, 0.035, b.sides(12)), base + lid - 0.002, base + lid + 0.0006), MARK)
-        b.put(shapes.box(0.012, 0.8 * width, base, (depth / 2, 0, 0.003)), BEZEL)
+        b.put(slab(rectangle(depth, width, 0.012, 2), body + 0.001, body + lid, 0.002), CASE)
+        b.put(slab(oval(0.035, 0.035, b.sides(12)), body + lid - 0.002, body + lid + 0.0006), MARK)
+        b.put(shapes.box(0.012, 0.8 * width, body, (depth / 2, 0, 0.003)), BEZEL)
         return
-    b.put(shapes.box(0.48 * depth, 0.88 * width, 0.001, (0.12 * depth, 0, base - 0.0002)), DECK)
+    b.put(shapes.box(0.48 * depth, 0.88 * width, 0.001, (0.12 * depth, 0, body - 0.0002)), DECK)
     for k in range(5):  # Rows of keys, nearest to the screen first.
         row = 0.46 * depth / 5
         at = 0.35 * depth - (k + 0.5) * row - 0.004
-        b.put(shapes.box(row * 0.88, 0.86 * width, 0.0016, (at, 0, base + 0.0004)), KEYS)
-    b.put(shapes.box(0.25 * depth, 0.33 * width, 0.0008, (-0.31 * depth, 0, base - 0.0002)), KEYS)
+        b.put(shapes.box(row * 0.88, 0.86 * width, 0.0016, (at, 0, body + 0.0004)), KEYS)
+    b.put(shapes.box(0.25 * depth, 0.33 * width, 0.0008, (-0.31 * depth, 0, body - 0.0002)), KEYS)
     # The lid is made upright, its inner side towards -x, and then leans back about the hinge.
-    hinge = (depth / 2 - 0.004, base - 0.004)
+    hinge = (depth / 2 - 0.004, body - 0.004)
     upright = []
     for size, thick, x, slot in ((1.0, lid, 0.0, CASE), (0.975, 0.001, -0.001, BEZEL), (0.92, 0.001, -0.0018, SCREEN)):
         outline = rectangle(depth * size, width * (size + 1) / 2, 0.012 * (size > 0.95), 2)
@@ -220,20 +205,14 @@ def laptop(b: LodBuilder, depth: float, width: float, base: float, opening: floa
     b.put(rod([(hinge[0], -0.4 * width, hinge[1]), (hinge[0], 0.4 * width, hinge[1])], 0.006, b.sides(8)), BEZEL)
 
 
-LAPTOPS: dict[str, tuple[Make, tuple[Slot, ...]]] = {
-    "laptop_open_0": (partial(laptop, depth=0.22, width=0.31, base=0.014, opening=108), laptop_slots(0.0)),
-    "laptop_open_1": (partial(laptop, depth=0.24, width=0.35, base=0.016, opening=95), laptop_slots(0.9)),
-    "laptop_open_2": (partial(laptop, depth=0.215, width=0.30, base=0.012, opening=116), laptop_slots(0.7)),
-    "laptop_open_3": (partial(laptop, depth=0.26, width=0.375, base=0.024, opening=125), laptop_slots(0.0)),
-    "laptop_open_4": (partial(laptop, depth=0.235, width=0.34, base=0.018, opening=102), laptop_slots(0.9)),
-    "laptop_closed_0": (partial(laptop, depth=0.23, width=0.32, base=0.013, opening=0), laptop_slots(0.0)),
-}
+LAPTOP_LOOKS = {"blank": laptop_slots(0.0), "dim": laptop_slots(0.7), "lit": laptop_slots(0.9)}
+LAPTOPS = read_variants(FURNITURE, laptop, LAPTOP_LOOKS)
 
 # ---- books -------------------------------------------------------------------------------------------------------
 
 COVER, PAGES, LABEL, COVER_2, LABEL_2, PRINT = range(6)
 _PRINTED = ("print", "mottle", "stripes", "weave")
-BOOK_SLOTS = (
+_BOOK_SLOTS = (
     Slot("cover", "book_cover", (0.3, 0.1, 0.1), 0.5, 0.3, textures=_PRINTED, texture_scale=0.25),
     Slot("pages", "pages", (0.8, 0.78, 0.7), 0.95, 0.05, textures=("ripples",), texture_scale=0.05),
     Slot("label", "book_cover", (0.7, 0.65, 0.5), 0.5, 0.3, textures=_PRINTED, texture_scale=0.12),
@@ -241,7 +220,8 @@ BOOK_SLOTS = (
     Slot("label_2", "book_cover", (0.7, 0.65, 0.5), 0.5, 0.3, textures=_PRINTED, texture_scale=0.12),
     Slot("print", "fixed", (0.40, 0.39, 0.37), 0.9, 0.05, textures=("stripes",), texture_scale=0.03),
 )
-PLAIN_SLOTS = (Slot("cover", "book_cover", (0.3, 0.1, 0.1), 0.5, 0.3), *BOOK_SLOTS[1:])
+_PLAIN_COVER = Slot("cover", "book_cover", (0.3, 0.1, 0.1), 0.5, 0.3)
+BOOK_LOOKS = {"printed": _BOOK_SLOTS, "plain": (_PLAIN_COVER, *_BOOK_SLOTS[1:])}
 
 
 def closed_book(
@@ -322,40 +302,13 @@ def between(upper: np.ndarray, lower: np.ndarray) -> shapes.Shape:
     return np.concatenate([v[: len(v) // 2], lower.reshape(-1, 3)]), f
 
 
-_BOOKS: dict[str, Make] = {
-    "book_hard_0": partial(closed_book, length=0.24, width=0.165, thick=0.032, board=0.0025),
-    "book_hard_1": partial(closed_book, length=0.215, width=0.145, thick=0.045, board=0.003),
-    "book_paper_0": partial(closed_book, length=0.19, width=0.12, thick=0.022, board=0.001),
-    "book_thin_0": partial(closed_book, length=0.29, width=0.21, thick=0.012, board=0.001),
-    "book_large_0": partial(closed_book, length=0.30, width=0.25, thick=0.028, board=0.003),
-    "book_stack_0": stack,
-    "book_open_0": partial(open_book, length=0.23, width=0.155, thick=0.018),
-}
-_NOTEBOOKS: dict[str, Make] = {
-    "book_plain_0": partial(closed_book, length=0.24, width=0.17, thick=0.025, board=0.0025, titled=False),
-    "book_plain_1": partial(closed_book, length=0.21, width=0.145, thick=0.016, board=0.0015, titled=False),
-    "book_plain_2": partial(closed_book, length=0.20, width=0.135, thick=0.038, board=0.003, titled=False),
-    "book_plain_3": partial(closed_book, length=0.29, width=0.21, thick=0.018, board=0.002, titled=False),
-    "book_plain_4": partial(closed_book, length=0.31, width=0.24, thick=0.045, board=0.003, titled=False),
-}
-BOOKS: dict[str, tuple[Make, tuple[Slot, ...]]] = {
-    **{name: (make, BOOK_SLOTS) for name, make in _BOOKS.items()},
-    **{name: (make, PLAIN_SLOTS) for name, make in _NOTEBOOKS.items()},
+BOOKS = {
+    name: variant
+    for make in (closed_book, stack, open_book)
+    for name, variant in read_variants(FURNITURE, make, BOOK_LOOKS).items()
 }
 
 # ------------------------------------------------------------------------------------------------------------------
 
-PIECES = {**TABLES, **CHAIRS, **LAPTOPS, **BOOKS}
-COARSE = ("chair_low", "chair_shell", "chair_cantilever", "chair_windsor")
-
-
-def build_piece(name: str, fine: bool = True) -> Asset:
-    """Builds one piece of furniture, or its coarse twin."""
-    make, slots = PIECES[name]
-    builder = LodBuilder(fine=fine)
-    make(builder)
-    return builder.build(name if fine else f"lod_{name}", slots)
-
-
-BUILDERS: dict[str, Callable[[], Asset]] = {name: partial(build_piece, name) for name in PIECES}
-BUILDERS.update({f"lod_{name}": partial(build_piece, name, False) for name in PIECES if name.startswith(COARSE)})
+PIECES = {**TABLES, **LAPTOPS, **BOOKS}
+BUILDERS: dict[str, Callable[[], Asset]] = {name: partial(build_variant, name, made) for name, made in PIECES.items()}

@@ -2,13 +2,16 @@
 
 Fronts face -x, and what hangs on a wall is thin along x: at yaw 0 before the far wall it faces the camera. The base
 (z = 0) of a picture, a television or a radiator is its own lower edge, that of a pendant lamp the lowest point of its
-shade, with the cord going up. Flat things (rugs, napkins, cloths, runners) lie on z = 0. Metres.
+shade, with the cord going up. Flat things (rugs, napkins, cloths, runners) lie on z = 0. Metres; sizes are in
+`room_things.yaml`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -18,7 +21,6 @@ from sim2sg_core.packs.dining.assets.furniture_parts import (
     LodBuilder,
     ball,
     leg,
-    oval,
     padded,
     put_lathe,
     rectangle,
@@ -29,8 +31,10 @@ from sim2sg_core.packs.dining.assets.furniture_parts import (
     tilt,
     wooden,
 )
+from sim2sg_core.packs.dining.assets.variants import Outline, build_variant, read_variants
 from sim2sg_core.render.meshes import Asset, Slot
 from sim2sg_core.synthesis.assets import shapes
+from sim2sg_core.synthesis.tables import names_row_of
 
 _PATTERNS = ("print", "clouds", "mottle", "stripes", "checker")
 _FABRICS = (*CLOTH_TEXTURES, "checker", "stripes")
@@ -57,7 +61,8 @@ ROOM_SLOTS = (
 )
 (WOOD, METAL, PADS, LINEN, RUG, PICTURE, PAPER, LEAF, POT, SOIL, SHADE, BULB, DARK, WHITE, APPLE, ORANGE, FLOWER,
  BOX_1, BOX_2) = range(len(ROOM_SLOTS))  # fmt: skip
-Make = Callable[[LodBuilder], None]
+RoomSlot = Annotated[int, names_row_of({slot.name: k for k, slot in enumerate(ROOM_SLOTS)})]
+"""Index of a slot; a column of its name."""
 
 
 def cabinet(b: LodBuilder, width: float, depth: float, height: float, doors: int, rows: int, foot: float) -> None:
@@ -214,7 +219,7 @@ def waste_bin(b: LodBuilder, height: float, lid: bool) -> None:
         put_lathe(b, [(r * 1.02, height - 0.01), (r, height + 0.02), (r * 0.5, height + 0.05)], 18, (0, 0, 0), DARK)
 
 
-def carton(b: LodBuilder, length: float, width: float, height: float, slot: int) -> None:
+def carton(b: LodBuilder, length: float, width: float, height: float, slot: RoomSlot) -> None:
     """A box with a lid, or a taped carton."""
     b.put(shapes.box(length, width, height), slot)
     if slot == BOX_1:
@@ -233,7 +238,7 @@ def television(b: LodBuilder, width: float, stand: bool) -> None:
         b.put(shapes.box(0.03, 0.1, 0.06, (0.012, 0, 0.01)), METAL)
 
 
-def flat(b: LodBuilder, outline: np.ndarray, thick: float, slot: int, border: float = 0.0) -> None:
+def flat(b: LodBuilder, outline: Outline, thick: float, slot: RoomSlot, border: float = 0.0) -> None:
     """A flat thing, with a border of another colour if wanted."""
     b.put(slab(outline, 0.0, thick), slot)
     if border:
@@ -266,7 +271,7 @@ def vase(b: LodBuilder, height: float, stems: int, seed: int) -> None:
         ball(b, (size * 1.3, size * 0.5, size * 0.25), top * [0.7, 0.7, 0.72], LEAF)
 
 
-def fruit(b: LodBuilder, slot: int, radius: float) -> None:
+def fruit(b: LodBuilder, slot: RoomSlot, radius: float) -> None:
     """An apple with its stalk, or an orange."""
     if slot == ORANGE:
         ball(b, (radius, radius, radius * 0.96), (0, 0, radius), ORANGE)
@@ -287,68 +292,21 @@ def candle(b: LodBuilder, holder: bool) -> None:
     b.put(rod([(0, 0, z + h - 0.003), (0, 0.002, z + h + 0.012)], 0.0012, 4), DARK)
 
 
-def salt(b: LodBuilder, slot: int) -> None:
+def salt(b: LodBuilder, slot: RoomSlot) -> None:
     """A salt cellar with a metal cap."""
     put_lathe(b, [(0.020, 0), (0.022, 0.01), (0.015, 0.055)], 12, (0, 0, 0), slot)
     put_lathe(b, [(0.016, 0.054), (0.016, 0.068), (0.009, 0.078)], 12, (0, 0, 0), METAL)
 
 
-THINGS: dict[str, Make] = {
-    "cabinet_0": partial(cabinet, width=1.6, depth=0.42, height=0.78, doors=4, rows=1, foot=0.12),
-    "cabinet_1": partial(cabinet, width=0.9, depth=0.45, height=1.1, doors=1, rows=4, foot=0.08),
-    "cabinet_2": partial(cabinet, width=1.0, depth=0.5, height=1.95, doors=2, rows=1, foot=0.0),
-    "shelf_0": partial(shelf, width=0.8, height=1.9, boards=6, seed=0),
-    "shelf_1": partial(shelf, width=1.2, height=1.1, boards=4, seed=1),
-    "plant_0": partial(plant, height=1.1, leaves=14, droop=0.8, seed=0),
-    "plant_1": partial(plant, height=0.5, leaves=18, droop=1.1, seed=1),
-    "plant_2": partial(plant, height=0.9, leaves=10, droop=0.35, seed=2),
-    "floor_lamp_0": partial(floor_lamp, height=1.6, arc=False),
-    "floor_lamp_1": partial(floor_lamp, height=1.8, arc=True),
-    **{f"pendant_{k}": partial(pendant, shape=shape, cord=cord)
-       for k, (shape, cord) in enumerate([("cone", 0.7), ("dome", 0.6), ("drum", 0.5), ("globe", 0.8)])},
-    "picture_0": partial(picture, width=0.6, height=0.8, frame=0.03, mat=0.07),
-    "picture_1": partial(picture, width=1.0, height=0.7, frame=0.045, mat=0.0),
-    "picture_2": partial(picture, width=0.4, height=0.4, frame=0.02, mat=0.05),
-    "picture_3": partial(picture, width=1.2, height=0.6, frame=0.0, mat=0.0),
-    "curtain_0": partial(folded_curtain, width=1.0, height=2.3, folds=6),
-    "curtain_1": partial(folded_curtain, width=0.6, height=2.2, folds=5),
-    "radiator_0": partial(radiator, width=1.0, height=0.5),
-    "door_0": partial(door, panels=2),
-    "door_1": partial(door, panels=0),
-    "sofa_0": partial(sofa, width=1.9, seats=2),
-    "sofa_1": partial(sofa, width=0.9, seats=1),
-    "waste_bin_0": partial(waste_bin, height=0.3, lid=False),
-    "waste_bin_1": partial(waste_bin, height=0.5, lid=True),
-    "box_0": partial(carton, length=0.4, width=0.3, height=0.25, slot=BOX_2),
-    "box_1": partial(carton, length=0.22, width=0.16, height=0.1, slot=BOX_1),
-    "tv_0": partial(television, width=1.1, stand=False),
-    "tv_1": partial(television, width=0.9, stand=True),
-    "rug_0": partial(flat, outline=rectangle(2.4, 1.7), thick=0.01, slot=RUG, border=0.08),
-    "rug_1": partial(flat, outline=oval(2.0, 2.0, 36), thick=0.01, slot=RUG),
-    "rug_2": partial(flat, outline=rectangle(3.0, 2.0), thick=0.012, slot=RUG),
-    "vase_0": partial(vase, height=0.38, stems=6, seed=0),
-    "vase_1": partial(vase, height=0.26, stems=3, seed=1),
-    "apple_0": partial(fruit, slot=APPLE, radius=0.038),
-    "orange_0": partial(fruit, slot=ORANGE, radius=0.04),
-    "napkin_0": partial(napkin, folded=True),
-    "napkin_1": partial(napkin, folded=False),
-    "candle_0": partial(candle, holder=False),
-    "candle_1": partial(candle, holder=True),
-    "salt_0": partial(salt, slot=WHITE),
-    "salt_1": partial(salt, slot=WOOD),
-    "tablecloth_0": partial(flat, outline=rectangle(1.0, 1.0), thick=0.002, slot=LINEN),
-    "runner_0": partial(flat, outline=rectangle(1.5, 0.4), thick=0.002, slot=LINEN),
-    "runner_1": partial(flat, outline=rectangle(1.2, 0.35), thick=0.002, slot=LINEN, border=0.03),
-    "placemat_0": partial(flat, outline=rectangle(0.32, 0.45), thick=0.002, slot=LINEN),
-    "placemat_1": partial(flat, outline=oval(0.38, 0.38, 28), thick=0.003, slot=LINEN),
-}  # fmt: skip
-
-
-def build_thing(thing: str) -> Asset:
-    """Builds one room thing."""
-    builder = LodBuilder()
-    THINGS[thing](builder)
-    return builder.build(f"room_{thing}", ROOM_SLOTS)
-
-
-BUILDERS: dict[str, Callable[[], Asset]] = {f"room_{thing}": partial(build_thing, thing) for thing in THINGS}
+_SHAPES = (
+    cabinet, shelf, plant, floor_lamp, pendant, picture, folded_curtain, radiator, door, sofa, waste_bin, carton,
+    television, flat, vase, fruit, napkin, candle, salt,
+)  # fmt: skip
+THINGS = {
+    name: variant
+    for make in _SHAPES
+    for name, variant in read_variants(Path(__file__).with_name("room_things.yaml"), make, ROOM_SLOTS).items()
+}
+BUILDERS: dict[str, Callable[[], Asset]] = {
+    f"room_{name}": partial(build_variant, f"room_{name}", variant) for name, variant in THINGS.items()
+}
