@@ -54,8 +54,9 @@ class Pack:
 
     Attributes:
         name: Of the pack, and of the domain in it.
-        folder: Holds, as far as there are any, `domain.yaml`, the models that ship (`model.onnx`, `checkpoint.pt`), and
-            for each layout type the part of a new domain's YAML that it fills (`template_TYPE.yaml.txt`).
+        folder: Holds, as far as there are any, `domain.yaml`, the models that ship (`model.onnx`, `checkpoint.pt`), the
+            colour families of the pack's meshes (`palettes.yaml`, see `synthesis/palettes.py`), and for each layout
+            type the part of a new domain's YAML that it fills (`template_TYPE.yaml.txt`).
         layouts: Layout types by the name that `layout: type` gives them.
         assets: Package whose modules list built-in meshes in `BUILDERS`, as a dotted name; "" for none.
         label_formats: Formats of labelled data (`sim2sg eval --format`) whose classes are those of the domain.

@@ -14,7 +14,7 @@ from sim2sg_core.synthesis.assets import shapes
 from sim2sg_core.synthesis.assets.outlines import rounded
 from sim2sg_core.synthesis.tables import read_table
 
-Section = tuple[float, float, float, float, float]
+CutlerySection = tuple[float, float, float, float, float]
 """x, half the width, height of the middle, thickness, by how much the edges are turned up; metres."""
 
 
@@ -30,7 +30,7 @@ class CutlerySet:
         neck: Half the width of the neck, metres.
     """
 
-    handle: tuple[Section, ...]
+    handle: tuple[CutlerySection, ...]
     slots: tuple[NamedSlot, ...] = (TABLEWARE_SLOTS["steel"],)
     scale: float = 1.0
     tines: int = 4
@@ -38,7 +38,7 @@ class CutlerySet:
 
 
 CUTLERY_SETS = read_table(TABLEWARE, CutlerySet, "cutlery")
-_HEADS = read_table(TABLEWARE, tuple[Section, ...], "cutlery_heads")
+_HEADS = read_table(TABLEWARE, tuple[CutlerySection, ...], "cutlery_heads")
 
 
 def add_sections(

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from sim2sg_core.packs.dining.assets.furniture_parts import LodBuilder, ball, oval, put_lathe, slab
+from sim2sg_core.packs.dining.assets.variants import build_variant
 from sim2sg_core.render.meshes import Asset, Slot
 from sim2sg_core.synthesis.assets import shapes
 from sim2sg_core.synthesis.assets.shapes import Shape
@@ -227,15 +228,8 @@ BOWLFULS: dict[str, Callable[[LodBuilder], None]] = {
 }
 
 
-def build_helping(name: str, make: Callable[[LodBuilder], None]) -> Asset:
-    """Builds one helping."""
-    builder = LodBuilder()
-    make(builder)
-    return builder.build(name, FOOD_SLOTS)
-
-
 BUILDERS: dict[str, Callable[[], Asset]] = {
-    f"{kind}_{name}": partial(build_helping, f"{kind}_{name}", make)
+    f"{kind}_{name}": partial(build_variant, f"{kind}_{name}", (make, FOOD_SLOTS))
     for kind, table in (("plateful", PLATEFULS), ("bowlful", BOWLFULS))
     for name, make in table.items()
 }

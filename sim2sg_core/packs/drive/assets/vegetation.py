@@ -115,14 +115,14 @@ class TreeKind:
     lobed: bool = True
 
 
-TREES = read_table(Path(__file__).with_name("trees.yaml"), TreeKind)
+TREE_KINDS = read_table(Path(__file__).with_name("trees.yaml"), TreeKind)
 
 
 def build_tree(name: str, kind: str, seed: int, detail: bool = True) -> Asset:
-    """Builds a broad-leaved tree of one of `TREES`."""
+    """Builds a broad-leaved tree of one of `TREE_KINDS`."""
     rng = np.random.default_rng([401, seed, *kind.encode()])
     builder = MeshBuilder()
-    tree = TREES[kind]
+    tree = TREE_KINDS[kind]
     height, crown, clumps, size = tree.height, np.array(tree.crown), tree.clumps, tree.clump
     if not detail:
         clumps, size = clumps // 4, size * 1.7
@@ -252,7 +252,7 @@ def build_thicket(name: str, seed: int, detail: bool = True) -> Asset:
 
 
 PLANT_KINDS: dict[str, tuple[Callable[..., Asset], int]] = {
-    **{name: (partial(build_tree, kind=name), tree.variants) for name, tree in TREES.items()},
+    **{name: (partial(build_tree, kind=name), tree.variants) for name, tree in TREE_KINDS.items()},
     "conifer": (build_conifer, 3),
     "bush": (build_bush, 4),
     "hedge": (build_hedge, 4),
