@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         choices=(7, 8),
         default=7,
-        help="bits of the weights: 7 is fast on every CPU (default); 8 is slightly more accurate, for models that run"
-        " only on CPUs that have VNNI or are ARM",
+        help="bits of the weights: 7 is fast on every CPU (default); 8 stays nearer to the float model and is fast only"
+        " on CPUs that have VNNI or are ARM",
     )
 
 
