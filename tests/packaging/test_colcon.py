@@ -32,6 +32,7 @@ COLCON = Path(sys.executable).with_name("colcon")
 
 pytestmark = [
     pytest.mark.ros,
+    pytest.mark.slow,
     pytest.mark.skipif(
         not COLCON.exists() or not (HERE / "share/rosidl_default_generators").is_dir(),
         reason="needs the [dev] extra in a virtual environment: colcon, and the wheels that build messages",
@@ -66,7 +67,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "CMAKE_PREFIX_PATH": str(HERE),
         "PATH": f"{HERE / 'bin'}{os.pathsep}{os.environ['PATH']}",
     }
-    done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return folder
 

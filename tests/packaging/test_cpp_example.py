@@ -36,6 +36,7 @@ NAME = "sim2sg_cpp_subscriber"
 
 pytestmark = [
     pytest.mark.ros,
+    pytest.mark.slow,
     pytest.mark.skipif(
         not COLCON.exists() or not (HERE / "share/ament_cmake/cmake").is_dir(),
         reason="needs the [dev] extra in a virtual environment: colcon, and the wheels that build packages",
