@@ -37,7 +37,7 @@ def kinds() -> dict[str, list[Asset]]:
     return made
 
 
-def looks(assets: list[Asset]) -> str:
+def materials(assets: list[Asset]) -> str:
     """Returns the digest of names and slots, which are equal on every machine."""
     told = [(asset.name, [dataclasses.astuple(slot) for slot in asset.slots]) for asset in assets]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="replace the record")
     args = parser.parse_args()
     made = kinds()
-    everywhere = {kind: {"looks": looks(assets), "about": about(assets)} for kind, assets in made.items()}
+    everywhere = {kind: {"looks": materials(assets), "about": about(assets)} for kind, assets in made.items()}
     here = {kind: exact(assets) for kind, assets in made.items()}
     old = json.loads(FILE.read_text()) if FILE.exists() else {"everywhere": None, "machines": {}}
     if args.write:

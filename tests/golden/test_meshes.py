@@ -25,7 +25,7 @@ def made():
 def test_names_slots_and_proportions(made):
     assert sorted(made) == sorted(GOLDEN["everywhere"])
     for kind, known in GOLDEN["everywhere"].items():
-        assert digests.looks(made[kind]) == known["looks"], kind
+        assert digests.materials(made[kind]) == known["looks"], kind
         np.testing.assert_allclose(digests.about(made[kind]), known["about"], rtol=1e-3, atol=1e-4, err_msg=kind)
 
 
