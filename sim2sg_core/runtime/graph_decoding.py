@@ -173,7 +173,7 @@ def _relations(
         probabilities: (R, P).
         keep: (N,) network indices of the kept objects, in their new order.
         scores: (N,) their scores.
-        info: Names and frames of the predicates.
+        info: Names and rules of the predicates.
         threshold: Least probability.
     """
     index = np.full(info.max_objects, -1)
@@ -186,13 +186,14 @@ def _relations(
     subjects, objects, values = subjects[rows], objects[rows], probabilities[rows, columns]
     order = np.argsort(-(values * scores[subjects] * scores[objects]), kind="stable")
     chosen = columns[order].tolist()
+    names, frames = info.predicates, [rule.frame for rule in info.rules]
     return tuple(
         map(
             Relation,
             subjects[order].tolist(),
-            [info.predicates[p] for p in chosen],
+            [names[p] for p in chosen],
             objects[order].tolist(),
             values[order].tolist(),
-            [info.rules[p].frame for p in chosen],
+            [frames[p] for p in chosen],
         )
     )
