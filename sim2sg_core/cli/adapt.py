@@ -63,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--teacher-start-round", type=int, metavar="N", help="rounds before teacher and alignments come in"
     )
     how.add_argument("--style-transfer", type=float, metavar="SHARE", help="renders given colour statistics of the log")
+    parser.add_argument("--seed", type=int, default=0, help="everything random follows from it (default: 0)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument(
         "--workers",
