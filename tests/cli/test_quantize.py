@@ -76,15 +76,15 @@ def test_a_log_to_a_model_and_a_table(model, log, tmp_path, capsys):
 def test_frames_that_calibrate_do_not_compare(model, log, tmp_path):
     for count, calibration, held_out in ((5, 5, 3), (4, 4, 2), (1, 1, 1), (40, 5, 3)):
         args = parse("--model", model, "--log", log, "--out", tmp_path / "o", "--frames", count)
-        one, other = quantize.choose_frames(args)
+        one, other = quantize.split_frames(args)
         assert (len(one), len(other)) == (calibration, held_out)
         assert not {f.stamp for f in one} & {f.stamp for f in other}
 
 
 def test_a_model_is_all_like_itself(model, images):
     args = parse("--model", model, "--images", images, "--out", model)
-    _, held_out = quantize.choose_frames(args)
-    graphs, times = quantize.compare((model, model), held_out, 1)
+    _, held_out = quantize.split_frames(args)
+    graphs, times = quantize.run_in_turn((model, model), held_out, 1)
     assert len(graphs[0]) == len(graphs[1]) == 1 and min(times) > 0
     assert graphs[0][0].to_json() == graphs[1][0].to_json()
     assert graphs[0][0].objects and graphs[0][0].camera is not None, "the training log's camera fits"
