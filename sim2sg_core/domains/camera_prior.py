@@ -1,4 +1,4 @@
-"""What cameras a domain has: ranges of lens and mount."""
+"""What cameras a domain has: ranges of intrinsics and extrinsics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the camera is mounted over the ground, estimated from what stands on it."""
+"""Extrinsics: height, pitch and roll of the camera over the ground, estimated from what stands on it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sim2sg_core.scene.graph import SceneGraph
 
 BASE_STD = 0.05  # metres: how far the base of a standing object strays from the ground
 DEPTH_RELATIVE_STD = 0.08  # of the network's depth, where a graph does not carry its own
-MIN_SCORE = 0.1  # what is unsure says little, but of a near table there is often nothing else
+STANDING_SCORE = 0.1  # at least: what is unsure says little, but of a near table there is often nothing else
 LOG_SPREAD = 2.0  # of logs about the prior's mean, by that of frames about their log's
 TOLERANCE = 1e-4  # metres and radians
 
 
 @dataclass(frozen=True)
 class ExtrinsicsPrior:
-    """What is believed of mounts before the log is seen: (height m, pitch rad, roll rad).
+    """What is believed of extrinsics before the log is seen: (height m, pitch rad, roll rad).
 
     Attributes:
         mean: (3,) expected values.
@@ -32,7 +32,7 @@ class ExtrinsicsPrior:
 
 
 def ground_of_extrinsics(extrinsics: np.ndarray) -> np.ndarray:
-    """Returns the (4,) ground plane in the camera frame of a mount (height, pitch, roll)."""
+    """Returns the (4,) ground plane in the camera frame of extrinsics (height, pitch, roll)."""
     camera = Camera.from_extrinsics(1, 1, np.eye(3), *(float(v) for v in extrinsics))
     assert camera.ground is not None
     return camera.ground
@@ -45,15 +45,15 @@ def extrinsics_of_ground(ground: np.ndarray) -> np.ndarray:
 
 
 def estimate_extrinsics(graphs: Sequence[SceneGraph], prior: ExtrinsicsPrior, iterations: int = 40) -> np.ndarray:
-    """Finds the mounts under which the inferred objects of every frame stand on the ground.
+    """Finds the extrinsics under which the inferred objects of every frame stand on the ground.
 
-    A random-effects model (Laird and Ware 1982): frames' mounts spread about the log's as the prior says, and the log's
-    about the prior's mean, twice as far, for users mount cameras where they like. One mount for all frames would be
-    far too steep where the camera is aimed by hand: near tables and far ones lie in the middle of the picture alike,
-    so that a frame's pitch goes with its distances. Gauss–Newton with Huber weights; the residual of an object is the
-    height of its base over the plane, its deviation grows with its depth's; each object counts by its score.
-    The poses must come from the network's depth alone (a camera without a ground), or the assumed ground
-    would confirm itself.
+    A random-effects model (Laird and Ware 1982): frames' extrinsics spread about the log's as the prior says, and the
+    log's about the prior's mean, twice as far, for users mount cameras where they like. One estimate for all frames
+    would be far too steep where the camera is aimed by hand: near tables and far ones lie in the middle of the picture
+    alike, so that a frame's pitch goes with its distances. Gauss–Newton with Huber weights; the residual of an object
+    is the height of its base over the plane, its deviation grows with its depth's; each object counts by its score.
+    The poses must come from the network's depth alone (a camera without a ground), or the assumed ground would confirm
+    itself.
 
     Args:
         graphs: Of N frames of one log.
@@ -69,8 +69,8 @@ def estimate_extrinsics(graphs: Sequence[SceneGraph], prior: ExtrinsicsPrior, it
     all_extrinsics = np.tile(log_extrinsics, (len(frames), 1))
     for _ in range(iterations):
         before = all_extrinsics.copy()
-        # The log's mount, its frames' integrated out: frame i says information @ log_mount = told, each as far as
-        # the spread leaves it a say.
+        # The log's extrinsics, its frames' integrated out: frame i says information @ log_extrinsics = told, each as
+        # far as the spread leaves it a say.
         normal, right = broad.copy(), broad @ prior.mean
         for i, objects in enumerate(frames):
             information, told = _evidence(before[i], *objects)
@@ -86,7 +86,7 @@ def estimate_extrinsics(graphs: Sequence[SceneGraph], prior: ExtrinsicsPrior, it
 
 def _standing(graph: SceneGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns (K, 3) centres, (K,) heights and (K,) scores of the objects that tell something of the ground."""
-    objects = [o for o in graph.objects if o.pose is not None and o.score >= MIN_SCORE and o.pose.position[2] > 0]
+    objects = [o for o in graph.objects if o.pose is not None and o.score >= STANDING_SCORE and o.pose.position[2] > 0]
     centres = np.array([o.pose.position for o in objects if o.pose]).reshape(-1, 3)
     return centres, np.array([o.pose.size[2] for o in objects if o.pose]), np.array([o.score for o in objects])
 
@@ -94,7 +94,7 @@ def _standing(graph: SceneGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _evidence(
     extrinsics: np.ndarray, centres: np.ndarray, heights: np.ndarray, scores: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the (3, 3) information of objects on a mount, linearised about one, and (3,) it times what they say."""
+    """Returns the (3, 3) information of objects on extrinsics, linearised about some, and (3,) its product."""
     residual = _base_heights(extrinsics, centres, heights)
     # An error of the depth moves the centre along its ray, and so its height by that share of the drop.
     drop = np.abs(centres @ ground_of_extrinsics(extrinsics)[:3])
@@ -117,5 +117,5 @@ def _base_heights(extrinsics: np.ndarray, centres: np.ndarray, heights: np.ndarr
 
 
 def with_extrinsics(camera: Camera, extrinsics: np.ndarray | None) -> Camera:
-    """Returns the camera on that mount; None forgets the ground."""
+    """Returns the camera with these extrinsics; None forgets the ground."""
     return dataclasses.replace(camera, ground=None if extrinsics is None else ground_of_extrinsics(extrinsics))

@@ -1,4 +1,4 @@
-"""Depth fusion, the mount estimated from a log, layouts from graphs."""
+"""Depth fusion, extrinsics estimated from a log, layouts from graphs."""
 
 import dataclasses
 
@@ -45,7 +45,7 @@ def graph_of(placements, rng=None, noise=0.0, camera=CAMERA):
 
 
 @given(st.floats(0.3, 8), st.floats(-0.6, 1.0), st.floats(-0.5, 0.5))
-def test_mount_and_ground_are_inverse(height, pitch, roll):
+def test_extrinsics_and_ground_are_inverse(height, pitch, roll):
     extrinsics = np.array([height, pitch, roll])
     assert np.allclose(extrinsics_of_ground(ground_of_extrinsics(extrinsics)), extrinsics)
 
@@ -91,20 +91,20 @@ def test_without_ground_nothing_is_fused():
 PRIOR = ExtrinsicsPrior(np.array([1.5, 0.0, 0.0]), np.array([0.3, 0.05, 0.03]))
 
 
-def test_a_fixed_mount_is_found_from_noisy_objects():
+def test_fixed_extrinsics_are_found_from_noisy_objects():
     rng = np.random.default_rng(2)
     all_extrinsics = estimate_extrinsics([graph_of(scene(rng), rng, 0.08) for _ in range(60)], PRIOR)
     assert all_extrinsics.shape == (60, 3)
     assert (np.abs(all_extrinsics.mean(axis=0) - MOUNT) < [0.06, 0.005, 0.004]).all()
 
 
-def test_a_camera_aimed_by_hand_has_the_mounts_of_its_frames():
+def test_a_camera_aimed_by_hand_has_the_extrinsics_of_its_frames():
     rng = np.random.default_rng(3)
     prior = ExtrinsicsPrior(np.array([1.4, np.radians(26), 0.0]), np.array([0.27, np.radians(11), 0.02]))
     true, graphs = [], []
     for _ in range(80):
         height, distance = rng.uniform(1.1, 1.7), rng.uniform(0.9, 2.2)
-        # The middle of the table lies in the middle of the picture, near or far: one mount for all frames would be
+        # The middle of the table lies in the middle of the picture, near or far: one estimate for all frames would be
         # far from any of them.
         true.append([height, np.arctan2(height - 0.37, distance), 0.0])
         table = Placement("table", np.array([distance, 0.0, 0.0]), 0.2, np.array([1.4, 0.8, 0.74]))

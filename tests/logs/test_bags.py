@@ -1,4 +1,4 @@
-"""Bags of all three formats: frames, cameras, mounts, and what is wrong with bad ones."""
+"""Bags of all three formats: frames, cameras, extrinsics, and what is wrong with bad ones."""
 
 from __future__ import annotations
 
