@@ -26,6 +26,7 @@ from common import RESULTS, print_rows, sim2sg, summary, write_results
 
 from sim2sg_core.adaptation import METHODS, AdaptConfig
 from sim2sg_core.adaptation.log_frames import collect_frames
+from sim2sg_core.adaptation.run_folder import cached
 from sim2sg_core.adaptation.stages import export_stage, train_round
 from sim2sg_core.domains import load_domain
 from sim2sg_core.scene.graph import write_json
@@ -211,13 +212,17 @@ class Ablation(ABC):
         ).resolved(domain)
         frames, _, _ = collect_frames(config, domain, source / "frames")
         previous = source / "source"
-        for number in range(1, (config.rounds or 0) + 1):
+        for number in range(1, config.rounds + 1):
             stage = folder / f"round_{number}"
             for part in ("data", "held_out"):
                 if not (stage / part).exists():
                     shutil.copytree(self.oracle_data(part), stage / part)
-            train_round(config, domain, stage, previous, frames, [], number)
-            export_stage(config, domain, stage, frames, frames[0].camera)
+
+            def make_model(path: Path, stage: Path = stage, previous: Path = previous, number: int = number) -> None:
+                train_round(config, domain, stage, previous, frames, [], number)
+                export_stage(config, domain, stage, path, frames, frames[0].camera)
+
+            cached(stage / "model.onnx", make_model, Path)
             previous = stage
         shutil.copyfile(previous / "model.onnx", folder / "model.onnx")
 
@@ -245,11 +250,11 @@ class Ablation(ABC):
             result["metrics"]["minutes"] = round(sum(spent.values()) / 60, 2)
         if simulated is None:
             result["stages"] = {
-                stage.name: {
-                    "agreement": json.loads((stage / "agreement.json").read_text()),
-                    **self.evaluate(stage, "eval.json"),
+                file.parent.name: {
+                    "self_consistency": json.loads(file.read_text()),
+                    **self.evaluate(file.parent, "eval.json"),
                 }
-                for stage in sorted(file.parent for file in folder.glob("*/agreement.json"))
+                for file in sorted(folder.glob("*/self_consistency.json"))
             }
         self.keep(row, seed, result)
 
@@ -271,7 +276,10 @@ def copy_stage(source: Path, target: Path) -> None:
     if not target.exists():
         temporary = target.with_name(".copy")
         shutil.copytree(
-            source, temporary, dirs_exist_ok=True, ignore=shutil.ignore_patterns("inferred.json", "agreement.json")
+            source,
+            temporary,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("inferred.json", "self_consistency.json"),
         )
         temporary.rename(target)
 
@@ -296,10 +304,10 @@ def collect(folder: Path, kind: type[Ablation]) -> dict[str, dict[str, dict[str,
 
 
 def notes(folder: Path, jobs: int, kind: type[Ablation]) -> str:
-    """Says how the runs were made, and how the unsupervised criterion agreed with the true score."""
+    """Says how the runs were made, and how the criterion without labels went with the true score."""
     made = f"{jobs} runs at a time; minutes are those of a run after its source model."
     runs = [
-        [(stage["agreement"]["score"], *(stage[metric] for metric in kind.gaps)) for stage in result["stages"].values()]
+        [(criterion(stage), *(stage[metric] for metric in kind.gaps)) for stage in result["stages"].values()]
         for file in sorted(folder.glob("seed_*/*.json"))
         if len((result := json.loads(file.read_text())).get("stages", {})) > 2
     ]
@@ -310,11 +318,17 @@ def notes(folder: Path, jobs: int, kind: type[Ablation]) -> str:
     within = [sum(spearman([m[0] for m in run], [m[k] for m in run]) for run in runs) / len(runs) for k in (1, 2)]
     lost = [max(m[1] for m in run) - max(run)[1] for run in runs]
     return (
-        f"{made} Spearman's rank correlation of the agreement with {kind.gaps[0]} and with {kind.gaps[1]}:"
+        f"{made} Spearman's rank correlation of the self-consistency with {kind.gaps[0]} and with {kind.gaps[1]}:"
         f" {overall[0]:.2f} and {overall[1]:.2f} over all {len(everything)} models, {within[0]:.2f} and"
-        f" {within[1]:.2f} on the mean within one of {len(runs)} runs. The model that agrees best is"
+        f" {within[1]:.2f} on the mean within one of {len(runs)} runs. The most self-consistent model is"
         f" {sum(lost) / len(lost):.3f} of {kind.gaps[0]} behind the run's best on the mean, {max(lost):.3f} at worst."
     )
+
+
+def criterion(stage: dict[str, Any]) -> float:
+    """The self-consistency of a stage's model; "agreement" is what earlier results call it."""
+    found: dict[str, float] = stage["self_consistency"] if "self_consistency" in stage else stage["agreement"]
+    return found["score"]
 
 
 def spearman(a: Sequence[float], b: Sequence[float]) -> float:

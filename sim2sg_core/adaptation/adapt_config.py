@@ -5,34 +5,51 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sim2sg_core.adaptation.method import DEFAULT, METHODS, Method
+from sim2sg_core.adaptation.method import DEFAULT, METHODS, Method, ResolvedMethod
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.digests import file_digest
+from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.errors import Sim2SGError
 
-SOURCE_TRAINING = ("backbone", "source_frames", "source_steps")
-"""Settings that say nothing where a run starts from a checkpoint."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class AdaptConfig:
-    """Settings of `sim2sg adapt`. None means: the domain's default.
+class LogConfig:
+    """Which frames of which logs are taken, and what is known of the camera.
 
     Attributes:
         logs: Bags, folders of bags or image folders.
         topic: Image topic; None finds it when there is just one.
         camera_file: Calibration (ROS YAML or KITTI calib) that wins over CameraInfo.
-        camera_height: Metres over the ground; None leaves the mount to /tf_static, the log, the prior.
+        camera_height: Metres over the ground; None leaves the extrinsics to /tf_static, the log, the prior.
         camera_pitch: Radians, positive looks down; None like the height, 0 when only the height is given.
         camera_roll: Radians, positive is clockwise; None as for the pitch.
         frames: Most frames taken from the logs.
         min_interval: Least time between two frames, seconds.
         min_change: Least change between two frames (see `logs.sampling`).
+    """
+
+    logs: tuple[str, ...]
+    topic: str | None = None
+    camera_file: str | None = None
+    camera_height: float | None = None
+    camera_pitch: float | None = None
+    camera_roll: float | None = None
+    frames: int = 400
+    min_interval: float = 0.2
+    min_change: float = 0.0
+
+
+@dataclass(frozen=True)
+class AdaptConfig(LogConfig):
+    """Settings of `sim2sg adapt`, as a user gives them. None means: the domain's default.
+
+    Attributes:
         start: Checkpoint to begin with in place of source training: a file, or the name of one that ships; None trains.
-        start_digest: Hash of that checkpoint, found when settings are resolved: another file is another run.
-        backbone: Network backbone. Without source training there is nothing to choose, and None.
+        backbone: Network backbone. Only with source training, as the two below.
         source_frames: Prior scenes rendered for source training.
         source_steps: Optimiser steps on them.
         rounds: Rounds of infer, lift, render, train.
@@ -47,17 +64,7 @@ class AdaptConfig:
         workers: Rendering processes; 0 takes one per core.
     """
 
-    logs: tuple[str, ...]
-    topic: str | None = None
-    camera_file: str | None = None
-    camera_height: float | None = None
-    camera_pitch: float | None = None
-    camera_roll: float | None = None
-    frames: int = 400
-    min_interval: float = 0.2
-    min_change: float = 0.0
     start: str | None = None
-    start_digest: str | None = None
     backbone: str | None = None
     source_frames: int | None = None
     source_steps: int | None = None
@@ -72,56 +79,119 @@ class AdaptConfig:
     device: str = "cpu"
     workers: int = 0
 
-    def resolved(self, domain: Domain) -> AdaptConfig:
+    def resolved(self, domain: Domain) -> ResolvedConfig:
         """Fills what was left open from the domain's training defaults and checks the whole.
 
         Raises:
             Sim2SGError: A setting is out of its range, or a log or the checkpoint to start from does not exist.
         """
-        defaults = domain.training.model_dump()
-        if self.start is not None:
-            for name in SOURCE_TRAINING:
-                if getattr(self, name) is not None:
-                    raise Sim2SGError(
-                        f"--{name.replace('_', '-')}: with --start there is no source training; leave it out"
-                    )
-                del defaults[name]
-        open_fields = {
-            f.name: defaults[f.name]
-            for f in dataclasses.fields(self)
-            if getattr(self, f.name) is None and f.name in defaults
-        }
-        config = dataclasses.replace(self, **open_fields, start_digest=start_digest(self.start))
-        own = {
-            k: getattr(domain.training, k)
-            for k in ("prior_share", "recall_correction", "class_swap", "teacher_start_round")
-            if getattr(config.method, k) is None
-        }
-        config = dataclasses.replace(config, method=dataclasses.replace(config.method, **own))
-        if config.round_learning_rate is None:
-            config = dataclasses.replace(config, round_learning_rate=config.learning_rate)
-        for name in ("frames", "source_frames", "source_steps", "round_frames", "round_steps", "batch"):
-            if getattr(config, name) is not None and getattr(config, name) < 1:
-                raise Sim2SGError(f"--{name.replace('_', '-')} is {getattr(config, name)}: it must be at least 1")
-        if config.rounds is None or config.rounds < 0:
-            raise Sim2SGError(f"--rounds is {config.rounds}: it must be 0 (source only) or more")
-        config.method.validate()
-        if config.camera_height is not None and config.camera_height <= 0:
-            raise Sim2SGError(f"--camera-height is {config.camera_height}: metres over the ground, more than 0")
-        for log in config.logs:
-            if not Path(log).exists():
-                raise Sim2SGError(f"{log}: no such log; give a bag (.mcap, .db3, .bag), a folder of bags or of images")
+        training = domain.training
+        learning_rate = _given(self.learning_rate, training.learning_rate)
+        round_learning_rate = _given(self.round_learning_rate, training.round_learning_rate)
+        config = ResolvedConfig(
+            **{f.name: getattr(self, f.name) for f in dataclasses.fields(LogConfig)},
+            source=self._source(training, learning_rate),
+            rounds=_given(self.rounds, training.rounds),
+            round_frames=_given(self.round_frames, training.round_frames),
+            round_steps=_given(self.round_steps, training.round_steps),
+            round_learning_rate=_given(round_learning_rate, learning_rate),
+            batch=_given(self.batch, training.batch),
+            method=self.method.resolved(training),
+            seed=self.seed,
+            device=self.device,
+            workers=self.workers,
+        )
+        config.validate()
         return config
 
+    def _source(self, training: TrainingSpec, learning_rate: float) -> SourceTraining | StartCheckpoint:
+        if self.start is None:
+            return SourceTraining(
+                backbone=_given(self.backbone, training.backbone),
+                source_frames=_given(self.source_frames, training.source_frames),
+                source_steps=_given(self.source_steps, training.source_steps),
+                learning_rate=learning_rate,
+            )
+        for name in ("backbone", "source_frames", "source_steps"):
+            if getattr(self, name) is not None:
+                option = name.replace("_", "-")
+                raise Sim2SGError(f"--{option}: with --start there is no source training; leave it out")
+        return StartCheckpoint(self.start, start_digest(self.start))
+
+
+@dataclass(frozen=True)
+class SourceTraining:
+    """A run that begins with the training of a new network on prior scenes.
+
+    Attributes:
+        backbone: The network's backbone.
+        source_frames: Prior scenes to train on.
+        source_steps: Optimiser steps.
+        learning_rate: Peak learning rate.
+    """
+
+    backbone: str
+    source_frames: int
+    source_steps: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class StartCheckpoint:
+    """A run that begins with the weights of a checkpoint.
+
+    Attributes:
+        start: Its file, or the name of one that ships.
+        start_digest: Hash of the file: another file is another run.
+    """
+
+    start: str
+    start_digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedConfig(LogConfig):
+    """Settings of a run, nothing left open; see `AdaptConfig` for what they mean."""
+
+    source: SourceTraining | StartCheckpoint
+    rounds: int
+    round_frames: int
+    round_steps: int
+    round_learning_rate: float
+    batch: int
+    method: ResolvedMethod
+    seed: int
+    device: str
+    workers: int
+
+    def validate(self) -> None:
+        """Raises Sim2SGError when a setting is out of its range, or a log does not exist."""
+        counts = {name: getattr(self, name) for name in ("frames", "round_frames", "round_steps", "batch")}
+        if isinstance(self.source, SourceTraining):
+            counts |= {"source_frames": self.source.source_frames, "source_steps": self.source.source_steps}
+        for name, value in counts.items():
+            if value < 1:
+                raise Sim2SGError(f"--{name.replace('_', '-')} is {value}: it must be at least 1")
+        if self.rounds < 0:
+            raise Sim2SGError(f"--rounds is {self.rounds}: it must be 0 (source only) or more")
+        if self.camera_height is not None and self.camera_height <= 0:
+            raise Sim2SGError(f"--camera-height is {self.camera_height}: metres over the ground, more than 0")
+        for log in self.logs:
+            if not Path(log).exists():
+                raise Sim2SGError(f"{log}: no such log; give a bag (.mcap, .db3, .bag), a folder of bags or of images")
+
     def to_json(self) -> dict[str, Any]:
-        """Returns the settings as JSON-ready data."""
-        return {**dataclasses.asdict(self), "logs": list(self.logs)}
+        """Returns the settings as JSON-ready data, those of `source` among the others."""
+        data = dataclasses.asdict(self)
+        return {**data.pop("source"), **data, "logs": list(self.logs)}
 
 
-def start_digest(start: str | None) -> str | None:
+def _given(value: T | None, default: T) -> T:
+    return default if value is None else value
+
+
+def start_digest(start: str) -> str:
     """Returns a hash of the checkpoint to start from. Raises Sim2SGError when there is none of that name."""
-    if start is None:
-        return None
     from sim2sg_core.model.checkpoint import find_checkpoint
 
     return file_digest(find_checkpoint(start))

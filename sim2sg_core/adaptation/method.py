@@ -8,28 +8,32 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.errors import Sim2SGError
+
+LEFT_TO_DOMAIN = ("prior_share", "recall_correction", "class_swap", "teacher_start_round")
+"""Switches that may be None: the domain's `training` decides."""
 
 
 @dataclass(frozen=True)
 class Method:
     """The parts of a method. Everything is off by default: that is plain training on prior scenes.
 
+    Of some switches None means the domain's default, see `LEFT_TO_DOMAIN`.
+
     Attributes:
         labels: Label alignment: the rounds' scenes are rebuilt from the graphs inferred on the log.
         threshold: Least score of an object that is rebuilt; None draws every object with the
             probability that its calibrated score states.
-        prior_share: Share of prior scenes in a round; None takes the domain's (when settings are resolved). Only
-            with `labels`.
+        prior_share: Share of prior scenes in a round. Only with `labels`.
         recall_correction: Rebuilt scenes hold as many objects as are there, not as many as were found. Only
-            where objects are drawn with their scores. None takes the domain's.
-        tiled_inference: Enlarged parts of the frames are looked at too, for what is small.
+            where objects are drawn with their scores.
+        tiled_inference: Enlarged tiles of the frames are inferred too, for what is small.
         refine: Rebuilt objects are moved and scaled on the ground until they fill the boxes in which they
             were seen; how far sizes may leave the domain's is the domain's `size_freedom`.
         repeat_factor: Exponent by which frames that hold rare classes are rebuilt more often; 0 treats all alike.
         class_swap: Probability that a rebuilt object is exchanged for one of another class of like scale, so that
-            what the network takes for one class for want of having seen the other is unlearned; None takes the
-            domain's.
+            what the network takes for one class for want of having seen the other is unlearned.
         appearance: Colours, materials, ground, exposure, noise and blur are taken from the log.
         style_transfer: Probability that a rendered image takes over colour statistics or Fourier amplitudes of a
             frame of the log.
@@ -37,11 +41,10 @@ class Method:
         prediction: Weight of prediction alignment (domain classifier on the predictor's output).
         teacher: Weight of the averaged teacher's soft targets on the log's frames.
         real_share: Share of pseudo-labelled frames of the log among a step's images. Only with `teacher`.
-        teacher_start_round: Rounds in which only the task's loss is on; teacher and alignments come in after it. None
-            takes the domain's.
+        teacher_start_round: Rounds in which only the task's loss is on; teacher and alignments come in after it.
         strong_augmentation: Strong augmentation and averaged weights.
-        select: The final model is the round whose graphs agree best with themselves (see `selection.self_consistency`),
-            and the rounds end when that no longer improves; otherwise the last round's.
+        select: The final model is that of the most self-consistent round (see `selection`), and the rounds end when
+            that no longer improves; otherwise the last round's.
     """
 
     labels: bool = False
@@ -72,15 +75,39 @@ class Method:
             if value is not None and not 0 <= value <= 1:
                 raise Sim2SGError(f"{name} is {value}: it is a share between 0 and 1")
 
-    @property
-    def looks_at_log(self) -> bool:
-        """Whether training itself reads frames of the log."""
-        return self.uses_log_frames or bool(self.style_transfer)
+    def resolved(self, training: TrainingSpec) -> ResolvedMethod:
+        """Returns the method with the domain's defaults for what is left to them.
+
+        Raises:
+            Sim2SGError: A number is out of its range.
+        """
+        switches = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        for name in LEFT_TO_DOMAIN:
+            if switches[name] is None:
+                switches[name] = getattr(training, name)
+        method = ResolvedMethod(**switches)
+        method.validate()
+        return method
+
+
+@dataclass(frozen=True)
+class ResolvedMethod(Method):
+    """A method of which nothing is left to the domain."""
+
+    prior_share: float = 0.0
+    recall_correction: bool = False
+    class_swap: float = 0.0
+    teacher_start_round: int = 0
 
     @property
-    def uses_log_frames(self) -> bool:
+    def reads_log(self) -> bool:
+        """Whether training itself reads frames of the log."""
+        return self.learns_from_log or self.style_transfer > 0
+
+    @property
+    def learns_from_log(self) -> bool:
         """Whether anything comes in after `teacher_start_round`: an alignment, or the teacher."""
-        return bool(self.feature or self.prediction or self.teacher)
+        return self.feature > 0 or self.prediction > 0 or self.teacher > 0
 
 
 METHODS = {

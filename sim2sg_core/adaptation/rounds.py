@@ -4,45 +4,35 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from sim2sg_core.adaptation.adapt_config import AdaptConfig
-from sim2sg_core.adaptation.appearance.appearance_files import FILE, load_harvest
-from sim2sg_core.adaptation.appearance.appearance_fit import harvest_appearance
-from sim2sg_core.adaptation.content.recall_correction import expected_counts, make_up_for_missed
+from sim2sg_core.adaptation.adapt_config import ResolvedConfig, StartCheckpoint
+from sim2sg_core.adaptation.appearance.appearance_files import APPEARANCE_FILE, load_appearance, save_appearance
+from sim2sg_core.adaptation.appearance.appearance_fit import fit_appearance
+from sim2sg_core.adaptation.content.log_extrinsics import median_camera
+from sim2sg_core.adaptation.content.recall_correction import correct_recall, describe_correction
 from sim2sg_core.adaptation.content.round_layouts import PriorLayout, round_layouts
-from sim2sg_core.adaptation.log_frames import Frame, collect_frames
-from sim2sg_core.adaptation.run_folder import Run
-from sim2sg_core.adaptation.selection.self_consistency import choose_round
-from sim2sg_core.adaptation.stages import (
-    export_stage,
-    infer_frames,
-    look_at_frames,
-    measure_agreement,
-    render_stage,
-    shares_found,
-    train_round,
-    train_source,
-    usual_camera,
-)
+from sim2sg_core.adaptation.log_frames import SampledFrame, collect_frames
+from sim2sg_core.adaptation.log_inference import LogInference
+from sim2sg_core.adaptation.run_folder import Run, cached
+from sim2sg_core.adaptation.selection.round_selection import choose_round
+from sim2sg_core.adaptation.stages import export_stage, found_shares_of, render_stage, train_round, train_source
 from sim2sg_core.adaptation.summary import report_run
-from sim2sg_core.domains import AppearanceSpec, Domain
+from sim2sg_core.domains import Domain
 from sim2sg_core.files import atomic_path
 from sim2sg_core.model import load_start
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.graph import write_json
 
-PATIENCE = 2  # rounds that may bring nothing: the criterion is noisy
 
-
-def adapt(config: AdaptConfig, domain: Domain, out: Path) -> Path:
+def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
     """Adapts a domain to the logs; a run that was stopped continues.
 
     Args:
-        config: Resolved settings.
+        config: Settings.
         domain: What to look for.
         out: The run's folder.
 
@@ -52,27 +42,28 @@ def adapt(config: AdaptConfig, domain: Domain, out: Path) -> Path:
     Raises:
         Sim2SGError: Bad settings or logs, told before any work starts.
     """
-    if config.start is not None:
-        load_start(config.start, domain)  # Told of now, not after an hour.
+    if isinstance(config.source, StartCheckpoint):
+        load_start(config.source.start, domain)  # Told of now, not after an hour.
     run = Run(out)
     run.begin({**config.to_json(), "domain": domain.to_json()})
-    assert config.rounds is not None
     with run.timed("frames", f"sampling up to {config.frames} frames of the log"):
         frames, intrinsics, extrinsics = collect_frames(config, domain, out / "frames")
     extrinsics = extrinsics or "estimated from the log"
-    if config.method.uses_log_frames and config.rounds <= (config.method.teacher_start_round or 0):
+    if config.method.learns_from_log and config.rounds <= config.method.teacher_start_round:
         late = f"no round comes after the {config.method.teacher_start_round} that `teacher_start_round` asks for"
-        print(f"  {late}: the log's frames teach nothing by themselves", file=sys.stderr, flush=True)
-    print(f"  {len(frames)} frames; intrinsics: {intrinsics}; mount: {extrinsics}", file=sys.stderr, flush=True)
+        _say(f"{late}: the log's frames teach nothing by themselves")
+    _say(f"{len(frames)} frames; intrinsics: {intrinsics}; extrinsics: {extrinsics}")
     stages = [source_stage(run, config, domain, frames)]
-    scores = [judge(run, domain, frames, stages[0])]
-    best, stop = 0, False
+    inference = LogInference(stages[0], frames, domain)
+    scores = [stage_score(run, inference)]
+    best = 0
     for number in range(1, config.rounds + 1):
-        stages.append(round_stage(run, config, domain, frames, stages[-1], number))
-        scores.append(judge(run, domain, frames, stages[-1]))
-        best, stop = choose_round(scores, PATIENCE) if config.method.select else (number, False)
+        stages.append(round_stage(run, config, domain, frames, inference, number))
+        inference = LogInference(stages[-1], frames, domain)
+        scores.append(stage_score(run, inference))
+        best, stop = choose_round(scores) if config.method.select else (number, False)
         if stop and number < config.rounds:
-            print(f"  the graphs agree no better than before: no more rounds after {number}", file=sys.stderr)
+            _say(f"the model is no more consistent with itself than before: no more rounds after {number}")
             break
     final = out / "model.onnx"
     with atomic_path(final) as temporary:
@@ -81,93 +72,108 @@ def adapt(config: AdaptConfig, domain: Domain, out: Path) -> Path:
     write_json(out / "chosen.json", {"stage": stages[best].name}, indent=1)
     with run.timed("report", "inferring with the last model, drawing"):
         # The other stages' graphs on the log were needed to go on, the last model's are new.
-        infer_frames(stages[-1] / "model.onnx", frames, domain, stages[-1] / "inferred.json")
+        inference.graphs()
         facts = {
             "intrinsics": intrinsics,
-            "mount": extrinsics,
+            "extrinsics": extrinsics,
             "log": ", ".join(Path(log).name for log in config.logs),
-            "agreement with itself": ", ".join(f"{n} {s:.3f}" for n, s in zip(names, scores, strict=True)),
+            "self-consistency": ", ".join(f"{n} {s:.3f}" for n, s in zip(names, scores, strict=True)),
             "final model": names[best],
         }
         report_run(run, config, domain, frames, stages, best, facts)
     return final
 
 
-def judge(run: Run, domain: Domain, frames: Sequence[Frame], stage: Path) -> float:
-    """Returns how well a stage's model agrees with itself on the log: the criterion that needs no label."""
-    with run.timed(f"{stage.name}/agreement", "how well the model agrees with itself on changed views of the log"):
-        found = measure_agreement(stage / "model.onnx", frames, domain, stage / "agreement.json")
-    print(
-        f"  agreement {found.score:.3f} ({found.objects:.3f} objects, {found.relations:.3f} relations)", file=sys.stderr
-    )
+def stage_score(run: Run, inference: LogInference) -> float:
+    """Returns how consistent a stage's model is with itself on the log: the criterion that needs no label."""
+    stage = inference.stage.name
+    with run.timed(f"{stage}/self_consistency", "how consistent the model is with itself on changed views of the log"):
+        found = inference.self_consistency()
+    _say(f"self-consistency {found.score:.3f} ({found.objects:.3f} objects, {found.relations:.3f} relations)")
     return found.score
 
 
-def source_stage(run: Run, config: AdaptConfig, domain: Domain, frames: Sequence[Frame]) -> Path:
+def source_stage(run: Run, config: ResolvedConfig, domain: Domain, frames: Sequence[SampledFrame]) -> Path:
     """Makes the model that only knows prior scenes: trains it on them, or takes the one to start from."""
     folder = run.stage_folder("source")
     rng = np.random.default_rng([config.seed, 0])
-    prior = PriorLayout(domain, frames)
-    count = config.source_frames or 0
+    prior = PriorLayout(domain, [frame.camera for frame in frames])
+    if isinstance(config.source, StartCheckpoint):
+        count, message = 0, config.source.start
+    else:
+        count, message = config.source.source_frames, f"{config.source.source_steps} steps"
     with run.timed("source/render", f"{count} prior scenes, and those to calibrate on"):
         render_stage(config, domain, folder, count, lambda n: (prior(rng) for _ in range(n)), 0)
-    with run.timed("source/train", f"{config.source_steps} steps" if config.start is None else config.start):
-        train_source(config, domain, folder)
-    with run.timed("source/export", "calibrating and exporting"):
-        export_stage(config, domain, folder, frames, frames[0].camera)
+
+    def make_model(path: Path) -> None:
+        with run.timed("source/train", message):
+            train_source(config, domain, folder)
+        with run.timed("source/export", "calibrating and exporting"):
+            export_stage(config, domain, folder, path, frames, frames[0].camera)
+
+    cached(folder / "model.onnx", make_model, Path)
     return folder
 
 
 def round_stage(
-    run: Run, config: AdaptConfig, domain: Domain, frames: Sequence[Frame], previous: Path, number: int
+    run: Run,
+    config: ResolvedConfig,
+    domain: Domain,
+    frames: Sequence[SampledFrame],
+    inference: LogInference,
+    number: int,
 ) -> Path:
-    """One round, from the previous stage's model."""
-    name = f"round_{number}"
+    """One round, from what the previous stage's model infers on the log."""
+    name, previous = f"round_{number}", inference.stage
     folder = run.stage_folder(name)
     rng = np.random.default_rng([config.seed, number])
     method, count = config.method, config.round_frames
-    assert count is not None
     with run.timed(f"{name}/infer", f"{len(frames)} frames of the log"):
-        graphs = infer_frames(previous / "model.onnx", frames, domain, previous / "inferred.json")
-    content = graphs
+        graphs = content = inference.graphs()
     if method.tiled_inference:
-        with run.timed(f"{name}/closeups", "enlarged parts of the frames"):
-            content = look_at_frames(previous / "model.onnx", frames, graphs, domain, previous / "closeups.json")
-    looks = domain
+        with run.timed(f"{name}/tiled", "enlarged tiles of the frames"):
+            content = inference.tiled_graphs(graphs)
+    inference.close()
+    rendered = domain
     if method.appearance:
-        with run.timed(f"{name}/harvest", "colours, materials, light and camera of the log"):
-            looks = domain.model_copy(update={"appearance": harvest(domain, frames, content, folder, rng)})
+        with run.timed(f"{name}/appearance", "colours, materials, light and camera of the log"):
+            rendered = with_appearance_of_log(domain, frames, content, folder / APPEARANCE_FILE, rng)
     if method.labels and method.recall_correction:
-        content = complete(content, shares_found(previous))
+        found, content = content, correct_recall(content, found_shares_of(previous))
+        _say(f"objects per frame, found -> with those missed: {describe_correction(found, content)}")
     origin = "rebuilt from the log" if method.labels else "of the prior"
     with run.timed(f"{name}/render", f"{count} scenes {origin}"):
-        prior = PriorLayout(domain, frames)
+        prior = PriorLayout(domain, [frame.camera for frame in frames])
         render_stage(
-            config, looks, folder, count, lambda n: round_layouts(content, domain, n, method, rng, prior), number
+            config, rendered, folder, count, lambda n: round_layouts(content, domain, n, method, rng, prior), number
         )
-    with run.timed(f"{name}/train", f"{config.round_steps} steps"):
-        train_round(config, domain, folder, previous, frames, graphs, number)
-    with run.timed(f"{name}/export", "calibrating and exporting"):
-        export_stage(config, domain, folder, frames, usual_camera(graphs))
+
+    def make_model(path: Path) -> None:
+        with run.timed(f"{name}/train", f"{config.round_steps} steps"):
+            train_round(config, domain, folder, previous, frames, graphs, number)
+        with run.timed(f"{name}/export", "calibrating and exporting"):
+            export_stage(config, domain, folder, path, frames, median_camera(graphs))
+
+    cached(folder / "model.onnx", make_model, Path)
     return folder
 
 
-def complete(graphs: Sequence[SceneGraph], found: Mapping[str, float]) -> list[SceneGraph]:
-    """Makes up for what was missed, and says how much of what that is."""
-    raised = make_up_for_missed(graphs, found)
-    before, after = expected_counts(graphs), expected_counts(raised)
-    counts = ", ".join(f"{k} {before[k] / len(graphs):.2f} -> {after.get(k, 0.0) / len(graphs):.2f}" for k in before)
-    print(f"  objects per frame, found -> with those missed: {counts or 'none'}", file=sys.stderr, flush=True)
-    return raised
-
-
-def harvest(
-    domain: Domain, frames: Sequence[Frame], graphs: Sequence[SceneGraph], folder: Path, rng: np.random.Generator
-) -> AppearanceSpec:
-    """Takes the appearance of the log, or reads what was taken before."""
-    place = folder / "harvest"
+def with_appearance_of_log(
+    domain: Domain,
+    frames: Sequence[SampledFrame],
+    graphs: Sequence[SceneGraph],
+    file: Path,
+    rng: np.random.Generator,
+) -> Domain:
+    """Returns the domain in the appearance of the log, which is kept in `file`."""
     seed = int(rng.integers(2**32))  # in any case: later draws must not depend on it
-    if (place / FILE).exists():
-        return load_harvest(place)
-    pairs = ((frame.image(), graph) for frame, graph in zip(frames, graphs, strict=True))
-    return harvest_appearance(pairs, domain, place, np.random.default_rng(seed))
+
+    def fit(path: Path) -> None:
+        pairs = ((frame.image(), graph) for frame, graph in zip(frames, graphs, strict=True))
+        save_appearance(fit_appearance(pairs, domain, np.random.default_rng(seed)), path)
+
+    return domain.model_copy(update={"appearance": cached(file, fit, load_appearance)})
+
+
+def _say(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)

@@ -6,25 +6,45 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
+from sim2sg_core.learning.train_config import difference
 from sim2sg_core.scene.graph import write_json
 
 # They say where and how fast work is done, not what comes out.
 MAY_CHANGE = {"workers", "device", "rounds"}
+T = TypeVar("T")
+
+
+def cached(path: Path, make: Callable[[Path], object], read: Callable[[Path], T]) -> T:
+    """Returns what a stage left in a file; where the file is missing, makes it first.
+
+    The file appears by an atomic rename, so a file that is there is whole. What has just been made is read back too:
+    files round, and a run that is continued must go on from the same numbers.
+
+    Args:
+        path: The file.
+        make: Makes the result and writes it to the path that it is given, in the folder of `path`. A stage of several
+            files writes the others before.
+        read: Reads the file.
+    """
+    if not path.exists():
+        with atomic_path(path) as temporary:
+            make(temporary)
+    return read(path)
 
 
 class Run:
     """The folder of one adaptation.
 
-    Every stage leaves its result under its own path by an atomic rename; a stage whose result is there is
-    skipped. So there is no separate record that could disagree with the files.
+    Every stage leaves its result under its own path, see `cached`; a stage whose result is there is skipped. So there
+    is no separate record that could disagree with the files.
 
     Attributes:
         path: The folder.
@@ -41,12 +61,12 @@ class Run:
         """
         file = self.path / "config.yaml"
         if file.exists():
-            old = yaml.safe_load(file.read_text())
-            changed = [k for k in settings if k not in MAY_CHANGE and old.get(k) != settings[k]]
+            begun = yaml.safe_load(file.read_text())
+            old, new = ({k: v for k, v in s.items() if k not in MAY_CHANGE} for s in (begun, settings))
+            changed = difference(old, new)
             if changed:
                 raise Sim2SGError(
-                    f"{self.path} was begun with other settings ({_differences(old, settings, changed)}):"
-                    " repeat them, or give another --out"
+                    f"{self.path} was begun with other settings ({changed}): repeat them, or give another --out"
                 )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -76,9 +96,3 @@ class Run:
         """Returns seconds by stage, over all the times that the run was started."""
         file = self.path / "stages.json"
         return json.loads(file.read_text()) if file.exists() else {}
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any], keys: list[str]) -> str:
-    """A short line of what changed."""
-    short = [f"{k}: {old.get(k)} -> {new[k]}" for k in keys if len(str(old.get(k))) + len(str(new[k])) < 80]
-    return ", ".join(short[:4]) or ", ".join(keys[:4])

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 import sim2sg_core
-from sim2sg_core.adaptation.adapt_config import AdaptConfig
-from sim2sg_core.adaptation.appearance.appearance_files import FILE, draw_harvest, load_harvest
-from sim2sg_core.adaptation.log_frames import Frame
+from sim2sg_core.adaptation.adapt_config import ResolvedConfig
+from sim2sg_core.adaptation.appearance.appearance_files import APPEARANCE_FILE, draw_appearance, load_appearance
+from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image
@@ -28,9 +28,9 @@ OBJECT_THRESHOLD, RELATION_THRESHOLD = 0.4, 0.5
 
 def report_run(
     run: Run,
-    config: AdaptConfig,
+    config: ResolvedConfig,
     domain: Domain,
-    frames: Sequence[Frame],
+    frames: Sequence[SampledFrame],
     stages: Sequence[Path],
     best: int,
     facts: dict[str, str],
@@ -39,7 +39,7 @@ def report_run(
 
     Args:
         run: The run.
-        config: Resolved settings.
+        config: Settings.
         domain: Its domain.
         frames: The log's frames.
         stages: Folders of source training and the rounds, in order, each with what its model inferred on the log.
@@ -74,19 +74,19 @@ def _round(stage: Path, real: Sequence[SceneGraph]) -> RoundReport:
     """What one stage rendered, beside what was inferred on the log."""
     rendered = read_dataset(stage / "data")
     frames = [read_image(path) for path, _ in rendered[:SHOWN]]
-    harvest = stage / "harvest"
-    if (harvest / FILE).exists():
-        frames.append(draw_harvest(load_harvest(harvest)))
+    fitted = (stage / APPEARANCE_FILE).exists()
+    if fitted:
+        frames.append(draw_appearance(load_appearance(stage / APPEARANCE_FILE)))
     return RoundReport(
         name=stage.name.replace("_", " "),
         frames=frames,
-        note="The last picture: colours and finishes that the log was seen to have." if harvest.exists() else "",
+        note="The last picture: colours and materials that were fitted to the log." if fitted else "",
         synthetic=content_statistics(graph for _, graph in rendered),
         real=content_statistics(real),
     )
 
 
-def _overlay(frame: Frame, before: SceneGraph, after: SceneGraph) -> OverlayPair:
+def _overlay(frame: SampledFrame, before: SceneGraph, after: SceneGraph) -> OverlayPair:
     """One real image with both models' graphs."""
     image = frame.image()
     drawn = [

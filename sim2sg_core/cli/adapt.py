@@ -62,8 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--teacher-start-round", type=int, metavar="N", help="rounds before teacher and alignments come in"
     )
-    how.add_argument("--style-transfer", type=float, metavar="SHARE", help="renders given colour statistics of the log")
-    parser.add_argument("--seed", type=int, default=0, help="everything random follows from it (default: 0)")
+    how.add_argument("--style-transfer", type=float, metavar="SHARE", help="renders that take over colours of the log")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument(
         "--workers",

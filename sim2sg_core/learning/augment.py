@@ -10,7 +10,7 @@ import numpy as np
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.learning.examples import Example, place
-from sim2sg_core.learning.style import restyle
+from sim2sg_core.learning.style_transfer import transfer_style
 from sim2sg_core.learning.train_config import AugmentConfig
 from sim2sg_core.runtime.preprocessing import PADDING, letterbox
 from sim2sg_core.scene.layout import wrap_angle
@@ -37,7 +37,7 @@ def augment(
         width: Network input, pixels.
         height: Network input, pixels.
         rng: Decides everything.
-        styles: Images to take the look from, (h, w, 3) uint8 each.
+        styles: Images whose style is taken over, (h, w, 3) uint8 each.
     """
     example = reshape(example, domain, config, width, height, rng)
     return dataclasses.replace(example, image=distort(example.image, config, rng, styles))
@@ -123,8 +123,8 @@ def distort(
     image: np.ndarray, config: AugmentConfig, rng: np.random.Generator, styles: Sequence[np.ndarray] = ()
 ) -> np.ndarray:
     """Changes colours and quality of an image; geometry stays. Further distortions belong here."""
-    if config.style > 0 and styles and rng.random() < config.style:
-        image = restyle(image, styles, rng)
+    if config.style_transfer > 0 and styles and rng.random() < config.style_transfer:
+        image = transfer_style(image, styles, rng)
     if config.color > 0 and rng.random() < 0.8:
         image = colors(image, config.color, rng)
     if rng.random() < config.blur:

@@ -86,7 +86,7 @@ class Batches:
     ) -> None:
         """Prepares batches from `sources`: records and the share of images drawn from them.
 
-        `styles` are images whose look is given to some (`augment.style`).
+        `styles` are images whose style is given to some (`augment.style_transfer`).
 
         Raises:
             Sim2SGError: No data set, or no positive share.

@@ -10,9 +10,9 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.runtime.pose import azimuth
 from sim2sg_core.scene import Camera, SceneGraph
 
-MAX_CUT = 0.3
+MIN_SHARE_LEFT = 0.3
 """An object of whose box less than this share is left in a crop is ignored."""
-MIN_SIDE = 4.0
+TAUGHT_SIDE = 4.0
 """So is one whose box has become smaller than this, pixels: one cell of the network's map."""
 
 
@@ -118,7 +118,9 @@ def place(example: Example, canvas: np.ndarray, scale: tuple[float, float], shif
         ),
         boxes=boxes[kept],
         labels=example.labels[kept],
-        ignored=(example.ignored | (left < MAX_CUT) | ((boxes[:, 2:] - boxes[:, :2]).min(axis=1) < MIN_SIDE))[kept],
+        ignored=(example.ignored | (left < MIN_SHARE_LEFT) | ((boxes[:, 2:] - boxes[:, :2]).min(axis=1) < TAUGHT_SIDE))[
+            kept
+        ],
         centres=(example.centres * s + t)[kept],
         depths=example.depths[kept],
         sizes=example.sizes[kept],

@@ -44,9 +44,9 @@ def train(
         datasets: Folders of labelled images and their shares among the images of a step.
         config: Settings.
         out_dir: The run's folder.
-        progress: Called as `progress(1)` after every step (`loss=` added now and then), and first, with `resumed=True`
-            added, with the number of steps that an earlier call finished.
-        real: Images of the log, without labels, for `config.align` and `config.augment.style`.
+        progress: Called as `progress(1)` after every step (`loss=` added now and then), and first with the
+            number of steps that an earlier call finished.
+        real: Images of the log, without labels, for `config.align` and `config.augment.style_transfer`.
 
     Returns:
         Path of the checkpoint, with the averaged weights under "ema".
@@ -66,11 +66,11 @@ def train(
         write_json(out / "train.json", resolved, indent=1)
         log = MetricsLog(out, state.step)
         if progress and state.step:
-            progress(state.step, resumed=True)
+            progress(state.step)
         run_steps(state, inputs, log, lambda: state.save(checkpoint, domain, identity), progress)
         log.close()
     elif progress:
-        progress(config.steps, resumed=True)
+        progress(config.steps)
     network.cpu().eval()
     return checkpoint
 
@@ -88,7 +88,7 @@ def step_inputs(
         Sim2SGError: As `train` does.
     """
     reals = RealBatches(real, domain, model, config) if config.needs_real else None
-    styles = reals.styles() if reals and config.augment.style > 0 else []
+    styles = reals.styles() if reals and config.augment.style_transfer > 0 else []
     sources = [(load_records(folder), share) for folder, share in datasets]
     batches = Batches(sources, domain, model, config, styles)
 

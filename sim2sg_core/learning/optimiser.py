@@ -38,9 +38,9 @@ def make_optimiser(
     listed: list[dict[str, Any]] = [
         {"params": p, "scale": scale, "weight_decay": decay} for (scale, decay), p in groups.items()
     ]
-    judges = [] if discriminators is None else list(discriminators.parameters())
-    if judges:
-        listed.append({"params": judges, "scale": 1.0, "weight_decay": config.weight_decay})
+    classifiers = [] if discriminators is None else list(discriminators.parameters())
+    if classifiers:
+        listed.append({"params": classifiers, "scale": 1.0, "weight_decay": config.weight_decay})
     return torch.optim.AdamW(listed, lr=config.learning_rate)
 
 

@@ -22,7 +22,7 @@ from sim2sg_core.runtime.preprocessing import Letterbox, resize
 from sim2sg_core.scene import Camera, SceneGraph
 
 STYLES = 256
-"""At most so many images lend their look to the labelled ones."""
+"""At most so many images lend their style to the labelled ones."""
 SHRINK = 4
 """And they are kept at this fraction of the network's input: means and low frequencies need no more."""
 
@@ -65,7 +65,7 @@ class RealBatches:
             Sim2SGError: No images, or a file is not there.
         """
         if not images:
-            raise Sim2SGError("align and augment.style need real images: give the log's, or switch them off")
+            raise Sim2SGError("align and augment.style_transfer need real images: give the log's, or switch them off")
         for image in images:
             if not image.path.exists():
                 raise Sim2SGError(f"{image.path}: a real image that is not there: extract the log again")
@@ -104,7 +104,7 @@ class RealBatches:
         return example.image, np.ascontiguousarray(strong), example.intrinsics
 
     def styles(self) -> list[np.ndarray]:
-        """Reads images to take the look from: evenly chosen, small, without padding. (h, w, 3) uint8 each."""
+        """Reads images to take the style from: evenly chosen, small, without padding. (h, w, 3) uint8 each."""
         chosen = np.unique(np.linspace(0, len(self.images) - 1, STYLES).round().astype(int))
         small = []
         for index in chosen:

@@ -1,4 +1,4 @@
-"""The look of the log on rendered images: statistics of one image given to another. Geometry stays."""
+"""Style transfer: a rendered image takes over colour statistics or low frequencies of an image of the log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LARGEST_WINDOW = 0.05
 """Of the Fourier mix: low frequencies up to this share of the shorter side (FDA takes 0.01 to 0.09)."""
 
 
-def restyle(image: np.ndarray, styles: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+def transfer_style(image: np.ndarray, styles: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """Gives an image the colours or the low frequencies of a random other one, more or less.
 
     Args:

@@ -26,8 +26,8 @@ from sim2sg_core.model.losses import generalised_iou
 from sim2sg_core.model.network import SceneGraphNetwork
 
 
-class Lesson(NamedTuple):
-    """What the teacher says of B real images. No gradients."""
+class TeacherOutput(NamedTuple):
+    """What the teacher predicts for B real images. No gradients."""
 
     heat: Tensor
     """(B, C, h, w) calibrated probabilities"""
@@ -66,8 +66,8 @@ class Teacher:
         )
 
     @torch.no_grad()
-    def lesson(self, weak: Tensor, intrinsics: Tensor, amp: bool = False) -> Lesson:
-        """Looks at the weak view.
+    def predict(self, weak: Tensor, intrinsics: Tensor, amp: bool = False) -> TeacherOutput:
+        """Predicts from the weak view.
 
         Args:
             weak: (B, H, W, 3) uint8 RGB.
@@ -78,7 +78,7 @@ class Teacher:
         dense = dense_maps(network, weak, amp)
         objects = network.detect(dense)
         logits = network.relate(objects, intrinsics=intrinsics)
-        return Lesson(
+        return TeacherOutput(
             torch.sigmoid(dense.heat / network.score_temperature),
             dense.regression,
             objects,
@@ -101,22 +101,22 @@ class Teacher:
         Returns:
             Unweighted losses by the names that `model.losses.WEIGHTS` has.
         """
-        lesson = self.lesson(weak, intrinsics, amp)
-        objects = lesson.objects
-        losses = {"heat": soft_heat_loss(dense.heat / student.score_temperature, lesson.heat, objects.scores)}
+        target = self.predict(weak, intrinsics, amp)
+        objects = target.objects
+        losses = {"heat": soft_heat_loss(dense.heat / student.score_temperature, target.heat, objects.scores)}
         sure = objects.scores * (objects.scores >= self.class_thresholds[objects.classes])
         symmetry = student.yaw_symmetry[objects.classes]
-        losses |= distilled_regression(dense.regression, lesson.regression, objects.cells, sure, symmetry)
+        losses |= distilled_regression(dense.regression, target.regression, objects.cells, sure, symmetry)
         # The teacher's objects as the student's features see them: only then do both speak of the same pairs.
         seen = objects._replace(features=gather_map(dense.features, objects.cells))
         logits = student.relate(seen, intrinsics=intrinsics)
         stated = student.relations.stated[objects.classes].to(sure.dtype) * objects.scores
         both = stated[:, :, None] * stated[:, None, :]
         both = both * (1 - torch.eye(both.shape[1], device=both.device))
-        related = F.binary_cross_entropy_with_logits(logits.related, lesson.related, both, reduction="sum")
+        related = F.binary_cross_entropy_with_logits(logits.related, target.related, both, reduction="sum")
         losses["related"] = related / both.sum().clamp(min=1.0)
         predicates = logits.predicates / student.relation_temperature
-        losses["relations"] = soft_relation_loss(predicates, lesson.predicates, both, self.predicate_thresholds)
+        losses["relations"] = soft_relation_loss(predicates, target.predicates, both, self.predicate_thresholds)
         return losses
 
 

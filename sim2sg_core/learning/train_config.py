@@ -22,7 +22,7 @@ class AugmentConfig:
         noise: Probability of noise.
         jpeg: Probability of JPEG artefacts.
         cutout: Probability of blanked rectangles.
-        style: Probability that a labelled image takes over colours or low frequencies of a real one.
+        style_transfer: Probability that a labelled image takes over colours or low frequencies of a real one.
     """
 
     flip: float = 0.5
@@ -33,7 +33,7 @@ class AugmentConfig:
     noise: float = 0.3
     jpeg: float = 0.2
     cutout: float = 0.2
-    style: float = 0.0
+    style_transfer: float = 0.0
 
     @classmethod
     def none(cls) -> AugmentConfig:
@@ -47,7 +47,7 @@ class AugmentConfig:
 
     def validate(self) -> None:
         """Raises Sim2SGError where a number is out of its range."""
-        for name in ("flip", "zoom", "blur", "noise", "jpeg", "cutout", "style"):
+        for name in ("flip", "zoom", "blur", "noise", "jpeg", "cutout", "style_transfer"):
             if not 0 <= getattr(self, name) <= 1:
                 raise Sim2SGError(f"augment.{name} is {getattr(self, name)}: a probability lies in [0, 1]")
 
@@ -194,7 +194,7 @@ class TrainConfig:
     @property
     def needs_real(self) -> bool:
         """Whether any switch asks for real images."""
-        return self.align.on or self.augment.style > 0
+        return self.align.on or self.augment.style_transfer > 0
 
     def to_json(self) -> dict[str, Any]:
         """Returns JSON-ready data."""
@@ -208,8 +208,8 @@ class TrainConfig:
         settings = {k: _plain(v) for k, v in self.to_json().items() if k not in self.FREE}
         if not self.align.on:
             del settings["align"]
-        if self.augment.style == 0:
-            del settings["augment"]["style"]
+        if self.augment.style_transfer == 0:
+            del settings["augment"]["style_transfer"]
         return settings
 
 

@@ -63,9 +63,9 @@ class Unlabelled:
             total = total + torch.stack([v for k, v in values.items() if not k.endswith("accuracy")]).sum()
         if self.teacher is not None:
             rest = Dense(*(field[len(intrinsics) :] for field in dense))
-            lessons = self.teacher.losses(network, rest, real.weak, real.intrinsics, amp)
-            total = total + align.teacher * torch.stack([WEIGHTS[k] * v for k, v in lessons.items()]).sum()
-            values |= {f"teacher_{name}": value for name, value in lessons.items()}
+            losses = self.teacher.losses(network, rest, real.weak, real.intrinsics, amp)
+            total = total + align.teacher * torch.stack([WEIGHTS[k] * v for k, v in losses.items()]).sum()
+            values |= {f"teacher_{name}": value for name, value in losses.items()}
         return total, values
 
     def _alignment(self, network: SceneGraphNetwork, dense: Dense, intrinsics: Tensor, step: int) -> dict[str, Tensor]:

@@ -23,7 +23,7 @@ SMALL = 512
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class SyntheticFrame:
     """One synthetic frame.
 
     Attributes:
@@ -97,13 +97,13 @@ class Synthesizer:
 
         Args:
             seed: Same seed, same layout.
-            camera: The camera; None draws one from the domain's prior. One without a ground gets the prior's mount.
+            camera: The camera; None draws one from the domain's prior. Without a ground, extrinsics are the prior's.
             size: Width and height in pixels where no camera is given; None takes the prior's.
         """
         rng = np.random.default_rng([seed, 1])
         return sample_layout(self.domain, with_ground(self.domain, camera, rng, size), rng)
 
-    def frame(self, layout: Layout, seed: int, depth: bool = False) -> Frame:
+    def frame(self, layout: Layout, seed: int, depth: bool = False) -> SyntheticFrame:
         """Draws a layout: its placements exactly as they stand, everything else from `seed`.
 
         Args:
@@ -128,7 +128,7 @@ class Synthesizer:
         graph = make_graph(self.domain, layout, rendered)
         image = apply_sensor(rendered.rgb, appearance.sensor, rng_sensor)
         scene = {"seed": seed, "domain": self.domain.name, "layout": layout.to_json()}
-        return Frame(image, graph, layout, scene, rendered.ids, rendered.depth, appearance.sensor.jpeg)
+        return SyntheticFrame(image, graph, layout, scene, rendered.ids, rendered.depth, appearance.sensor.jpeg)
 
     def with_asset(self, placement: Placement, rng: np.random.Generator) -> Placement:
         """Chooses the mesh of a placement that has none, among those of about its proportions."""

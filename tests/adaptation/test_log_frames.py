@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
-from sim2sg_core.adaptation.log_frames import collect_frames, extrinsics_prior
+from sim2sg_core.adaptation.log_frames import collect_frames, read_frames
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.lifting.extrinsics import extrinsics_of_ground
@@ -28,7 +28,7 @@ def collect(log, folder, **settings):
     return collect_frames(AdaptConfig(logs=(str(log),), **settings), CLEVR, folder)
 
 
-def test_without_calibration_the_lens_is_guessed_and_the_mount_left_open(log, tmp_path):
+def test_without_calibration_the_lens_is_guessed_and_extrinsics_left_open(log, tmp_path):
     frames, intrinsics, extrinsics = collect(log, tmp_path / "frames")
     assert len(frames) == 5 and intrinsics == "prior of the domain" and extrinsics == ""
     assert frames[0].camera.ground is None and frames[0].image().shape == (32, 48, 3)
@@ -36,7 +36,7 @@ def test_without_calibration_the_lens_is_guessed_and_the_mount_left_open(log, tm
     assert CLEVR.camera.hfov_deg[0] <= fov <= CLEVR.camera.hfov_deg[1]
 
 
-def test_options_give_the_mount(log, tmp_path):
+def test_options_give_the_extrinsics(log, tmp_path):
     frames, _, extrinsics = collect(log, tmp_path / "frames", camera_height=5.0, camera_pitch=0.4)
     assert extrinsics == "options"
     assert extrinsics_of_ground(frames[0].camera.ground) == pytest.approx([5.0, 0.4, 0.0])
@@ -75,6 +75,11 @@ def test_an_empty_log_says_so(tmp_path):
         collect(tmp_path / "log", tmp_path / "frames")
 
 
-def test_the_prior_of_the_mount_has_some_width():
-    prior = extrinsics_prior(CLEVR)
-    assert (prior.std > 0).all() and prior.mean[0] == pytest.approx(np.mean(CLEVR.camera.height_m))
+def test_what_earlier_versions_wrote_is_read(log, tmp_path):
+    collect(log, tmp_path / "frames", camera_height=5.0)
+    index = tmp_path / "frames/frames.json"
+    assert read_frames(index)[1:] == ("prior of the domain", "options")
+    data = json.loads(index.read_text())
+    index.write_text(json.dumps({"mount": data.pop("extrinsics"), **data}))
+    frames, intrinsics, extrinsics = read_frames(index)
+    assert (len(frames), intrinsics, extrinsics) == (5, "prior of the domain", "options")

@@ -1,19 +1,21 @@
-"""The stages of a run by themselves."""
+"""What a model says of the log, made once."""
 
 import json
 
 import cv2
 import numpy as np
 
-from sim2sg_core.adaptation.log_frames import Frame
-from sim2sg_core.adaptation.stages import infer_frames, look_at_frames
+from sim2sg_core.adaptation import log_inference
+from sim2sg_core.adaptation.log_frames import SampledFrame
+from sim2sg_core.adaptation.log_inference import LogInference
 from sim2sg_core.domains import load_domain
 from sim2sg_core.learning.thresholds import class_thresholds
+from sim2sg_core.runtime import Predictor
 from sim2sg_core.scene import Camera
 from tests.runtime.constant_model import empty_outputs, write_model
 
 
-def test_a_resumed_run_sees_the_graphs_that_it_saw_before(tmp_path):
+def test_a_resumed_run_sees_the_graphs_that_it_saw_before(tmp_path, monkeypatch):
     """Files round: what goes on from the graphs in memory would differ from what goes on from the file."""
     clevr = load_domain("clevr")
     rng = np.random.default_rng(0)
@@ -27,13 +29,20 @@ def test_a_resumed_run_sees_the_graphs_that_it_saw_before(tmp_path):
     model = write_model(tmp_path / "model.onnx", outputs, domain=json.dumps(clevr.to_json()))
     cv2.imwrite(str(tmp_path / "a.png"), np.full((240, 320, 3), 120, np.uint8))
     camera = Camera(320, 240, np.array([[350.0, 0, 160], [0, 350, 120], [0, 0, 1]]))
-    frames = [Frame(tmp_path / "a.png", "a.png", 1, camera)]
+    frames = [SampledFrame(tmp_path / "a.png", "a.png", 1, camera)]
+
+    opened = []
+    monkeypatch.setattr(log_inference, "Predictor", lambda path: opened.append(path) or Predictor(path))
 
     def seen():
-        graphs = infer_frames(model, frames, clevr, tmp_path / "inferred.json")
-        closer = look_at_frames(model, frames, graphs, clevr, tmp_path / "closeups.json")
+        inference = LogInference(tmp_path, frames, clevr)
+        consistency = inference.self_consistency()
+        graphs = inference.graphs()
+        tiled = inference.tiled_graphs(graphs)
         thresholds = class_thresholds(graphs, clevr.class_names)
-        return thresholds, [[(o.score, *o.box, *o.pose.position) for o in g.objects] for g in (*graphs, *closer)]
+        seen = [[(o.score, *o.box, *o.pose.position) for o in g.objects] for g in (*graphs, *tiled)]
+        return consistency, thresholds, seen
 
     first = seen()
-    assert first[1][0] and seen() == first
+    assert first[2][0] and seen() == first
+    assert opened == [model], "one session for all three, and none where all is there"

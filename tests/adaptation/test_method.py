@@ -5,13 +5,14 @@ import dataclasses
 import pytest
 
 from sim2sg_core.adaptation.method import DEFAULT, METHODS, Method, resolve_method
+from sim2sg_core.domains import TrainingSpec
 from sim2sg_core.errors import Sim2SGError
 
 
 def test_every_part_is_off_unless_asked_for():
-    plain = Method()
-    assert not (plain.labels or plain.appearance or plain.refine or plain.choose or plain.looks_at_log)
-    assert plain.rare == 0
+    plain = Method().resolved(TrainingSpec())
+    assert not (plain.labels or plain.appearance or plain.refine or plain.select or plain.reads_log)
+    assert not (plain.repeat_factor or plain.class_swap or plain.recall_correction or plain.tiled_inference)
 
 
 def test_named_methods_are_valid_and_differ():
@@ -28,8 +29,30 @@ def test_changes_win_over_the_name_and_none_leaves_a_switch_alone():
 
 @pytest.mark.parametrize(
     ("name", "changes", "reason"),
-    [("papre", {}, "use one of"), ("ours", {"teacher": -1.0}, "teacher is -1"), ("ours", {"style": 1.5}, "style is 1")],
+    [
+        ("papre", {}, "use one of"),
+        ("ours", {"teacher": -1.0}, "teacher is -1"),
+        ("ours", {"style_transfer": 1.5}, "style_transfer is 1"),
+    ],
 )
 def test_mistakes_are_told(name, changes, reason):
     with pytest.raises(Sim2SGError, match=reason):
         resolve_method(name, **changes)
+
+
+def test_what_is_left_open_and_nothing_else_comes_from_the_domain():
+    training = TrainingSpec(prior_share=0.1, class_swap=0.2, teacher_start_round=1, recall_correction=True)
+    ours = METHODS["ours"].resolved(training)
+    assert (ours.prior_share, ours.class_swap, ours.teacher_start_round) == (0.1, 0.2, 1) and ours.recall_correction
+    paper = METHODS["paper"].resolved(training)
+    assert dataclasses.asdict(paper) == dataclasses.asdict(METHODS["paper"])
+    assert resolve_method("ours", teacher_start_round=0).resolved(training).teacher_start_round == 0
+
+
+@pytest.mark.parametrize(
+    ("switches", "learns", "reads"),
+    [({}, False, False), ({"style_transfer": 0.5}, False, True), ({"feature": 0.1}, True, True)],
+)
+def test_training_reads_the_log_only_where_a_part_asks_for_it(switches, learns, reads):
+    method = Method(**switches).resolved(TrainingSpec())
+    assert (method.learns_from_log, method.reads_log) == (learns, reads)

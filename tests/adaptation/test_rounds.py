@@ -28,8 +28,9 @@ predicates:
   - {name: left_of, rule: left_of, margin: 0.2, inverse: right_of}
 camera: {width: 96, height: 64, hfov_deg: 50, height_m: [4.8, 5.2], pitch_deg: [24, 28]}
 layout: {type: scatter, count: [1, 3], distance: [6, 12], lateral: [-3, 3]}
-training: {complete: true}
+training: {recall_correction: true}
 """
+PATIENCE = 600.0  # seconds, on a busy machine
 ROUND = ["--frames", "3", "--rounds", "1", "--round-frames", "4", "--round-steps", "4", "--batch", "2"]
 ROUND += ["--workers", "1"]
 SETTINGS = [*ROUND, "--source-frames", "4", "--source-steps", "4", "--backbone", "small"]
@@ -55,7 +56,10 @@ def start(log, out):
 
 
 def finish(process):
-    out, err = process.communicate(timeout=240)
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
     assert process.returncode == 0, err.decode()
     return out.decode(), err.decode()
 
@@ -64,7 +68,7 @@ def test_a_killed_run_ends_like_an_uninterrupted_one(log, tmp_path):
     whole = start(log, tmp_path / "whole")
     finish(whole)
     killed = start(log, tmp_path / "killed")
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + PATIENCE
     while not (tmp_path / "killed/source/train/checkpoint.pt").exists():
         assert killed.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)

@@ -1,18 +1,17 @@
-"""A run's folder: settings, stage times, configuration."""
+"""A run's folder: settings, cached stages, stage times."""
+
+import json
 
 import pytest
 
-from sim2sg_core.adaptation.adapt_config import AdaptConfig
-from sim2sg_core.adaptation.method import Method
-from sim2sg_core.adaptation.run_folder import Run
-from sim2sg_core.domains import load_domain
+from sim2sg_core.adaptation.run_folder import Run, cached
 from sim2sg_core.errors import Sim2SGError
 
 
 def test_another_seed_needs_another_folder(tmp_path):
     Run(tmp_path / "run").begin({"seed": 0, "workers": 1, "rounds": 1})
     Run(tmp_path / "run").begin({"seed": 0, "workers": 2, "rounds": 3})
-    with pytest.raises(Sim2SGError, match="seed: 0 -> 1"):
+    with pytest.raises(Sim2SGError, match=r"seed: 0 there, 1 here\): repeat them"):
         Run(tmp_path / "run").begin({"seed": 1, "workers": 1, "rounds": 1})
 
 
@@ -26,36 +25,23 @@ def test_stage_times_add_up_over_starts(tmp_path):
     assert set(run.stage_times()) == {"render"}
 
 
-def test_open_settings_come_from_the_domain(tmp_path):
-    domain = load_domain("clevr")
-    config = AdaptConfig(logs=(str(tmp_path),), rounds=7).resolved(domain)
-    assert config.rounds == 7 and config.batch == domain.training.batch
-    assert config.source_frames == domain.training.source_frames
+def test_a_stage_is_made_once_and_always_read(tmp_path):
+    made = []
+
+    def make(path):
+        made.append(path)
+        path.write_text("[0.1]")
+
+    for _ in range(2):
+        assert cached(tmp_path / "stage/result.json", make, lambda path: json.loads(path.read_text())) == [0.1]
+    assert len(made) == 1 and made[0].parent == tmp_path / "stage"
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"frames": 0}, "--frames"),
-        ({"rounds": -1}, "--rounds"),
-        ({"method": Method(prior_share=1.5)}, "prior_share is 1.5"),
-        ({"camera_height": -1.0}, "--camera-height"),
-        ({"logs": ("nowhere.mcap",)}, "no such log"),
-    ],
-)
-def test_bad_settings_are_told_before_any_work(tmp_path, change, message):
-    settings = {"logs": (str(tmp_path),), **change}
-    with pytest.raises(Sim2SGError, match=message):
-        AdaptConfig(**settings).resolved(load_domain("clevr"))
+def test_a_stage_that_fails_leaves_nothing(tmp_path):
+    def make(path):
+        path.write_text("half")
+        raise RuntimeError
 
-
-def test_what_a_method_leaves_open_comes_from_the_domain(tmp_path):
-    domain = load_domain("clevr")
-    method = (
-        AdaptConfig(logs=(str(tmp_path),), method=Method(labels=True, class_swap=None, recall_correction=None))
-        .resolved(domain)
-        .method
-    )
-    assert (method.prior_share, method.class_swap) == (domain.training.prior_share, domain.training.swap)
-    assert method.recall_correction is domain.training.complete is False
-    assert load_domain("dining").training.complete
+    with pytest.raises(RuntimeError):
+        cached(tmp_path / "result.json", make, lambda path: path.read_text())
+    assert not list(tmp_path.iterdir())

@@ -109,8 +109,8 @@ def test_a_classifier_tells_shifted_domains_apart_unless_features_hide_it(scale)
     rng = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     extractor, task = nn.Linear(2, 6), nn.Linear(6, 1)
-    judge = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 1))
-    optimiser = torch.optim.SGD([*extractor.parameters(), *task.parameters(), *judge.parameters()], 0.1)
+    classifier = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 1))
+    optimiser = torch.optim.SGD([*extractor.parameters(), *task.parameters(), *classifier.parameters()], 0.1)
     real = torch.arange(2) > 0
     told, solved = [], []
     for step in range(500):
@@ -119,7 +119,7 @@ def test_a_classifier_tells_shifted_domains_apart_unless_features_hide_it(scale)
         x[1, :, 1] += 2.0
         features = extractor(x)
         strength = scale * min(1.0, step / 100)
-        loss, accuracy = domain_loss(judge(reverse(features, strength)).squeeze(-1), torch.ones(2, 64), real)
+        loss, accuracy = domain_loss(classifier(reverse(features, strength)).squeeze(-1), torch.ones(2, 64), real)
         answer = task(features).squeeze(-1)
         optimiser.zero_grad()
         (loss + nn.functional.binary_cross_entropy_with_logits(answer, label)).backward()

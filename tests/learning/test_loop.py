@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import math
 
 import numpy as np
 import pytest
@@ -11,12 +10,8 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.learning import AugmentConfig, TrainConfig, train
 from sim2sg_core.learning.augment import fit
-from sim2sg_core.learning.data import Batches
-from sim2sg_core.learning.ema import WeightAverage
 from sim2sg_core.learning.examples import to_example
-from sim2sg_core.learning.optimiser import learning_rate
 from sim2sg_core.learning.target_maps import make_targets
-from sim2sg_core.learning.task import dense_maps, task_losses
 from sim2sg_core.model import SceneGraphNetwork, build_network, load_checkpoint, load_network
 from sim2sg_core.scene.boxes import box_iou
 
@@ -139,60 +134,6 @@ def test_tiny_over_fit(records, domain, folder, tmp_path):
     assert np.median(errors) < 0.05
     assert facts > 20
     assert missed < 0.05 * facts
-
-
-def test_a_mask_hides_what_is_ignored(records, domain):
-    """Nothing that an ignored object's cells say changes the heat-map loss."""
-    network = toy_network(domain).eval()
-    example = fit(to_example(records[0].image(), records[0].graph, domain), 128, 96)
-    example.ignored[:] = True
-    targets = make_targets([example], network.config)
-    losses = task_losses(network, dense_maps(network, targets.image), targets)
-    assert all(math.isfinite(v.item()) for v in losses.values())
-    assert all(losses[k].item() == 0 for k in ("box", "depth", "relations", "relations_found"))
-    torch.stack(list(losses.values())).sum().backward()
-
-
-def test_every_image_is_seen_before_any_is_seen_twice(records, domain):
-    network = toy_network(domain)
-    batches = Batches([(records, 1.0)], domain, network.config, settings())
-    names = [batches.record(i).name for i in range(24)]
-    for start in (0, 8, 16):
-        assert len(set(names[start : start + 8])) == 8
-    assert names[:8] != names[8:16]
-
-
-def test_shares_are_kept(records, domain):
-    network = toy_network(domain)
-    batches = Batches([(records[:4], 3.0), (records[4:], 1.0)], domain, network.config, settings())
-    first = {r.name for r in records[:4]}
-    drawn = [batches.record(i).name in first for i in range(400)]
-    assert np.mean(drawn) == pytest.approx(0.75, abs=0.01)
-
-
-def test_learning_rate_rises_and_falls():
-    config = settings(steps=100, warm_up=10, final_rate=0.1)
-    rates = [learning_rate(step, config) for step in range(100)]
-    assert rates[:11] == sorted(rates[:11])
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert max(rates) == 1.0
-    assert rates[0] == pytest.approx(1 / 11)
-    assert rates[-1] == pytest.approx(0.1, abs=0.01)
-
-
-def test_average_by_hand():
-    layer = torch.nn.Linear(1, 1, bias=False)
-    layer.weight.data.fill_(0.0)
-    average = WeightAverage(layer, 0.5)
-    layer.weight.data.fill_(1.0)
-    average.update(layer)  # decay (1 + 1) / (10 + 1)
-    assert float(average.state()["weight"]) == pytest.approx(1 - 2 / 11)
-    for _ in range(20):
-        average.update(layer)
-    layer.weight.data.fill_(0.0)
-    before = float(average.state()["weight"])
-    average.update(layer)
-    assert float(average.state()["weight"]) == pytest.approx(before / 2)
 
 
 @pytest.mark.gpu

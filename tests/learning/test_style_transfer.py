@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2sg_core.learning.augment import distort
-from sim2sg_core.learning.style import color_match, fourier_mix, to_lab
+from sim2sg_core.learning.style_transfer import color_match, fourier_mix, to_lab
 from sim2sg_core.learning.train_config import AugmentConfig
 
 
@@ -59,8 +59,8 @@ def test_low_frequencies_move_to_those_of_the_style_and_others_stay():
 
 def test_styles_are_used_only_if_asked_for():
     image, styles = picture(5, 60, 200), [picture(6, 0, 60)]
-    plain, styled = AugmentConfig.none(), AugmentConfig(color=0, blur=0, noise=0, jpeg=0, cutout=0, style=1.0)
-    assert AugmentConfig().style == 0
+    plain, styled = AugmentConfig.none(), AugmentConfig(color=0, blur=0, noise=0, jpeg=0, cutout=0, style_transfer=1.0)
+    assert AugmentConfig().style_transfer == 0
     assert distort(image, plain, np.random.default_rng(0), styles) is image
     assert distort(image, styled, np.random.default_rng(0)) is image
     outputs = [distort(image, styled, np.random.default_rng(seed), styles) for seed in range(8)]

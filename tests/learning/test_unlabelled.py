@@ -24,7 +24,7 @@ def one_thread():
 
 def settings(align: AlignConfig, **changes) -> TrainConfig:
     fields = {"steps": 6, "batch": 2, "save_every": 3, "log_every": 1, "workers": 0, "ema": 0.9}
-    return TrainConfig(**{**fields, "align": align, "augment": AugmentConfig(style=0.5), **changes})
+    return TrainConfig(**{**fields, "align": align, "augment": AugmentConfig(style_transfer=0.5), **changes})
 
 
 def lines(folder) -> list[dict]:
@@ -78,7 +78,7 @@ def test_each_switch_is_off_unless_asked_for(domain):
     config = TrainConfig(steps=1)
     assert not config.needs_real
     assert not {"align"} & config.identity().keys()
-    assert "style" not in config.identity()["augment"]
+    assert "style_transfer" not in config.identity()["augment"]
     network = build_network(domain, seed=0)
     average = WeightAverage(network, 0.9)
     plain = make_optimiser(network, config)
@@ -95,7 +95,7 @@ def test_each_switch_is_off_unless_asked_for(domain):
         assert asked.needs_real == bool(discriminators or teacher) == ("align" in asked.identity())
         groups = make_optimiser(network, asked, parts.discriminators).param_groups
         assert len(groups) - len(plain.param_groups) == len(discriminators)
-    assert settings(AlignConfig()).identity()["augment"]["style"] == 0.5
+    assert settings(AlignConfig()).identity()["augment"]["style_transfer"] == 0.5
 
 
 def test_settings_are_part_of_the_runs_identity(folder, domain, real_images, uninterrupted):
@@ -110,12 +110,12 @@ def test_settings_are_part_of_the_runs_identity(folder, domain, real_images, uni
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({}, "align and augment.style need real images"),
+        ({}, "align and augment.style_transfer need real images"),
         ({"align": AlignConfig(feature=-1.0)}, "align.feature is -1"),
         ({"align": AlignConfig(teacher=1.0, real_share=1.0)}, "align.real_share is 1"),
         ({"align": AlignConfig(teacher=1.0), "ema": 0.0}, "align.teacher needs the averaged weights"),
         ({"align": AlignConfig(teacher=1.0), "batch": 1}, "batch is 1"),
-        ({"augment": AugmentConfig(style=2.0)}, "augment.style is 2"),
+        ({"augment": AugmentConfig(style_transfer=2.0)}, "augment.style_transfer is 2"),
         ({"align": AlignConfig(class_thresholds=(1.5,))}, "align.class_thresholds is"),
     ],
 )

@@ -1,9 +1,10 @@
-"""Keeps an appearance taken from a log, with its texture patches, and draws it."""
+"""Keeps an appearance that was fitted to a log, with its floor textures, and draws it for the report."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -11,60 +12,56 @@ import numpy as np
 
 from sim2sg_core.domains import AppearanceSpec
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.files import atomic_path
 from sim2sg_core.images import read_image
 
-FILE = "appearance.json"
+APPEARANCE_FILE = Path("appearance/appearance.json")  # in the folder of a round that fits one
+SWATCH = 64  # pixels of a texture's side where an appearance is drawn
 
 
-def save_harvest(
-    spec: AppearanceSpec, out: Path, textures: Sequence[np.ndarray] = (), size: float = 2.0
-) -> AppearanceSpec:
-    """Writes an appearance with new texture patches of the floor.
+@dataclass(frozen=True, eq=False)
+class FittedAppearance:
+    """What a fit found.
 
-    Args:
-        spec: The appearance.
-        out: Folder, made where missing.
+    Attributes:
+        spec: The appearance, without the textures.
         textures: (P, P, 3) squares of floor, grey levels; none leaves `spec.patches` as they are.
-        size: Side of one repeat, once they are mirrored, metres.
-
-    Returns:
-        The appearance with absolute paths of the patches.
+        texture_size: Side of one repeat of a texture, once it is mirrored, metres.
     """
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    names = []
-    for index, square in enumerate(textures):
+
+    spec: AppearanceSpec
+    textures: Sequence[np.ndarray] = ()
+    texture_size: float = 2.0
+
+
+def save_appearance(fitted: FittedAppearance, file: Path) -> None:
+    """Writes a fitted appearance as JSON, its floor textures as PNG beside it."""
+    spec, names = fitted.spec, []
+    for index, square in enumerate(fitted.textures):
         half = np.hstack([square, square[:, ::-1]])  # Mirrored, it has no seam.
         tile = np.clip(np.vstack([half, half[::-1]]), 0, 255).astype(np.uint8)
         names.append(f"floor_{index}.png")
-        done, coded = cv2.imencode(".png", tile[..., ::-1])
-        assert done
-        with atomic_path(out / names[-1]) as temporary:
-            temporary.write_bytes(coded.tobytes())
-    stored = spec
+        coded = cv2.imencode(".png", tile[..., ::-1])[1]
+        (file.parent / names[-1]).write_bytes(coded.tobytes())
     if names:
-        stored = spec.model_copy(update={"patches": {**spec.patches, "floor": tuple(names)}, "patch_size": size})
-    with atomic_path(out / FILE) as temporary:
-        temporary.write_text(json.dumps(stored.model_dump(mode="json"), indent=1))
-    return load_harvest(out)
+        patches = {**spec.patches, "floor": tuple(names)}
+        spec = spec.model_copy(update={"patches": patches, "patch_size": fitted.texture_size})
+    file.write_text(json.dumps(spec.model_dump(mode="json"), indent=1))
 
 
-def load_harvest(out: Path) -> AppearanceSpec:
-    """Reads what `harvest_appearance` wrote; paths of patches become absolute.
+def load_appearance(file: Path) -> AppearanceSpec:
+    """Reads what `save_appearance` wrote; paths of the textures become absolute.
 
     Raises:
-        Sim2SGError: No harvest there, not one of this version, or without its patches.
+        Sim2SGError: No such file, not one of this version, or without its textures.
     """
-    file = Path(out) / FILE
     try:
-        return AppearanceSpec.model_validate(json.loads(file.read_text()), context={"folder": Path(out)})
+        return AppearanceSpec.model_validate(json.loads(file.read_text()), context={"folder": file.parent})
     except (OSError, ValueError) as error:
-        raise Sim2SGError(f"{file}: no appearance taken from a log ({error}): delete the folder, run again") from None
+        raise Sim2SGError(f"{file}: no appearance fitted to a log ({error}): delete the folder, run again") from None
 
 
-def draw_harvest(spec: AppearanceSpec, width: int = 480) -> np.ndarray:
-    """Draws an appearance: paints and finishes as wide as they are common, colours and texture patches of the floor.
+def draw_appearance(spec: AppearanceSpec, width: int = 480) -> np.ndarray:
+    """Draws an appearance: paints and materials as wide as they are common, floor colours and floor textures.
 
     Returns:
         (H, width, 3) uint8 RGB.
@@ -77,10 +74,10 @@ def draw_harvest(spec: AppearanceSpec, width: int = 480) -> np.ndarray:
         _band(width, 24, tuple(greys.values()), tuple(materials.values()), tuple(materials)),
     ]
     files = [file for group in spec.patches.values() for file in group]
-    tiles = [cv2.resize(read_image(file), (64, 64), interpolation=cv2.INTER_AREA) for file in files]
-    per_row = max(width // 64, 1)
+    tiles = [cv2.resize(read_image(file), (SWATCH, SWATCH), interpolation=cv2.INTER_AREA) for file in files]
+    per_row = max(width // SWATCH, 1)
     for start in range(0, len(tiles), per_row):
-        row = np.full((64, width, 3), 255, np.uint8)
+        row = np.full((SWATCH, width, 3), 255, np.uint8)
         shown = np.hstack(tiles[start : start + per_row])
         row[:, : shown.shape[1]] = shown
         rows.append(row)

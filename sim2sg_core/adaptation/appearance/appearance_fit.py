@@ -1,7 +1,7 @@
-"""Takes the appearance of the next synthetic scenes from the log itself, without labels.
+"""Fits the appearance of the next synthetic scenes to the log, without labels.
 
-Analysis by synthesis: scenes like the log's are rendered in known paint, finish, exposure, noise and blur, and what is
-measured of them says what the same measures of the log mean.
+Analysis by synthesis: scenes like the log's are rendered in known paint, material, exposure, noise and blur, and what
+is measured of them says what the same measures of the log mean.
 
 Exposure and albedo show only as a product. By convention the floor keeps the brightness that the domain gives it; what
 differs from that is exposure, and paints are relative to the floor.
@@ -10,14 +10,13 @@ differs from that is exposure, and paints are relative to the floor.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from sim2sg_core.adaptation.appearance.appearance_files import save_harvest
-from sim2sg_core.adaptation.appearance.color_clusters import Palette, cluster
+from sim2sg_core.adaptation.appearance.appearance_files import FittedAppearance
+from sim2sg_core.adaptation.appearance.color_clusters import ColorClusters, cluster_colors
 from sim2sg_core.adaptation.appearance.image_measures import (
     LUMA,
     Crop,
@@ -25,19 +24,19 @@ from sim2sg_core.adaptation.appearance.image_measures import (
     edge_sharpness,
     fine_noise,
     floor_patch,
+    measure_image,
 )
-from sim2sg_core.adaptation.appearance.image_measures import measure as measure_frame
 from sim2sg_core.adaptation.appearance.material_shares import material_shares
-from sim2sg_core.adaptation.appearance.reference_renderer import SCENES, Studio
+from sim2sg_core.adaptation.appearance.reference_renderer import SCENES, ReferenceRenderer
 from sim2sg_core.domains import AppearanceSpec, Domain
 from sim2sg_core.images import decode_jpeg, encode_jpeg
 from sim2sg_core.render.sensor import add_noise
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.synthesis.appearance import PAINT_MATERIALS
-from sim2sg_core.synthesis.synthesizer import Frame
+from sim2sg_core.synthesis.synthesizer import SyntheticFrame
 
-MIN_CROPS = 25.0  # objects (sum of scores) below which colours and finishes stay the domain's
-MIN_SHARE = 0.08  # of a finish; less is within the error of the estimate
+PAINT_EVIDENCE = 25.0  # objects (sum of scores) below which colours and materials stay the domain's
+MATERIAL_SHARE = 0.08  # at least, of a material; less is within the error of the estimate
 TEXTURED = 1.5  # grey levels of detail above which a floor is textured
 MAX_PATCHES = 6
 PATCH_EVERY = 4  # frames
@@ -52,26 +51,24 @@ LIT = 2  # only every other scene is rendered in every light
 BLURS = (0.0, 0.3, 0.5, 0.7, 0.9, 1.2, 1.6, 2.0)
 
 
-def harvest_appearance(
+def fit_appearance(
     frames: Iterable[tuple[np.ndarray, SceneGraph]],
     domain: Domain,
-    out: Path,
     rng: np.random.Generator,
     scenes: int = SCENES,
-) -> AppearanceSpec:
+) -> FittedAppearance:
     """Fits a domain's appearance to a log.
 
     Args:
         frames: (H, W, 3) uint8 RGB images with what a model inferred on them: unthresholded objects with calibrated
             scores, boxes in pixels; where poses and the camera's ground are known they are used.
         domain: Its appearance is what is not seen in the log.
-        out: Folder for `appearance.json` and the texture patches.
         rng: The same state and frames give the same result.
-        scenes: Scenes that are rendered in every finish for comparison; fewer are faster and less exact.
+        scenes: Scenes that are rendered in every material for comparison; fewer are faster and less exact.
 
     Returns:
-        The domain's appearance with what the log shows of paints, finishes, floor, exposure, saturation, noise and
-        blur in its place; as it was where the log shows nothing.
+        The domain's appearance with what the log shows of paints, materials, floor, exposure, saturation, noise and
+        blur in its place; as it was where the log shows nothing. Textures of a textured floor.
 
     Raises:
         Sim2SGError: The domain cannot be rendered.
@@ -79,22 +76,22 @@ def harvest_appearance(
     log, graphs, patches = [], [], []
     size = domain.appearance.patch_size
     for index, (image, graph) in enumerate(frames):
-        log.append(measure_frame(image, graph))
+        log.append(measure_image(image, graph))
         graphs.append(graph)
         if domain.layout.single_floor and index % PATCH_EVERY == 0:
             size = _patch_size(graph, size)
             patches.append(floor_patch(image, graph, size))
     spec = domain.appearance
     if any(m.floor is not None for m in log):
-        studio = Studio(domain, graphs, rng, scenes)
+        renderer = ReferenceRenderer(domain, graphs, rng, scenes)
         try:
-            spec = _fit(log, studio, rng)
+            spec = _fit(log, renderer, rng)
         finally:
-            studio.close()
+            renderer.close()
     textured = [patch for patch, detail in filter(None, patches) if detail > TEXTURED]
     if len(textured) * 2 <= sum(p is not None for p in patches):
         textured = []  # A few textured spots are stains or shadows, not the floor's kind.
-    return save_harvest(spec, out, textured[:: -(-len(textured) // MAX_PATCHES) or 1], 2 * size)
+    return FittedAppearance(spec, textured[:: -(-len(textured) // MAX_PATCHES) or 1], 2 * size)
 
 
 def _patch_size(graph: SceneGraph, usual: float) -> float:
@@ -102,10 +99,10 @@ def _patch_size(graph: SceneGraph, usual: float) -> float:
     return usual if graph.camera is None or graph.camera.ground is None else round(0.3 * graph.camera.ground[3], 2)
 
 
-def _fit(log: Sequence[Measures], studio: Studio, rng: np.random.Generator) -> AppearanceSpec:
+def _fit(log: Sequence[Measures], renderer: ReferenceRenderer, rng: np.random.Generator) -> AppearanceSpec:
     """Fits everything but the texture of the floor."""
-    spec = studio.domain.appearance
-    own_floor = studio.domain.layout.single_floor  # A street's ground is made of many surfaces.
+    spec = renderer.domain.appearance
+    own_floor = renderer.domain.layout.single_floor  # A street's ground is made of many surfaces.
     albedo = _floor_albedo(spec)
     known: dict[str, Any] = {
         "exposure": (float(np.mean(spec.exposure)),) * 2,
@@ -117,26 +114,26 @@ def _fit(log: Sequence[Measures], studio: Studio, rng: np.random.Generator) -> A
     }
     if own_floor:
         known["floor_colors"] = (_display(np.full(3, albedo)),)
-    crops = studio.crops(log)
-    enough = sum(c.weight for c in crops) >= MIN_CROPS
+    crops = renderer.crops(log)
+    enough = sum(c.weight for c in crops) >= PAINT_EVIDENCE
     if enough:
         # Sides of objects see less light than the floor; what that means exactly is measured below.
-        guess = cluster(_colors(crops) * albedo * 1.3, _weights(crops), rng)
+        guess = cluster_colors(_colors(crops) * albedo * 1.3, _weights(crops), rng)
         known |= {"paints": tuple(_display(c) for c in guess.colors), "paint_shares": guess.shares}
     clean = spec.model_copy(update=known)
-    frames = studio.render(clean, 6)
+    frames = renderer.render(clean, 6)
     found = _fit_sensor(log, frames, clean, rng)
     # From here on the references share the log's noise, blur and exposure, which the shading of objects feels.
     typical: dict[str, Any] = {key: (float(np.mean(found[key])),) * 2 for key in ("noise", "blur") if key in found}
-    plain = [measure_frame(frame.image, frame.graph) for frame in frames]
+    plain = [measure_image(frame.image, frame.graph) for frame in frames]
     typical["exposure"] = (float(np.mean(_exposure(log, plain, clean.exposure[0]))),) * 2
     clean = clean.model_copy(update=typical)
     if enough and spec.materials:
-        lit = _fit_light(log, studio, clean)
+        lit = _fit_light(log, renderer, clean)
         found, clean = found | lit, clean.model_copy(update=lit)
     materials = tuple(PAINT_MATERIALS) if spec.materials and enough else ()
-    drawn = {f: studio.measure(clean.model_copy(update={"materials": (f,)})) for f in materials}
-    drawn = drawn or {"": studio.measure(clean)}
+    drawn = {f: renderer.measure(clean.model_copy(update={"materials": (f,)})) for f in materials}
+    drawn = drawn or {"": renderer.measure(clean)}
     reference = [m for measures in drawn.values() for m in measures]
     found["exposure"] = _exposure(log, reference, clean.exposure[0])
     if not own_floor:
@@ -144,35 +141,35 @@ def _fit(log: Sequence[Measures], studio: Studio, rng: np.random.Generator) -> A
         half = np.ptp(spec.exposure) / 2
         found["exposure"] = tuple((np.mean(found["exposure"]) + np.array([-half, half])).round(3).tolist())
     if enough:
-        found |= _fit_paints(crops, {f: studio.crops(m) for f, m in drawn.items()}, studio, clean, rng)
+        found |= _fit_paints(crops, {f: renderer.crops(m) for f, m in drawn.items()}, renderer, clean, rng)
     if own_floor:
         found["floor_colors"] = _floor_colors(log, albedo, rng)
-    found = _corrected(log, studio, spec.model_copy(update=found), found, spec)
+    found = _corrected(log, renderer, spec.model_copy(update=found), found, spec)
     return AppearanceSpec.model_validate({**spec.model_dump(), **found})
 
 
-def _fit_light(log: Sequence[Measures], studio: Studio, clean: AppearanceSpec) -> dict[str, Any]:
+def _fit_light(log: Sequence[Measures], renderer: ReferenceRenderer, clean: AppearanceSpec) -> dict[str, Any]:
     """Number of lights and share of light without direction, from shadows and from the shading of objects.
 
     The log's objects may be any mixture of matt ones and mirrors, and the mean of a feature over a mixture is the
     mixture of the means: for every light the best mixture counts.
     """
-    count = max(len(studio.scenes) // LIT, 1)
-    same = [log[k] for k in studio.indices[:count]]  # The same content: what differs is the light.
-    crops = studio.crops(same)
+    count = max(len(renderer.scenes) // LIT, 1)
+    same = [log[k] for k in renderer.indices[:count]]  # The same content: what differs is the light.
+    crops = renderer.crops(same)
     if not crops:
         return {}
     seen = _light_means(same, crops)
     scale = np.array([c.shading for c in crops]).std(axis=0) + 0.05
     scale = np.append(scale, 0.1)
     best, usual = (np.inf, 0, 0.0), float(np.mean(clean.ambient))
-    for lights in LIGHTS if studio.domain.layout.single_floor else clean.lights[:1]:
+    for lights in LIGHTS if renderer.domain.layout.single_floor else clean.lights[:1]:
         for ambient in AMBIENTS:
             update = {"lights": (lights, lights), "ambient": (ambient, ambient)}
             ends = []
             for material in ("rubber", "metal"):
-                drawn = studio.measure(clean.model_copy(update={**update, "materials": (material,)}), count)
-                ends.append(_light_means(drawn, studio.crops(drawn)))
+                drawn = renderer.measure(clean.model_copy(update={**update, "materials": (material,)}), count)
+                ends.append(_light_means(drawn, renderer.crops(drawn)))
             matt, span = ends[0] / scale, (ends[1] - ends[0]) / scale
             share = np.clip((seen / scale - matt) @ span / max(span @ span, 1e-9), 0, 1)
             # One hard light in a bright room looks much like many in a dark one: in doubt, the domain's own.
@@ -198,11 +195,11 @@ def _light_means(measures: Sequence[Measures], crops: Sequence[Crop]) -> np.ndar
 def _fit_paints(
     crops: Sequence[Crop],
     reference: dict[str, list[Crop]],
-    studio: Studio,
+    renderer: ReferenceRenderer,
     clean: AppearanceSpec,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    """Finishes from the shading of the log's objects; paints from their colours, given how each finish reflects."""
+    """Materials from the shading of the log's objects; paints from their colours, given how each material reflects."""
     shown = float(np.average(_albedos(clean.paints) @ LUMA, weights=clean.paint_shares))
     gains = np.array([np.average(_colors(c) @ LUMA, weights=_weights(c)) / shown for c in reference.values() if c])
     if len(gains) < len(reference):
@@ -210,23 +207,23 @@ def _fit_paints(
     posterior = np.ones((len(crops), 1))
     found: dict[str, Any] = {}
     if len(reference) > 1:
-        shares, posterior = material_shares(crops, reference, tuple(studio.domain.appearance.materials))
-        found["materials"] = {material: round(s, 3) for material, s in shares.items() if s >= MIN_SHARE}
-    palette = cluster(_colors(crops) / (posterior @ gains)[:, None], _weights(crops), rng)
+        shares, posterior = material_shares(crops, reference, tuple(renderer.domain.appearance.materials))
+        found["materials"] = {material: round(s, 3) for material, s in shares.items() if s >= MATERIAL_SHARE}
+    clusters = cluster_colors(_colors(crops) / (posterior @ gains)[:, None], _weights(crops), rng)
     # Shading spreads even one paint: what the references show of that is not the paint's.
     rendered = [crop for part in reference.values() for crop in part]
-    blurred = cluster(_colors(rendered) / gains.mean(), _weights(rendered), rng)
-    jitter = np.sqrt(max(palette.spread**2 - blurred.spread**2, 0.0) + ERROR**2)
-    return found | {**_painted(palette), "paint_jitter": round(float(jitter), 2)}
+    blurred = cluster_colors(_colors(rendered) / gains.mean(), _weights(rendered), rng)
+    jitter = np.sqrt(max(clusters.spread**2 - blurred.spread**2, 0.0) + ERROR**2)
+    return found | {**_painted(clusters), "paint_jitter": round(float(jitter), 2)}
 
 
 def _fit_sensor(
-    log: Sequence[Measures], frames: Sequence[Frame], clean: AppearanceSpec, rng: np.random.Generator
+    log: Sequence[Measures], frames: Sequence[SyntheticFrame], clean: AppearanceSpec, rng: np.random.Generator
 ) -> dict[str, Any]:
     """Noise and blur: what must be done to clean renders, compression included, to measure what the log measures."""
     quality = round(float(np.mean(clean.jpeg)))
 
-    def shot(frame: Frame, blur: float, noise: float, grain: float) -> np.ndarray:
+    def shot(frame: SyntheticFrame, blur: float, noise: float, grain: float) -> np.ndarray:
         image = cv2.GaussianBlur(frame.image, (0, 0), blur) if blur > 0.2 else frame.image
         image = add_noise(image, noise, grain, rng) if noise > 0.1 else image
         return decode_jpeg(encode_jpeg(image, quality))
@@ -262,19 +259,23 @@ def _exposure(log: Sequence[Measures], reference: Sequence[Measures], drawn: flo
 
 
 def _corrected(
-    log: Sequence[Measures], studio: Studio, fitted: AppearanceSpec, found: dict[str, Any], prior: AppearanceSpec
+    log: Sequence[Measures],
+    renderer: ReferenceRenderer,
+    fitted: AppearanceSpec,
+    found: dict[str, Any],
+    prior: AppearanceSpec,
 ) -> dict[str, Any]:
     """Renders the fitted appearance once and corrects what is left: exposure, brightness of paints, saturation."""
-    drawn = studio.measure(fitted)
+    drawn = renderer.measure(fitted)
     rest = 0.0 if not len(_floor_stops(drawn)) else float(_floor_stops(log).mean() - _floor_stops(drawn).mean())
     stops = np.array(fitted.exposure) + rest
-    seen, made = studio.crops(log), studio.crops(drawn)
+    seen, made = renderer.crops(log), renderer.crops(drawn)
     result = dict(found)
     if "paints" in found and made:
         albedos = _albedos(fitted.paints) * np.clip(_brightness(seen) / _brightness(made), 0.6, 1.6)
         # What would be brighter than white says that the floor is darker and the exposure longer than assumed.
         excess = max(1.0, _usual_maximum(albedos, fitted.paint_shares) / 0.97)
-        if studio.domain.layout.single_floor:
+        if renderer.domain.layout.single_floor:
             result["floor_colors"] = tuple(_display(a / excess) for a in _albedos(found["floor_colors"]))
             stops, albedos = stops + np.log2(excess), albedos / excess
         result["paints"] = tuple(_display(a) for a in albedos)
@@ -309,7 +310,7 @@ def _floor_colors(log: Sequence[Measures], albedo: float, rng: np.random.Generat
     """Tints of the log's floors at the given brightness."""
     floors = np.array([m.floor for m in log if m.floor is not None])
     tints = floors / np.maximum(floors @ LUMA, 1e-3)[:, None] * albedo
-    return tuple(_display(c) for c in cluster(tints, np.ones(len(tints)), rng, apart=5.0, most=6).colors)
+    return tuple(_display(c) for c in cluster_colors(tints, np.ones(len(tints)), rng, apart=5.0, most=6).colors)
 
 
 def _colors(crops: Sequence[Crop]) -> np.ndarray:
@@ -340,5 +341,5 @@ def _display(albedo: np.ndarray) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _painted(palette: Palette) -> dict[str, Any]:
-    return {"paints": tuple(_display(c) for c in palette.colors), "paint_shares": palette.shares}
+def _painted(clusters: ColorClusters) -> dict[str, Any]:
+    return {"paints": tuple(_display(c) for c in clusters.colors), "paint_shares": clusters.shares}

@@ -1,4 +1,4 @@
-"""Clusters colours without mixing vivid ones to grey."""
+"""Groups colours into clusters without mixing vivid ones to grey."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ LIGHTNESS = 0.6  # of a difference in lightness against one in hue: shading chan
 
 
 @dataclass(frozen=True, eq=False)
-class Palette:
-    """Colours, commonest first.
+class ColorClusters:
+    """Clusters of colours, commonest first.
 
     Attributes:
-        colors: (K, 3) linear.
+        colors: (K, 3) their centres, linear.
         shares: How common each is, sum about 1.
         spread: Standard deviation of display colours about their cluster's, grey levels.
     """
@@ -27,9 +27,9 @@ class Palette:
     spread: float
 
 
-def cluster(
+def cluster_colors(
     colors: np.ndarray, weights: np.ndarray, rng: np.random.Generator, apart: float = 13.0, most: int = 24
-) -> Palette:
+) -> ColorClusters:
     """Finds the base colours among many.
 
     Weighted k-means in CIE Lab with many centres, begun as k-means++ (Arthur and Vassilvitskii, 2007); then the
@@ -39,7 +39,7 @@ def cluster(
         colors: (N, 3) linear, N >= 1.
         weights: (N,) how much each counts.
         rng: Random numbers.
-        apart: Least distance of two colours of the palette, Lab units.
+        apart: Least distance of two centres, Lab units.
         most: Centres at the start.
     """
     shown = np.sqrt(np.clip(colors, 0, 1)).astype(np.float32)
@@ -58,7 +58,7 @@ def cluster(
         found.append(centre.astype(float) ** 2)
         spread.append(np.average(((shown[own] - centre) ** 2).mean(axis=1), weights=weights[own]))
     kept = mass[order] / mass[order].sum()
-    return Palette(
+    return ColorClusters(
         np.array(found),
         tuple(np.maximum(kept, 1e-4).round(4).tolist()),
         float(255 * np.sqrt(np.average(spread, weights=kept))),

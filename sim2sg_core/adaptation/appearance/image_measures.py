@@ -1,6 +1,6 @@
 """What can be measured of how a picture looks, given the boxes in it: floor, colours of objects, noise, sharpness.
 
-The same measures are taken of frames of a log and of renders; `harvest` compares the two. Light is linear in the
+The same measures are taken of frames of a log and of renders; `appearance_fit` compares the two. Light is linear in the
 renderer's encoding and relative: 1 shows as white.
 """
 
@@ -15,9 +15,9 @@ from sim2sg_core.lifting.extrinsics import extrinsics_of_ground
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.boxes import box_iou
 
-MIN_SCORE = 0.3  # objects that count
-DOUBTFUL = 0.15  # what scores above this may be an object and is not floor
-MIN_SIDE = 12.0  # pixels of an object's box
+MEASURED_SCORE = 0.3  # of objects that are measured
+NOT_FLOOR_SCORE = 0.15  # what scores above this may be an object and is not floor
+MEASURED_SIDE = 12.0  # pixels of the box of an object that is measured, at least
 INNER = 0.8  # of the half axes of the ellipse within a box that is taken for the object
 PATCH = 128  # pixels of a floor patch, before it is mirrored
 GRID = 24  # cells across an object, for features of its shading
@@ -32,7 +32,7 @@ class Crop:
         label: Its class.
         weight: Its score.
         color: (3,) its linear colour over the brightness of the floor about it.
-        shading: (F,) features of the finish, without units and blind to the colour.
+        shading: (F,) features of the material, without units and blind to the colour.
     """
 
     label: str
@@ -68,7 +68,7 @@ def linear_light(image: np.ndarray) -> np.ndarray:
     return np.asarray((1 - np.sqrt(np.maximum(1 - 0.72 * squared**2, 0))) / (0.36 * np.maximum(squared, 1e-6)))
 
 
-def measure(image: np.ndarray, graph: SceneGraph) -> Measures:
+def measure_image(image: np.ndarray, graph: SceneGraph) -> Measures:
     """Measures a picture.
 
     Args:
@@ -96,7 +96,7 @@ def floor_mask(graph: SceneGraph) -> np.ndarray:
     mask = np.zeros((height, width), bool)
     mask[int(np.clip(top, 0, 0.8 * height)) :] = True
     for item in graph.objects:
-        if item.score >= DOUBTFUL:
+        if item.score >= NOT_FLOOR_SCORE:
             pad = 0.12 * np.repeat([[item.box[2] - item.box[0], item.box[3] - item.box[1]]], 2, 0).ravel()
             x1, y1, x2, y2 = (item.box + pad * [-1, -1, 1, 1]).round().astype(int)
             mask[max(y1, 0) : max(y2, 0), max(x1, 0) : max(x2, 0)] = False
@@ -121,7 +121,7 @@ def edge_sharpness(image: np.ndarray, graph: SceneGraph) -> float | None:
     grey = np.asarray(image, np.float32) @ LUMA
     near = np.zeros(grey.shape, bool)
     for item in graph.objects:
-        if item.score >= MIN_SCORE:
+        if item.score >= MEASURED_SCORE:
             x1, y1, x2, y2 = np.maximum(item.box + [-3, -3, 3, 3], 0).astype(int)
             near[y1:y2, x1:x2] = True
     blurred = gradient(cv2.GaussianBlur(grey, (0, 0), 1.5))
@@ -152,13 +152,13 @@ def _shadow(light: np.ndarray, field: np.ndarray, graph: SceneGraph) -> float | 
     """Median over the objects of the darkest tenth of the floor beside them, relative to the floor farther off."""
     taken = np.zeros(light.shape[:2], bool)
     for item in graph.objects:
-        if item.score >= DOUBTFUL:
+        if item.score >= NOT_FLOOR_SCORE:
             x1, y1, x2, y2 = np.maximum(item.box + [-2, -2, 2, 2], 0).astype(int)
             taken[y1:y2, x1:x2] = True
     found = []
     for item in graph.objects:
         width, height = item.box[2:] - item.box[:2]
-        if item.score < MIN_SCORE or min(width, height) < MIN_SIDE:
+        if item.score < MEASURED_SCORE or min(width, height) < MEASURED_SIDE:
             continue
         reach = item.box + [-0.5 * width, 0.5 * height, 0.5 * width, 0.2 * height]
         x1, y1, x2, y2 = np.clip(reach, 0, [graph.width, graph.height] * 2).astype(int)
@@ -171,7 +171,7 @@ def _shadow(light: np.ndarray, field: np.ndarray, graph: SceneGraph) -> float | 
 
 def _crops(light: np.ndarray, field: np.ndarray, graph: SceneGraph) -> tuple[Crop, ...]:
     """Measures the objects that are large enough."""
-    kept = [o for o in graph.objects if o.score >= MIN_SCORE and min(o.box[2:] - o.box[:2]) >= MIN_SIDE]
+    kept = [o for o in graph.objects if o.score >= MEASURED_SCORE and min(o.box[2:] - o.box[:2]) >= MEASURED_SIDE]
     made = []
     for item in kept:
         before = [o.box for o in kept if o is not item and o.box[3] > item.box[3] and not _same(o.box, item.box)]

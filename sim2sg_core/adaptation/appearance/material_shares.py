@@ -1,4 +1,4 @@
-"""Which finishes (matt, glossy, mirroring …) the objects of a log have, judged by renders in every finish."""
+"""Which materials (matt, glossy, mirroring …) the objects of a log have, compared with renders in every material."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ class _Fit:
 def material_shares(
     crops: Sequence[Crop], reference: Mapping[str, Sequence[Crop]], known: Collection[str]
 ) -> tuple[dict[str, float], np.ndarray]:
-    """Estimates how common each finish is among objects.
+    """Estimates how common each material is among objects.
 
-    Each finish is a Gaussian for every class, all with one covariance (linear discriminants). Shares are re-estimated
+    Each material is a Gaussian for every class, all with one covariance (linear discriminants). Shares are re-estimated
     until they agree with the posteriors they lead to (Saerens, Latinne and Decaestecker, 2002), and so are the means,
-    which renders only suggest (maximum a posteriori): real matt things are not exactly the renderer's. Finishes hard to
-    tell apart are not both taken: beyond the domain's own, one is added only when the Bayesian information criterion
-    (Schwarz, 1978) favours it.
+    which renders only suggest (maximum a posteriori): real matt things are not exactly the renderer's. Beyond the
+    domain's own materials, one is added only when the Bayesian information criterion (Schwarz, 1978) favours it: of
+    materials that are hard to tell apart one is enough.
 
     Args:
         crops: N objects of the log, N >= 1.
-        reference: Rendered objects of each finish, one at least.
-        known: Finishes that the domain itself has; at least one of `reference`.
+        reference: Rendered objects of each material, one at least.
+        known: Materials that the domain itself has; at least one of `reference`.
 
     Returns:
-        Share of each finish in `reference`, sum 1, and (N, F) probabilities of each object's finish.
+        Share of each material in `reference`, sum 1, and (N, F) probabilities of each object's material.
     """
     names = list(reference)
     labels = sorted({c.label for c in crops})
@@ -70,7 +70,7 @@ def material_shares(
 def _discriminants(
     labels: Sequence[str], reference: Sequence[Sequence[Crop]]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(F, C, D) means of every finish and class, (D,) scale they are divided by, (D, D) inverse covariance."""
+    """(F, C, D) means of every material and class, (D,) scale they are divided by, (D, D) inverse covariance."""
     pooled = [np.array([c.shading for c in part]) for part in reference]
     scale = np.concatenate([x - x.mean(axis=0) for x in pooled]).std(axis=0) + 1e-3
     means = np.empty((len(reference), len(labels), len(scale)))

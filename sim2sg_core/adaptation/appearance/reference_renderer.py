@@ -1,4 +1,4 @@
-"""The references of the harvest: scenes like the log's, rendered in an appearance that is known."""
+"""The references of the appearance fit: scenes like the log's, rendered in an appearance that is known."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim2sg_core.adaptation.appearance.image_measures import Crop, Measures
-from sim2sg_core.adaptation.appearance.image_measures import measure as measure_frame
-from sim2sg_core.adaptation.content.round_layouts import with_supports
+from sim2sg_core.adaptation.appearance.image_measures import Crop, Measures, measure_image
+from sim2sg_core.adaptation.content.object_sampling import with_supports
 from sim2sg_core.domains import AppearanceSpec, Domain
 from sim2sg_core.images import decode_jpeg
 from sim2sg_core.lifting import lift_graph
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.scene import Layout, SceneGraph
 from sim2sg_core.synthesis.assets.registry import class_assets, load_asset
-from sim2sg_core.synthesis.synthesizer import Frame, Synthesizer
+from sim2sg_core.synthesis.synthesizer import Synthesizer, SyntheticFrame
 
 SCENES = 20  # rendered in every appearance
 PAINTED = 0.8  # share of an object's surface: less, and its crop's colour is not its paint's
 LIKELY = 0.5  # score of objects that the scenes rebuild
 
 
-class Studio:
+class ReferenceRenderer:
     """Renders scenes like the log's in a given appearance."""
 
     def __init__(
@@ -41,7 +40,7 @@ class Studio:
             if not c.colors and all(_paint_cover(load_asset(a)) > PAINTED for a in class_assets(domain, c.name))
         }
 
-    def render(self, spec: AppearanceSpec, count: int | None = None) -> list[Frame]:
+    def render(self, spec: AppearanceSpec, count: int | None = None) -> list[SyntheticFrame]:
         """Draws the first `count` scenes, or all."""
         # One context for all: only what is drawn from the domain's appearance changes.
         self.synthesizer.domain = self.domain.model_copy(update={"appearance": spec})
@@ -50,7 +49,7 @@ class Studio:
 
     def measure(self, spec: AppearanceSpec, count: int | None = None) -> list[Measures]:
         """Draws the first `count` scenes, or all, and measures them."""
-        return [measure_frame(decode_jpeg(frame.jpeg()), frame.graph) for frame in self.render(spec, count)]
+        return [measure_image(decode_jpeg(frame.jpeg()), frame.graph) for frame in self.render(spec, count)]
 
     def close(self) -> None:
         """Frees the renderer."""

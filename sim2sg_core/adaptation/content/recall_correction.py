@@ -1,4 +1,4 @@
-"""How many objects of each class are there, those that the network missed included.
+"""Recall correction: scores account for the objects that the network missed, too.
 
 Calibrated scores add up to the number of objects that were found. Scenes that are rebuilt from them alone are emptier
 than the log, of what is hard to see above all; and a network that learns from such scenes finds less in the next round.
@@ -14,7 +14,7 @@ import numpy as np
 
 from sim2sg_core.scene import SceneGraph
 
-MIN_SCORE = 0.05  # What scores less is neither counted nor drawn: of such there are as many as slots.
+COUNTED_SCORE = 0.05  # what scores less is neither counted nor drawn: of such there are as many as slots
 PRIOR_OBJECTS = 10.0  # of a class, found as often as all are, are added to those counted
 LEAST_FOUND = 0.1
 MOST_SHIFT = 5.0  # of the logarithm of the odds
@@ -44,12 +44,12 @@ def expected_counts(graphs: Sequence[SceneGraph]) -> dict[str, float]:
     counts: dict[str, float] = {}
     for graph in graphs:
         for item in graph.objects:
-            if item.score >= MIN_SCORE:
+            if item.score >= COUNTED_SCORE:
                 counts[item.label] = counts.get(item.label, 0.0) + item.score
     return counts
 
 
-def make_up_for_missed(graphs: Sequence[SceneGraph], found: Mapping[str, float]) -> list[SceneGraph]:
+def correct_recall(graphs: Sequence[SceneGraph], found: Mapping[str, float]) -> list[SceneGraph]:
     """Raises the scores of each class until they add up to the number of objects that are there.
 
     The odds of all objects of a class are multiplied by one factor (Saerens, Latinne and Decaestecker, "Adjusting the
@@ -65,18 +65,25 @@ def make_up_for_missed(graphs: Sequence[SceneGraph], found: Mapping[str, float])
     """
     shifts: dict[str, float] = {}
     for label, share in found.items():
-        scores = [o.score for g in graphs for o in g.objects if o.label == label and o.score >= MIN_SCORE]
+        scores = [o.score for g in graphs for o in g.objects if o.label == label and o.score >= COUNTED_SCORE]
         if scores:
             shifts[label] = _shift(np.array(scores), sum(scores) / share)
     return [
         graph.with_scores(
             float(_shifted(np.array(o.score), shifts[o.label]))
-            if o.label in shifts and o.score >= MIN_SCORE
+            if o.label in shifts and o.score >= COUNTED_SCORE
             else o.score
             for o in graph.objects
         )
         for graph in graphs
     ]
+
+
+def describe_correction(before: Sequence[SceneGraph], after: Sequence[SceneGraph]) -> str:
+    """Returns in one line how many objects of each class a frame has on the mean, before and after a correction."""
+    counts, raised = expected_counts(before), expected_counts(after)
+    per_frame = (f"{k} {counts[k] / len(before):.2f} -> {raised.get(k, 0.0) / len(before):.2f}" for k in counts)
+    return ", ".join(per_frame) or "none"
 
 
 def _shift(scores: np.ndarray, total: float) -> float:

@@ -1,1 +1,6 @@
-"""Choice without labels: calibrated scores, and the model that agrees best with itself."""
+"""Selection without labels: which round's model is the final one, and when the rounds end.
+
+`score_calibration` makes scores mean what they say, on held-out renders, after every training; the content gap's parts
+rely on it too. `self_consistency` measures how far a model gives the same graph for changed copies of a frame.
+`round_selection` chooses the round by that measure, and ends the rounds when it no longer grows.
+"""

@@ -23,7 +23,7 @@ from sim2sg_core.runtime.preprocessing import letterbox
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.boxes import greedy_match
 
-MIN_SCORE = 0.01  # padding slots of the top-K say nothing about calibration
+CALIBRATED_SCORE = 0.01  # at least: the slots that the network pads its list with say nothing of calibration
 
 
 def object_outcomes(graphs: Sequence[SceneGraph], truths: Sequence[SceneGraph]) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +35,7 @@ def object_outcomes(graphs: Sequence[SceneGraph], truths: Sequence[SceneGraph]) 
     scores: list[np.ndarray] = []
     correct: list[np.ndarray] = []
     for graph, truth in zip(graphs, truths, strict=True):
-        kept = graph.filtered(MIN_SCORE, 2.0)
+        kept = graph.filtered(CALIBRATED_SCORE, 2.0)
         match = greedy_match(kept.boxes(), _labels(kept), truth.boxes(), _labels(truth))
         scores.append(kept.scores())
         correct.append(match >= 0)

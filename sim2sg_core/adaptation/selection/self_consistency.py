@@ -1,4 +1,4 @@
-"""Choosing a model and stopping without labels: does a model see the same from another view?
+"""Self-consistency, a measure without labels: does a model see the same from another view?
 
 A picture that is mirrored, scaled or tinted shows the same scene, so a model that understands it gives the same
 graph. How far it does so needs no label and tends to go with how right the model is: a network off its training
@@ -10,14 +10,13 @@ every view.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from sim2sg_core.adaptation.log_frames import Frame
+from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import Predictor
@@ -26,8 +25,9 @@ from sim2sg_core.runtime.preprocessing import PADDING
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.boxes import box_area, greedy_match
 
+MOST_FRAMES = 60
 ZOOMS = (0.8, 1.25)
-MIN_SCORE = 0.05  # the places that the network pads its list with would only add noise
+COMPARED_SCORE = 0.05  # at least: the slots that the network pads its list with would only add noise
 UNSEEN = 1.0
 """Objects (and facts) per comparison that count as missed by every model.
 
@@ -35,12 +35,12 @@ Without them an empty graph would score 0/0, and a single sure object in the who
 model scores 0 when it finds nothing, near 0 when it finds next to nothing, and one that finds more, as surely and as
 steadily, scores more. A frame that truly is empty lowers all models alike, so their order stands.
 """
-CUT = 0.02  # of the window: a box that ends this near to the window's edge may go on behind it
+WINDOW_EDGE = 0.02  # of the window: a box that ends this near to its edge may go on behind it
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How far a model agrees with itself on unlabelled frames, and how sure it is of what it finds.
+class SelfConsistency:
+    """How consistent a model is with itself on unlabelled frames, and how sure it is of what it finds.
 
     Attributes:
         objects: In [0, 1): F-score between the objects of a frame and of its changed copies, however sure they are.
@@ -69,7 +69,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class ChangedView:
     """A changed copy of an image.
 
     Attributes:
@@ -107,8 +107,10 @@ class Tally:
         return self.common / (self.seen + UNSEEN * self.comparisons) if self.comparisons else 0.0
 
 
-def agreement(predictor: Predictor, frames: Sequence[Frame], domain: Domain, limit: int = 100) -> Agreement:
-    """Measures how far a model agrees with itself under change of view.
+def measure_self_consistency(
+    predictor: Predictor, frames: Sequence[SampledFrame], domain: Domain, limit: int = MOST_FRAMES
+) -> SelfConsistency:
+    """Measures how consistent a model is with itself under change of view.
 
     Every object above the least score counts alike, so that models that are sure to different degrees can be
     compared: an object is in common when it is matched in both views (same class, IoU >= 0.5). Facts between matched
@@ -124,23 +126,23 @@ def agreement(predictor: Predictor, frames: Sequence[Frame], domain: Domain, lim
         Sim2SGError: No frames.
     """
     if not frames or limit < 1:
-        raise Sim2SGError("agreement needs at least one frame: give a log with images and a limit above 0")
+        raise Sim2SGError("self-consistency needs at least one frame: give a log with images and a limit above 0")
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(limit, len(frames))).round().astype(int))
     objects, relations, sure_objects, sure_relations = Tally(), Tally(), Tally(), Tally()
     scores: list[np.ndarray] = []
     for index in chosen:
         image = frames[index].image()
-        copies = views(image)
+        copies = changed_views(image)
         graph, *seen = _infer(predictor, [image, *(view.image for view in copies)])
         scores.append(graph.scores())
         for view, other in zip(copies, seen, strict=True):
-            found, facts = compare(certain(graph), certain(other), view, domain)
+            found, facts = compare_views(certain(graph), certain(other), view, domain)
             objects, relations = objects + found, relations + facts
-            found, facts = compare(graph, other, view, domain)
+            found, facts = compare_views(graph, other, view, domain)
             sure_objects, sure_relations = sure_objects + found, sure_relations + facts
     everything = np.concatenate(scores)
     sure = everything[everything > 0.5]
-    return Agreement(
+    return SelfConsistency(
         objects=objects.f_score,
         relations=relations.f_score,
         score=(objects.f_score + relations.f_score) / 2,
@@ -152,37 +154,7 @@ def agreement(predictor: Predictor, frames: Sequence[Frame], domain: Domain, lim
     )
 
 
-def choose_round(history: Sequence[float], patience: int = 1, tolerance: float = 0.005) -> tuple[int, bool]:
-    """Chooses among the rounds so far, and says whether another is worth while.
-
-    The criterion is noisy, so rounds within `tolerance` of the maximum are ties, and the *latest* of them wins: the
-    highest of several noisy figures is partly luck, while a later round has seen scenes nearer to the log and more
-    steps. Ties are with the maximum, not with the round before, so that no slow decline can add up to more than the
-    tolerance.
-
-    Args:
-        history: The criterion after each round, higher is better; the source model may be the first.
-        patience: Rounds in a row that may bring nothing before it is time to stop.
-        tolerance: Differences up to this are noise.
-
-    Returns:
-        Index of the best round, and whether to stop: the last `patience` rounds did not beat what was before them
-        by more than the tolerance.
-
-    Raises:
-        Sim2SGError: An empty history, a figure that is none, or settings that mean nothing.
-    """
-    if not history or not all(math.isfinite(value) for value in history):
-        raise Sim2SGError("choosing a round needs at least one, and a finite score of each")
-    if patience < 1 or not tolerance >= 0:
-        raise Sim2SGError(f"patience {patience} and tolerance {tolerance}: make them at least 1 and 0")
-    highest = max(history)
-    best = max(i for i, value in enumerate(history) if value >= highest - tolerance)
-    before, last = history[:-patience], history[-patience:]
-    return best, bool(before) and max(last) <= max(before) + tolerance
-
-
-def views(image: np.ndarray) -> list[View]:
+def changed_views(image: np.ndarray) -> list[ChangedView]:
     """Returns the changed copies of an (H, W, 3) image: mirrored, farther, nearer, in other light.
 
     Zooming crops or pads with the network's own padding; the letterbox in front of the network then scales.
@@ -190,7 +162,11 @@ def views(image: np.ndarray) -> list[View]:
     height, width = image.shape[:2]
     whole = np.array([0.0, 0.0, width, height])
     zoomed = [_zoom(image, factor) for factor in ZOOMS]
-    return [View(np.ascontiguousarray(image[:, ::-1]), whole, mirrored=True), *zoomed, View(_relit(image), whole)]
+    return [
+        ChangedView(np.ascontiguousarray(image[:, ::-1]), whole, mirrored=True),
+        *zoomed,
+        ChangedView(_relit(image), whole),
+    ]
 
 
 def certain(graph: SceneGraph) -> SceneGraph:
@@ -200,7 +176,7 @@ def certain(graph: SceneGraph) -> SceneGraph:
     return dataclasses.replace(graph, objects=objects, relations=relations)
 
 
-def compare(graph: SceneGraph, other: SceneGraph, view: View, domain: Domain) -> tuple[Tally, Tally]:
+def compare_views(graph: SceneGraph, other: SceneGraph, view: ChangedView, domain: Domain) -> tuple[Tally, Tally]:
     """Compares what was seen in an image with what was seen in a view of it.
 
     A score is the probability that an object is there. So if the objects of both were drawn by their scores s and t,
@@ -260,11 +236,11 @@ def _facts(graph: SceneGraph, keep: np.ndarray, domain: Domain) -> np.ndarray:
 def _infer(predictor: Predictor, images: Sequence[np.ndarray]) -> list[SceneGraph]:
     """Graphs without poses: a changed copy has no camera, and relations then are the network's own."""
     outputs = predictor.infer_batch(images)
-    options = DecodeOptions(MIN_SCORE)
+    options = DecodeOptions(COMPARED_SCORE)
     return [decode_graph(output.outputs, output.info, output.box, None, options) for output in outputs]
 
 
-def _zoom(image: np.ndarray, factor: float) -> View:
+def _zoom(image: np.ndarray, factor: float) -> ChangedView:
     """The middle of the image, or the image in the middle of a grey canvas; pixels keep their size."""
     height, width = image.shape[:2]
     size = np.maximum(np.round(np.array([width, height]) / factor), 1).astype(int)
@@ -273,7 +249,7 @@ def _zoom(image: np.ndarray, factor: float) -> View:
     x1, y1, x2, y2 = np.clip(window, 0, [width, height, width, height])
     canvas = np.full((size[1], size[0], 3), PADDING, np.uint8)
     canvas[y1 - start[1] : y2 - start[1], x1 - start[0] : x2 - start[0]] = image[y1:y2, x1:x2]
-    return View(canvas, window.astype(float))
+    return ChangedView(canvas, window.astype(float))
 
 
 def _relit(image: np.ndarray) -> np.ndarray:
@@ -291,7 +267,7 @@ def _clip(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:
 
 def _cut(boxes: np.ndarray, window: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """(N,) whether a box ends at an edge of the window that is not one of the image."""
-    reach = CUT * np.tile(window[2:] - window[:2], 2)
+    reach = WINDOW_EDGE * np.tile(window[2:] - window[:2], 2)
     return ((np.abs(boxes - window) <= reach) & (window != frame)).any(axis=1)
 
 

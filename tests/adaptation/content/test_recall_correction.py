@@ -1,4 +1,4 @@
-"""How many objects are there: counts that make up for what was missed."""
+"""Scores that account for missed objects too."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2sg_core.adaptation.content.recall_correction import (
-    MIN_SCORE,
+    COUNTED_SCORE,
+    correct_recall,
+    describe_correction,
     expected_counts,
     found_shares,
-    make_up_for_missed,
 )
 from sim2sg_core.scene import SceneGraph, SceneObject
 
@@ -37,14 +38,14 @@ def test_a_class_seldom_seen_takes_the_share_of_all():
     assert found_shares([graph()] * 9, [truth(cup=9)] * 9, ["cup"])["cup"] > 0, "there is no dividing by nothing"
 
 
-SCORES = st.lists(st.floats(MIN_SCORE, 0.99), min_size=1, max_size=40)
+SCORES = st.lists(st.floats(COUNTED_SCORE, 0.99), min_size=1, max_size=40)
 
 
 @settings(max_examples=60)
 @given(SCORES, st.floats(0.3, 1.2))
 def test_scores_are_raised_to_what_is_there_and_stay_in_order(scores, share):
     before = [graph(cup=scores), graph(fork=[0.4, 0.03])]
-    after = make_up_for_missed(before, {"cup": share})
+    after = correct_recall(before, {"cup": share})
     raised = after[0].scores()
     wanted = sum(scores) / share
     if wanted < 0.9 * len(scores):  # there are that many candidates
@@ -57,11 +58,11 @@ def test_scores_are_raised_to_what_is_there_and_stay_in_order(scores, share):
 
 
 def test_what_scores_too_little_is_left_alone():
-    [after] = make_up_for_missed([graph(cup=[0.5, 0.02])], {"cup": 0.6})
+    [after] = correct_recall([graph(cup=[0.5, 0.02])], {"cup": 0.6})
     assert after.scores()[1] == 0.02 < after.scores()[0]
 
 
-def test_counts_of_a_detector_that_misses_are_made_up_for():
+def test_counts_of_a_detector_that_misses_are_corrected():
     """Whoever finds the same share there as here is told the true number there, whatever it is."""
     rng = np.random.default_rng(3)
 
@@ -74,5 +75,12 @@ def test_counts_of_a_detector_that_misses_are_made_up_for():
 
     here, there = rng.poisson(1.0, 400), rng.poisson(3.0, 400)
     shares = found_shares(seen(here), [truth(cup=n) for n in here], ["cup"])
-    estimate = expected_counts(make_up_for_missed(seen(there), shares))["cup"] / 400
+    estimate = expected_counts(correct_recall(seen(there), shares))["cup"] / 400
     assert estimate == pytest.approx(3.0, rel=0.12)
+
+
+def test_a_correction_is_told_per_class_and_frame():
+    before = [graph(cup=[0.5]), graph(cup=[0.5], fork=[0.4])]
+    after = [graph(cup=[0.7]), graph(cup=[0.8], fork=[0.4])]
+    assert describe_correction(before, after) == "cup 0.50 -> 0.75, fork 0.20 -> 0.20"
+    assert describe_correction([graph()], [graph()]) == "none"

@@ -1,4 +1,4 @@
-"""Small things found in enlarged parts of a frame."""
+"""Small things found in enlarged tiles of a frame."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim2sg_core.adaptation.content.tiled_inference import look_closely, merge
+from sim2sg_core.adaptation.content.tiled_inference import infer_tiles, merge_objects
 from sim2sg_core.lifting.extrinsics import with_extrinsics
 from sim2sg_core.scene import Camera, Pose3D, SceneGraph, SceneObject
 
@@ -44,21 +44,21 @@ class Found:
 
 
 @given(st.integers(0, 440), st.integers(0, 280), st.integers(6, 40))
-def test_what_a_window_shows_whole_comes_back_in_the_frames_pixels(x, y, side):
+def test_what_a_tile_shows_whole_comes_back_in_the_frames_pixels(x, y, side):
     image = np.zeros((320, 480, 3), np.uint8)
     image[y : y + side, x : x + side] = 255
     whole = SceneGraph(480, 320, (), (), camera=CAMERA)
-    found = look_closely(Finds(), image, CAMERA, whole).objects
+    found = infer_tiles(Finds(), image, CAMERA, whole).objects
     box = [x, y, min(x + side, 480), min(y + side, 320)]
-    # The windows overlap by more than the square's side: one of them has it whole.
+    # The tiles overlap by more than the square's side: one of them has it whole.
     assert [o.box.tolist() for o in found] == [pytest.approx(box)]
 
 
-def test_an_object_that_a_window_cuts_does_not_count():
+def test_an_object_that_a_tile_cuts_does_not_count():
     image = np.zeros((320, 480, 3), np.uint8)
-    image[100:260, 100:400] = 255  # wider and higher than the windows' overlap
+    image[100:260, 100:400] = 255  # wider and higher than the tiles' overlap
     whole = SceneGraph(480, 320, (item("cube", 0.3, [100, 100, 400, 260]),), (), camera=CAMERA)
-    found = look_closely(Finds(), image, CAMERA, whole).objects
+    found = infer_tiles(Finds(), image, CAMERA, whole).objects
     assert [(o.score, o.box.tolist()) for o in found] == [(0.3, [100, 100, 400, 260])]
 
 
@@ -69,8 +69,8 @@ def test_the_surer_of_two_views_counts_and_neighbours_stay():
         item("cube", 0.5, [60, 10, 90, 40]),
         item("cube", 0.2, [62, 12, 70, 20]),  # a part of the one before
     ]
-    assert [(o.label, o.score) for o in merge(objects)] == [("sphere", 0.9), ("cube", 0.5)]
-    assert merge([]) == []
+    assert [(o.label, o.score) for o in merge_objects(objects)] == [("sphere", 0.9), ("cube", 0.5)]
+    assert merge_objects([]) == []
 
 
 def test_what_stands_on_a_table_does_not_hide_it():
@@ -81,5 +81,5 @@ def test_what_stands_on_a_table_does_not_hide_it():
         item("table", 0.1, [2, 21, 60, 70]),  # a part of the one before
         item("cup", 0.1, [31, 31, 36, 35]),  # on a plate, which carries none
     ]
-    assert [o.label for o in merge(objects, {"table"})] == ["plate", "chair", "table"]
-    assert [o.label for o in merge(objects)] == ["plate", "chair"]
+    assert [o.label for o in merge_objects(objects, {"table"})] == ["plate", "chair", "table"]
+    assert [o.label for o in merge_objects(objects)] == ["plate", "chair"]

@@ -1,4 +1,4 @@
-"""Agreement with oneself from another view, and what is chosen by it."""
+"""SelfConsistency with oneself from another view, and what is chosen by it."""
 
 import dataclasses
 
@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim2sg_core.adaptation.log_frames import Frame
-from sim2sg_core.adaptation.selection.self_consistency import MIN_SCORE, View, agreement, choose_round, compare, views
+from sim2sg_core.adaptation.log_frames import SampledFrame
+from sim2sg_core.adaptation.selection.self_consistency import (
+    COMPARED_SCORE,
+    ChangedView,
+    changed_views,
+    compare_views,
+    measure_self_consistency,
+)
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import ModelInfo, Predictor, RawOutput
@@ -18,9 +24,9 @@ from sim2sg_core.scene import Camera, Relation, SceneGraph, SceneObject
 from tests.runtime.constant_model import empty_outputs, write_model
 
 CLEVR = load_domain("clevr")
-WHOLE = View(np.zeros((200, 300, 3), np.uint8), np.array([0.0, 0, 300, 200]))
+WHOLE = ChangedView(np.zeros((200, 300, 3), np.uint8), np.array([0.0, 0, 300, 200]))
 MIRROR = dataclasses.replace(WHOLE, mirrored=True)
-NEAR = View(np.zeros((160, 240, 3), np.uint8), np.array([30.0, 20, 270, 180]))
+NEAR = ChangedView(np.zeros((160, 240, 3), np.uint8), np.array([30.0, 20, 270, 180]))
 INFO = ModelInfo(
     model_id="seer",
     domain=CLEVR,
@@ -75,55 +81,61 @@ def frames(tmp_path_factory):
             image[y : y + 40, x : x + 36] = np.eye(3)[channel] * 200
         path = folder / f"{number}.png"
         cv2.imwrite(str(path), image[..., ::-1])
-        made.append(Frame(path, path.name, number, Camera(300, 200, np.eye(3))))
+        made.append(SampledFrame(path, path.name, number, Camera(300, 200, np.eye(3))))
     return made
 
 
 def test_one_that_sees_everything_from_everywhere_disagrees_only_about_the_unseen(frames):
     seer = Seer()
-    found = agreement(seer, frames, CLEVR)
+    found = measure_self_consistency(seer, frames, CLEVR)
     # Three objects and, in each direction, three pairs; one unseen beside them.
     assert found.objects == pytest.approx(3 / 4) and found.relations == pytest.approx(6 / 7)
     assert found.score == pytest.approx((3 / 4 + 6 / 7) / 2)
     assert (found.objects_per_frame, found.sure_score, found.frames) == (3.0, 1.0, 4) and found.entropy < 1e-6
     assert seer.images == 5 * len(frames)
-    assert found == agreement(Seer(), frames, CLEVR) and set(found.to_json()) >= {"objects", "relations", "score"}
+    assert found == measure_self_consistency(Seer(), frames, CLEVR) and set(found.to_json()) >= {
+        "objects",
+        "relations",
+        "score",
+    }
 
 
-def test_flaws_cost_agreement_where_they_are(frames):
-    sound = agreement(Seer(), frames, CLEVR)
-    unsure = agreement(Seer(0.6), frames, CLEVR)
-    # Sureness is told apart from agreement: an unsure model can be as right.
+def test_flaws_cost_consistency_where_they_are(frames):
+    sound = measure_self_consistency(Seer(), frames, CLEVR)
+    unsure = measure_self_consistency(Seer(0.6), frames, CLEVR)
+    # Sureness is told apart from consistency: an unsure model can be as right.
     assert unsure.score == sound.score and unsure.sureness < sound.sureness and unsure.entropy > 0.9
     assert unsure.sure_score == pytest.approx(0.6) and unsure.objects_per_frame == pytest.approx(1.8)
-    half_blind = agreement(Seer(sees_left=False), frames, CLEVR)
+    half_blind = measure_self_consistency(Seer(sees_left=False), frames, CLEVR)
     assert half_blind.objects < sound.objects - 0.1
-    by_name = agreement(Seer(by_name=True), frames, CLEVR)
+    by_name = measure_self_consistency(Seer(by_name=True), frames, CLEVR)
     assert by_name.objects == sound.objects and by_name.relations < sound.relations - 0.05
 
 
 def test_a_model_that_finds_nothing_scores_nothing_and_one_that_always_says_the_same_little(frames, tmp_path):
-    empty = agreement(Predictor(write_model(tmp_path / "empty.onnx", empty_outputs(4, 5))), frames, CLEVR)
+    empty = measure_self_consistency(
+        Predictor(write_model(tmp_path / "empty.onnx", empty_outputs(4, 5))), frames, CLEVR
+    )
     assert list(empty.to_json().values()) == [0, 0, 0, 0, 0, 0, 0, 4]
     outputs = empty_outputs(4, 5)
     outputs["boxes"][0], outputs["scores"][0] = [20, 20, 60, 60], 1.0
-    stubborn = agreement(Predictor(write_model(tmp_path / "stubborn.onnx", outputs)), frames, CLEVR)
-    assert 0 < stubborn.objects < agreement(Seer(), frames, CLEVR).objects / 2
+    stubborn = measure_self_consistency(Predictor(write_model(tmp_path / "stubborn.onnx", outputs)), frames, CLEVR)
+    assert 0 < stubborn.objects < measure_self_consistency(Seer(), frames, CLEVR).objects / 2
 
 
 def test_frames_are_taken_evenly_and_none_is_an_error(frames):
     seer = Seer()
-    assert agreement(seer, frames, CLEVR, limit=2).frames == 2 and seer.images == 10
+    assert measure_self_consistency(seer, frames, CLEVR, limit=2).frames == 2 and seer.images == 10
     for wrong in (([], 1), (frames, 0)):
         with pytest.raises(Sim2SGError, match="at least one"):
-            agreement(seer, wrong[0], CLEVR, wrong[1])
+            measure_self_consistency(seer, wrong[0], CLEVR, wrong[1])
 
 
 def test_views_show_what_their_windows_say(frames):
     image = frames[0].image()
     rng = np.random.default_rng(0)
     image = np.maximum(image, rng.integers(0, 40, image.shape).astype(np.uint8))
-    mirrored, far, near, relit = views(image)
+    mirrored, far, near, relit = changed_views(image)
     assert np.array_equal(mirrored.image[:, ::-1], image)
     assert far.image.shape == (250, 375, 3) and near.image.shape == (160, 240, 3)
     assert relit.image.shape == image.shape and not np.array_equal(relit.image, image)
@@ -142,7 +154,7 @@ boxes = st.tuples(st.integers(0, 250), st.integers(0, 150), st.integers(10, 50),
 
 @st.composite
 def graphs(draw):
-    scores = sorted(draw(st.lists(st.floats(MIN_SCORE, 1), max_size=6)), reverse=True)
+    scores = sorted(draw(st.lists(st.floats(COMPARED_SCORE, 1), max_size=6)), reverse=True)
     objects = []
     for score in scores:
         x, y, w, h, label = draw(boxes)
@@ -170,24 +182,24 @@ def mirrored(graph):
 
 @given(graphs(), graphs(), st.sampled_from([WHOLE, MIRROR, NEAR]))
 def test_scores_stay_in_their_range(a, b, view):
-    for tally in compare(a, b, view, CLEVR):
+    for tally in compare_views(a, b, view, CLEVR):
         assert 0 <= tally.common <= tally.seen + 1e-9 and 0 <= tally.f_score < 1
 
 
 @given(graphs())
 def test_a_true_mirror_image_agrees_as_much_as_the_image_itself(graph):
     for same, turned in zip(
-        compare(graph, graph, WHOLE, CLEVR), compare(graph, mirrored(graph), MIRROR, CLEVR), strict=True
+        compare_views(graph, graph, WHOLE, CLEVR), compare_views(graph, mirrored(graph), MIRROR, CLEVR), strict=True
     ):
         assert (turned.common, turned.seen) == pytest.approx((same.common, same.seen))
 
 
-@given(st.lists(st.floats(MIN_SCORE, 1), max_size=6))
+@given(st.lists(st.floats(COMPARED_SCORE, 1), max_size=6))
 def test_what_is_found_again_is_in_common_by_the_product_of_its_scores(scores):
     """Objects apart from each other, in two equal graphs: drawn by their scores, this is the expected number."""
     scores = sorted(scores, reverse=True)
     graph = things(*(("cube", s, [40 * i, 50, 40 * i + 30, 80]) for i, s in enumerate(scores)))
-    objects, _ = compare(graph, graph, WHOLE, CLEVR)
+    objects, _ = compare_views(graph, graph, WHOLE, CLEVR)
     assert (objects.common, objects.seen) == pytest.approx((sum(s * s for s in scores), sum(scores)))
 
 
@@ -201,62 +213,18 @@ def test_what_the_edge_of_a_view_cuts_counts_neither_here_nor_there():
     theirs = dataclasses.replace(
         things(("cube", 0.9, [70, 60, 110, 100]), ("cube", 0.8, [0, 60, 30, 100])), width=240, height=160
     )
-    objects, _ = compare(ours, theirs, NEAR, CLEVR)
+    objects, _ = compare_views(ours, theirs, NEAR, CLEVR)
     assert (objects.common, objects.seen) == pytest.approx((0.9, 0.95))
     # Something at the edge that nobody knows of is left alone; in the middle it counts.
     for box, seen in (([0, 100, 20, 160], 0.95), ([150, 60, 190, 100], 1.45)):
         more = things(("cube", 0.9, [70, 60, 110, 100]), ("sphere", 1.0, box))
-        assert compare(ours, dataclasses.replace(more, width=240, height=160), NEAR, CLEVR)[0].seen == pytest.approx(
-            seen
-        )
+        assert compare_views(ours, dataclasses.replace(more, width=240, height=160), NEAR, CLEVR)[
+            0
+        ].seen == pytest.approx(seen)
 
 
 def test_another_class_or_place_is_another_object():
     cube = things(("cube", 1, [100, 80, 140, 120]))
     for other in (things(("sphere", 1, [100, 80, 140, 120])), things(("cube", 1, [130, 80, 170, 120]))):
-        assert compare(cube, other, WHOLE, CLEVR)[0].common == 0
-    assert compare(cube, cube, WHOLE, CLEVR)[0].common == 1
-
-
-@pytest.mark.parametrize(
-    ("history", "patience", "best", "stop"),
-    [
-        ([0.5], 1, 0, False),
-        ([0.5, 0.6], 1, 1, False),
-        ([0.5, 0.6, 0.603], 1, 2, True),  # a tie: no news, and the later one
-        ([0.5, 0.6, 0.597], 1, 2, True),
-        ([0.5, 0.6, 0.55], 1, 1, True),
-        ([0.5, 0.6, 0.55], 2, 1, False),
-        ([0.5, 0.6, 0.55, 0.58], 2, 1, True),
-        ([0.5, 0.6, 0.55, 0.7], 2, 3, False),
-    ],
-)
-def test_rounds_by_hand(history, patience, best, stop):
-    assert choose_round(history, patience) == (best, stop)
-
-
-histories = st.lists(st.floats(0, 1), min_size=1, max_size=8)
-
-
-@given(histories, st.integers(1, 4), st.floats(0, 0.2))
-def test_the_choice_is_within_the_tolerance_and_the_latest_such(history, patience, tolerance):
-    best, stop = choose_round(history, patience, tolerance)
-    assert history[best] >= max(history) - tolerance
-    assert all(value < max(history) - tolerance for value in history[best + 1 :])
-    if len(history) <= patience:
-        assert not stop
-    if stop:
-        assert all(choose_round(history[:-patience] + [v], 1, tolerance)[1] for v in history[-patience:])
-
-
-@given(histories, st.integers(1, 4), st.floats(0, 0.2))
-def test_a_clear_gain_goes_on_and_more_patience_never_stops_sooner(history, patience, tolerance):
-    assert choose_round([*history, max(history) + tolerance + 0.01], patience, tolerance) == (len(history), False)
-    if choose_round(history, patience + 1, tolerance)[1] and len(history) > patience + 1:
-        assert max(history[-patience:]) <= max(history[: -patience - 1]) + tolerance
-
-
-@pytest.mark.parametrize("wrong", [([], 1, 0.1), ([float("nan")], 1, 0.1), ([0.1], 0, 0.1), ([0.1], 1, -0.1)])
-def test_settings_that_mean_nothing_are_refused(wrong):
-    with pytest.raises(Sim2SGError):
-        choose_round(*wrong)
+        assert compare_views(cube, other, WHOLE, CLEVR)[0].common == 0
+    assert compare_views(cube, cube, WHOLE, CLEVR)[0].common == 1

@@ -1,0 +1,95 @@
+"""What the model of a stage says of the log: graphs, those of enlarged tiles, and how consistent they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from sim2sg_core.adaptation.content.log_extrinsics import camera_of, frame_extrinsics
+from sim2sg_core.adaptation.content.tiled_inference import infer_tiles
+from sim2sg_core.adaptation.log_frames import SampledFrame
+from sim2sg_core.adaptation.run_folder import cached
+from sim2sg_core.adaptation.selection.self_consistency import SelfConsistency, measure_self_consistency
+from sim2sg_core.domains import Domain
+from sim2sg_core.lifting.extrinsics import with_extrinsics
+from sim2sg_core.progress import Progress
+from sim2sg_core.runtime import Predictor
+from sim2sg_core.scene import SceneGraph
+from sim2sg_core.scene.graph import load_graphs, save_graphs, write_json
+
+
+class LogInference:
+    """Infers the log by the `model.onnx` of a stage; results lie beside it and are made once.
+
+    The model is loaded when the first result has to be made, and stays loaded until `close`.
+
+    Attributes:
+        stage: The stage's folder.
+    """
+
+    def __init__(self, stage: Path, frames: Sequence[SampledFrame], domain: Domain) -> None:
+        self.stage = stage
+        self._frames, self._domain = frames, domain
+        self._predictor: Predictor | None = None
+
+    def close(self) -> None:
+        """Unloads the model; it is loaded again where it is needed."""
+        self._predictor = None
+
+    def graphs(self) -> list[SceneGraph]:
+        """Returns one unthresholded graph per frame; poses stand on the extrinsics that fit them best.
+
+        Every graph has a camera that knows its ground.
+        """
+        return cached(self.stage / "inferred.json", self._infer, _read_graphs)
+
+    def tiled_graphs(self, graphs: Sequence[SceneGraph]) -> list[SceneGraph]:
+        """Returns `graphs` with what enlarged tiles of the frames show besides, without relations."""
+        return cached(self.stage / "tiled.json", lambda path: self._infer_tiles(path, graphs), _read_graphs)
+
+    def self_consistency(self) -> SelfConsistency:
+        """Returns how consistent the model is with itself on changed views of the frames."""
+
+        def measure(path: Path) -> None:
+            found = measure_self_consistency(self._loaded(), self._frames, self._domain)
+            write_json(path, found.to_json(), indent=1)
+
+        return cached(
+            self.stage / "self_consistency.json", measure, lambda path: SelfConsistency(**json.loads(path.read_text()))
+        )
+
+    def _loaded(self) -> Predictor:
+        if self._predictor is None:
+            self._predictor = Predictor(self.stage / "model.onnx")
+        return self._predictor
+
+    def _infer(self, path: Path) -> None:
+        predictor = self._loaded()
+        outputs, floating = [], []
+        with Progress(len(self._frames), "infer", unit="frames") as progress:
+            for frame in self._frames:
+                outputs.append(predictor.infer(frame.image()))
+                # Poses from the network's depth alone: with a ground assumed they would only confirm it.
+                floating.append(outputs[-1].graph(dataclasses.replace(frame.camera, ground=None)))
+                progress.update()
+        all_extrinsics = frame_extrinsics([frame.camera for frame in self._frames], floating, self._domain)
+        graphs = [
+            output.graph(with_extrinsics(frame.camera, extrinsics), file=frame.file, stamp=frame.stamp)
+            for output, frame, extrinsics in zip(outputs, self._frames, all_extrinsics, strict=True)
+        ]
+        save_graphs(path, graphs, predictor.info.model_id)
+
+    def _infer_tiles(self, path: Path, graphs: Sequence[SceneGraph]) -> None:
+        predictor = self._loaded()
+        found = []
+        with Progress(len(self._frames), "infer tiles", unit="frames") as progress:
+            for frame, graph in zip(self._frames, graphs, strict=True):
+                found.append(infer_tiles(predictor, frame.image(), camera_of(graph), graph, self._domain.carriers))
+                progress.update()
+        save_graphs(path, found, predictor.info.model_id)
+
+
+def _read_graphs(path: Path) -> list[SceneGraph]:
+    return load_graphs(path)[1]

@@ -1,0 +1,79 @@
+"""From an inferred graph to the layout of a scene."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sim2sg_core.adaptation.content.scene_rebuilding import BoxRefinement, SceneRebuilder, fit_size, grounded
+from sim2sg_core.adaptation.method import ResolvedMethod
+from sim2sg_core.domains import ClassSpec, MeshSpec, load_domain
+from sim2sg_core.domains.class_spec import size_range
+from sim2sg_core.scene import Placement, SceneGraph, SceneObject
+from tests.adaptation.content.scenes import CAMERA, CLEVR, graph_of, laid_table, table_domain
+
+BOXES = BoxRefinement(CLEVR)
+
+
+def test_rebuilt_objects_fill_the_boxes_in_which_they_were_seen():
+    truth = Placement("cube", np.array([9.5, 0.8, 0]), 0.3, np.full(3, 0.5))
+    domain = CLEVR.model_copy(update={"training": CLEVR.training.model_copy(update={"size_freedom": 0.5})})
+    method = ResolvedMethod(labels=True, threshold=None, prior_share=0.0, refine=True)
+    rebuild = SceneRebuilder(domain, method)
+    box = BOXES.box(truth, CAMERA)
+    # The network takes the small cube for a large one, farther away.
+    guess = Placement("cube", np.array([10.6, 0.9, 0]), 0.3, np.full(3, 0.99))
+    seen = SceneGraph(480, 320, (SceneObject("cube", 1.0, box, guess.to_pose(CAMERA)),), (), camera=CAMERA)
+    [found] = rebuild(seen, np.random.default_rng(0)).placements
+    assert found.size == pytest.approx(truth.size, rel=0.1)
+    assert np.linalg.norm(found.position - truth.position) < 0.3
+
+
+def test_objects_on_others_are_refined_at_their_height():
+    method = ResolvedMethod(labels=True, threshold=None, prior_share=0.0, refine=True)
+    rebuild = SceneRebuilder(table_domain(size_freedom=0.3), method)
+    ball, table, _ = laid_table()
+    boxes = [BOXES.box(p, CAMERA) for p in (table, ball)]
+    guess = dataclasses.replace(ball, position=ball.position + [0.2, -0.1, 0.0])
+    found = {p.label: p for p in rebuild(graph_of([table, guess], boxes), np.random.default_rng(0)).placements}
+    assert found["sphere"].position[2] == pytest.approx(found["cube"].size[2])
+    assert np.linalg.norm(found["sphere"].position - ball.position) < 0.07
+
+
+@pytest.mark.parametrize("height", [0.0, 0.99])
+def test_what_contradicts_its_level_is_moved_to_where_its_box_touches_it(height):
+    truth = Placement("cube", np.array([7.0, 0.5, height]), 0.0, np.full(3, 0.5))
+    far = dataclasses.replace(truth, position=np.array([13.0, 0.93, height]), size=np.full(3, 0.99))
+    moved = grounded(far, BOXES.box(truth, CAMERA), CAMERA)
+    assert moved.position[2] == height and np.linalg.norm(moved.position - truth.position) < 0.3
+    assert grounded(truth, BOXES.box(truth, CAMERA), CAMERA) is truth
+
+
+def test_objects_are_swapped_for_what_may_stand_there():
+    method = ResolvedMethod(labels=True, threshold=None, prior_share=0.0, class_swap=1.0)
+    rebuild = SceneRebuilder(table_domain(), method)
+    rng = np.random.default_rng(0)
+    kinds = {"ball": set(), "alone": set()}
+    for _ in range(40):
+        placements = rebuild(graph_of(laid_table()), rng).placements
+        [table] = [p for p in placements if p.position[1] == pytest.approx(0.5)]
+        assert table.label == "cube" and np.allclose(table.size, 0.99), "the ball would hang in the air"
+        kinds["ball"] |= {p.label for p in placements if p.position[2] > 0}
+        kinds["alone"] |= {p.label for p in placements if p.position[1] > 2}
+    assert kinds == {"ball": {"sphere", "cylinder"}, "alone": {"cube", "cylinder"}}
+
+
+def test_sizes_snap_to_what_the_class_can_be():
+    fit = fit_size(CLEVR)
+    assert fit("sphere", np.array([1.2, 1.3, 1.5])) == pytest.approx([1.4, 1.4, 1.4])
+    assert fit("sphere", np.array([0.8, 0.8, 0.8])) == pytest.approx([0.7, 0.7, 0.7])
+    assert fit_size(load_domain("drive"))("car", np.array([99.0, 0.1, 1.5]))[1] > 1
+
+
+def test_sizes_that_meshes_say_snap_to_one_of_them_and_a_tenth():
+    own = ((0.3, 0.3, 2.0), (1.2, 0.8, 0.15))
+    files = tuple(MeshSpec(file=f"{k}.ply") for k in range(2))
+    thing = ClassSpec(name="thing", size=size_range(own), sizes=own, meshes=files)
+    fit = fit_size(CLEVR.model_copy(update={"classes": (thing,)}))
+    assert fit("thing", np.array([1.0, 0.7, 0.3])) == pytest.approx([1.08, 0.72, 0.165])
+    assert fit("thing", np.array([0.32, 0.9, 1.9])) == pytest.approx([0.32, 0.33, 1.9])

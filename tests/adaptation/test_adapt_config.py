@@ -1,0 +1,72 @@
+"""Settings, and what they are where they are left open."""
+
+import dataclasses
+import json
+
+import pytest
+
+from sim2sg_core.adaptation.adapt_config import AdaptConfig, SourceTraining, StartCheckpoint
+from sim2sg_core.adaptation.method import Method
+from sim2sg_core.domains import load_domain
+from sim2sg_core.errors import Sim2SGError
+
+
+def test_open_settings_come_from_the_domain(tmp_path):
+    domain = load_domain("clevr")
+    config = AdaptConfig(logs=(str(tmp_path),), rounds=7).resolved(domain)
+    assert config.rounds == 7 and config.batch == domain.training.batch
+    assert config.source.source_frames == domain.training.source_frames
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"frames": 0}, "--frames"),
+        ({"rounds": -1}, "--rounds"),
+        ({"method": Method(prior_share=1.5)}, "prior_share is 1.5"),
+        ({"camera_height": -1.0}, "--camera-height"),
+        ({"logs": ("nowhere.mcap",)}, "no such log"),
+    ],
+)
+def test_bad_settings_are_told_before_any_work(tmp_path, change, message):
+    settings = {"logs": (str(tmp_path),), **change}
+    with pytest.raises(Sim2SGError, match=message):
+        AdaptConfig(**settings).resolved(load_domain("clevr"))
+
+
+def test_what_a_method_leaves_open_comes_from_the_domain(tmp_path):
+    domain = load_domain("clevr")
+    method = Method(labels=True, prior_share=None, class_swap=None, recall_correction=None, teacher_start_round=None)
+    found = AdaptConfig(logs=(str(tmp_path),), method=method).resolved(domain).method
+    assert (found.prior_share, found.class_swap) == (domain.training.prior_share, domain.training.class_swap)
+    assert found.teacher_start_round == domain.training.teacher_start_round
+    assert found.recall_correction is domain.training.recall_correction is False
+    assert load_domain("dining").training.recall_correction
+
+
+@pytest.mark.parametrize(("given", "domains", "expected"), [(None, None, 3e-4), (None, 2e-4, 2e-4), (1e-4, 2e-4, 1e-4)])
+def test_rounds_take_their_own_learning_rate_else_that_of_the_source(tmp_path, given, domains, expected):
+    domain = load_domain("clevr")
+    training = domain.training.model_copy(update={"learning_rate": 3e-4, "round_learning_rate": domains})
+    domain = domain.model_copy(update={"training": training})
+    assert AdaptConfig((str(tmp_path),), round_learning_rate=given).resolved(domain).round_learning_rate == expected
+
+
+def test_a_run_starts_from_training_or_from_a_checkpoint(tmp_path):
+    domain = load_domain("dining")
+    trained = AdaptConfig((str(tmp_path),)).resolved(domain)
+    assert isinstance(trained.source, SourceTraining) and trained.to_json()["backbone"] == domain.training.backbone
+    started = AdaptConfig((str(tmp_path),), start="dining").resolved(domain)
+    assert isinstance(started.source, StartCheckpoint) and len(started.source.start_digest) == 16
+    assert not {"backbone", "source_frames", "source_steps"} & started.to_json().keys()
+    with pytest.raises(Sim2SGError, match="--source-steps: with --start there is no source training"):
+        AdaptConfig((str(tmp_path),), start="dining", source_steps=3).resolved(domain)
+
+
+def test_settings_come_back_from_what_a_run_keeps_of_them(tmp_path):
+    domain = load_domain("clevr")
+    config = AdaptConfig((str(tmp_path),), rounds=2, frames=7).resolved(domain)
+    kept = json.loads(json.dumps(config.to_json()))
+    names = {field.name for field in dataclasses.fields(AdaptConfig)} - {"method"}
+    again = AdaptConfig(**{name: value for name, value in kept.items() if name in names}).resolved(domain)
+    assert again.to_json() == config.to_json()
