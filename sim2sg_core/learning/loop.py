@@ -44,8 +44,8 @@ def train(
         datasets: Folders of labelled images and their shares among the images of a step.
         config: Settings.
         out_dir: The run's folder.
-        progress: Called as `progress(1)` after every step (`loss=` added now and then), and first with the
-            number of steps that an earlier call finished.
+        progress: Called as `progress(1)` after every step (`loss=` added now and then), and first, with `resumed=True`
+            added, with the number of steps that an earlier call finished.
         real: Images of the log, without labels, for `config.align` and `config.augment.style_transfer`.
 
     Returns:
@@ -66,11 +66,11 @@ def train(
         write_json(out / "train.json", resolved, indent=1)
         log = MetricsLog(out, state.step)
         if progress and state.step:
-            progress(state.step)
+            progress(state.step, resumed=True)
         run_steps(state, inputs, log, lambda: state.save(checkpoint, domain, identity), progress)
         log.close()
     elif progress:
-        progress(config.steps)
+        progress(config.steps, resumed=True)
     network.cpu().eval()
     return checkpoint
 
