@@ -11,8 +11,8 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.logs.camera_log import Log, RawMessage, TopicInfo
 from sim2sg_core.logs.folders import FolderLog
-from sim2sg_core.logs.log import Log, RawMessage, TopicInfo
 
 TOPIC = "/camera/image/compressed"
 FRAME_ID = "camera"

@@ -18,7 +18,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs.log import Log, RawMessage
+from sim2sg_core.logs.camera_log import Log, RawMessage
 from sim2sg_ros import middleware
 from sim2sg_ros.image_input import MESSAGE_TYPES
 from sim2sg_ros.signals import until_signal

@@ -14,6 +14,7 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, first_line
 from sim2sg_core.logs.camera_calibration import camera_from_info
+from sim2sg_core.logs.camera_log import Log, LogFrame, RawMessage, TopicInfo, frame_name
 from sim2sg_core.logs.image_decoding import (
     compressed_suffix,
     decode_compressed,
@@ -21,7 +22,6 @@ from sim2sg_core.logs.image_decoding import (
     decode_thumbnail,
     to_rgb,
 )
-from sim2sg_core.logs.log import Log, LogFrame, RawMessage, TopicInfo, frame_name
 from sim2sg_core.logs.static_extrinsics import extrinsics_from_transforms
 from sim2sg_core.scene import Camera
 

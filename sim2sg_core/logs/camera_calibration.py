@@ -13,7 +13,7 @@ import yaml
 
 from sim2sg_core.errors import Sim2SGError, first_line
 from sim2sg_core.lifting.extrinsics import extrinsics_of_ground, ground_of_extrinsics
-from sim2sg_core.logs.log import Log
+from sim2sg_core.logs.camera_log import Log
 from sim2sg_core.scene import Camera
 
 logger = logging.getLogger(__name__)

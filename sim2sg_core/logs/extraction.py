@@ -9,8 +9,8 @@ from typing import Any
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
 from sim2sg_core.images import encode_jpeg
+from sim2sg_core.logs.camera_log import Log, LogFrame
 from sim2sg_core.logs.folders import INDEX
-from sim2sg_core.logs.log import Log, LogFrame
 from sim2sg_core.scene.graph import write_json
 
 EXTRACTED_QUALITY = 95

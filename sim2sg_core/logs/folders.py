@@ -12,8 +12,8 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, expecting
 from sim2sg_core.images import load_pixels
+from sim2sg_core.logs.camera_log import Log, LogFrame, RawMessage, TopicInfo
 from sim2sg_core.logs.image_decoding import to_rgb
-from sim2sg_core.logs.log import Log, LogFrame, RawMessage, TopicInfo
 from sim2sg_core.scene import Camera
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs.bags import BAG_SUFFIXES, BagLog
+from sim2sg_core.logs.camera_log import Log
 from sim2sg_core.logs.folders import FolderLog, image_files
-from sim2sg_core.logs.log import Log
 
 
 def open_log(path: Path | str) -> Log:

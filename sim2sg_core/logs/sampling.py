@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs.log import Log, LogFrame
+from sim2sg_core.logs.camera_log import Log, LogFrame
 
 THUMBNAIL = (32, 32)
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
         load_start,
         save_checkpoint,
     )
-    from sim2sg_core.model.export import export_onnx
     from sim2sg_core.model.model_config import ModelConfig
     from sim2sg_core.model.network import Graphs, SceneGraphNetwork
+    from sim2sg_core.model.onnx_export import export_onnx
 
 __all__ = [
     "Graphs",
@@ -37,7 +37,7 @@ _HOMES = {
     "ModelConfig": "model_config",
     "SceneGraphNetwork": "network",
     "build_network": "checkpoint",
-    "export_onnx": "export",
+    "export_onnx": "onnx_export",
     "load_checkpoint": "checkpoint",
     "load_network": "checkpoint",
     "load_start": "checkpoint",

@@ -79,7 +79,7 @@ def test_labels_are_what_the_pixels_show(tmp_path: Path) -> None:
     ids[100:200, 50:250, 2] = 1
     ids[90:110, 120:130, 2] = 2  # The fork is hidden.
     cv2.imwrite(str(tmp_path / f"{scene['seed']}.ids.png"), ids)
-    (tmp_path / f"{scene['seed']}.json").write_text('{"alone_pixels": [20000, 400, 30]}')
+    (tmp_path / f"{scene['seed']}.json").write_text('{"unoccluded_pixels": [20000, 400, 30]}')
     graph = ground_truth(load_domain("dining"), TARGET, scene, tmp_path, "a.jpg")
     by_label = {o.label: o for o in graph.objects}
     assert set(by_label) == {"table", "cup"}

@@ -45,9 +45,9 @@ def export(path: Path) -> None:
     import torch
 
     from sim2sg_core.domains import load_domain
-    from sim2sg_core.model.export import export_onnx
     from sim2sg_core.model.model_config import ModelConfig
     from sim2sg_core.model.network import SceneGraphNetwork
+    from sim2sg_core.model.onnx_export import export_onnx
 
     torch.manual_seed(0)
     domain = load_domain("clevr")

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from sim2sg_core.packs.drive.assets.people import PEOPLE_SLOTS, add_figure, baked, figure_names
+from sim2sg_core.packs.drive.assets.pedestrians import PEOPLE_SLOTS, add_figure, baked, figure_names
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
 from sim2sg_core.synthesis.assets import shapes
 

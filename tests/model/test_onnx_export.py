@@ -10,8 +10,8 @@ import torch
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.model import Graphs, ModelConfig, export_onnx
-from sim2sg_core.model.export import _compare, check_parity
 from sim2sg_core.model.network import build_network_from_config
+from sim2sg_core.model.onnx_export import _compare, check_parity
 from sim2sg_core.scene import Camera
 
 ort = pytest.importorskip("onnxruntime")
@@ -87,8 +87,10 @@ def test_metadata_tells_everything_needed_to_run(exported, domain):
 def test_who_decides_relations_is_kept_or_refused(exported, domain, tmp_path, monkeypatch):
     network, _ = exported
     written = {}
-    monkeypatch.setattr("sim2sg_core.model.export._write", lambda network, path, metadata: written.update(metadata))
-    monkeypatch.setattr("sim2sg_core.model.export.check_parity", lambda *a: None)
+    monkeypatch.setattr(
+        "sim2sg_core.model.onnx_export._write", lambda network, path, metadata: written.update(metadata)
+    )
+    monkeypatch.setattr("sim2sg_core.model.onnx_export.check_parity", lambda *a: None)
     export_onnx(network, domain, tmp_path / "m.onnx", relations="both")
     assert written["relations"] == "both"
     with pytest.raises(Sim2SGError, match="'auto' is not known: use one of learned, rule, both"):
@@ -137,8 +139,8 @@ def test_a_failed_export_leaves_the_old_file(exported, domain, tmp_path, monkeyp
     def differs(*args):
         raise Sim2SGError("differs")
 
-    monkeypatch.setattr("sim2sg_core.model.export._write", lambda *a: None)
-    monkeypatch.setattr("sim2sg_core.model.export.check_parity", differs)
+    monkeypatch.setattr("sim2sg_core.model.onnx_export._write", lambda *a: None)
+    monkeypatch.setattr("sim2sg_core.model.onnx_export.check_parity", differs)
     with pytest.raises(Sim2SGError):
         export_onnx(network, domain, target)
     assert target.read_bytes() == b"old"
