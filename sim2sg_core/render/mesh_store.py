@@ -10,7 +10,8 @@ import numpy as np
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.render.render_scene import Instance
 
-VERTEX_LAYOUT = (("in_position", "3f", 12), ("in_normal", "3f", 12), ("in_slot", "1i", 4))
+VERTEX_LAYOUT = (("in_position", "3f", 12), ("in_normal", "3f", 12), ("in_slot", "1i", 4), ("in_tint", "4f1", 4))
+VERTEX_BYTES = 32
 INSTANCE_LAYOUT = (
     ("in_row0", "4f", 16),
     ("in_row1", "4f", 16),
@@ -46,7 +47,7 @@ class MeshStore:
 
     def _reserve(self, vertices: int) -> None:
         self.capacity = vertices
-        self.vertices = self.context.buffer(reserve=vertices * 28)
+        self.vertices = self.context.buffer(reserve=vertices * VERTEX_BYTES)
         self.indices = self.context.buffer(reserve=vertices * 6 * 4)
         self.vertex_count = self.index_count = 0
         self._arrays: dict[int, moderngl.VertexArray] = {}
@@ -67,7 +68,7 @@ class MeshStore:
                 self._ranges.clear()
                 self._reserve(max(1 << int(np.ceil(np.log2(need * 1.5))), self.capacity))
             for key, (vertices, indices) in packed.items():
-                self.vertices.write(vertices.tobytes(), offset=self.vertex_count * 28)
+                self.vertices.write(vertices.tobytes(), offset=self.vertex_count * VERTEX_BYTES)
                 self.indices.write(indices.tobytes(), offset=self.index_count * 4)
                 self._ranges[key] = (new[key], MeshRange(self.index_count, len(indices), self.vertex_count))
                 self.vertex_count += len(vertices)
@@ -105,14 +106,17 @@ class MeshStore:
 
 
 def _pack(asset: Asset) -> tuple[np.ndarray, np.ndarray]:
-    """Interleaves position, normal and slot; a vertex shared by two slots is doubled."""
+    """Interleaves position, normal, slot and tint; a vertex shared by two slots is doubled."""
     mesh = asset.mesh
     flat = mesh.faces.reshape(-1).astype(np.int64)
     slot = np.repeat(mesh.slots.astype(np.int64), 3)
     slots = max(len(asset.slots), int(slot.max(initial=0)) + 1)
     unique, inverse = np.unique(flat * slots + slot, return_inverse=True)
-    data = np.empty(len(unique), [("p", "<f4", 3), ("n", "<f4", 3), ("s", "<i4")])
+    data = np.empty(len(unique), [("p", "<f4", 3), ("n", "<f4", 3), ("s", "<i4"), ("t", "u1", 4)])
     data["p"], data["n"], data["s"] = mesh.vertices[unique // slots], mesh.normals[unique // slots], unique % slots
+    data["t"] = 255
+    if mesh.tints is not None:
+        data["t"][:, :3] = mesh.tints[unique // slots]
     return data, inverse.reshape(-1).astype(np.uint32)
 
 

@@ -54,12 +54,15 @@ class Mesh:
         normals: (V, 3) float32 unit normals *in the unit frame of a typical instance's proportions*: the renderer
             transforms them by the inverse transpose of the instance's scale.
         slots: (F,) int32 index of each face's slot.
+        tints: (V, 3) uint8, what the slot's colour is multiplied by at each vertex, as it looks (255 leaves it as it
+            is): how textures of files are drawn. None for none.
     """
 
     vertices: np.ndarray
     faces: np.ndarray
     normals: np.ndarray
     slots: np.ndarray
+    tints: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,10 @@ out vec3 v_world; out vec3 v_normal; out vec3 v_local;
 #if TEXTURED
 out vec3 v_local_normal;
 #endif
+#if TINTED
+in vec4 in_tint;
+out vec3 v_tint;
+#endif
 flat out vec4 v_color_rough; flat out vec4 v_surface; flat out vec4 v_texture; flat out int v_id;
 void main() {
   vec4 p = vec4(in_position, 1.0);
@@ -32,6 +36,9 @@ void main() {
   v_local = in_position * in_size.xyz;
   Look look = looks[int(in_size.w) + in_slot];
   v_color_rough = look.color_rough; v_surface = look.surface; v_texture = look.texture;
+#if TINTED
+  v_tint = in_tint.rgb * in_tint.rgb;
+#endif
   v_id = int(in_extra.x);
   gl_Position = u_clip * vec4(v_world, 1.0);
   gl_Position.z -= in_extra.y * gl_Position.w;
@@ -147,6 +154,9 @@ in vec3 v_world; in vec3 v_normal; in vec3 v_local;
 #if TEXTURED
 in vec3 v_local_normal;
 #endif
+#if TINTED
+in vec3 v_tint;
+#endif
 flat in vec4 v_color_rough; flat in vec4 v_surface; flat in vec4 v_texture; flat in int v_id;
 layout(location = 0) out vec4 out_color;
 layout(location = 1) out uint out_id;
@@ -188,6 +198,9 @@ void main() {
   vec3 albedo = v_color_rough.rgb * mix(vec3(1.0), tile * tile, v_texture.z);
 #else
   vec3 albedo = v_color_rough.rgb;
+#endif
+#if TINTED
+  albedo *= v_tint;
 #endif
   float up = 0.5 + 0.5 * N.z;
   float low = exp2(-3.0 * v_local.z / v_texture.w);  // 1 at the base: less sky is seen there

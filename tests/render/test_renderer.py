@@ -215,6 +215,33 @@ def test_patches_become_textures(renderer, camera):
     assert np.abs(out.astype(int) - plain.astype(int)).max() > 30
 
 
+def test_tints_multiply_the_color_at_each_vertex(renderer, camera):
+    plain = solid("cube", 8, 0)
+    mesh = plain.asset.mesh
+    scene = RenderScene(camera, (plain,))
+
+    def drawn(shown):
+        tints = np.broadcast_to(np.asarray(shown, np.uint8), (len(mesh.vertices), 3))
+        asset = dataclasses.replace(plain.asset, mesh=dataclasses.replace(mesh, tints=tints))
+        return renderer.render(dataclasses.replace(scene, instances=(dataclasses.replace(plain, asset=asset),)))
+
+    before, white = renderer.render(scene), drawn([255, 255, 255])
+    np.testing.assert_array_equal(white.rgb, before.rgb)
+    np.testing.assert_array_equal(drawn([0, 0, 0]).ids, before.ids)
+    # As it looks: half the tint is a quarter of the light, like a colour of a quarter.
+    halved = dataclasses.replace(plain, materials=(Material((0.15, 0.1, 0.1)),))
+    expected = renderer.render(dataclasses.replace(scene, instances=(halved,))).rgb.astype(int)
+    np.testing.assert_allclose(drawn([127.5, 255, 255]).rgb.astype(int), expected, atol=1)
+    upper = mesh.vertices[:, 2:] > 0.5
+    faded = drawn(np.where(upper, 255, 0)).rgb.astype(int).sum(axis=2)
+    inside = before.ids > 0
+    top, bottom = np.flatnonzero(inside.any(axis=1))[[0, -1]]
+    rows = [faded[row][inside[row]].mean() for row in np.linspace(top + 2, bottom - 2, 4).astype(int)]
+    assert rows[0] > rows[-1] + 30
+    darker = faded[inside] <= before.rgb.astype(int).sum(axis=2)[inside] + 3
+    assert darker.all()
+
+
 def test_without_egl_the_error_names_the_packages():
     code = "from sim2sg_core.render.renderer import Renderer\nRenderer(16, 16)"
     # An empty list of EGL drivers is what a machine without Mesa and without a GPU has.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import moderngl
@@ -23,6 +24,7 @@ class Batch:
     Attributes:
         commands: (n, 5) uint32 draw commands.
         leafy: (n,) whether any part is cut out.
+        tinted: (n,) whether the mesh has colours of its own at its vertices.
         parts: What they consist of.
         defines: Of the shaders.
         uniforms: Of the shaders.
@@ -30,6 +32,7 @@ class Batch:
 
     commands: np.ndarray
     leafy: np.ndarray
+    tinted: np.ndarray
     parts: Parts
     defines: dict[str, int]
     uniforms: dict[str, object]
@@ -68,10 +71,12 @@ class ObjectPass:
             "RAISED": int(raised is not None),
         }
         leafy = np.array([any(material.cutout for material in i.materials) for i in instances], bool)
+        tinted = np.array([i.asset.mesh.tints is not None for i in instances], bool)
         drawn = commands[:, 4]
         return Batch(
             commands,
             leafy[drawn],
+            tinted[drawn],
             Parts(parts.opaque[drawn], parts.thin[drawn], parts.massive[drawn]),
             defines,
             {**lighting.uniforms, "u_raised_rect": rect},
@@ -81,30 +86,29 @@ class ObjectPass:
         """Draws the opaque parts into the current target, the nearest first."""
         self._begin_solid()
         # Discarding pixels costs early depth tests, so only leaves get that shader.
-        for cutout, which in ((0, ALL), (1, ALL), (0, OPAQUE), (1, OPAQUE)):
+        for tinted, which, cutout in itertools.product((0, 1), (ALL, OPAQUE), (0, 1)):
             chosen = (batch.leafy == cutout) & batch.parts.opaque & (batch.parts.translucent == (which == OPAQUE))
-            if chosen.any():
-                self._shade(batch, batch.commands[chosen], cutout, which)
+            self._shade(batch, chosen & (batch.tinted == tinted), which, CUTOUT=cutout, TINTED=tinted)
 
     def draw_translucent(self, batch: Batch, framebuffer: Framebuffer) -> None:
         """Draws the translucent parts over the opaque picture: massive ones, then thin ones, the farthest first."""
         if batch.parts.massive.any():
             framebuffer.copy_picture().use(BEHIND_UNIT)
             self._begin_solid()
-            self._shade(batch, batch.commands[batch.parts.massive], 0, MASSIVE)
+            self._shade(batch, batch.parts.massive, MASSIVE)
         if batch.parts.thin.any():
             self._draw_thin(batch, framebuffer)
 
     def _draw_thin(self, batch: Batch, framebuffer: Framebuffer) -> None:
-        commands = batch.commands[batch.parts.thin][::-1]
-        labels = self.pipeline.program(shaders.VERTEX, shaders.LABEL_FRAGMENT, TEXTURED=0, PARTS=THIN)
+        labels = self.pipeline.program(shaders.VERTEX, shaders.LABEL_FRAGMENT, TEXTURED=0, TINTED=0, PARTS=THIN)
+        tinted = int((batch.tinted & batch.parts.thin).any())
 
         def shade(side: float) -> None:
-            self._shade(batch, commands, 0, THIN, u_side=side)
+            self._shade(batch, batch.parts.thin, THIN, {"u_side": side}, TINTED=tinted)
 
         def label() -> None:
             self.pipeline.set_uniforms(labels, u_clip=batch.uniforms["u_clip"])
-            self.pipeline.draw_meshes(labels, commands)
+            self.pipeline.draw_meshes(labels, batch.commands[batch.parts.thin][::-1])
 
         blend(self.pipeline.context, framebuffer.target, shade, label)
 
@@ -116,9 +120,19 @@ class ObjectPass:
         context.front_face = "cw"  # The image is drawn upside down (see `clip_matrix`), so windings turn round.
         context.cull_face = "back"
 
-    def _shade(self, batch: Batch, commands: np.ndarray, cutout: int, which: int, **uniforms: float) -> None:
-        program = self.pipeline.program(
-            shaders.VERTEX, SHARED + shaders.FRAGMENT, **batch.defines, CUTOUT=cutout, PARTS=which
-        )
-        self.pipeline.set_uniforms(program, **batch.uniforms, **uniforms)
-        self.pipeline.draw_meshes(program, commands)
+    def _shade(
+        self,
+        batch: Batch,
+        chosen: np.ndarray,
+        which: int,
+        uniforms: dict[str, float] | None = None,
+        **defines: int,
+    ) -> None:
+        """Draws one kind of the parts of the (n,) `chosen` instances, thin ones the farthest first."""
+        if not chosen.any():
+            return
+        commands = batch.commands[chosen]
+        options = {"CUTOUT": 0, "TINTED": 0, **batch.defines, **defines, "PARTS": which}
+        program = self.pipeline.program(shaders.VERTEX, SHARED + shaders.FRAGMENT, **options)
+        self.pipeline.set_uniforms(program, **batch.uniforms, **(uniforms or {}))
+        self.pipeline.draw_meshes(program, commands[::-1] if which == THIN else commands)
