@@ -43,7 +43,7 @@ class Slot:
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """A closed triangle mesh, unit-normalised.
+    """A triangle mesh, unit-normalised: closed, or of sheets that have faces on both sides.
 
     The base rests on z = 0 and the mesh fills x, y in [-0.5, 0.5] (x is the length and points forward) and
     z in [0, 1]; an instance scales it by (length, width, height).
@@ -56,6 +56,7 @@ class Mesh:
         slots: (F,) int32 index of each face's slot.
         tints: (V, 3) uint8, what the slot's colour is multiplied by at each vertex, as it looks (255 leaves it as it
             is): how textures of files are drawn. None for none.
+        sheets: Whether there are such sheets.
     """
 
     vertices: np.ndarray
@@ -63,6 +64,12 @@ class Mesh:
     normals: np.ndarray
     slots: np.ndarray
     tints: np.ndarray | None = None
+    sheets: bool = False
+
+    @property
+    def imported(self) -> bool:
+        """Whether it is drawn by the shaders for what the built-in meshes have not: tints and sheets."""
+        return self.sheets or self.tints is not None
 
 
 @dataclass(frozen=True, eq=False)

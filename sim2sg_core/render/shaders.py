@@ -19,7 +19,7 @@ out vec3 v_world; out vec3 v_normal; out vec3 v_local;
 #if TEXTURED
 out vec3 v_local_normal;
 #endif
-#if TINTED
+#if IMPORTED
 in vec4 in_tint;
 out vec3 v_tint;
 #endif
@@ -36,7 +36,7 @@ void main() {
   v_local = in_position * in_size.xyz;
   Look look = looks[int(in_size.w) + in_slot];
   v_color_rough = look.color_rough; v_surface = look.surface; v_texture = look.texture;
-#if TINTED
+#if IMPORTED
   v_tint = in_tint.rgb * in_tint.rgb;
 #endif
   v_id = int(in_extra.x);
@@ -154,7 +154,7 @@ in vec3 v_world; in vec3 v_normal; in vec3 v_local;
 #if TEXTURED
 in vec3 v_local_normal;
 #endif
-#if TINTED
+#if IMPORTED
 in vec3 v_tint;
 #endif
 flat in vec4 v_color_rough; flat in vec4 v_surface; flat in vec4 v_texture; flat in int v_id;
@@ -199,7 +199,7 @@ void main() {
 #else
   vec3 albedo = v_color_rough.rgb;
 #endif
-#if TINTED
+#if IMPORTED
   albedo *= v_tint;
 #endif
   float up = 0.5 + 0.5 * N.z;
@@ -227,7 +227,11 @@ void main() {
     float falloff = u_light_position[i].w > 0.5 ? u_light_reach[i] * inverse * inverse : 1.0;
     float lit = clamp(ndl, 0.0, 1.0) * falloff * (0.6 + 0.4 * contact);
 #if SHADOWS > 0
+#if IMPORTED  // Sheets cast on both sides: from farther above, they do not shade themselves.
+    if (i < SHADOWS) lit *= shadow(i, v_world + N * (2.5 * u_shadow_step[i].z));
+#else
     if (i < SHADOWS) lit *= shadow(i, v_world + N * u_shadow_step[i].z);
+#endif
 #endif
     vec3 light = u_light_color[i].rgb * lit;
     diffuse += light;

@@ -24,7 +24,7 @@ class Batch:
     Attributes:
         commands: (n, 5) uint32 draw commands.
         leafy: (n,) whether any part is cut out.
-        tinted: (n,) whether the mesh has colours of its own at its vertices.
+        imported: (n,) whether the mesh has tints or sheets, as others' meshes may.
         parts: What they consist of.
         defines: Of the shaders.
         uniforms: Of the shaders.
@@ -32,7 +32,7 @@ class Batch:
 
     commands: np.ndarray
     leafy: np.ndarray
-    tinted: np.ndarray
+    imported: np.ndarray
     parts: Parts
     defines: dict[str, int]
     uniforms: dict[str, object]
@@ -71,12 +71,12 @@ class ObjectPass:
             "RAISED": int(raised is not None),
         }
         leafy = np.array([any(material.cutout for material in i.materials) for i in instances], bool)
-        tinted = np.array([i.asset.mesh.tints is not None for i in instances], bool)
+        imported = np.array([i.asset.mesh.imported for i in instances], bool)
         drawn = commands[:, 4]
         return Batch(
             commands,
             leafy[drawn],
-            tinted[drawn],
+            imported[drawn],
             Parts(parts.opaque[drawn], parts.thin[drawn], parts.massive[drawn]),
             defines,
             {**lighting.uniforms, "u_raised_rect": rect},
@@ -86,9 +86,9 @@ class ObjectPass:
         """Draws the opaque parts into the current target, the nearest first."""
         self._begin_solid()
         # Discarding pixels costs early depth tests, so only leaves get that shader.
-        for tinted, which, cutout in itertools.product((0, 1), (ALL, OPAQUE), (0, 1)):
+        for imported, which, cutout in itertools.product((0, 1), (ALL, OPAQUE), (0, 1)):
             chosen = (batch.leafy == cutout) & batch.parts.opaque & (batch.parts.translucent == (which == OPAQUE))
-            self._shade(batch, chosen & (batch.tinted == tinted), which, CUTOUT=cutout, TINTED=tinted)
+            self._shade(batch, chosen & (batch.imported == imported), which, CUTOUT=cutout, IMPORTED=imported)
 
     def draw_translucent(self, batch: Batch, framebuffer: Framebuffer) -> None:
         """Draws the translucent parts over the opaque picture: massive ones, then thin ones, the farthest first."""
@@ -100,11 +100,11 @@ class ObjectPass:
             self._draw_thin(batch, framebuffer)
 
     def _draw_thin(self, batch: Batch, framebuffer: Framebuffer) -> None:
-        labels = self.pipeline.program(shaders.VERTEX, shaders.LABEL_FRAGMENT, TEXTURED=0, TINTED=0, PARTS=THIN)
-        tinted = int((batch.tinted & batch.parts.thin).any())
+        labels = self.pipeline.program(shaders.VERTEX, shaders.LABEL_FRAGMENT, TEXTURED=0, IMPORTED=0, PARTS=THIN)
+        imported = int((batch.imported & batch.parts.thin).any())
 
         def shade(side: float) -> None:
-            self._shade(batch, batch.parts.thin, THIN, {"u_side": side}, TINTED=tinted)
+            self._shade(batch, batch.parts.thin, THIN, {"u_side": side}, IMPORTED=imported)
 
         def label() -> None:
             self.pipeline.set_uniforms(labels, u_clip=batch.uniforms["u_clip"])
@@ -132,7 +132,7 @@ class ObjectPass:
         if not chosen.any():
             return
         commands = batch.commands[chosen]
-        options = {"CUTOUT": 0, "TINTED": 0, **batch.defines, **defines, "PARTS": which}
+        options = {"CUTOUT": 0, "IMPORTED": 0, **batch.defines, **defines, "PARTS": which}
         program = self.pipeline.program(shaders.VERTEX, SHARED + shaders.FRAGMENT, **options)
         self.pipeline.set_uniforms(program, **batch.uniforms, **(uniforms or {}))
         self.pipeline.draw_meshes(program, commands[::-1] if which == THIN else commands)

@@ -1,75 +1,183 @@
 """What colours and finishes a mesh file gives its faces, gathered in a few.
 
-A look is a row of 5: display colour (red, green, blue), roughness and metallic, all 0–1; NaN where there is none.
+A look is a row of 6: display colour (red, green, blue), roughness, metallic and opacity, all 0–1; NaN where there is
+none. Textures are read at four points of a face, the middles of its quarters: one for each corner, and its own.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim2sg_core.domains.mesh_files import is_gltf
-
 if TYPE_CHECKING:
     import trimesh
 
+LOOK = 6
 ROUGHNESS = 0.6  # of what has a colour but no material
 FINISH_WEIGHT = 0.4  # how far finishes set faces apart, relative to colours
 ROUNDS = 12
 # Barycentric coordinates of the centres of a triangle's four quarters, where its texture is read.
 QUARTERS = np.array([[4, 1, 1], [1, 4, 1], [1, 1, 4], [2, 2, 2]]) / 6
+# Where a texture is looked at to see whether it changes on a face.
+GRID = np.array([[i + 1 / 3, j + 1 / 3, 5 + 1 / 3 - i - j] for i in range(6) for j in range(6 - i)]) / 6
+CHANGE = 0.04  # of a display colour, as a standard deviation: less is not seen
+LARGEST_TEXTURE = 512  # pixels a side: faces show no more of it
+SEEN = 0.5  # alpha from which a face of a cut-out texture is there
+CLEAREST = 0.1  # opacity of what is hardly there: files without a sense of `d` write 0
 
 
-def uncolored(count: int) -> np.ndarray:
-    """Returns (count, 5) looks of faces without any."""
-    return np.full((count, 5), np.nan)
+@dataclass(frozen=True, eq=False)
+class FaceLooks:
+    """How N faces look.
+
+    Attributes:
+        colors: (N, 4, 3) display colours at the middles of their quarters; NaN where they have none.
+        finish: (N, 3) roughness, metallic and opacity; NaN where they have none.
+        there: (N,) whether a texture leaves them to see.
+        textured: (N,) whether the colours come from a texture, so that they change from point to point.
+    """
+
+    colors: np.ndarray
+    finish: np.ndarray
+    there: np.ndarray
+    textured: np.ndarray
+
+    @classmethod
+    def none(cls, count: int) -> FaceLooks:
+        """Returns the looks of faces without any."""
+        plain = np.full((count, 4, 3), np.nan)
+        return cls(plain, plain[:, 0].copy(), np.ones(count, bool), np.zeros(count, bool))
+
+    @classmethod
+    def uniform(
+        cls, colors: np.ndarray, roughness: float, metallic: float = 0.0, opacity: float | np.ndarray = 1.0
+    ) -> FaceLooks:
+        """Returns the looks of faces of one colour each, (N, 3)."""
+        count = len(colors)
+        finish = np.column_stack([np.full(count, roughness), np.full(count, metallic), np.full(count, opacity)])
+        colors = np.repeat(colors[:, None], 4, axis=1)
+        return cls(colors, finish, np.ones(count, bool), np.zeros(count, bool))
+
+    def of(self, rows: np.ndarray) -> FaceLooks:
+        """Returns the looks of some of the faces."""
+        return FaceLooks(self.colors[rows], self.finish[rows], self.there[rows], self.textured[rows])
+
+    @classmethod
+    def joined(cls, parts: list[FaceLooks]) -> FaceLooks:
+        """Returns the looks of the faces of all parts, one part after another."""
+        return cls(
+            np.concatenate([p.colors for p in parts]),
+            np.concatenate([p.finish for p in parts]),
+            np.concatenate([p.there for p in parts]),
+            np.concatenate([p.textured for p in parts]),
+        )
+
+    def means(self) -> np.ndarray:
+        """Returns (N, LOOK) the look of each face as a whole."""
+        return np.column_stack([self.colors.mean(axis=1), self.finish])
 
 
-def face_materials(part: trimesh.Trimesh, file: str) -> np.ndarray:
-    """Returns (F, 5) the look of each face, from its colour, its vertices' colours, its material or its texture.
+def is_textured(part: trimesh.Trimesh) -> bool:
+    """Whether a picture gives a part its colours."""
+    visual: Any = part.visual
+    return bool(visual.defined and visual.kind == "texture" and visual.uv is not None and _image(visual) is not None)
 
-    Colours of glTF files are linear but for textures, those of others are display colours.
+
+def changes(part: trimesh.Trimesh, faces: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Says which (N,) pieces of a part's faces, as `face_looks` has them, are not of one colour."""
+    visual: Any = part.visual
+    read = _read(_pixels(_image(visual)), GRID @ corners @ np.nan_to_num(visual.uv[part.faces])[faces])
+    return np.asarray(read.std(axis=1).max(axis=1) > CHANGE)
+
+
+def face_looks(part: trimesh.Trimesh, is_linear: bool, faces: np.ndarray, corners: np.ndarray) -> FaceLooks:
+    """Returns how pieces of a part's faces look, from their colour, their vertices', their material or their texture.
+
+    Args:
+        part: The part.
+        is_linear: Whether its colours are linear but for textures, as glTF has it; others are display colours.
+        faces: (N,) the face that each is a piece of.
+        corners: (N, 3, 3) barycentric coordinates in it of the corners of each.
     """
     visual: Any = part.visual
     if not visual.defined:
-        return uncolored(len(part.faces))
+        return FaceLooks.none(len(faces))
     if visual.kind in ("face", "vertex"):
         # Colours of vertices are averaged by hand: the reader's own conversion caches and may warn.
         raw = visual.face_colors if visual.kind == "face" else visual.vertex_colors[part.faces].mean(axis=1)
-        colors = np.asarray(raw, float)[:, :3] / 255
-        colors = display(colors) if is_gltf(file) else colors
-        return np.column_stack([colors, np.full(len(colors), ROUGHNESS), np.zeros(len(colors))])
-    return _material_looks(part)
-
-
-def _material_looks(part: Any) -> np.ndarray:
-    count, material, uv = len(part.faces), part.visual.material, part.visual.uv
-    material = getattr(material, "materials", [material])[0]  # Several in one part occur in no format that is read.
+        colors = np.asarray(raw, float)[faces, :3] / 255
+        return FaceLooks.uniform(display(colors) if is_linear else colors, ROUGHNESS)
+    material = _material(visual)
     if hasattr(material, "baseColorFactor"):
-        factor, image = material.baseColorFactor, material.baseColorTexture
-        finish = material.roughnessFactor, material.metallicFactor
-        # glTF 2.0, 3.9.2: what is left out is 1; a texture's green is the roughness and its blue the metallic.
-        roughness, metallic = (1.0 if value is None else float(value) for value in finish)
-        if material.metallicRoughnessTexture is not None:
-            means = _pixels(material.metallicRoughnessTexture).mean(axis=(0, 1))
-            roughness, metallic = roughness * means[1], metallic * means[2]
-        # 3.9.2 too: colours of the vertices, the factor and the texture multiply, as linear ones.
-        base = _vertex_factors(part) * (1.0 if factor is None else np.asarray(factor, float)[:3] / 255)
-        if image is not None and uv is not None:
-            base = base * _decoded(_texture(image, uv[part.faces]))
-        colors = display(base)
-        return np.column_stack([colors, np.full(count, roughness), np.full(count, metallic)])
-    image = material.image
-    if image is not None and uv is not None:
-        colors = _texture(image, uv[part.faces])
-    elif _is_default(material):
-        return uncolored(count)
-    else:
-        colors = np.tile(np.asarray(material.diffuse, float)[:3] / 255, (count, 1))
+        return _gltf_looks(part, material, faces, corners)
+    return _obj_looks(part, material, faces, corners)
+
+
+def _gltf_looks(part: Any, material: Any, faces: np.ndarray, corners: np.ndarray) -> FaceLooks:
+    factor, image, uv = material.baseColorFactor, material.baseColorTexture, part.visual.uv
+    finish = material.roughnessFactor, material.metallicFactor
+    # glTF 2.0, 3.9.2: what is left out is 1; a texture's green is the roughness and its blue the metallic.
+    roughness, metallic = (1.0 if value is None else float(value) for value in finish)
+    if material.metallicRoughnessTexture is not None:
+        means = _pixels(material.metallicRoughnessTexture).mean(axis=(0, 1))
+        roughness, metallic = roughness * means[1], metallic * means[2]
+    # 3.9.2 too: colours of the vertices, the factor and the texture multiply, as linear ones.
+    factor = np.ones(4) if factor is None else np.asarray(factor, float) / 255
+    base = _vertex_factors(part)[faces] * factor[:3]
+    mode = str(material.alphaMode or "OPAQUE")  # 3.9.4: alpha means nothing unless it is said to.
+    opacity = float(factor[3]) if mode == "BLEND" else 1.0
+    if image is None or uv is None:
+        return FaceLooks.uniform(display(base), roughness, metallic, max(opacity, CLEAREST))
+    colors, alpha = _texture(image, uv[part.faces], faces, corners)
+    colors = display(base[:, None] * _decoded(colors))
+    return _textured(colors, alpha if mode != "OPAQUE" else np.ones_like(alpha), roughness, metallic, opacity)
+
+
+def _obj_looks(part: Any, material: Any, faces: np.ndarray, corners: np.ndarray) -> FaceLooks:
+    image, uv = material.image, part.visual.uv
     # Blinn's exponent as a roughness: see e.g. Walter et al., "Microfacet Models for Refraction", EGSR 2007.
     roughness = (2 / (max(float(material.glossiness), 0.0) + 2)) ** 0.25
-    return np.column_stack([colors, np.full(count, roughness), np.zeros(count)])
+    opacity = _dissolve(material)
+    if _is_default(material):
+        return FaceLooks.none(len(faces))
+    if image is not None and uv is not None:
+        return _textured(*_texture(image, uv[part.faces], faces, corners), roughness, 0.0, opacity)
+    colors = np.tile(np.asarray(material.diffuse, float)[:3] / 255, (len(faces), 1))
+    return FaceLooks.uniform(colors, roughness, 0.0, max(opacity, CLEAREST))
+
+
+def _textured(colors: np.ndarray, alpha: np.ndarray, roughness: float, metallic: float, opacity: float) -> FaceLooks:
+    """Looks with colours (N, 4, 3) and alpha (N,) of a texture: holes where it is solid elsewhere, else a film."""
+    there = np.ones(len(alpha), bool)
+    if len(alpha) and alpha.max() < SEEN:
+        opacity = opacity * float(alpha.mean())
+    else:
+        there = alpha >= SEEN
+    looks = FaceLooks.uniform(colors[:, 0], roughness, metallic, max(opacity, CLEAREST))
+    return FaceLooks(colors, looks.finish, there, np.ones(len(alpha), bool))
+
+
+def _material(visual: Any) -> Any:
+    return getattr(visual.material, "materials", [visual.material])[0]  # Several in one part occur in no known format.
+
+
+def _image(visual: Any) -> Any:
+    material = _material(visual)
+    if hasattr(material, "baseColorFactor"):
+        return material.baseColorTexture
+    return None if _is_default(material) else material.image
+
+
+def _dissolve(material: Any) -> float:
+    """Opacity by an OBJ's material: `d`, or what `Tr` leaves."""
+    try:
+        if "d" in material.kwargs:
+            return float(np.clip(float(material.kwargs["d"][-1]), 0, 1))  # `d -halo 0.5` too.
+        return 1 - float(np.clip(float(material.kwargs["tr"][-1]), 0, 1)) if "tr" in material.kwargs else 1.0
+    except (ValueError, IndexError, TypeError):
+        return 1.0
 
 
 def _vertex_factors(part: Any) -> np.ndarray:
@@ -83,23 +191,40 @@ def _vertex_factors(part: Any) -> np.ndarray:
 
 
 def _is_default(material: Any) -> bool:
-    """Whether the reader made it up, for a file with texture coordinates but no material."""
+    """Whether the reader made it up, with a tiny picture or none, for texture coordinates without a material."""
     made_up = type(material)()
-    return material.name == made_up.name and np.array_equal(material.diffuse, made_up.diffuse)
+    image = getattr(material, "image", None)
+    return (
+        material.name == made_up.name
+        and np.array_equal(material.diffuse, made_up.diffuse)
+        and (image is None or (max(image.size) <= 2 and "file_path" not in image.info))
+    )
 
 
 def _pixels(image: Any) -> np.ndarray:
-    return np.asarray(image.convert("RGB"), float) / 255
+    """Returns (H, W, 4) display colours and alpha, 0–1."""
+    if max(image.size) > LARGEST_TEXTURE:
+        image = image.copy()
+        image.thumbnail((LARGEST_TEXTURE, LARGEST_TEXTURE))
+    return np.asarray(image.convert("RGBA"), np.float32) / 255
 
 
-def _texture(image: Any, uv: np.ndarray) -> np.ndarray:
-    """Returns (F, 3) display colours: means of a texture over faces with corners `uv` (F, 3, 2), v upwards."""
-    pixels = _pixels(image)
+def _texture(image: Any, uv: np.ndarray, faces: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Reads a texture on pieces of faces with corners `uv` (F, 3, 2), v upwards, see `face_looks`.
+
+    Returns:
+        (N, 4, 3) display colours at the middles of their quarters, and (N,) mean alpha.
+    """
+    read = _read(_pixels(image), QUARTERS @ corners @ np.nan_to_num(uv)[faces])
+    return read[..., :3], read[..., 3].mean(axis=1)
+
+
+def _read(pixels: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Returns (…, 4) colours and alpha of a picture (H, W, 4), repeated, at points (…, 2), v upwards."""
     height, width = pixels.shape[:2]
-    points = np.einsum("qc,fcd->fqd", QUARTERS, np.nan_to_num(uv))
     column = np.floor(points[..., 0] * width).astype(int) % width
     row = np.floor((1 - points[..., 1]) * height).astype(int) % height
-    return np.asarray(pixels[row, column].mean(axis=1))
+    return np.asarray(pixels[row, column], float)
 
 
 def display(linear: np.ndarray) -> np.ndarray:
@@ -116,12 +241,12 @@ def cluster_materials(materials: np.ndarray, areas: np.ndarray, most: int) -> tu
     """Gathers looks in a few: exactly where they are few, else by k-means, the same every time.
 
     Args:
-        materials: (F, 5).
+        materials: (F, LOOK).
         areas: (F,) how much each counts.
         most: Largest number of them.
 
     Returns:
-        (K, 5) looks, K <= `most`, at most one of them NaN; and (F,) which one each face has.
+        (K, LOOK) looks, K <= `most`, at most one of them NaN; and (F,) which one each face has.
     """
     plain = np.isnan(materials[:, 0])
     index = np.zeros(len(materials), np.int64)
@@ -130,17 +255,20 @@ def cluster_materials(materials: np.ndarray, areas: np.ndarray, most: int) -> tu
         centres, index[~plain] = _k_means(materials[~plain], areas[~plain], most - bool(plain.any()))
     if plain.any():
         index[plain] = len(centres)
-        centres = np.concatenate([centres, uncolored(1)])
+        centres = np.concatenate([centres, np.full((1, materials.shape[1]), np.nan)])
     return centres, index
 
 
 def _k_means(materials: np.ndarray, areas: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    known, index = np.unique(np.round(materials, 3), axis=0, return_inverse=True)
-    index = index.reshape(-1)
+    thousandths = np.round(np.clip(materials, 0, 1) * 1000).astype(np.int64)
+    # They take ten bits each: one number for every row.
+    keys = (thousandths << 10 * np.arange(materials.shape[1])).sum(axis=1)
+    _, first, index = np.unique(keys, return_index=True, return_inverse=True)
+    known, index = thousandths[first] / 1000, index.reshape(-1)
     if len(known) <= count:
         return known, index
     weights = np.bincount(index, areas) + 1e-12
-    scale = np.array([1, 1, 1, FINISH_WEIGHT, FINISH_WEIGHT])
+    scale = np.append([1.0, 1.0, 1.0], np.full(materials.shape[1] - 3, FINISH_WEIGHT))
     points = known * scale
     # First the commonest, then always the one that adds most: k-means++ (Arthur and Vassilvitskii, 2007) without dice.
     chosen = [int(weights.argmax())]

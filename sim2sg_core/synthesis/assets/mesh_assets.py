@@ -1,0 +1,270 @@
+"""Assets from meshes that others made: as many triangles as are needed, closed or two-sided, their looks in few slots.
+
+What textures show is kept as colours at the vertices; textured faces are split until these are close enough.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
+from sim2sg_core.render.render_scene import linear
+from sim2sg_core.synthesis.assets.file_colors import FaceLooks, changes, cluster_materials, face_looks, is_textured
+from sim2sg_core.synthesis.assets.mesh_detail import refine, simplify, without_details
+from sim2sg_core.synthesis.assets.mesh_sides import once, outward
+from sim2sg_core.synthesis.assets.shapes import weld
+
+if TYPE_CHECKING:
+    import trimesh
+
+MOST_FACES = 4000
+MOST_STUBBORN = 6000  # of a mesh of so many pieces that they cannot be merged to `MOST_FACES`
+MOST_SLOTS = 8  # opaque ones in the mesh's own colours
+MOST_CLEAR_SLOTS = 2
+SHADES = 16  # of a colour: faces on both sides of a sheet look the same within one
+SMOOTH_DEG = 40.0
+PAINT = "paint"
+
+
+def build_asset(
+    name: str,
+    parts: Sequence[trimesh.Trimesh],
+    palettes: Sequence[str],
+    is_linear: bool = False,
+    is_opaque: bool = False,
+) -> Asset:
+    """Builds an asset.
+
+    Args:
+        name: Its name.
+        parts: What it consists of, metres, z up, front along +x.
+        palettes: For each part the colour family that it is painted in; "" keeps its own colours.
+        is_linear: Whether colours are linear but for textures, as glTF has it.
+        is_opaque: Whether nothing shines through translucent parts.
+
+    Returns:
+        The asset: at most about `MOST_FACES` faces (twice as many where both sides must be drawn). Slots have the
+        palette "fixed" where a part keeps its own colours, and "paint" where it has none.
+    """
+    source = Source(parts, palettes, is_linear)
+    vertices, faces, owner, face = _single(source, *_welded(parts))
+    vertices, faces, owner, looks, kinds = _refined(source, vertices, faces, owner, face)
+    if is_opaque:
+        looks.finish[:, 2] = np.maximum(looks.finish[:, 2], 1.0)  # What has none stays without.
+    areas = 0.5 * np.linalg.norm(_crosses(vertices, faces), axis=1)
+    slots, index = _slots(looks, kinds, areas)
+    meeting, left = faces, np.arange(len(faces))
+    if len(faces) > MOST_FACES:
+        vertices, faces, left, moved = simplify(vertices, faces, MOST_FACES)
+        meeting = moved[meeting]
+        stays = without_details(vertices, faces, MOST_STUBBORN)
+        faces, left = faces[stays], left[stays]
+    colors = _corner_colors(looks, meeting, index * len(parts) + owner, areas)[left]
+    slots, tints = _tinted(slots, index[left], colors)
+    return _two_sided(name, vertices, faces, slots, index[left], tints)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What an asset is built from, see `build_asset`."""
+
+    parts: Sequence[trimesh.Trimesh]
+    palettes: Sequence[str]
+    is_linear: bool
+
+    def looks(self, owner: np.ndarray, face: np.ndarray, corners: np.ndarray) -> tuple[FaceLooks, np.ndarray]:
+        """Returns how pieces of faces look, and (N,) the palette that each is painted in, "" for none.
+
+        Args:
+            owner: (N,) the part that each is of.
+            face: (N,) which of its faces.
+            corners: (N, 3, 3) barycentric coordinates in it of the corners of each.
+        """
+        order, found, kinds = [], [], np.full(len(owner), "", dtype="U32")
+        for k, (part, palette) in enumerate(zip(self.parts, self.palettes, strict=True)):
+            rows = np.flatnonzero(owner == k)
+            order.append(rows)
+            kinds[rows] = palette
+            plain = FaceLooks.none(len(rows))
+            found.append(plain if palette else face_looks(part, self.is_linear, face[rows], corners[rows]))
+        looks = FaceLooks.joined(found).of(np.argsort(np.concatenate(order)))
+        kinds[(kinds == "") & np.isnan(looks.finish[:, 0])] = PAINT
+        return looks, kinds
+
+    def changes(self, owner: np.ndarray, face: np.ndarray, corners: np.ndarray) -> np.ndarray:
+        """Says which pieces are not of one colour, as a texture shows more."""
+        found = np.zeros(len(owner), bool)
+        for k, (part, palette) in enumerate(zip(self.parts, self.palettes, strict=True)):
+            if not palette and is_textured(part):
+                rows = np.flatnonzero(owner == k)
+                found[rows] = changes(part, face[rows], corners[rows])
+        return found
+
+
+def _welded(parts: Sequence[trimesh.Trimesh]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Returns (V, 3) vertices, (F, 3) faces, and (F,) the part that each is from and which of its faces."""
+    starts = np.cumsum([0, *(len(p.vertices) for p in parts)])
+    points = np.concatenate([p.vertices for p in parts])
+    scale = float(np.ptp(points, axis=0).max())  # `weld` has an absolute tolerance: pins and cranes alike.
+    faces = np.concatenate([p.faces + start for p, start in zip(parts, starts)]).astype(np.int64)
+    owner = np.repeat(np.arange(len(parts)), [len(p.faces) for p in parts])
+    face = np.concatenate([np.arange(len(p.faces)) for p in parts])
+    vertices, faces, kept = weld(points / scale, faces)
+    return vertices * scale, faces, owner[kept], face[kept]
+
+
+def _single(
+    source: Source, vertices: np.ndarray, faces: np.ndarray, owner: np.ndarray, face: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Drops what is there twice, see `once`."""
+    looks, _ = source.looks(owner, face, np.tile(np.eye(3), (len(faces), 1, 1)))
+    shades = np.round(np.nan_to_num(looks.means(), nan=-1) * SHADES).astype(np.int64)
+    kept = once(faces, np.column_stack([owner, shades]))
+    return vertices, faces[kept], owner[kept], face[kept]
+
+
+def _refined(
+    source: Source, vertices: np.ndarray, faces: np.ndarray, owner: np.ndarray, face: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, FaceLooks, np.ndarray]:
+    """Splits faces until they show their textures, and drops those in holes of them.
+
+    Returns:
+        (V, 3) vertices, (F, 3) faces, (F,) the part of each, their looks and their palettes.
+    """
+    most = max(MOST_FACES, len(faces) + MOST_FACES // 2)
+    vertices, faces, piece, corners = refine(
+        vertices, faces, lambda piece, corners: source.changes(owner[piece], face[piece], corners), most
+    )
+    owner = owner[piece]
+    looks, kinds = source.looks(owner, face[piece], corners)
+    there = looks.there if looks.there.any() else ~looks.there  # Not all of it is a hole.
+    return vertices, faces[there], owner[there], looks.of(there), kinds[there]
+
+
+def _slots(looks: FaceLooks, kinds: np.ndarray, areas: np.ndarray) -> tuple[list[Slot], np.ndarray]:
+    """Returns the slots, and (F,) which one each face has: a few in own colours, one for each palette."""
+    slots: list[Slot] = []
+    index = np.zeros(len(kinds), np.int64)
+    means = looks.means()
+    clear = means[:, 5] < 1
+    for most, own in ((MOST_SLOTS, (kinds == "") & ~clear), (MOST_CLEAR_SLOTS, (kinds == "") & clear)):
+        if own.any():
+            centres, which = cluster_materials(means[own], areas[own], most)
+            index[own] = which + len(slots)
+            slots += [_own(len(slots) + k, centre) for k, centre in enumerate(centres)]
+    for palette in np.unique(kinds[kinds != ""]):
+        index[kinds == palette] = len(slots)
+        slots.append(Slot(f"part_{len(slots)}", str(palette), roughness=0.6, specular=0.3))
+    return slots, index
+
+
+def _own(index: int, look: np.ndarray) -> Slot:
+    roughness, metallic, opacity = (round(float(v), 3) for v in look[3:])  # Means of ones are not quite 1.
+    return Slot(f"part_{index}", "fixed", linear(look[:3]), roughness, specular=0.4, metallic=metallic, opacity=opacity)
+
+
+def _corner_colors(looks: FaceLooks, corners: np.ndarray, groups: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """Returns (F, 3, 3) display colours at the corners of faces: of textured ones means over what meets there.
+
+    Args:
+        looks: Of the faces.
+        corners: (F, 3) the vertices at which colours meet.
+        groups: (F,) only faces of one group share a colour.
+        areas: (F,) how much each counts.
+    """
+    colors = looks.colors[:, :3].copy()
+    rows = np.flatnonzero(looks.textured)
+    if not len(rows):
+        return colors
+    keys = corners[rows].astype(np.int64) * (int(groups.max()) + 1) + groups[rows, None]
+    _, meeting = np.unique(keys, return_inverse=True)
+    meeting = meeting.reshape(-1)
+    weights = np.repeat(areas[rows] + 1e-12, 3)
+    total = np.bincount(meeting, weights)
+    shown = colors[rows].reshape(-1, 3)
+    means = np.stack([np.bincount(meeting, weights * shown[:, c]) / total for c in range(3)], axis=1)
+    colors[rows] = means[meeting].reshape(-1, 3, 3)
+    return colors
+
+
+def _tinted(slots: list[Slot], index: np.ndarray, colors: np.ndarray) -> tuple[list[Slot], np.ndarray]:
+    """Makes each slot in own colours as bright as the brightest in it.
+
+    Args:
+        slots: The slots.
+        index: (F,) that of each face.
+        colors: (F, 3, 3) display colours at the corners.
+
+    Returns:
+        The slots, and (F, 3, 3) uint8 what makes the corners' colours of theirs.
+    """
+    tints = np.full(colors.shape, 255, np.uint8)
+    made = list(slots)
+    for k, slot in enumerate(slots):
+        rows = index == k
+        if slot.palette == "fixed" and rows.any():
+            brightest = colors[rows].max(axis=(0, 1))
+            made[k] = dataclasses.replace(slot, color=linear(brightest))
+            tints[rows] = np.round(colors[rows] / np.maximum(brightest, 1e-6) * 255)
+    return made, tints
+
+
+def _thinned(slots: list[Slot], index: np.ndarray, copied: np.ndarray) -> tuple[list[Slot], np.ndarray]:
+    """Gives translucent faces that are drawn twice slots of their own, two of which hide as much as one did."""
+    index = index.copy()
+    made = list(slots)
+    for k, slot in enumerate(slots):
+        rows = (index == k) & copied
+        if slot.opacity < 1 and rows.any():
+            index[rows] = len(made)
+            made.append(
+                dataclasses.replace(slot, name=f"{slot.name}_sheet", opacity=1 - float(np.sqrt(1 - slot.opacity)))
+            )
+    return made, index
+
+
+def _two_sided(
+    name: str, vertices: np.ndarray, faces: np.ndarray, slots: list[Slot], index: np.ndarray, tints: np.ndarray
+) -> Asset:
+    """Makes the asset of faces with slots (F,) and tints (F, 3, 3), to be seen from both sides where need be."""
+    faces, sources, turned = outward(vertices, faces)
+    copied = np.bincount(sources, minlength=len(index))[sources] > 1
+    slots, index = _thinned(slots, index[sources], copied)
+    tints = np.where(turned[:, None, None], tints[sources, ::-1], tints[sources])
+    builder = MeshBuilder()
+    builder.add(vertices, faces, 0, SMOOTH_DEG)
+    builder.slots[-1] = index
+    asset = builder.build(name, slots)
+    asset = dataclasses.replace(asset, mesh=dataclasses.replace(asset.mesh, sheets=bool(copied.any())))
+    return _with_tints(asset, tints)
+
+
+def _with_tints(asset: Asset, tints: np.ndarray) -> Asset:
+    """Gives the corners of the faces (F, 3, 3) uint8 tints; a vertex that has several is doubled."""
+    if (tints == 255).all():
+        return asset
+    mesh = asset.mesh
+    channels = tints.reshape(-1, 3).astype(np.int64)
+    keys = mesh.faces.reshape(-1).astype(np.int64) << 24 | channels[:, 0] << 16 | channels[:, 1] << 8 | channels[:, 2]
+    known, faces = np.unique(keys, return_inverse=True)
+    at = known >> 24
+    return dataclasses.replace(
+        asset,
+        mesh=dataclasses.replace(
+            mesh,
+            vertices=mesh.vertices[at],
+            normals=mesh.normals[at],
+            faces=faces.reshape(-1, 3).astype(np.int32),
+            tints=(known[:, None] >> np.array([16, 8, 0]) & 255).astype(np.uint8),
+        ),
+    )
+
+
+def _crosses(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    return np.asarray(np.cross(b - a, c - a))
