@@ -93,14 +93,16 @@ def add_crops(crops: dict[str, list[np.ndarray]], image: np.ndarray, graph: Scen
 def used_meshes(domain: Domain, assets: dict[str, tuple[str, ...]], folder: Path) -> dict[str, tuple[str, ...]]:
     """Returns the meshes of every class: files by their paths in `folder`, others by their names."""
     return {
-        c.name: tuple(shown_path(m.file, folder) for m in c.meshes) if c.meshes else tuple(assets[c.name])
+        c.name: (*(shown_path(m.file, folder) if m.file else str(m.id) for m in c.meshes), *c.assets)
+        if c.meshes
+        else tuple(assets[c.name])
         for c in domain.classes
     }
 
 
 def raw_extents(domain: Domain) -> dict[str, np.ndarray]:
     """Reads the (3,) extents of all mesh files, along their own axes and in their own units."""
-    files = {m.file for c in domain.classes for m in c.meshes}
+    files = {m.file for c in domain.classes for m in c.meshes if m.file is not None}
     return {f: np.array(mesh_extents(f, unit="m", up="z")) for f in sorted(files)}
 
 

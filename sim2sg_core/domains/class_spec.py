@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, ModelWrapValidatorHandler, Strict, ValidationInfo, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    SerializerFunctionWrapHandler,
+    Strict,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 
 from sim2sg_core.domains.fields import (
     RGB,
@@ -22,10 +30,13 @@ from sim2sg_core.domains.fields import (
     mistake,
 )
 from sim2sg_core.domains.mesh_files import folder_files, mesh_extents
+from sim2sg_core.domains.mesh_library import library_model
+from sim2sg_core.domains.sh3f_archives import LibraryModel
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene.layout import GROUND
 
 SLACK = 0.1  # how far sizes leave those of meshes each way
+SAME = 0.02  # of a height: surfaces are at one that are no farther apart
 
 
 class SizeSpec(Spec):
@@ -43,17 +54,22 @@ class SizeSpec(Spec):
 
 
 class MeshSpec(Spec):
-    """A mesh from a file; in YAML the file alone will do.
+    """A mesh from a file, or from a library that the machine has; in YAML a file alone will do.
 
     Attributes:
         file: OBJ, GLB, GLTF or PLY, relative to the domain's file; in `meshes:` a folder stands for all that are in it.
-        unit: Of its coordinates; None takes what the format says (metres for GLB and GLTF), else metres.
-        up: Axis of the file that points up; None takes what the format says (y for GLB and GLTF), else z. With y up the
+        library: Name of a library, and
+        id: the name of the mesh in it (`sim2sg assets list`), in place of `file`. It knows the size.
+        unit: Of a file's coordinates; None takes what the format says (metres for GLB and GLTF), else metres.
+        up: Axis of a file that points up; None takes what the format says (y for GLB and GLTF), else z. With y up the
             file's z becomes the front, as glTF has it; with x up its y does.
-        turn_deg: Turns it about the vertical, counter-clockwise from above, so that its front points along +x.
+        turn_deg: Turns it about the vertical, counter-clockwise from above, so that its front points along +x; one of a
+            library by multiples of 90.
     """
 
-    file: MeshFile
+    file: MeshFile | None = None
+    library: Literal["sweethome3d"] | None = None
+    id: str | None = None
     unit: Literal["m", "cm", "mm", "in", "ft"] | None = None
     up: Literal["x", "y", "z"] | None = None
     turn_deg: Number = 0.0
@@ -62,6 +78,31 @@ class MeshSpec(Spec):
     @classmethod
     def _file_alone(cls, data: Any) -> Any:
         return {"file": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _either(self) -> MeshSpec:
+        if (self.file is None) == (self.library is None):
+            raise mistake("a mesh has either file: or library: and id:")
+        if (self.library is None) != (self.id is None):
+            missing, given = ("library", "id") if self.library is None else ("id", "library")
+            raise mistake(f"{given} is given without {missing}; add it", given)
+        if self.library is not None:
+            for key in ("unit", "up"):
+                if getattr(self, key) is not None:
+                    raise mistake("the library knows it; delete it", key)
+            if self.turn_deg % 90:
+                raise mistake("meshes of libraries are turned by multiples of 90", "turn_deg")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _own_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        others = ("library", "id") if self.library is None else ("file", "unit", "up")
+        return {key: value for key, value in handler(self).items() if key not in others}
+
+    @property
+    def model(self) -> LibraryModel | None:
+        """What the library says of it; None for a file. Raises Sim2SGError when the library or the mesh is not here."""
+        return library_model(self.library, str(self.id)) if self.library is not None else None
 
 
 class ClassSpec(Spec):
@@ -73,11 +114,12 @@ class ClassSpec(Spec):
         sizes: exact [length, width, height] choices, metres. One of both is given, unless `meshes` say how large it is.
         supports: What it may stand on: "ground" or names of classes.
         surfaces: Heights at which others stand on it, as shares of its own: 1 is its top, 0.5 perhaps a chair's seat.
+            Left out, that of its meshes is taken where these are all of a library that says the same of them.
         count: How many there are in a prior scene; of what stands on others, on each of them. None leaves it to the
             layout: on the ground it is drawn freely by `frequency`, on others it only comes in groups.
         frequency: How common the class is where classes are drawn freely, relative to the others.
         assets: Meshes of the class, by the names that the synthesis knows; empty means the class's own.
-        meshes: Meshes from files, in place of `assets`.
+        meshes: Meshes from files or libraries, in place of `assets`; those of libraries also beside them.
         yaw_symmetry: Order of the rotational symmetry about the vertical: 1 none, 2 (a table), 4 (a
             cube), 0 any angle looks the same (a sphere, a tree).
         colors: Base colours of its painted parts; empty takes `appearance.paints`.
@@ -101,7 +143,7 @@ class ClassSpec(Spec):
     @classmethod
     def _complete(cls, data: Any, handler: ModelWrapValidatorHandler[ClassSpec], info: ValidationInfo) -> ClassSpec:
         spec = handler(data)
-        if spec.assets and spec.meshes:
+        if spec.assets and any(mesh.file for mesh in spec.meshes):
             raise mistake("assets and meshes are both given; delete one", "meshes")
         # Only a domain read from a file touches the disk; what a model carries along is complete.
         from_file = (info.context or {}).get("folder") is not None
@@ -114,6 +156,8 @@ class ClassSpec(Spec):
             if not sized:
                 update["sizes"] = tuple(_measured(file, i) for i, file in files)
                 update["size"] = size_range(update["sizes"])
+            if "surfaces" not in spec.model_fields_set:
+                update["surfaces"] = _library_surfaces(update["meshes"]) or spec.surfaces
             return spec.model_copy(update=update)
         if not sized:
             raise mistake(
@@ -168,8 +212,8 @@ def size_range(extents: Sequence[tuple[float, float, float]]) -> SizeSpec:
 
 def _files(entry: MeshSpec, index: int) -> Iterator[MeshSpec]:
     """The entry itself, or one for each mesh in the folder that it names."""
-    path = Path(entry.file)
-    if not path.is_dir():
+    path = Path(entry.file or "")
+    if entry.file is None or not path.is_dir():
         yield entry
         return
     files = folder_files(path)
@@ -181,9 +225,23 @@ def _files(entry: MeshSpec, index: int) -> Iterator[MeshSpec]:
 
 def _measured(spec: MeshSpec, index: int) -> tuple[float, float, float]:
     try:
-        return _rounded(mesh_extents(spec.file, spec.unit, spec.up, spec.turn_deg))
+        if spec.file is not None:
+            return _rounded(mesh_extents(spec.file, spec.unit, spec.up, spec.turn_deg))
+        model = spec.model
+        assert model is not None
+        length, width, height = model.size
+        return _rounded((width, length, height) if spec.turn_deg % 180 else (length, width, height))
     except Sim2SGError as error:
         raise mistake(str(error), "meshes", index) from None
+
+
+def _library_surfaces(meshes: Sequence[MeshSpec]) -> tuple[float, ...]:
+    """The one height at which things stand on all of these, as a share of their own; none where it differs."""
+    models = [mesh.model for mesh in meshes if mesh.file is None]
+    shares = [model.top / model.size[2] for model in models if model is not None and model.top]
+    if not shares or len(shares) < len(meshes) or max(shares) - min(shares) > SAME:
+        return ()
+    return (float(min(round(float(np.mean(shares)), 3), 1.0)),)
 
 
 def _rounded(extents: Sequence[float] | np.ndarray) -> tuple[float, float, float]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sim2sg_core.domains.mesh_library import mesh_key
+
 BLOCK = 1 << 20  # bytes read at a time
 
 
@@ -34,7 +36,7 @@ def digests_of(files: Iterable[str]) -> dict[str, str]:
 
 def named_files(domain: Mapping[str, Any]) -> list[str]:
     """Returns the meshes and pictures that the JSON form of a domain names."""
-    meshes = [mesh["file"] for spec in domain["classes"] for mesh in spec["meshes"]]
+    meshes = [mesh["file"] for spec in domain["classes"] for mesh in spec["meshes"] if "file" in mesh]
     return meshes + [file for files in domain["appearance"]["patches"].values() for file in files]
 
 
@@ -43,15 +45,17 @@ def without_folders(domain: Mapping[str, Any], digests: Mapping[str, str]) -> di
 
     Args:
         domain: The JSON form.
-        digests: Of its files; those that are not there are read.
+        digests: Of its files and of its libraries' meshes; files that are not there are read.
     """
 
     def known(file: str) -> str:
         return f"{Path(file).name} {digests.get(file) or file_digest(file)}"
 
-    classes = [
-        {**spec, "meshes": [{**mesh, "file": known(mesh["file"])} for mesh in spec["meshes"]]}
-        for spec in domain["classes"]
-    ]
+    def known_mesh(mesh: dict[str, Any]) -> dict[str, Any]:
+        if "file" in mesh:
+            return {**mesh, "file": known(mesh["file"])}
+        return {**mesh, "digest": digests.get(mesh_key(mesh["library"], mesh["id"]), "")}
+
+    classes = [{**spec, "meshes": [known_mesh(mesh) for mesh in spec["meshes"]]} for spec in domain["classes"]]
     patches = {surface: [known(f) for f in files] for surface, files in domain["appearance"]["patches"].items()}
     return {**domain, "classes": classes, "appearance": {**domain["appearance"], "patches": patches}}

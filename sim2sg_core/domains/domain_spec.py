@@ -21,10 +21,13 @@ from sim2sg_core.domains.class_spec import ClassSpec
 from sim2sg_core.domains.digests import digests_of, named_files, without_folders
 from sim2sg_core.domains.fields import Identifier, Metres, Share, Spec, mistake, nearest
 from sim2sg_core.domains.layout_spec import Layout
+from sim2sg_core.domains.mesh_library import credits_of, library_digests, used_models
 from sim2sg_core.domains.predicate_spec import PredicateSpec
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import PredicateRule
 from sim2sg_core.scene.layout import GROUND
+
+MADE = ("digests", "credits")  # when a domain is read, of what it names
 
 
 class InputSpec(Spec):
@@ -119,6 +122,8 @@ class Domain(Spec):
         labels: Which objects are labels.
         training: Defaults of training.
         digests: What was in the files that it names when it was read, see `hash`. Not for domain files to say.
+        credits: Whom the meshes of libraries are owed to: catalogues with their licenses, and models with their
+            authors. Not for domain files to say either.
     """
 
     name: Identifier
@@ -134,6 +139,7 @@ class Domain(Spec):
     labels: LabelSpec = LabelSpec()
     training: TrainingSpec = TrainingSpec()
     digests: SkipJsonSchema[dict[str, str]] = Field(default_factory=dict)
+    credits: SkipJsonSchema[dict[str, tuple[str, ...]]] = Field(default_factory=dict)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -141,10 +147,10 @@ class Domain(Spec):
         # A model carries along what was in its files; they need not be there any more.
         if (info.context or {}).get("folder") is None:
             return handler(data)
-        if isinstance(data, dict) and "digests" in data:
-            raise mistake("is made when the domain is read; delete it", "digests")
-        domain = handler(data)
-        return domain.model_copy(update={"digests": digests_of(named_files(domain.to_json()))})
+        for key in MADE:
+            if isinstance(data, dict) and key in data:
+                raise mistake("is made when the domain is read; delete it", key)
+        return handler(data).with_sources()
 
     @model_validator(mode="after")
     def _agree(self) -> Domain:
@@ -262,9 +268,20 @@ class Domain(Spec):
         """Returns (C, 3) float: mean length, width, height of each class, metres."""
         return np.stack([spec.mean_size() for spec in self.classes])
 
+    def with_sources(self) -> Domain:
+        """Returns it with digests and credits of the files and meshes that it names.
+
+        Raises:
+            Sim2SGError: A mesh of a library is not here.
+        """
+        data = self.to_json()
+        models = used_models(data)
+        digests = {**digests_of(named_files(data)), **library_digests(models)}
+        return self.model_copy(update={"digests": digests, "credits": credits_of(models)})
+
     def to_json(self) -> dict[str, Any]:
         """Returns the whole domain as JSON-ready data."""
-        return self.model_dump(mode="json", exclude=None if self.digests else {"digests"})
+        return self.model_dump(mode="json", exclude={key for key in MADE if not getattr(self, key)})
 
     @classmethod
     def from_json(cls, data: dict[str, Any] | str) -> Domain:
@@ -287,7 +304,7 @@ class Domain(Spec):
 
         Where these files lie does not count.
         """
-        data = without_folders(self.model_dump(mode="json", exclude={"digests"}), self.digests)
+        data = without_folders(self.model_dump(mode="json", exclude=set(MADE)), self.digests)
         text = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

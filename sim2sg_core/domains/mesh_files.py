@@ -68,6 +68,21 @@ def read_parts(
     to_world = np.eye(4)
     to_world[:3, :3] = np.eye(3)[list(AXES[up or ("y" if is_gltf(file) else "z")])]
     to_world[:3, :3] = METRES[unit or "m"] * np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ to_world[:3, :3]
+    return scene_parts(scene, to_world, str(file))
+
+
+def scene_parts(scene: Any, to_world: np.ndarray, file: str, flat: bool = False) -> list[trimesh.Trimesh]:
+    """Returns the parts of what trimesh has read, put in their places.
+
+    Args:
+        scene: A trimesh.Scene; its parts are changed.
+        to_world: (4, 4) from its frame to ours, metres, z up.
+        file: What it was read from, for messages.
+        flat: Whether it may be flat.
+
+    Raises:
+        Sim2SGError: No faces, broken ones, or flat.
+    """
     # Points and lines have no faces.
     solid = {name: part for name, part in scene.geometry.items() if len(getattr(part, "faces", ()))}
     for part in solid.values():
@@ -81,7 +96,7 @@ def read_parts(
             parts.append(_moved(solid[name], to_world @ transform))
     if not parts:
         raise Sim2SGError(f"{file}: has no faces; export the object as a mesh of triangles")
-    _check(file, parts)
+    _check(file, parts, flat)
     return parts
 
 
@@ -124,10 +139,10 @@ def _extents(parts: list[Any]) -> np.ndarray:
     return np.ptp(np.concatenate([np.asarray(p.vertices) for p in parts]), axis=0)
 
 
-def _check(file: str | Path, parts: list[Any]) -> None:
+def _check(file: str | Path, parts: list[Any], flat: bool) -> None:
     extents = _extents(parts)
     if not np.isfinite(extents).all():
         raise Sim2SGError(f"{file}: its coordinates are not all numbers; export it again, e.g. as GLB")
     for axis, extent in zip(("length", "width", "height"), extents):
-        if extent <= THINNEST * extents.max():
+        if not flat and extent <= THINNEST * extents.max():
             raise Sim2SGError(f"{file}: is flat, its {axis} is {extent:g} m; give a mesh with a body, or check `up:`")

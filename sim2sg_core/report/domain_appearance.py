@@ -114,7 +114,7 @@ def mesh_warnings(domain: Domain, extents: Mapping[str, np.ndarray], folder: Pat
 
     Args:
         domain: The domain.
-        extents: By mesh file, (3,) extents along the file's own x, y, z, in its own unit.
+        extents: By mesh file (libraries know their sizes), (3,) extents along the file's own x, y, z, in its own unit.
         folder: Of the domain's file; meshes in it are named relative to it.
     """
     found = []
@@ -122,7 +122,7 @@ def mesh_warnings(domain: Domain, extents: Mapping[str, np.ndarray], folder: Pat
         if spec.size is None and not spec.sizes:
             continue
         for mesh in spec.meshes:
-            if mesh.file in extents:
+            if mesh.file is not None and mesh.file in extents:
                 text = _fit(spec, mesh, np.asarray(extents[mesh.file], float), folder)
                 found += [text] if text else []
     return found
@@ -135,10 +135,11 @@ def shown_path(file: str, folder: Path) -> str:
 
 
 def _fit(spec: ClassSpec, mesh: MeshSpec, extents: np.ndarray, folder: Path) -> str | None:
-    unit, up = mesh.unit or "m", mesh.up or ("y" if is_gltf(mesh.file) else "z")
+    file = mesh.file or ""
+    unit, up = mesh.unit or "m", mesh.up or ("y" if is_gltf(file) else "z")
     size = METRES[unit] * upright(extents, up, mesh.turn_deg)
     off = too_far(size, spec)
-    head = f"mesh {shown_path(mesh.file, folder)} of {spec.name} measures {_metres(size)} with unit: {unit}, up: {up}"
+    head = f"mesh {shown_path(file, folder)} of {spec.name} measures {_metres(size)} with unit: {unit}, up: {up}"
     if off <= OFF:
         return _implausible(head, size / METRES[unit], unit) if not TINY <= size.max() <= HUGE else None
     head += f", {off:.2g} times off its size"

@@ -1,4 +1,4 @@
-"""Assets by name: built-in ones, and those from mesh files (`file:…`, see `file_assets`).
+"""Assets by name: built-in ones, those from mesh files (`file:…`) and those of libraries (`library:…`).
 
 Packs bring the built-in ones: each module of a pack's assets lists its own in
 `BUILDERS: dict[str, Callable[[], Asset]]`; meshes are built when first asked for. The assets of a class are those named
@@ -20,7 +20,10 @@ from sim2sg_core.domains.class_spec import SLACK
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.packs.pack import installed_packs
 from sim2sg_core.render.meshes import Asset
-from sim2sg_core.synthesis.assets.file_assets import PREFIX, file_asset, file_asset_name
+from sim2sg_core.synthesis.assets.file_assets import PREFIX as FILE
+from sim2sg_core.synthesis.assets.file_assets import file_asset, file_asset_name
+from sim2sg_core.synthesis.assets.library_assets import PREFIX as LIBRARY
+from sim2sg_core.synthesis.assets.library_assets import library_asset, library_asset_name
 from sim2sg_core.synthesis.assets.primitives import BUILDERS as PRIMITIVES
 
 COARSE = "lod_"
@@ -51,8 +54,11 @@ def asset_names(label: str | None = None) -> tuple[str, ...]:
 def named_assets(spec: ClassSpec) -> tuple[str, ...]:
     """Returns the names of the meshes that a class lists; none when it takes those that are named like it."""
     # A class with colours of its own is painted in them, whatever its files say.
-    files = tuple(file_asset_name(mesh, painted=bool(spec.colors)) for mesh in spec.meshes)
-    return files or spec.assets
+    painted = bool(spec.colors)
+    meshes = [
+        file_asset_name(m, painted) if m.file is not None else library_asset_name(m, painted) for m in spec.meshes
+    ]
+    return (*spec.assets, *meshes)
 
 
 def class_assets(domain: Domain, label: str) -> tuple[str, ...]:
@@ -101,8 +107,10 @@ def load_asset(name: str) -> Asset:
     Raises:
         Sim2SGError: No such asset, or its file cannot be read.
     """
-    if name.startswith(PREFIX):
+    if name.startswith(FILE):
         return file_asset(name)
+    if name.startswith(LIBRARY):
+        return library_asset(name)
     builders = next((b for b in _modules() if name in b), None)
     if builders is None:
         raise Sim2SGError(f"no asset {name!r}; {_like_named(name)}")
@@ -121,7 +129,7 @@ def _like_named(name: str) -> str:
 @cache
 def coarse_asset(name: str) -> Asset | None:
     """Returns the twin of an asset with fewer triangles and the same slots, if there is one."""
-    if name.startswith(PREFIX):
+    if name.startswith((FILE, LIBRARY)):
         return None
     twin = f"{COARSE}{name}"
     if twin in PRIMITIVES or (name not in PRIMITIVES and twin in _all_names()):
