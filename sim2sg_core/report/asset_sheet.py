@@ -10,7 +10,7 @@ import numpy as np
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.render.render_scene import Fog, Instance, Light, Material, RenderScene, Sky
 from sim2sg_core.render.renderer import Renderer
-from sim2sg_core.report.overlay import contact_sheet
+from sim2sg_core.report.sheets import contact_sheet
 from sim2sg_core.scene import Camera
 from sim2sg_core.synthesis.appearance import Painter
 

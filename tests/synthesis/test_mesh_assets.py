@@ -6,12 +6,12 @@ import pytest
 import trimesh
 from PIL import Image
 
-from sim2sg_core.adaptation.content.round_layouts import class_hull
+from sim2sg_core.adaptation.content.scene_rebuilding import class_hull
 from sim2sg_core.domains import MeshSpec
 from sim2sg_core.domains.loading import parse_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Layout
-from sim2sg_core.synthesis.assets.file_assets import file_asset, file_asset_name, load_mesh_asset
+from sim2sg_core.synthesis.assets.file_assets import file_asset, file_asset_name
 from sim2sg_core.synthesis.assets.file_colors import cluster_materials, display
 from sim2sg_core.synthesis.assets.mesh_assets import MOST_FACES
 from sim2sg_core.synthesis.assets.mesh_sides import unmatched_edges
@@ -66,7 +66,7 @@ def drawn_colors(asset):
 
 
 def test_geometry_is_unit_normalised_and_colorless_files_are_painted(folder):
-    asset = load_mesh_asset(spec(folder / "crate.obj", unit="mm", up="y"))
+    asset = file_asset(file_asset_name(spec(folder / "crate.obj", unit="mm", up="y")))
     assert asset.size == pytest.approx((0.4, 0.3, 0.2), rel=1e-4)
     assert asset.mesh.vertices.min(0) == pytest.approx([-0.5, -0.5, 0])
     assert asset.mesh.vertices.max(0) == pytest.approx([0.5, 0.5, 1])
@@ -75,7 +75,7 @@ def test_geometry_is_unit_normalised_and_colorless_files_are_painted(folder):
 
 
 def test_face_colors_become_slots(folder):
-    asset = load_mesh_asset(spec(folder / "ball.ply"))
+    asset = file_asset(file_asset_name(spec(folder / "ball.ply")))
     assert {s.palette for s in asset.slots} == {"fixed"}
     assert drawn_colors(asset) == {(1, 0, 0), (0, 0, 1)}
     centre = asset.mesh.vertices[asset.mesh.faces].mean(axis=1)
@@ -84,18 +84,18 @@ def test_face_colors_become_slots(folder):
 
 
 def test_materials_say_color_and_finish(folder):
-    (slot,) = load_mesh_asset(spec(folder / "can.glb")).slots
+    (slot,) = file_asset(file_asset_name(spec(folder / "can.glb"))).slots
     # The file's factor is linear, the renderer's colours are squares of what is shown.
     assert slot.color == pytest.approx(display(np.array([0.2, 0.4, 1.0])) ** 2, abs=2e-3)
     assert (slot.roughness, slot.metallic) == pytest.approx((0.25, 0.75))
-    (painted,) = load_mesh_asset(spec(folder / "can.glb"), painted=True).slots
+    (painted,) = file_asset(file_asset_name(spec(folder / "can.glb"), painted=True)).slots
     assert painted.palette == "paint"
 
 
 @pytest.mark.parametrize("metres", [1e-5, 1000.0])
 def test_the_scale_of_a_file_does_not_matter(tmp_path, metres):
     trimesh.creation.icosphere(2, metres / 2).export(tmp_path / "ball.ply")
-    asset = load_mesh_asset(spec(tmp_path / "ball.ply"))
+    asset = file_asset(file_asset_name(spec(tmp_path / "ball.ply")))
     assert len(asset.mesh.faces) == 320
     assert asset.size == pytest.approx((metres, metres, metres), rel=0.01)
 
@@ -104,12 +104,12 @@ def test_vertex_colors_and_obj_materials(tmp_path):
     box = trimesh.creation.box((1, 1, 1))
     box.visual.vertex_colors = np.tile([0, 128, 0, 255], (8, 1))
     box.export(tmp_path / "vertices.ply")
-    assert drawn_colors(load_mesh_asset(spec(tmp_path / "vertices.ply"))) == {(0, 0.25, 0)}
+    assert drawn_colors(file_asset(file_asset_name(spec(tmp_path / "vertices.ply")))) == {(0, 0.25, 0)}
     (tmp_path / "two.mtl").write_text("newmtl a\nKd 1 0 0\nNs 30\nnewmtl b\nKd 0 0.5 0\nNs 2\n")
     vertices = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\n"
     faces = "usemtl a\nf 1 3 2\nf 1 2 4\nusemtl b\nf 1 4 3\nf 2 3 4\n"
     (tmp_path / "two.obj").write_text("mtllib two.mtl\n" + vertices + faces)
-    asset = load_mesh_asset(spec(tmp_path / "two.obj"))
+    asset = file_asset(file_asset_name(spec(tmp_path / "two.obj")))
     assert drawn_colors(asset) == {(1, 0, 0), (0, 0.25, 0)}
     assert asset.slots[int(asset.slots[0].color[0] < 0.5)].roughness == pytest.approx(0.5)
     # Closed only across the two materials: nothing is doubled.
@@ -123,7 +123,7 @@ def test_vertex_colors_multiply_a_gltf_material(tmp_path, factor, expected):
     box.visual = trimesh.visual.TextureVisuals(uv=np.zeros((8, 2)), material=material)
     box.visual.vertex_attributes["color"] = np.tile(np.array([255, 0, 0, 255], np.uint8), (8, 1))
     box.export(tmp_path / "red.glb")
-    (slot,) = load_mesh_asset(spec(tmp_path / "red.glb")).slots
+    (slot,) = file_asset(file_asset_name(spec(tmp_path / "red.glb"))).slots
     assert slot.color == pytest.approx(display(np.array(expected)) ** 2, abs=2e-3)
 
 
@@ -137,7 +137,7 @@ def test_vertices_of_no_face_do_not_count(tmp_path, loose):
     head = ["ply", "format ascii 1.0", "element vertex 9", *places]
     head += ["element face 12", "property list uchar int vertex_indices", "end_header"]
     (tmp_path / "loose.ply").write_text("\n".join([*head, f"{loose} 9 9 9", *rows, *faces, ""]))
-    asset = load_mesh_asset(spec(tmp_path / "loose.ply"))
+    asset = file_asset(file_asset_name(spec(tmp_path / "loose.ply")))
     assert asset.size == pytest.approx((0.4, 0.3, 0.2))
     assert asset.mesh.vertices.min(0) == pytest.approx([-0.5, -0.5, 0])
     assert asset.mesh.vertices.max(0) == pytest.approx([0.5, 0.5, 1])
@@ -156,7 +156,7 @@ def test_textures_are_read_where_the_faces_are(tmp_path):
     )
     box.visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
     box.export(tmp_path / "textured.glb")
-    asset = load_mesh_asset(spec(tmp_path / "textured.glb", up="z"))
+    asset = file_asset(file_asset_name(spec(tmp_path / "textured.glb", up="z")))
     assert drawn_colors(asset) == {(1, 0, 0), (0, 0, 1)}
     centre = asset.mesh.vertices[asset.mesh.faces].mean(axis=1)
     red = np.array([s.color[0] > 0.5 for s in asset.slots])[asset.mesh.slots]
@@ -167,7 +167,7 @@ def test_texture_coordinates_without_a_material_are_no_color(tmp_path):
     (tmp_path / "bare.obj").write_text(
         "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nvt 0 0\nf 1/1 3/1 2/1\nf 1/1 2/1 4/1\nf 1/1 4/1 3/1\nf 2/1 3/1 4/1\n"
     )
-    assert [s.palette for s in load_mesh_asset(spec(tmp_path / "bare.obj")).slots] == ["paint"]
+    assert [s.palette for s in file_asset(file_asset_name(spec(tmp_path / "bare.obj"))).slots] == ["paint"]
 
 
 def striped(tmp_path, mode="RGB"):
@@ -181,7 +181,7 @@ def striped(tmp_path, mode="RGB"):
     material = trimesh.visual.material.SimpleMaterial(image=image)
     slab.visual = trimesh.visual.TextureVisuals(uv=slab.vertices[:, :2] + 0.5, material=material)
     slab.export(tmp_path / "slab.obj")
-    return load_mesh_asset(spec(tmp_path / "slab.obj"))
+    return file_asset(file_asset_name(spec(tmp_path / "slab.obj")))
 
 
 def shown(asset):
@@ -220,7 +220,7 @@ def test_glass_stays_clear_and_a_pane_hides_as_much_as_it_should(tmp_path):
     (tmp_path / "pane.obj").write_text(
         "mtllib pane.mtl\nusemtl pane\nv 0 0 0\nv 0 1 0\nv 0 1 1\nv 0.01 0 1\nf 1 2 3\nf 1 3 4\n"
     )
-    asset = load_mesh_asset(spec(tmp_path / "pane.obj"))
+    asset = file_asset(file_asset_name(spec(tmp_path / "pane.obj")))
     assert len(asset.mesh.faces) == 4 and asset.mesh.sheets
     opacity = [asset.slots[k].opacity for k in asset.mesh.slots]
     assert opacity == pytest.approx([0.4] * 4)  # Two layers of 0.4 let through 0.6 · 0.6 = 1 - 0.64.
@@ -232,12 +232,12 @@ def test_sheets_that_are_there_twice_are_drawn_once_on_each_side(tmp_path):
     back = opened.copy()
     back.invert()
     trimesh.util.concatenate([opened, back]).export(tmp_path / "twice.ply")
-    assert len(load_mesh_asset(spec(tmp_path / "twice.ply")).mesh.faces) == 20
+    assert len(file_asset(file_asset_name(spec(tmp_path / "twice.ply"))).mesh.faces) == 20
     # Where the two sides differ, each shows its own.
     opened.visual.face_colors = [255, 0, 0, 255]
     back.visual.face_colors = [0, 0, 255, 255]
     trimesh.util.concatenate([opened, back]).export(tmp_path / "two.ply")
-    asset = load_mesh_asset(spec(tmp_path / "two.ply"))
+    asset = file_asset(file_asset_name(spec(tmp_path / "two.ply")))
     points = asset.mesh.vertices[asset.mesh.faces]
     normal = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
     outward = np.einsum("ij,ij->i", points.mean(axis=1) - [0, 0, 0.5], normal) > 0
@@ -252,7 +252,7 @@ def test_open_pieces_are_drawn_from_both_sides_and_closed_ones_face_outwards(tmp
     opened.update_faces(np.arange(12) >= 2)
     opened.apply_translation([3, 0, 0])
     trimesh.util.concatenate([inside_out, opened]).export(tmp_path / "both.ply")
-    asset = load_mesh_asset(spec(tmp_path / "both.ply"))
+    asset = file_asset(file_asset_name(spec(tmp_path / "both.ply")))
     assert len(asset.mesh.faces) == 12 + 2 * 10
     points = asset.mesh.vertices[asset.mesh.faces]
     normal = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
@@ -269,7 +269,7 @@ def test_large_meshes_are_thinned_and_keep_shape_and_colors(tmp_path):
     ball.visual.face_colors = np.where(above[:, None], [[255, 0, 0, 255]], [[0, 0, 255, 255]])
     ball.export(tmp_path / "fine.ply")
     assert len(ball.faces) > 3 * MOST_FACES
-    asset = load_mesh_asset(spec(tmp_path / "fine.ply"))
+    asset = file_asset(file_asset_name(spec(tmp_path / "fine.ply")))
     assert 0.8 * MOST_FACES < len(asset.mesh.faces) <= MOST_FACES
     assert asset.size == pytest.approx((2, 2, 2), rel=0.01)
     vertices, faces, _ = weld(asset.mesh.vertices, asset.mesh.faces)
@@ -298,7 +298,7 @@ def test_names_hold_everything(folder):
     made = spec(folder / "crate.obj", unit="mm", up="y", turn_deg=-37.5)
     name = file_asset_name(made)
     assert name == f"file:{str(folder).replace(' ', '%20')}/crate.obj?unit=mm&up=y&turn_deg=-37.5"
-    assert file_asset(name) is load_mesh_asset(made)
+    assert file_asset(name) is file_asset(file_asset_name(made))
     assert load_asset(name).name == name
     assert coarse_asset(name) is None
 

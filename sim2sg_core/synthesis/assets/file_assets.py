@@ -47,16 +47,3 @@ def file_asset(name: str) -> Asset:
     spec = MeshSpec.model_validate({"file": file, "turn_deg": turn, **options})
     parts = read_parts(file, spec.unit, spec.up, spec.turn_deg)
     return build_asset(name, parts, [PAINT if painted else ""] * len(parts), is_linear=is_gltf(file))
-
-
-def load_mesh_asset(spec: MeshSpec, painted: bool = False) -> Asset:
-    """Returns the asset of a mesh file, see `build_asset`.
-
-    Args:
-        spec: The file, and how to read it.
-        painted: Whether the domain's paints replace its colours.
-
-    Raises:
-        Sim2SGError: The file is missing or no mesh.
-    """
-    return file_asset(file_asset_name(spec, painted))

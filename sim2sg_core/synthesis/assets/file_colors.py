@@ -86,13 +86,13 @@ def is_textured(part: trimesh.Trimesh) -> bool:
 
 
 def changes(part: trimesh.Trimesh, faces: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Says which (N,) pieces of a part's faces, as `face_looks` has them, are not of one colour."""
+    """Says which (N,) pieces of a part's faces, as `face_materials` has them, are not of one colour."""
     visual: Any = part.visual
     read = _read(_pixels(_image(visual)), GRID @ corners @ np.nan_to_num(visual.uv[part.faces])[faces])
     return np.asarray(read.std(axis=1).max(axis=1) > CHANGE)
 
 
-def face_looks(part: trimesh.Trimesh, is_linear: bool, faces: np.ndarray, corners: np.ndarray) -> FaceLooks:
+def face_materials(part: trimesh.Trimesh, is_linear: bool, faces: np.ndarray, corners: np.ndarray) -> FaceLooks:
     """Returns how pieces of a part's faces look, from their colour, their vertices', their material or their texture.
 
     Args:
@@ -155,8 +155,8 @@ def _textured(colors: np.ndarray, alpha: np.ndarray, roughness: float, metallic:
         opacity = opacity * float(alpha.mean())
     else:
         there = alpha >= SEEN
-    looks = FaceLooks.uniform(colors[:, 0], roughness, metallic, max(opacity, CLEAREST))
-    return FaceLooks(colors, looks.finish, there, np.ones(len(alpha), bool))
+    materials = FaceLooks.uniform(colors[:, 0], roughness, metallic, max(opacity, CLEAREST))
+    return FaceLooks(colors, materials.finish, there, np.ones(len(alpha), bool))
 
 
 def _material(visual: Any) -> Any:
@@ -210,7 +210,7 @@ def _pixels(image: Any) -> np.ndarray:
 
 
 def _texture(image: Any, uv: np.ndarray, faces: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Reads a texture on pieces of faces with corners `uv` (F, 3, 2), v upwards, see `face_looks`.
+    """Reads a texture on pieces of faces with corners `uv` (F, 3, 2), v upwards, see `face_materials`.
 
     Returns:
         (N, 4, 3) display colours at the middles of their quarters, and (N,) mean alpha.

@@ -14,7 +14,7 @@ import numpy as np
 
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
 from sim2sg_core.render.render_scene import linear
-from sim2sg_core.synthesis.assets.file_colors import FaceLooks, changes, cluster_materials, face_looks, is_textured
+from sim2sg_core.synthesis.assets.file_colors import FaceLooks, changes, cluster_materials, face_materials, is_textured
 from sim2sg_core.synthesis.assets.mesh_detail import refine, simplify, without_details
 from sim2sg_core.synthesis.assets.mesh_sides import once, outward
 from sim2sg_core.synthesis.assets.shapes import weld
@@ -53,18 +53,18 @@ def build_asset(
     """
     source = Source(parts, palettes, is_linear)
     vertices, faces, owner, face = _single(source, *_welded(parts))
-    vertices, faces, owner, looks, kinds = _refined(source, vertices, faces, owner, face)
+    vertices, faces, owner, materials, kinds = _refined(source, vertices, faces, owner, face)
     if is_opaque:
-        looks.finish[:, 2] = np.maximum(looks.finish[:, 2], 1.0)  # What has none stays without.
+        materials.finish[:, 2] = np.maximum(materials.finish[:, 2], 1.0)  # What has none stays without.
     areas = 0.5 * np.linalg.norm(_crosses(vertices, faces), axis=1)
-    slots, index = _slots(looks, kinds, areas)
+    slots, index = _slots(materials, kinds, areas)
     meeting, left = faces, np.arange(len(faces))
     if len(faces) > MOST_FACES:
         vertices, faces, left, moved = simplify(vertices, faces, MOST_FACES)
         meeting = moved[meeting]
         stays = without_details(vertices, faces, MOST_STUBBORN)
         faces, left = faces[stays], left[stays]
-    colors = _corner_colors(looks, meeting, index * len(parts) + owner, areas)[left]
+    colors = _corner_colors(materials, meeting, index * len(parts) + owner, areas)[left]
     slots, tints = _tinted(slots, index[left], colors)
     return _two_sided(name, vertices, faces, slots, index[left], tints)
 
@@ -77,7 +77,7 @@ class Source:
     palettes: Sequence[str]
     is_linear: bool
 
-    def looks(self, owner: np.ndarray, face: np.ndarray, corners: np.ndarray) -> tuple[FaceLooks, np.ndarray]:
+    def materials(self, owner: np.ndarray, face: np.ndarray, corners: np.ndarray) -> tuple[FaceLooks, np.ndarray]:
         """Returns how pieces of faces look, and (N,) the palette that each is painted in, "" for none.
 
         Args:
@@ -91,10 +91,10 @@ class Source:
             order.append(rows)
             kinds[rows] = palette
             plain = FaceLooks.none(len(rows))
-            found.append(plain if palette else face_looks(part, self.is_linear, face[rows], corners[rows]))
-        looks = FaceLooks.joined(found).of(np.argsort(np.concatenate(order)))
-        kinds[(kinds == "") & np.isnan(looks.finish[:, 0])] = PAINT
-        return looks, kinds
+            found.append(plain if palette else face_materials(part, self.is_linear, face[rows], corners[rows]))
+        materials = FaceLooks.joined(found).of(np.argsort(np.concatenate(order)))
+        kinds[(kinds == "") & np.isnan(materials.finish[:, 0])] = PAINT
+        return materials, kinds
 
     def changes(self, owner: np.ndarray, face: np.ndarray, corners: np.ndarray) -> np.ndarray:
         """Says which pieces are not of one colour, as a texture shows more."""
@@ -122,8 +122,8 @@ def _single(
     source: Source, vertices: np.ndarray, faces: np.ndarray, owner: np.ndarray, face: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Drops what is there twice, see `once`."""
-    looks, _ = source.looks(owner, face, np.tile(np.eye(3), (len(faces), 1, 1)))
-    shades = np.round(np.nan_to_num(looks.means(), nan=-1) * SHADES).astype(np.int64)
+    materials, _ = source.materials(owner, face, np.tile(np.eye(3), (len(faces), 1, 1)))
+    shades = np.round(np.nan_to_num(materials.means(), nan=-1) * SHADES).astype(np.int64)
     kept = once(faces, np.column_stack([owner, shades]))
     return vertices, faces[kept], owner[kept], face[kept]
 
@@ -141,16 +141,16 @@ def _refined(
         vertices, faces, lambda piece, corners: source.changes(owner[piece], face[piece], corners), most
     )
     owner = owner[piece]
-    looks, kinds = source.looks(owner, face[piece], corners)
-    there = looks.there if looks.there.any() else ~looks.there  # Not all of it is a hole.
-    return vertices, faces[there], owner[there], looks.of(there), kinds[there]
+    materials, kinds = source.materials(owner, face[piece], corners)
+    there = materials.there if materials.there.any() else ~materials.there  # Not all of it is a hole.
+    return vertices, faces[there], owner[there], materials.of(there), kinds[there]
 
 
-def _slots(looks: FaceLooks, kinds: np.ndarray, areas: np.ndarray) -> tuple[list[Slot], np.ndarray]:
+def _slots(materials: FaceLooks, kinds: np.ndarray, areas: np.ndarray) -> tuple[list[Slot], np.ndarray]:
     """Returns the slots, and (F,) which one each face has: a few in own colours, one for each palette."""
     slots: list[Slot] = []
     index = np.zeros(len(kinds), np.int64)
-    means = looks.means()
+    means = materials.means()
     clear = means[:, 5] < 1
     for most, own in ((MOST_SLOTS, (kinds == "") & ~clear), (MOST_CLEAR_SLOTS, (kinds == "") & clear)):
         if own.any():
@@ -163,22 +163,24 @@ def _slots(looks: FaceLooks, kinds: np.ndarray, areas: np.ndarray) -> tuple[list
     return slots, index
 
 
-def _own(index: int, look: np.ndarray) -> Slot:
-    roughness, metallic, opacity = (round(float(v), 3) for v in look[3:])  # Means of ones are not quite 1.
-    return Slot(f"part_{index}", "fixed", linear(look[:3]), roughness, specular=0.4, metallic=metallic, opacity=opacity)
+def _own(index: int, material: np.ndarray) -> Slot:
+    roughness, metallic, opacity = (round(float(v), 3) for v in material[3:])  # Means of ones are not quite 1.
+    return Slot(
+        f"part_{index}", "fixed", linear(material[:3]), roughness, specular=0.4, metallic=metallic, opacity=opacity
+    )
 
 
-def _corner_colors(looks: FaceLooks, corners: np.ndarray, groups: np.ndarray, areas: np.ndarray) -> np.ndarray:
+def _corner_colors(materials: FaceLooks, corners: np.ndarray, groups: np.ndarray, areas: np.ndarray) -> np.ndarray:
     """Returns (F, 3, 3) display colours at the corners of faces: of textured ones means over what meets there.
 
     Args:
-        looks: Of the faces.
+        materials: Of the faces.
         corners: (F, 3) the vertices at which colours meet.
         groups: (F,) only faces of one group share a colour.
         areas: (F,) how much each counts.
     """
-    colors = looks.colors[:, :3].copy()
-    rows = np.flatnonzero(looks.textured)
+    colors = materials.colors[:, :3].copy()
+    rows = np.flatnonzero(materials.textured)
     if not len(rows):
         return colors
     keys = corners[rows].astype(np.int64) * (int(groups.max()) + 1) + groups[rows, None]

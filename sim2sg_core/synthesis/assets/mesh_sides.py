@@ -33,12 +33,12 @@ def outward(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.nda
     return np.where(turned[:, None], faces[sources, ::-1], faces[sources]), first[sources], turned
 
 
-def once(faces: np.ndarray, looks: np.ndarray) -> np.ndarray:
+def once(faces: np.ndarray, materials: np.ndarray) -> np.ndarray:
     """Returns indices of the faces (F, 3) without those that lie on another of the same look (F, N).
 
     Many meshes have all faces a second time, the other way round, to be seen from both sides.
     """
-    keys = np.column_stack([np.sort(faces, axis=1), looks])
+    keys = np.column_stack([np.sort(faces, axis=1), materials])
     return np.sort(np.unique(keys, axis=0, return_index=True)[1])
 
 

@@ -5,7 +5,7 @@ import os
 os.environ.setdefault("LP_NUM_THREADS", "0")  # before Mesa is loaded: one thread
 
 from sim2sg_core.domains import load_domain
-from sim2sg_core.render.sensor import decode_jpeg
+from sim2sg_core.images import decode_jpeg
 from sim2sg_core.scene import Layout
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 
