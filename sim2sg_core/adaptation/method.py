@@ -45,6 +45,8 @@ class Method:
         strong_augmentation: Strong augmentation and averaged weights.
         select: The final model is that of the most self-consistent round (see `selection`), and the rounds end when
             that no longer improves; otherwise the last round's.
+        average: The final model is the mean of the weights of source training and all rounds, calibrated anew, in
+            place of one stage's: what a round forgot, another brings back.
     """
 
     labels: bool = False
@@ -64,6 +66,7 @@ class Method:
     teacher_start_round: int | None = 0
     strong_augmentation: bool = True
     select: bool = False
+    average: bool = False
 
     def validate(self) -> None:
         """Raises Sim2SGError when a number is out of its range."""

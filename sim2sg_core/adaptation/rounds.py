@@ -19,7 +19,14 @@ from sim2sg_core.adaptation.log_frames import SampledFrame, collect_frames
 from sim2sg_core.adaptation.log_inference import LogInference
 from sim2sg_core.adaptation.run_folder import Run, cached
 from sim2sg_core.adaptation.selection.round_selection import choose_round
-from sim2sg_core.adaptation.stages import export_stage, found_shares_of, render_stage, train_round, train_source
+from sim2sg_core.adaptation.stages import (
+    average_stages,
+    export_stage,
+    found_shares_of,
+    render_stage,
+    train_round,
+    train_source,
+)
 from sim2sg_core.adaptation.summary import report_run
 from sim2sg_core.domains import Domain
 from sim2sg_core.files import atomic_path
@@ -65,23 +72,68 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
         if stop and number < config.rounds:
             _say(f"the model is no more consistent with itself than before: no more rounds after {number}")
             break
+    chosen, why = stages[best], reason_of_choice(stages, scores, best, config.method.select)
+    if config.method.average and len(stages) > 1:
+        chosen = average_stage(run, config, domain, frames, stages, inference.graphs())
+        inference = LogInference(chosen, frames, domain)
+        scores.append(stage_score(run, inference))
+        why = f"the mean of the weights of {names_of(stages)}"
     final = out / "model.onnx"
     with atomic_path(final) as temporary:
-        shutil.copyfile(stages[best] / "model.onnx", temporary)
-    names = [stage.name.replace("_", " ") for stage in stages]
-    write_json(out / "chosen.json", {"stage": stages[best].name}, indent=1)
-    with run.timed("report", "inferring with the last model, drawing"):
-        # The other stages' graphs on the log were needed to go on, the last model's are new.
+        shutil.copyfile(chosen / "model.onnx", temporary)
+    write_json(out / "chosen.json", {"stage": chosen.name, "why": why}, indent=1)
+    _say(f"final model: {why}")
+    with run.timed("report", "inferring with the final model, drawing"):
+        # The other stages' graphs on the log were needed to go on, those of the last are new.
         inference.graphs()
+        measured = [stage.name.replace("_", " ") for stage in dict.fromkeys([*stages, chosen])]
         facts = {
             "intrinsics": intrinsics,
             "extrinsics": extrinsics,
             "log": ", ".join(Path(log).name for log in config.logs),
-            "self-consistency": ", ".join(f"{n} {s:.3f}" for n, s in zip(names, scores, strict=True)),
-            "final model": names[best],
+            "self-consistency": ", ".join(f"{n} {s:.3f}" for n, s in zip(measured, scores, strict=True)),
+            "final model": why,
         }
-        report_run(run, config, domain, frames, stages, best, facts)
+        report_run(run, config, domain, frames, stages, chosen, facts)
     return final
+
+
+def names_of(stages: Sequence[Path]) -> str:
+    """Returns the names of stages in words: "source, round 1 and round 2"."""
+    names = [stage.name.replace("_", " ") for stage in stages]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def reason_of_choice(stages: Sequence[Path], scores: Sequence[float], best: int, selected: bool) -> str:
+    """Says which stage's model is the final one and why; warns where all rounds were in vain."""
+    name = names_of([stages[best]])
+    if not selected or len(stages) == 1:
+        return f"{name}, the last"
+    reason = f"{name}, the most self-consistent ({scores[best]:.3f})"
+    if best == 0:
+        return f"{reason}: NO ROUND CHANGED IT; try {names_of(stages[1:])} too (RUN/round_N/model.onnx)"
+    return reason
+
+
+def average_stage(
+    run: Run,
+    config: ResolvedConfig,
+    domain: Domain,
+    frames: Sequence[SampledFrame],
+    stages: Sequence[Path],
+    graphs: Sequence[SceneGraph],
+) -> Path:
+    """Makes the mean of the stages' weights, calibrated on the last stage's held-out scenes."""
+    folder = run.stage_folder("mean")
+
+    def make_model(path: Path) -> None:
+        with run.timed("mean/export", f"averaging the weights of {names_of(stages)}, calibrating and exporting"):
+            average_stages(domain, folder, stages)
+            camera = median_camera(graphs)
+            export_stage(config, domain, folder, path, frames, camera, held_out=stages[-1] / "held_out")
+
+    cached(folder / "model.onnx", make_model, Path)
+    return folder
 
 
 def stage_score(run: Run, inference: LogInference) -> float:

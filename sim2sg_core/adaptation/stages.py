@@ -28,6 +28,7 @@ from sim2sg_core.model import (
     load_start,
     save_checkpoint,
 )
+from sim2sg_core.model.weight_mean import mean_network
 from sim2sg_core.progress import Progress
 from sim2sg_core.runtime.preprocessing import letterbox
 from sim2sg_core.runtime.providers import usable_cores
@@ -109,12 +110,35 @@ def train_round(
     _train(domain, folder, network, settings, real_images)
 
 
+def average_stages(domain: Domain, folder: Path, stages: Sequence[Path]) -> None:
+    """Keeps the mean of the weights of several stages as the network of one more."""
+    network = mean_network([stage / "train" / "checkpoint.pt" for stage in stages])
+    make_folder(folder / "train")
+    save_checkpoint(folder / "train" / "checkpoint.pt", network, domain, frozen_blocks=network.frozen_blocks)
+
+
 def export_stage(
-    config: ResolvedConfig, domain: Domain, folder: Path, model: Path, frames: Sequence[SampledFrame], camera: Camera
+    config: ResolvedConfig,
+    domain: Domain,
+    folder: Path,
+    model: Path,
+    frames: Sequence[SampledFrame],
+    camera: Camera,
+    held_out: Path | None = None,
 ) -> None:
-    """Fits the temperatures on held-out scenes, keeps the fit in `calibration.json`, writes the ONNX file `model`."""
+    """Fits the temperatures on held-out scenes, keeps the fit in `calibration.json`, writes the ONNX file `model`.
+
+    Args:
+        config: Settings.
+        domain: The domain.
+        folder: Of the stage, with its checkpoint.
+        model: Where the ONNX file goes.
+        frames: Of the log.
+        camera: What the model assumes of images without a better word.
+        held_out: Folder of the held-out scenes; None takes the stage's own.
+    """
     network, _ = load_network(folder / "train" / "checkpoint.pt")
-    report = calibrate(network, domain, read_dataset(folder / "held_out"))
+    report = calibrate(network, domain, read_dataset(held_out or folder / "held_out"))
     write_json(folder / "calibration.json", report, indent=1)
     # A name that the same run always gives again, so that graphs can be traced to their model.
     digest = hashlib.sha256(json.dumps(config.to_json(), sort_keys=True).encode()).hexdigest()[:8]

@@ -32,7 +32,7 @@ def report_run(
     domain: Domain,
     frames: Sequence[SampledFrame],
     stages: Sequence[Path],
-    best: int,
+    final: Path,
     facts: dict[str, str],
 ) -> Path:
     """Writes `report.html`.
@@ -43,7 +43,7 @@ def report_run(
         domain: Its domain.
         frames: The log's frames.
         stages: Folders of source training and the rounds, in order, each with what its model inferred on the log.
-        best: Which of them gave the final model.
+        final: Folder of the final model, one of them or their mean, with what it inferred on the log.
         facts: Short facts for the head of the report.
 
     Returns:
@@ -51,13 +51,14 @@ def report_run(
     """
     chosen = np.unique(np.linspace(0, len(frames) - 1, SHOWN).round().astype(int))
     graphs = [load_graphs(stage / "inferred.json")[1] for stage in stages]
+    last = load_graphs(final / "inferred.json")[1]
     data = ReportData(
         title=f"Adaptation of {domain.name}",
         facts={**facts, "sim2sg": sim2sg_core.__version__, "frames of the log": str(len(frames))},
         real_frames=[frames[i].image() for i in chosen],
         # What a round renders comes from the model before it; the source stage has no such thing.
         rounds=[_round(stage, graphs[max(i - 1, 0)]) for i, stage in enumerate(stages)],
-        overlays=[_overlay(frames[i], graphs[0][i], graphs[best][i]) for i in chosen],
+        overlays=[_overlay(frames[i], graphs[0][i], last[i]) for i in chosen],
         metrics=[
             {**row, "stage": stage.name} for stage in stages for row in load_metrics(stage / "train" / "metrics.jsonl")
         ],

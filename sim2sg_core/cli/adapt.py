@@ -63,7 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--teacher-start-round", type=int, metavar="N", help="rounds before teacher and alignments come in"
     )
     how.add_argument("--style-transfer", type=float, metavar="SHARE", help="renders that take over colours of the log")
-    parser.add_argument("--seed", type=int, default=0)
+    how.add_argument(
+        "--average",
+        action=argparse.BooleanOptionalAction,
+        help="the final model is the mean of the weights of source training and all rounds",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="everything random follows from it (default: 0)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument(
         "--workers",
@@ -108,6 +113,7 @@ def run(args: argparse.Namespace) -> int:
             teacher=args.teacher,
             teacher_start_round=args.teacher_start_round,
             style_transfer=args.style_transfer,
+            average=args.average,
         ),
         seed=args.seed,
         device=args.device,

@@ -156,3 +156,18 @@ def check_verbs(domain, stage, out):
     ]
     assert main([*words, "--batch", "2", "--out", str(out / "more")]) == 0
     assert load_checkpoint(out / "more/checkpoint.pt")["domain"]["training"]["rounds"] == 5
+
+
+def test_the_mean_of_all_stages_is_handed_over_where_it_is_asked_for(log, tmp_path, capsys):
+    domain, run = str(log.parent / "tiny.yaml"), tmp_path / "run"
+    words = ["adapt", "--domain", domain, "--log", str(log), "--out", str(run), *SETTINGS, "--average"]
+    assert main(words) == 0
+    assert "final model: the mean of the weights of source and round 1" in capsys.readouterr().err
+    parts = [load_checkpoint(run / stage / "train/checkpoint.pt") for stage in ("source", "round_1")]
+    mean = load_checkpoint(run / "mean/train/checkpoint.pt")["network"]
+    for name in parts[0]["ema"]:
+        torch.testing.assert_close(mean[name], (parts[0]["ema"][name] + parts[1]["ema"][name]) / 2)
+    assert (run / "model.onnx").read_bytes() == (run / "mean/model.onnx").read_bytes()
+    assert Predictor(run / "model.onnx").info.calibrated
+    assert json.loads((run / "chosen.json").read_text())["stage"] == "mean"
+    assert main(words) == 0  # Nothing is made again.
