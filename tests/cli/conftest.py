@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.evaluation.conftest import clevr, drive, write_clevr, write_kitti
+from tests.learning.conftest import domain, records
 from tests.logs.bag_writing import T0, bag, picture
 from tests.runtime.conftest import make_model, three_objects
 
-__all__ = ["clevr", "drive", "make_model", "three_objects", "write_clevr", "write_kitti"]
+__all__ = ["clevr", "domain", "drive", "make_model", "records", "three_objects", "write_clevr", "write_kitti"]
 
 
 @pytest.fixture

@@ -88,18 +88,6 @@ def test_every_image_is_seen_before_any_is_seen_twice(real_images, domain, model
     assert len(set(names[:5])) == len(set(names[5:])) == 5
 
 
-def test_numbers_of_images_per_step():
-    off = TrainConfig(steps=20, batch=8)
-    assert (off.labelled, off.unlabelled) == (8, 0)
-    reversal = dataclasses.replace(off, align=AlignConfig(prediction=0.1))
-    assert (reversal.labelled, reversal.unlabelled) == (8, 4)
-    assert dataclasses.replace(reversal, batch=1).unlabelled == 1
-    for share, real in ((0.5, 4), (0.25, 2), (0.01, 1), (0.99, 7)):
-        taught = dataclasses.replace(off, align=AlignConfig(teacher=1.0, real_share=share, feature=0.1))
-        assert taught.labelled + taught.unlabelled == 8
-        assert taught.unlabelled == real
-
-
 def test_styles_are_small_and_without_padding(real_images, domain, model):
     styles = RealBatches(real_images, domain, model, settings()).styles()
     assert [s.shape for s in styles] == [(24, 32, 3)] * 5
