@@ -132,6 +132,7 @@ def write_library(folder: Path, name: str = "Small.sh3f", **changed: bytes | str
     """
     members: dict[str, tuple[str, bytes | str | None]] = {
         "catalogue": ("PluginFurnitureCatalog.properties", f"{HEAD}\n{CART}\n{SHELF}\nelevation#9=\n"),
+        "license": ("LICENSE.TXT", "Look at\nhttp://creativecommons.org/licenses/by/3.0/.\n"),
         "cart": ("small/cart/cart.obj", cart()),
         "materials": ("small/cart/cart.mtl", CART_MTL),
         "picture": ("small/cart/nose.png", picture()),

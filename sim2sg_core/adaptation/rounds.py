@@ -29,8 +29,11 @@ from sim2sg_core.adaptation.stages import (
 )
 from sim2sg_core.adaptation.summary import report_run
 from sim2sg_core.domains import Domain
+from sim2sg_core.domains import AppearanceSpec, Domain
+from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.files import atomic_path
 from sim2sg_core.model import load_start
+from sim2sg_core.model.checkpoint import find_checkpoint
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.graph import write_json
 
@@ -81,6 +84,8 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
     final = out / "model.onnx"
     with atomic_path(final) as temporary:
         shutil.copyfile(chosen / "model.onnx", temporary)
+    start = [find_checkpoint(config.source.start).parent] if isinstance(config.source, StartCheckpoint) else []
+    write_credits(out, domain, start)
     write_json(out / "chosen.json", {"stage": chosen.name, "why": why}, indent=1)
     _say(f"final model: {why}")
     with run.timed("report", "inferring with the final model, drawing"):

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from sim2sg_core.adaptation.method import DEFAULT, METHODS, resolve_method
+from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
 
 HELP = "adapt a domain to an unlabelled camera log: train, infer, rebuild, render, train again; then export"
 RESUMES = True
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--domain", required=True, help="name of a built-in domain (see `sim2sg domain show`), or its YAML file"
     )
+    add_library_arguments(parser)
     parser.add_argument(
         "--log",
         nargs="+",
@@ -81,10 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs or continues an adaptation."""
     from sim2sg_core.adaptation import AdaptConfig, adapt
-    from sim2sg_core.domains import load_domain
-    from sim2sg_core.synthesis.validate_assets import validate_assets
 
-    domain = load_domain(args.domain, validate_assets)
+    domain = domain_to_draw(args)
     config = AdaptConfig(
         logs=tuple(args.log),
         topic=args.topic,

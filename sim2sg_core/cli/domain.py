@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from sim2sg_core.cli.domain_arguments import add_library_arguments
 from sim2sg_core.cli.text_table import table
 from sim2sg_core.domains import ClassSpec, Domain, builtin_domains, load_domain
 from sim2sg_core.domains.template import template_parts
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--out", type=Path, metavar="DIR", help="for contact_sheet.png (default: NAME_check)")
     check.add_argument("--count", type=int, default=24, metavar="N", help="scenes (default 24)")
     check.add_argument("--seed", type=int, default=0, metavar="S", help="scene k is made from S + k (default 0)")
+    add_library_arguments(check)
     check.add_argument("--strict", action="store_true", help="exit with 1 when there are warnings")
 
     schema = verbs.add_parser("schema", help="print the JSON Schema of domain files (draft 2020-12)")

@@ -8,8 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from sim2sg_core.cli.domain_arguments import domain_to_draw
 from sim2sg_core.cli.text_table import table
-from sim2sg_core.domains import Domain, load_domain
+from sim2sg_core.domains import Domain
 from sim2sg_core.domains.mesh_files import mesh_extents
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path, make_folder
@@ -32,13 +33,12 @@ CROP = 32  # pixels; small enough that texture counts little
 def check(args: argparse.Namespace) -> int:
     """Draws, counts, warns. Returns 1 for warnings with --strict, else 0."""
     from sim2sg_core.synthesis.synthesizer import Synthesizer
-    from sim2sg_core.synthesis.validate_assets import validate_assets
 
     if args.count < 1:
         raise Sim2SGError(f"--count {args.count}: at least 1")
     if args.seed < 0:
         raise Sim2SGError(f"--seed {args.seed}: at least 0")
-    domain = load_domain(args.domain, validate_assets)
+    domain = domain_to_draw(args)
     out = args.out or Path(f"{domain.name}_check")
     make_folder(out)  # First: what is in its way is to be told before the work, not after.
     synthesizer = Synthesizer(domain)

@@ -30,8 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exports, and says what was written."""
     from sim2sg_core.adaptation.selection.score_calibration import calibrate
+    from sim2sg_core.domains.credits import write_credits
     from sim2sg_core.logs import load_calibration
     from sim2sg_core.model import export_onnx, load_network
+    from sim2sg_core.model.checkpoint import find_checkpoint
     from sim2sg_core.synthesis.dataset import read_dataset
 
     network, domain = load_network(args.checkpoint, ema=not args.live_weights)
@@ -46,5 +48,6 @@ def run(args: argparse.Namespace) -> int:
         )
     calibrated = float(network.score_temperature) != 1.0
     path = export_onnx(network, domain, args.out, model_id=args.model_id, camera=camera, calibrated=calibrated)
+    write_credits(args.out.parent, domain, [find_checkpoint(args.checkpoint).parent])
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, same boxes and scores as the checkpoint")
     return 0

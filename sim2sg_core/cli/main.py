@@ -28,6 +28,7 @@ VERB_GROUP = "sim2sg.verbs"
 ORDER = (
     "log",
     "domain",
+    "assets",
     "adapt",
     "infer",
     "eval",

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from sim2sg_core.cli.options import check_least
 from sim2sg_core.domains import Domain, load_domain
+from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
+from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs import load_calibration
 from sim2sg_core.progress import Progress
@@ -19,6 +21,7 @@ RESUMES = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--domain", required=True, metavar="NAME|FILE", help="built-in domain, or a YAML file")
+    add_library_arguments(parser)
     parser.add_argument("--count", type=int, required=True, metavar="N", help="frames in all")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder; a started one is completed")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="frame k is made from S + k (default 0)")
@@ -36,12 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Renders what is missing."""
     from sim2sg_core.render.renderer import Renderer
-    from sim2sg_core.synthesis.validate_assets import validate_assets
     from sim2sg_core.synthesis.workers import render_dataset
 
     check_least(args, "count", 1)
     check_least(args, "seed", 0)
-    domain = load_domain(args.domain, validate_assets)
+    domain = domain_to_draw(args)
     size = size_of(args, domain)
     camera = load_calibration(args.camera, *size) if args.camera else None
     probe = Renderer(16, 16, shadow_size=16)  # Fails early, with one line, where there is no EGL.

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from sim2sg_core.domains import load_domain
+from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.progress import Progress
 
 HELP = "train a network on rendered (or other labelled) images"
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Trains, or continues training, and says where the checkpoint is."""
     from sim2sg_core.learning import AugmentConfig, TrainConfig, train
     from sim2sg_core.model import build_network, load_start
+    from sim2sg_core.model.checkpoint import find_checkpoint
 
     domain = load_domain(args.domain)
     defaults = domain.training
@@ -64,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         network = load_start(args.start, domain)
     with Progress(config.steps, "training", unit="steps") as progress:
         checkpoint = train(network, domain, datasets, config, args.out, progress.update)
+    begun = [] if args.start is None else [find_checkpoint(args.start).parent]
+    write_credits(args.out, domain, [*(folder for folder, _ in datasets), *begun])
     print(f"{checkpoint}: trained for {config.steps} steps; `sim2sg export --checkpoint {checkpoint}` is next")
     return 0
 

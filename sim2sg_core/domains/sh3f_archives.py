@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import trimesh
 
 CATALOGUE = "PluginFurnitureCatalog.properties"
+LICENSE = "LICENSE.TXT"
 SUFFIX = ".sh3f"
 # What is larger is no furniture: the largest known model has 9 MB, the largest picture 0.3 MB.
 LARGEST = {"catalogue": 16 << 20, "model": 64 << 20, "material": 4 << 20, "picture": 32 << 20}
@@ -48,7 +49,7 @@ class LibraryModel:
         category: E.g. "Vehicles".
         creator: Who made it; "" where the catalogue does not say.
         catalogue: The catalogue's name.
-        license: The catalogue's license.
+        license: The catalogue's license, and where its text is.
         archive: The file that it is in.
         member: Path of the OBJ in it.
         size: Length, width, height, metres.
@@ -87,6 +88,7 @@ def read_catalogue(archive: Path) -> list[LibraryModel]:
     with _opened(archive) as opened:
         members = {info.filename: info for info in opened.infolist()}
         text = _read(opened, CATALOGUE, "catalogue", str(archive)).decode("latin-1")
+        terms = _read(opened, LICENSE, "catalogue", str(archive)).decode("latin-1") if LICENSE in members else ""
     head: dict[str, str] = {}
     items: dict[str, dict[str, str]] = {}
     for key, value in properties(text):
@@ -98,6 +100,8 @@ def read_catalogue(archive: Path) -> list[LibraryModel]:
     if len(items) > MOST_MODELS:
         raise Sim2SGError(f"{archive}: {len(items)} models; {MOST_MODELS} at most can be read")
     # An entry without a name or a model is a gap: catalogues that are edited by hand have some.
+    if place := re.search(r"https?://creativecommons\.org/\S*[^\s.,]", terms):
+        head["license"] = f"{head.get('license', '')} {place[0]}"
     return [_model(archive, head, item, members) for item in items.values() if item.get("id") and item.get("model")]
 
 

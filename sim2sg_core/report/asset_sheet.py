@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ LIGHTS = (Light((-0.5, 0.45, 0.75), (1.5, 1.45, 1.35), directional=True), Light(
 
 
 def asset_sheet(
-    assets: Sequence[tuple[str, Asset]], seed: int = 0, done: Callable[[int], object] | None = None
+    assets: Iterable[tuple[str, Asset]], seed: int = 0, done: Callable[[int], object] | None = None
 ) -> np.ndarray:
     """Draws assets.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sim2sg_core.domains import Domain
+from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.progress import Progress
 from sim2sg_core.scene import Camera, Layout
@@ -89,6 +90,7 @@ def render_dataset(
         workers = min(workers or os.cpu_count() or 1, -(-len(jobs) // CHUNK))
         _run(jobs, out, workers, tell, (domain, settings, camera, size))
     write_annotations(out, domain, count)
+    write_credits(out, domain)
     return out / "annotations.json"
 
 

@@ -22,8 +22,9 @@ from sim2sg_core.synthesis.assets.shapes import weld
 if TYPE_CHECKING:
     import trimesh
 
-MOST_FACES = 4000
+MOST_FACES = 5000
 MOST_STUBBORN = 6000  # of a mesh of so many pieces that they cannot be merged to `MOST_FACES`
+MORE = 1000  # faces, at least, that textures may have besides those that are there: before they are merged again
 MOST_SLOTS = 8  # opaque ones in the mesh's own colours
 MOST_CLEAR_SLOTS = 2
 SHADES = 16  # of a colour: faces on both sides of a sheet look the same within one
@@ -136,7 +137,7 @@ def _refined(
     Returns:
         (V, 3) vertices, (F, 3) faces, (F,) the part of each, their looks and their palettes.
     """
-    most = max(MOST_FACES, len(faces) + MOST_FACES // 2)
+    most = max(MOST_FACES, len(faces) + MORE)
     vertices, faces, piece, corners = refine(
         vertices, faces, lambda piece, corners: source.changes(owner[piece], face[piece], corners), most
     )
@@ -216,7 +217,7 @@ def _tinted(slots: list[Slot], index: np.ndarray, colors: np.ndarray) -> tuple[l
     return made, tints
 
 
-def _thinned(slots: list[Slot], index: np.ndarray, copied: np.ndarray) -> tuple[list[Slot], np.ndarray]:
+def _halved(slots: list[Slot], index: np.ndarray, copied: np.ndarray) -> tuple[list[Slot], np.ndarray]:
     """Gives translucent faces that are drawn twice slots of their own, two of which hide as much as one did."""
     index = index.copy()
     made = list(slots)
@@ -236,7 +237,7 @@ def _two_sided(
     """Makes the asset of faces with slots (F,) and tints (F, 3, 3), to be seen from both sides where need be."""
     faces, sources, turned = outward(vertices, faces)
     copied = np.bincount(sources, minlength=len(index))[sources] > 1
-    slots, index = _thinned(slots, index[sources], copied)
+    slots, index = _halved(slots, index[sources], copied)
     tints = np.where(turned[:, None, None], tints[sources, ::-1], tints[sources])
     builder = MeshBuilder()
     builder.add(vertices, faces, 0, SMOOTH_DEG)

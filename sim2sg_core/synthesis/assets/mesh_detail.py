@@ -11,6 +11,7 @@ from sim2sg_core.synthesis.assets.mesh_sides import pieces
 
 FINEST = 1 / 64  # of the largest extent: shorter edges are not split
 MOST_PASSES = 12
+DETAIL = 0.05  # of the largest piece's extent: smaller pieces may be left out
 OUTSIDE = 0.25  # of the extent of what a vertex stands for: how far out of it it may lie
 
 
@@ -95,6 +96,8 @@ def simplify(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Collapses edges by quadric error (Garland and Heckbert, SIGGRAPH 1997) until about `target` faces are left.
 
+    Where rims and seams, which are kept, leave more than that, all else would be collapsed in vain: then more are left.
+
     Args:
         vertices: (V, 3), welded.
         faces: (F, 3).
@@ -115,7 +118,11 @@ def simplify(
     # Lengths of the order of 1: its thresholds are absolute.
     low, scale = vertices.min(axis=0), float(np.ptp(vertices, axis=0).max())
     unit = (vertices - low) / scale
-    _, _, collapses = fast_simplification.simplify(unit, faces, target_count=target, return_collapses=True)
+    while True:
+        _, left, collapses = fast_simplification.simplify(unit, faces, target_count=target, return_collapses=True)
+        if len(left) <= target * 1.02 or target >= len(faces):
+            break
+        target = int(target * 1.4)
     points, _, new_index = fast_simplification.replay_simplification(unit, faces, collapses)
     points = _near(np.asarray(points, float), unit, new_index)
     # A face is left where its corners have not become one; so each knows what it was.
@@ -139,12 +146,12 @@ def _near(points: np.ndarray, vertices: np.ndarray, new_index: np.ndarray) -> np
 
 
 def without_details(vertices: np.ndarray, faces: np.ndarray, most: int) -> np.ndarray:
-    """Returns which faces are left when the smallest of a mesh's pieces, bolts and letters, make room for the others.
+    """Returns which faces are left when small pieces, bolts and letters, make room for the others.
 
     Args:
         vertices: (V, 3).
         faces: (F, 3).
-        most: Faces that there may be.
+        most: Faces that there should be; there are more where no more pieces are small.
 
     Returns:
         Indices of the faces that stay, all of them where there are no more than `most`.
@@ -152,12 +159,12 @@ def without_details(vertices: np.ndarray, faces: np.ndarray, most: int) -> np.nd
     if len(faces) <= most:
         return np.arange(len(faces))
     piece = pieces(faces, len(vertices))
-    low, high = np.full_like(vertices, np.inf), np.full_like(vertices, -np.inf)
+    low, high = np.full(vertices.shape, np.inf), np.full(vertices.shape, -np.inf)
     np.minimum.at(low, piece, vertices)
     np.maximum.at(high, piece, vertices)
     extent = np.where(high >= low, high - low, 0.0).max(axis=1)
     count = np.bincount(piece[faces[:, 0]], minlength=len(vertices))
-    order = np.argsort(-extent, kind="stable")
-    fits = np.cumsum(count[order]) <= most
-    fits[0] = True  # Of one piece all stays.
-    return np.flatnonzero(np.isin(piece[faces[:, 0]], order[fits]))
+    order = np.argsort(extent, kind="stable")
+    room = len(faces) - np.cumsum(count[order]) + count[order]  # What is left before each is dropped.
+    dropped = order[(room > most) & (extent[order] < DETAIL * extent.max())]
+    return np.flatnonzero(~np.isin(piece[faces[:, 0]], dropped))
