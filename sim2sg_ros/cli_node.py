@@ -14,7 +14,9 @@ HELP = "start the ROS 2 node: camera images in, scene graphs out"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `sim2sg node`."""
-    parser.add_argument("--model", type=Path, help="ONNX model that `sim2sg adapt` wrote, or dining, which ships")
+    parser.add_argument(
+        "--model", type=Path, help="ONNX model that `sim2sg adapt` wrote, or the name of one that ships"
+    )
     parser.add_argument("--image", metavar="TOPIC", help="topic of the images (default: image)")
     parser.add_argument(
         "--camera-info",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from launch import LaunchContext, LaunchDescription
 
 ARGUMENTS: dict[str, tuple[str, str]] = {
-    "model": ("", "Path of the ONNX model, or dining, which ships; empty: as in params_file"),
+    "model": ("", "Path of the ONNX model, or the name of one that ships; empty: as in params_file"),
     "compressed": ("", "true: read CompressedImage, false: read Image, empty: as in params_file"),
     "params_file": (str(middleware.find_share("config/sim2sg.yaml")), "YAML file of parameters"),
     "namespace": ("", "Namespace of the node"),

@@ -84,7 +84,7 @@ class ParameterSpec:
 
 PARAMETER_SPECS: dict[str, ParameterSpec] = {
     "model": ParameterSpec(
-        "Path of the ONNX model that `sim2sg adapt` or `sim2sg export` wrote, or the name of one that ships, dining;"
+        "Path of the ONNX model that `sim2sg adapt` or `sim2sg export` wrote, or the name of one that ships;"
         " the service ~/load_model changes it while the node runs",
         takes_effect="at configure",
     ),

@@ -29,7 +29,6 @@ from sim2sg_core.adaptation.stages import (
 )
 from sim2sg_core.adaptation.summary import report_run
 from sim2sg_core.domains import Domain
-from sim2sg_core.domains import AppearanceSpec, Domain
 from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.files import atomic_path
 from sim2sg_core.model import load_start

@@ -6,9 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from sim2sg_core.cli.options import check_least
-from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
+from sim2sg_core.cli.options import check_least
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs import load_calibration
