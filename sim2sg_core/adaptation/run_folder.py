@@ -26,7 +26,7 @@ def cached(path: Path, make: Callable[[Path], object], read: Callable[[Path], T]
     """Returns what a stage left in a file; where the file is missing, makes it first.
 
     The file appears by an atomic rename, so a file that is there is whole. What has just been made is read back too:
-    files round, and a run that is continued must go on from the same numbers.
+    files of graphs round, and a run that is continued must go on from the same numbers.
 
     Args:
         path: The file.

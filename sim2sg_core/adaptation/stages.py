@@ -56,7 +56,8 @@ def render_stage(
         layouts = []
         with Progress(count + held_out, "lay out", unit="scenes") as progress:
             for layout in draw(count + held_out):
-                layouts.append(layout.to_json())
+                # Rounded, what is rendered of the file would not be what was drawn.
+                layouts.append(layout.to_json(exact=True))
                 progress.update()
         write_json(path, layouts)
 

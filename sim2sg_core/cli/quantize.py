@@ -55,10 +55,10 @@ def run(args: argparse.Namespace) -> int:
     from sim2sg_core.runtime.cpu import misfit, saturates
 
     check(args)
-    calibration, held_out = choose_frames(args)
+    calibration, held_out = split_frames(args)
     made = quantize(args.model, (frame.decode() for frame in calibration), args.out, weight_bits=args.weights)
     print(describe(made))
-    graphs, times = compare((args.model, args.out), held_out, args.threads)
+    graphs, times = run_in_turn((args.model, args.out), held_out, args.threads)
     print(figures(args, times, compare_predictions(graphs[0], graphs[1]), len(held_out)))
     if line := advice(args.model, times, misfits=bool(misfit(made.weight_bits, saturates()))):
         print(line)
@@ -77,7 +77,7 @@ def check(args: argparse.Namespace) -> None:
     load_info(args.model)  # one of ours?
 
 
-def choose_frames(args: argparse.Namespace) -> tuple[list[LogFrame], list[LogFrame]]:
+def split_frames(args: argparse.Namespace) -> tuple[list[LogFrame], list[LogFrame]]:
     """Returns the frames to calibrate on and those to compare on, both spread over all of the log."""
     from sim2sg_core.logs import sample_frames
 
@@ -89,7 +89,7 @@ def choose_frames(args: argparse.Namespace) -> tuple[list[LogFrame], list[LogFra
     return [frame for i, frame in enumerate(frames) if i % 3 != 1], held_out
 
 
-def compare(
+def run_in_turn(
     models: tuple[Path, Path], frames: Sequence[LogFrame], threads: int
 ) -> tuple[list[list[SceneGraph]], list[float]]:
     """Runs two models in turn, so that another load on the machine slows both alike.

@@ -146,12 +146,12 @@ class Camera:
         sx, sy = width / self.width, height / self.height
         return dataclasses.replace(self, width=width, height=height, K=np.diag([sx, sy, 1.0]) @ self.K)
 
-    def to_json(self) -> dict[str, Any]:
-        """Returns K, ground and, where there is any, distortion."""
-        data: dict[str, Any] = {
-            "K": np.asarray(self.K, float).round(6).tolist(),
-            "ground": None if self.ground is None else np.asarray(self.ground).round(8).tolist(),
-        }
+    def to_json(self, *, exact: bool = False) -> dict[str, Any]:
+        """Returns K, ground and, where there is any, distortion; K and ground rounded unless `exact`."""
+        K, ground = np.asarray(self.K, float), self.ground
+        if not exact:
+            K, ground = K.round(6), None if ground is None else np.asarray(ground).round(8)
+        data: dict[str, Any] = {"K": K.tolist(), "ground": None if ground is None else ground.tolist()}
         if len(self.distortion):
             data["distortion"] = np.asarray(self.distortion, float).tolist()
             data["distortion_model"] = self.distortion_model

@@ -53,13 +53,17 @@ class Placement:
         base = camera.to_world(pose.position) - np.array([0, 0, pose.size[2] / 2])
         return cls(label, base, world_yaw(pose.yaw), np.asarray(pose.size))
 
-    def to_json(self) -> dict[str, Any]:
-        """Returns the placement as JSON-ready numbers."""
+    def to_json(self, *, exact: bool = False) -> dict[str, Any]:
+        """Returns the placement as JSON-ready numbers, rounded unless `exact`."""
+
+        def number(value: float, digits: int) -> float:
+            return float(value) if exact else round(float(value), digits)
+
         return {
             "class": self.label,
-            "position": [round(float(v), 4) for v in self.position],
-            "yaw": round(float(self.yaw), 5),
-            "size": [round(float(v), 4) for v in self.size],
+            "position": [number(v, 4) for v in self.position],
+            "yaw": number(self.yaw, 5),
+            "size": [number(v, 4) for v in self.size],
             "asset": self.asset,
         }
 
@@ -82,13 +86,13 @@ class Layout:
     camera: Camera
     placements: tuple[Placement, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Returns the layout as JSON-ready data."""
+    def to_json(self, *, exact: bool = False) -> dict[str, Any]:
+        """Returns the layout as JSON-ready data, rounded unless `exact`: then it comes back to the last bit."""
         return {
             "width": self.camera.width,
             "height": self.camera.height,
-            "camera": self.camera.to_json(),
-            "placements": [p.to_json() for p in self.placements],
+            "camera": self.camera.to_json(exact=exact),
+            "placements": [p.to_json(exact=exact) for p in self.placements],
         }
 
     @classmethod

@@ -1,30 +1,33 @@
 """The parts of a stage by themselves."""
 
+import json
 import shutil
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
 from sim2sg_core.adaptation.stages import MIN_HELD_OUT, render_stage
 from sim2sg_core.domains import load_domain
+from sim2sg_core.scene import Layout
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 
 
 def test_scenes_that_were_laid_out_before_are_rendered_as_if_they_were_new(tmp_path):
-    """Files round: what is rendered from the layouts in memory would differ from what is rendered from the file."""
     domain = load_domain("clevr")
     config = AdaptConfig((str(tmp_path),), workers=1).resolved(domain)
     synthesizer = Synthesizer(domain)
     drawn = []
 
     def draw(count):
-        drawn.append(count)
-        return [synthesizer.sample(seed, size=(96, 64)) for seed in range(count)]
+        drawn.extend(synthesizer.sample(seed, size=(96, 64)) for seed in range(count))
+        return drawn
 
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
     render_stage(config, domain, whole, 2, draw, 1)
     resumed.mkdir()
     shutil.copy(whole / "layouts.json", resumed)
     render_stage(config, domain, resumed, 2, draw, 1)
-    assert drawn == [2 + MIN_HELD_OUT]
+    assert len(drawn) == 2 + MIN_HELD_OUT, "drawn once"
+    kept = [Layout.from_json(item) for item in json.loads((whole / "layouts.json").read_text())]
+    assert [layout.to_json(exact=True) for layout in kept] == [layout.to_json(exact=True) for layout in drawn]
     for part, count in (("data", 2), ("held_out", MIN_HELD_OUT)):
         images = sorted(path.name for path in (whole / part / "images").iterdir())
         assert len(images) == count

@@ -1,10 +1,13 @@
-"""Angles of layouts."""
+"""Angles of layouts, and their JSON form."""
+
+import json
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim2sg_core.scene import Camera, Layout, Placement
 from sim2sg_core.scene.layout import wrap_angle
 
 
@@ -19,3 +22,22 @@ def test_wrapping_turns_by_whole_turns_into_the_half_open_range(angles):
 
 def test_plain_numbers_stay_plain_and_the_border_is_below():
     assert wrap_angle(np.pi) == wrap_angle(-np.pi) == -np.pi and type(wrap_angle(np.float64(7))) is float
+
+
+numbers = st.floats(-9, 9)
+
+
+@given(st.tuples(numbers, numbers, numbers), numbers, st.floats(0.1, 5), st.one_of(st.none(), numbers))
+def test_an_exact_layout_comes_back_to_the_last_bit_and_others_rounded(position, yaw, size, height):
+    ground = None if height is None else np.array([0.1 / 3, -0.9, 0.2, height])
+    camera = Camera(9, 9, np.array([[100 / 3, 0, 4.5], [0, 100 / 3, 4.5], [0, 0, 1]]), ground)
+    layout = Layout(camera, (Placement("cube", np.array(position), yaw, np.full(3, size)),))
+
+    def parts(layout):
+        [cube] = layout.placements
+        ground = [] if layout.camera.ground is None else layout.camera.ground
+        return np.concatenate([cube.position, [cube.yaw], cube.size, layout.camera.K.ravel(), ground])
+
+    exact, rounded = (Layout.from_json(json.loads(json.dumps(layout.to_json(exact=e)))) for e in (True, False))
+    assert parts(exact).tolist() == parts(layout).tolist()
+    assert parts(rounded) == pytest.approx(parts(layout), abs=6e-5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim2sg_core.packs.drive.assets import cars, cyclist, people, trucks
+from sim2sg_core.packs.drive.assets import cars, cyclist, pedestrians, trucks
 from sim2sg_core.packs.drive.assets import street_furniture as street
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot, split_normals
 from sim2sg_core.synthesis.assets import shapes
@@ -127,7 +127,7 @@ def test_people_stand_upright_and_wear_clothes() -> None:
         assert 0.9 < asset.size[2] < 2.3 and max(asset.size[:2]) < 1.5, name
         height = asset.mesh.vertices[asset.mesh.faces].mean(1)[:, 2]
         used = {k: height[asset.mesh.slots == k].mean() for k in np.unique(asset.mesh.slots)}
-        assert used[people.PEOPLE_SLOTS.index(next(s for s in people.PEOPLE_SLOTS if s.name == "shoes"))] < 0.2, name
+        assert used[pedestrians.PEOPLE_SLOTS.index(next(s for s in pedestrians.PEOPLE_SLOTS if s.name == "shoes"))] < 0.2, name
         assert 0.45 < used[2] < 0.85, name  # the top
 
 
