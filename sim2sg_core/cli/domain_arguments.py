@@ -69,10 +69,11 @@ def domain_to_draw(args: argparse.Namespace) -> Domain:
 
 def _build(domain: Domain) -> None:
     """Builds the meshes that are not kept from an earlier time, before work starts that they might stop."""
-    from sim2sg_core.synthesis.assets.registry import load_asset, named_assets
+    from sim2sg_core.synthesis.assets.registry import coarse_asset, load_asset, named_assets
 
     names = [name for spec in domain.classes for name in named_assets(spec)]
     with Progress(len(names), "reading meshes", unit="meshes") as progress:
         for name in names:
             load_asset(name)
+            coarse_asset(name)
             progress.update()

@@ -8,8 +8,8 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.domains.credits import FILE, write_credits
 from sim2sg_core.domains.mesh_library import FOLDERS
 from sim2sg_core.synthesis import library_mix
-from sim2sg_core.synthesis.assets.library_assets import library_asset
-from sim2sg_core.synthesis.assets.registry import load_asset
+from sim2sg_core.synthesis.assets.library_assets import coarse_library_asset, library_asset
+from sim2sg_core.synthesis.assets.registry import coarse_asset, load_asset
 from tests.small_library import write_library
 
 DOMAIN = """\
@@ -30,10 +30,10 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "library").mkdir()
     write_library(tmp_path / "library")
-    for cached in (library_asset, load_asset):
+    for cached in (library_asset, coarse_library_asset, load_asset, coarse_asset):
         cached.cache_clear()
     yield tmp_path
-    for cached in (library_asset, load_asset):
+    for cached in (library_asset, coarse_library_asset, load_asset, coarse_asset):
         cached.cache_clear()
 
 

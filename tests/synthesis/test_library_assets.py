@@ -7,7 +7,12 @@ from sim2sg_core.domains.mesh_library import FOLDERS, library_model, library_mod
 from sim2sg_core.domains.sh3f_archives import read_model
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.synthesis.assets import asset_cache, library_assets
-from sim2sg_core.synthesis.assets.library_assets import library_asset, library_asset_name, part_palettes
+from sim2sg_core.synthesis.assets.library_assets import (
+    coarse_library_asset,
+    library_asset,
+    library_asset_name,
+    part_palettes,
+)
 from sim2sg_core.synthesis.assets.registry import class_assets, coarse_asset, load_asset
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 from tests.small_library import CART_MTL, cart, needs_library, write_library
@@ -29,11 +34,12 @@ CART = MeshSpec(library="sweethome3d", id="Small#cart")
 def archive(tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDERS, str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    library_asset.cache_clear()
-    load_asset.cache_clear()
+    kept = (library_asset, coarse_library_asset, load_asset, coarse_asset)
+    for function in kept:
+        function.cache_clear()
     yield write_library(tmp_path)
-    library_asset.cache_clear()
-    load_asset.cache_clear()
+    for function in kept:
+        function.cache_clear()
 
 
 def colors(asset):
@@ -45,7 +51,7 @@ def test_vehicles_are_painted_their_glass_is_dark_and_brands_are_gone():
     name = library_asset_name(CART)
     assert name == "library:sweethome3d/Small%23cart"
     asset = load_asset(name)
-    assert asset.name == name and coarse_asset(name) is None
+    assert asset.name == name
     assert asset.size == pytest.approx((4.0, 1.5, 1.2), rel=0.02)
     assert colors(asset) == {"paint", "glass", (1, 0, 0), (0, 0, 1)}
     assert all(s.opacity == 1 for s in asset.slots)
@@ -85,7 +91,8 @@ def test_turns_and_paint_are_in_the_name():
 def test_built_assets_are_read_from_the_cache_and_made_anew_when_the_archive_changes(tmp_path, monkeypatch):
     name = library_asset_name(CART)
     built = load_asset(name)
-    assert len(list(asset_cache.cache_folder().glob("*.npz"))) == 1
+    coarse_asset(name)
+    assert len(list(asset_cache.cache_folder().glob("*.npz"))) == 2
     library_asset.cache_clear()
     monkeypatch.setattr(library_assets, "build_asset", lambda *_, **__: pytest.fail("built again"))
     read = library_asset(name)
@@ -132,6 +139,16 @@ def test_a_domain_of_library_meshes_beside_built_in_ones_is_drawn(tmp_path):
     assert all(len(frame.graph.objects) == 2 for frame in frames)
 
 
+def test_coarse_twins_have_the_same_slots():
+    asset = load_asset(library_asset_name(CART))
+    coarse = coarse_asset(asset.name)
+    assert coarse.slots == asset.slots and coarse.name == f"{asset.name}?coarse=yes"
+    assert coarse_asset(asset.name) is coarse
+    assert (
+        np.bincount(coarse.mesh.slots).tolist() == np.bincount(asset.mesh.slots).tolist()
+    )  # It has few faces as it is.
+
+
 @needs_library
 @pytest.mark.parametrize(
     ("model_id", "palettes"),
@@ -143,4 +160,6 @@ def test_real_models_are_drawn_in_few_faces(monkeypatch, model_id, palettes):
     assert asset.size == pytest.approx(library_models("sweethome3d")[model_id].size, rel=0.05)
     assert 1000 < len(asset.mesh.faces) <= 12000
     assert {s.palette for s in asset.slots} - {"fixed"} == palettes
-    assert np.isfinite(asset.mesh.vertices).all() and np.isfinite(asset.mesh.normals).all()
+    assert len(coarse_asset(asset.name).mesh.faces) <= 4000
+    for mesh in (asset.mesh, coarse_asset(asset.name).mesh):
+        assert np.isfinite(mesh.vertices).all() and np.isfinite(mesh.normals).all()

@@ -13,7 +13,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Layout
 from sim2sg_core.synthesis.assets.file_assets import file_asset, file_asset_name
 from sim2sg_core.synthesis.assets.file_colors import cluster_materials, display
-from sim2sg_core.synthesis.assets.mesh_assets import MOST_FACES
+from sim2sg_core.synthesis.assets.mesh_assets import COARSE_FACES, MOST_FACES, coarsened
 from sim2sg_core.synthesis.assets.mesh_sides import unmatched_edges
 from sim2sg_core.synthesis.assets.registry import class_assets, coarse_asset, load_asset
 from sim2sg_core.synthesis.assets.shapes import weld
@@ -278,6 +278,21 @@ def test_large_meshes_are_thinned_and_keep_shape_and_colors(tmp_path):
     height = (asset.mesh.vertices[asset.mesh.faces].mean(axis=1)[:, 2] - 0.5) * 2
     red = np.array([s.color[0] > 0.5 for s in asset.slots])[asset.mesh.slots]
     assert (red == (height > 0.3))[np.abs(height - 0.3) > 0.1].all()
+
+
+def test_coarse_twins_keep_shape_slots_and_colors(tmp_path):
+    ball = trimesh.creation.icosphere(4)
+    above = ball.triangles_center[:, 2] > 0
+    ball.visual.face_colors = np.where(above[:, None], [[255, 0, 0, 255]], [[0, 0, 255, 255]])
+    ball.export(tmp_path / "ball.ply")
+    asset = load_mesh_asset(spec(tmp_path / "ball.ply"))
+    coarse = coarsened(asset, "coarse")
+    assert coarse.slots == asset.slots and not coarse.mesh.sheets
+    assert 0.8 * COARSE_FACES < len(coarse.mesh.faces) <= COARSE_FACES
+    assert coarse.size == pytest.approx(asset.size, rel=0.02)
+    height = coarse.mesh.vertices[coarse.mesh.faces].mean(axis=1)[:, 2] - 0.5
+    red = np.array([s.color[0] > 0.5 for s in coarse.slots])[coarse.mesh.slots]
+    assert (red == (height > 0))[np.abs(height) > 0.1].all()
 
 
 def test_many_colors_become_a_few_the_same_every_time():

@@ -23,7 +23,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.synthesis.assets.asset_cache import cached_asset
 from sim2sg_core.synthesis.assets.file_colors import is_textured
-from sim2sg_core.synthesis.assets.mesh_assets import PAINT, build_asset
+from sim2sg_core.synthesis.assets.mesh_assets import PAINT, build_asset, coarsened
 
 if TYPE_CHECKING:
     import trimesh
@@ -36,10 +36,22 @@ VIVID = 0.15  # difference of the channels of a display colour from which it is 
 
 def library_asset_name(spec: MeshSpec, painted: bool = False) -> str:
     """Returns the name of a library mesh's asset; `painted` has the domain's paints in place of all its colours."""
-    options = {"turn_deg": f"{spec.turn_deg:g}"} if spec.turn_deg else {}
+    return _name(str(spec.library), str(spec.id), spec.turn_deg, painted)
+
+
+@cache
+def _name(library: str, model_id: str, turn_deg: float, painted: bool) -> str:
+    options = {"turn_deg": f"{turn_deg:g}"} if turn_deg else {}
     if painted:
         options["painted"] = "yes"
-    return f"{PREFIX}{spec.library}/{quote(str(spec.id), safe='')}" + (f"?{urlencode(options)}" if options else "")
+    return f"{PREFIX}{library}/{quote(model_id, safe='')}" + (f"?{urlencode(options)}" if options else "")
+
+
+def _parsed(name: str) -> tuple[LibraryModel, dict[str, str]]:
+    """Returns what a name is of, and the options in it."""
+    path, _, query = name.removeprefix(PREFIX).partition("?")
+    library, _, model_id = path.partition("/")
+    return library_model(library, unquote(model_id)), dict(parse_qsl(query))
 
 
 @cache
@@ -49,11 +61,16 @@ def library_asset(name: str) -> Asset:
     Raises:
         Sim2SGError: The library or the mesh is not here, or it cannot be read.
     """
-    path, _, query = name.removeprefix(PREFIX).partition("?")
-    library, _, model_id = path.partition("/")
-    options = dict(parse_qsl(query))
-    model = library_model(library, unquote(model_id))
+    model, options = _parsed(name)
     return cached_asset(name, model.source, lambda: _built(name, model, options))
+
+
+@cache
+def coarse_library_asset(name: str) -> Asset:
+    """Builds the twin of an asset of few faces, once, and returns the same object ever after."""
+    model, options = _parsed(name)
+    twin = f"{name}{'&' if options else '?'}coarse=yes"
+    return cached_asset(twin, model.source, lambda: coarsened(library_asset(name), twin))
 
 
 def _built(name: str, model: LibraryModel, options: Mapping[str, str]) -> Asset:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import trimesh
 
 MOST_FACES = 5000
+COARSE_FACES = 1500
 MOST_STUBBORN = 6000  # of a mesh of so many pieces that they cannot be merged to `MOST_FACES`
 MORE = 1000  # faces, at least, that textures may have besides those that are there: before they are merged again
 MOST_SLOTS = 8  # opaque ones in the mesh's own colours
@@ -67,7 +68,26 @@ def build_asset(
         faces, left = faces[stays], left[stays]
     colors = _corner_colors(materials, meeting, index * len(parts) + owner, areas)[left]
     slots, tints = _tinted(slots, index[left], colors)
-    return _two_sided(name, vertices, faces, slots, index[left], tints)
+    slots, sheets = _with_sheets(slots)
+    return _two_sided(name, vertices, faces, slots, index[left], tints, sheets)
+
+
+def coarsened(asset: Asset, name: str) -> Asset:
+    """Returns a twin of an asset with the same slots and at most about `COARSE_FACES` faces, twice as many on sheets.
+
+    It is for where it is small, and for shadows.
+    """
+    mesh = asset.mesh
+    vertices, faces, kept = weld(mesh.vertices.astype(float), mesh.faces.astype(np.int64))
+    vertices = vertices * asset.size
+    index = mesh.slots[kept].astype(np.int64)
+    tints = np.full((len(faces), 3, 3), 255, np.uint8) if mesh.tints is None else mesh.tints[mesh.faces[kept]]
+    single = once(faces, index[:, None])
+    faces, index, tints = faces[single], index[single], tints[single]
+    if len(faces) > COARSE_FACES:
+        vertices, faces, left, _ = simplify(vertices, faces, COARSE_FACES)
+        index, tints = index[left], tints[left]
+    return _two_sided(name, vertices, faces, asset.slots, index, tints)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,27 +237,40 @@ def _tinted(slots: list[Slot], index: np.ndarray, colors: np.ndarray) -> tuple[l
     return made, tints
 
 
-def _halved(slots: list[Slot], index: np.ndarray, copied: np.ndarray) -> tuple[list[Slot], np.ndarray]:
-    """Gives translucent faces that are drawn twice slots of their own, two of which hide as much as one did."""
-    index = index.copy()
-    made = list(slots)
-    for k, slot in enumerate(slots):
-        rows = (index == k) & copied
-        if slot.opacity < 1 and rows.any():
-            index[rows] = len(made)
-            made.append(
-                dataclasses.replace(slot, name=f"{slot.name}_sheet", opacity=1 - float(np.sqrt(1 - slot.opacity)))
-            )
-    return made, index
+def _with_sheets(slots: list[Slot]) -> tuple[list[Slot], dict[int, int]]:
+    """Adds slots for translucent faces that are drawn twice, two of which hide as much as one does.
+
+    Returns:
+        The slots, and which of them stands for which on sheets.
+    """
+    clear = [k for k, slot in enumerate(slots) if slot.opacity < 1]
+    halves = [
+        dataclasses.replace(
+            slots[k], name=f"{slots[k].name}_sheet", opacity=round(1 - float(np.sqrt(1 - slots[k].opacity)), 4)
+        )
+        for k in clear
+    ]
+    return [*slots, *halves], {k: len(slots) + n for n, k in enumerate(clear)}
 
 
 def _two_sided(
-    name: str, vertices: np.ndarray, faces: np.ndarray, slots: list[Slot], index: np.ndarray, tints: np.ndarray
+    name: str,
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    slots: Sequence[Slot],
+    index: np.ndarray,
+    tints: np.ndarray,
+    sheets: dict[int, int] | None = None,
 ) -> Asset:
-    """Makes the asset of faces with slots (F,) and tints (F, 3, 3), to be seen from both sides where need be."""
+    """Makes the asset of faces with slots (F,) and tints (F, 3, 3), to be seen from both sides where need be.
+
+    Slots in `sheets` are exchanged for others where a face is copied.
+    """
     faces, sources, turned = outward(vertices, faces)
     copied = np.bincount(sources, minlength=len(index))[sources] > 1
-    slots, index = _halved(slots, index[sources], copied)
+    index = index[sources]
+    for single, double in (sheets or {}).items():
+        index[(index == single) & copied] = double
     tints = np.where(turned[:, None, None], tints[sources, ::-1], tints[sources])
     builder = MeshBuilder()
     builder.add(vertices, faces, 0, SMOOTH_DEG)

@@ -23,7 +23,7 @@ from sim2sg_core.render.meshes import Asset
 from sim2sg_core.synthesis.assets.file_assets import PREFIX as FILE
 from sim2sg_core.synthesis.assets.file_assets import file_asset, file_asset_name
 from sim2sg_core.synthesis.assets.library_assets import PREFIX as LIBRARY
-from sim2sg_core.synthesis.assets.library_assets import library_asset, library_asset_name
+from sim2sg_core.synthesis.assets.library_assets import coarse_library_asset, library_asset, library_asset_name
 from sim2sg_core.synthesis.assets.primitives import BUILDERS as PRIMITIVES
 
 COARSE = "lod_"
@@ -129,7 +129,9 @@ def _like_named(name: str) -> str:
 @cache
 def coarse_asset(name: str) -> Asset | None:
     """Returns the twin of an asset with fewer triangles and the same slots, if there is one."""
-    if name.startswith((FILE, LIBRARY)):
+    if name.startswith(LIBRARY):
+        return coarse_library_asset(name)
+    if name.startswith(FILE):
         return None
     twin = f"{COARSE}{name}"
     if twin in PRIMITIVES or (name not in PRIMITIVES and twin in _all_names()):
