@@ -127,7 +127,9 @@ def test_people_stand_upright_and_wear_clothes() -> None:
         assert 0.9 < asset.size[2] < 2.3 and max(asset.size[:2]) < 1.5, name
         height = asset.mesh.vertices[asset.mesh.faces].mean(1)[:, 2]
         used = {k: height[asset.mesh.slots == k].mean() for k in np.unique(asset.mesh.slots)}
-        assert used[pedestrians.PEOPLE_SLOTS.index(next(s for s in pedestrians.PEOPLE_SLOTS if s.name == "shoes"))] < 0.2, name
+        assert (
+            used[pedestrians.PEOPLE_SLOTS.index(next(s for s in pedestrians.PEOPLE_SLOTS if s.name == "shoes"))] < 0.2
+        ), name
         assert 0.45 < used[2] < 0.85, name  # the top
 
 

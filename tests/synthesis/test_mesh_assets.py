@@ -285,7 +285,7 @@ def test_coarse_twins_keep_shape_slots_and_colors(tmp_path):
     above = ball.triangles_center[:, 2] > 0
     ball.visual.face_colors = np.where(above[:, None], [[255, 0, 0, 255]], [[0, 0, 255, 255]])
     ball.export(tmp_path / "ball.ply")
-    asset = load_mesh_asset(spec(tmp_path / "ball.ply"))
+    asset = file_asset(file_asset_name(spec(tmp_path / "ball.ply")))
     coarse = coarsened(asset, "coarse")
     assert coarse.slots == asset.slots and not coarse.mesh.sheets
     assert 0.8 * COARSE_FACES < len(coarse.mesh.faces) <= COARSE_FACES
