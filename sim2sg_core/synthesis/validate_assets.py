@@ -34,7 +34,7 @@ def _classes(domain: Domain) -> Iterator[tuple[Place, str]]:
                 load_asset(name)
             except Sim2SGError as error:
                 # A folder in the file has become many meshes: their indices are not the file's.
-                yield ("classes", i, "meshes") if spec.meshes else ("classes", i, "assets", j), str(error)
+                yield ("classes", i, "assets", j) if j < len(spec.assets) else ("classes", i, "meshes"), str(error)
         if not names and not asset_names(spec.name):
             text = f"no built-in asset is called {spec.name}; list some under assets:, or files under meshes:"
             yield ("classes", i), text

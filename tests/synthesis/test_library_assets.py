@@ -15,6 +15,7 @@ from sim2sg_core.synthesis.assets.library_assets import (
 )
 from sim2sg_core.synthesis.assets.registry import class_assets, coarse_asset, load_asset
 from sim2sg_core.synthesis.synthesizer import Synthesizer
+from sim2sg_core.synthesis.validate_assets import validate_assets
 from tests.small_library import CART_MTL, cart, needs_library, write_library
 
 DOMAIN = """\
@@ -137,6 +138,15 @@ def test_a_domain_of_library_meshes_beside_built_in_ones_is_drawn(tmp_path):
     synthesizer.close()
     np.testing.assert_array_equal(frames[1].image, again.image)
     assert all(len(frame.graph.objects) == 2 for frame in frames)
+
+
+def test_what_cannot_be_drawn_is_told_at_its_line(tmp_path):
+    write_library(tmp_path, cart="v 0 0 0\n")
+    with pytest.raises(Sim2SGError, match=r"own\.yaml:7: classes\[0\]\.meshes: .*Small#cart: has no faces"):
+        parse_domain(DOMAIN, str(tmp_path / "own.yaml"), validate_assets)
+    text = DOMAIN.replace("assets: [cube]", "assets: [cube, cone_]")
+    with pytest.raises(Sim2SGError, match=r"own\.yaml:7: classes\[0\]\.assets\[1\]: no asset 'cone_'"):
+        parse_domain(text, str(tmp_path / "own.yaml"), validate_assets)
 
 
 def test_coarse_twins_have_the_same_slots():
