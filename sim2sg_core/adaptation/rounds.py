@@ -17,7 +17,7 @@ from sim2sg_core.adaptation.content.recall_correction import correct_recall, des
 from sim2sg_core.adaptation.content.round_layouts import PriorLayout, round_layouts
 from sim2sg_core.adaptation.log_frames import SampledFrame, collect_frames
 from sim2sg_core.adaptation.log_inference import LogInference
-from sim2sg_core.adaptation.run_folder import Run, cached
+from sim2sg_core.adaptation.run_folder import Run, cached, title_of
 from sim2sg_core.adaptation.selection.round_selection import choose_round
 from sim2sg_core.adaptation.stages import (
     average_stages,
@@ -90,7 +90,7 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
     with run.timed("report", "inferring with the final model, drawing"):
         # The other stages' graphs on the log were needed to go on, those of the last are new.
         inference.graphs()
-        measured = [stage.name.replace("_", " ") for stage in dict.fromkeys([*stages, chosen])]
+        measured = map(title_of, dict.fromkeys([*stages, chosen]))
         facts = {
             "intrinsics": intrinsics,
             "extrinsics": extrinsics,
@@ -104,7 +104,7 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
 
 def names_of(stages: Sequence[Path]) -> str:
     """Returns the names of stages in words: "source, round 1 and round 2"."""
-    names = [stage.name.replace("_", " ") for stage in stages]
+    names = [title_of(stage) for stage in stages]
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 

@@ -40,6 +40,11 @@ def cached(path: Path, make: Callable[[Path], object], read: Callable[[Path], T]
     return read(path)
 
 
+def title_of(stage: Path) -> str:
+    """Returns the name of a stage's folder in words: "round 1"."""
+    return stage.name.replace("_", " ")
+
+
 class Run:
     """The folder of one adaptation.
 

@@ -11,7 +11,7 @@ import sim2sg_core
 from sim2sg_core.adaptation.adapt_config import ResolvedConfig
 from sim2sg_core.adaptation.appearance.appearance_files import APPEARANCE_FILE, draw_appearance, load_appearance
 from sim2sg_core.adaptation.log_frames import SampledFrame
-from sim2sg_core.adaptation.run_folder import Run
+from sim2sg_core.adaptation.run_folder import Run, title_of
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image
 from sim2sg_core.report.curves import load_metrics
@@ -79,7 +79,7 @@ def _round(stage: Path, real: Sequence[SceneGraph]) -> RoundReport:
     if fitted:
         frames.append(draw_appearance(load_appearance(stage / APPEARANCE_FILE)))
     return RoundReport(
-        name=stage.name.replace("_", " "),
+        name=title_of(stage),
         frames=frames,
         note="The last picture: colours and materials that were fitted to the log." if fitted else "",
         synthetic=content_statistics(graph for _, graph in rendered),

@@ -47,7 +47,7 @@ def compare_predictions(
     for ours, theirs in zip(reference, others, strict=True):
         ours = ours.filtered(object_threshold, relation_threshold)
         theirs = theirs.filtered(object_threshold, relation_threshold)
-        match = greedy_match(theirs.boxes(), _labels(theirs), ours.boxes(), _labels(ours))
+        match = greedy_match(theirs.boxes(), theirs.labels(), ours.boxes(), ours.labels())
         partner = {int(i): j for j, i in enumerate(match) if i >= 0}  # of ours among theirs
         objects, found = objects + len(ours.objects), found + len(partner)
         candidates, added = candidates + len(theirs.objects), added + len(theirs.objects) - len(partner)
@@ -66,7 +66,3 @@ def compare_predictions(
         relations=relations,
         kept=kept / relations if relations else None,
     )
-
-
-def _labels(graph: SceneGraph) -> np.ndarray:
-    return np.array([o.label for o in graph.objects])

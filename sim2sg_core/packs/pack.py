@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from sim2sg_core.errors import Sim2SGError
 
@@ -100,6 +100,7 @@ def layout_types() -> dict[str, LayoutType]:
     return {name: kind for pack in installed_packs().values() for name, kind in pack.layouts.items()}
 
 
+@cache
 def scene_module(layout_type: str) -> SceneModule:
     """Imports what draws the scenes of a layout type.
 
@@ -111,9 +112,7 @@ def scene_module(layout_type: str) -> SceneModule:
         raise Sim2SGError(
             f"no pack brings the layout type {layout_type!r}; install the one that does (here: {', '.join(known)})"
         )
-    module: Any = importlib.import_module(known[layout_type].scenes)
-    scenes: SceneModule = module
-    return scenes
+    return cast(SceneModule, importlib.import_module(known[layout_type].scenes))
 
 
 def shipped_files(name: str) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""What the renderer draws, as plain data: instances, looks, lights, ground, sky, fog and a camera.
+"""What the renderer draws, as plain data: instances, materials, lights, ground, sky, fog and a camera.
 
 Frame: the world frame of `sim2sg_core.scene.camera` (x forward, y left, z up, metres). Colours are linear, in the
 renderer's own encoding (linear = value², see `linear`).
@@ -25,7 +25,7 @@ def linear(color: tuple[float, float, float] | np.ndarray) -> Color:
 
 @dataclass(frozen=True)
 class Material:
-    """How one part of an instance, or the ground, looks.
+    """The material of one part of an instance, or of the ground.
 
     Attributes:
         color: Linear RGB albedo (or reflectance, for metals).
@@ -155,7 +155,7 @@ class RenderScene:
         lights: At most three.
         ambient_up: Linear RGB irradiance from above.
         ambient_down: The same from below (light thrown back by the ground).
-        ground: Look of the endless plane z = `ground_height`, or None.
+        ground: Material of the endless plane z = `ground_height`, or None.
         ground_height: Metres; put it a little below roads that are drawn as instances.
         sky: Background.
         fog: Haze.

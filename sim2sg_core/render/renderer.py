@@ -109,7 +109,7 @@ class Renderer:
         view = view_matrix(camera)
         clip = clip_matrix(camera) @ view
         with self.context:
-            materials = self._materials.write_looks(instances)
+            materials = self._materials.write_materials(instances)
             records, matrices = instance_records(instances, np.array(painted, np.int64), materials)
             distance, visible = cull(instances, matrices, view, clip)
             ranges, caster_ranges = self._add_meshes(instances, matrices, distance, camera)

@@ -1,4 +1,4 @@
-"""What surfaces look like, as the shaders read it: the texture array and the buffer of looks."""
+"""What surfaces look like, as the shaders read it: the texture array and the buffer of materials."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sim2sg_core.render.textures import SIZE, SPARE_LAYERS, balance, build_textu
 
 
 class Materials:
-    """Textures, made once and shared by all frames, and the looks of one frame.
+    """Textures, made once and shared by all frames, and the materials of one frame.
 
     Attributes:
         layers: Index of every texture by name.
@@ -49,8 +49,8 @@ class Materials:
         """Makes the texture array current at a texture unit."""
         self._textures.use(unit)
 
-    def write_looks(self, instances: list[Instance]) -> np.ndarray:
-        """Uploads the looks. Returns (N,) index of each instance's first."""
+    def write_materials(self, instances: list[Instance]) -> np.ndarray:
+        """Uploads the materials. Returns (N,) index of each instance's first."""
         rows: list[tuple[float, ...]] = []
         bases: list[int] = []
         for instance in instances:
@@ -68,7 +68,7 @@ class Materials:
         return np.array(bases, np.int64)
 
     def row(self, material: Material) -> tuple[float, ...]:
-        """Returns a look as the shaders take it, 11 numbers: colour and roughness, surface, texture.
+        """Returns a material as the shaders take it, 11 numbers: colour and roughness, surface, texture.
 
         Raises:
             Sim2SGError: No texture of that name.

@@ -148,6 +148,10 @@ class SceneGraph:
         """Returns (N,) object scores."""
         return np.array([o.score for o in self.objects], float)
 
+    def labels(self) -> np.ndarray:
+        """Returns (N,) class names, an array of objects."""
+        return np.array([o.label for o in self.objects], dtype=object)
+
     def with_scores(self, scores: Iterable[float]) -> SceneGraph:
         """Returns the graph with N other object scores."""
         rescored = (dataclasses.replace(o, score=float(s)) for o, s in zip(self.objects, scores, strict=True))

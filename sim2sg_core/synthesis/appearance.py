@@ -48,7 +48,7 @@ PATCHED = 0.9  # share of the parts with texture patches that get one
 
 @dataclass(frozen=True)
 class PaintMaterial:
-    """A finish that painted parts may have whatever their asset says."""
+    """A material that painted parts may have whatever their asset says."""
 
     roughness: tuple[float, float]
     specular: tuple[float, float]
@@ -90,7 +90,7 @@ class Painter:
     def materials(
         self, asset: Asset, rng: np.random.Generator, colors: Sequence[tuple[int, int, int]] = ()
     ) -> tuple[Material, ...]:
-        """Draws the looks of one instance of `asset`, one for each slot.
+        """Draws the materials of one instance of `asset`, one for each slot.
 
         Args:
             asset: The asset.
@@ -112,7 +112,7 @@ class Painter:
         return tuple(made)
 
     def material(self, slot: Slot, rng: np.random.Generator, colors: Sequence[tuple[int, int, int]] = ()) -> Material:
-        """Draws the look of one slot."""
+        """Draws the material of one slot."""
         family = palettes().get(slot.palette)
         roughness, specular, metallic = slot.roughness, slot.specular, slot.metallic
         if slot.palette == "fixed":
@@ -299,7 +299,7 @@ def floor_material(
     floor: str,
     usual: Callable[[str, np.random.Generator], np.ndarray] | None = None,
 ) -> Material:
-    """Draws the ground's look; `usual` gives its colour where the domain leaves it open."""
+    """Draws the ground's material; `usual` gives its colour where the domain leaves it open."""
     spec = domain.appearance
     texture, scales, strength = FLOORS.get(floor, FLOORS["plain"])
     if spec.floor_colors:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -169,3 +173,26 @@ class ImageStream(threading.Thread):
         self._ended.set()
         self.join()
         self._node.destroy_publisher(self._publisher)
+
+
+@contextmanager
+def running_node(
+    start: Callable[..., Any], peer: Any, name: str, model: Path, topic: str, **parameters: object
+) -> Iterator[LiveNode]:
+    """Starts a node that sees every object and has seen an image; when done with it must end cleanly.
+
+    Args:
+        start: Starts a verb in a process of its own.
+        peer: Talks to it.
+        name: The node's.
+        model: Its model.
+        topic: Of raw images.
+        parameters: ROS parameters.
+    """
+    words = ["--name", name, "--model", model, "--image", topic, "--object-threshold", 0, "--threads", 1]
+    process = start("node", *words, *(with_parameters(**parameters) if parameters else ()))
+    live = LiveNode(peer, process, name, topic)
+    live.connect()
+    yield live
+    assert process.stop(signal.SIGTERM) == 0
+    assert "Traceback" not in process.log()

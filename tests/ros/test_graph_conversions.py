@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from std_msgs.msg import Header
 
-from sim2sg_core.scene import Camera, Placement, Pose3D, Relation, SceneGraph, SceneObject
+from sim2sg_core.scene import Camera, Placement, SceneGraph
 from sim2sg_ros.graph_conversions import (
     graph_from_message,
     graph_to_json,
     graph_to_message,
 )
+from tests.ros.example_graph import example_graph
 
 pytestmark = pytest.mark.ros
 
@@ -29,18 +31,7 @@ def camera(pitch: float = 0.3, roll: float = 0.1) -> Camera:
 
 
 def graph(yaw: float = 0.4, view: Camera | None = None) -> SceneGraph:
-    pose = Pose3D(np.array([-1.0, 0.5, 8.0]), yaw, np.array([4.0, 1.8, 1.5]))
-    return SceneGraph(
-        320,
-        240,
-        (
-            SceneObject("car", 0.9, np.array([10.5, 20.25, 100, 80]), pose),
-            SceneObject("pedestrian", 0.6, np.array([150, 30, 170.5, 90]), id="p7"),
-        ),
-        (Relation(0, "left_of", 1, 0.8, "viewer"),),
-        stamp=1_500_000_000_123_456_789,
-        camera=view,
-    )
+    return dataclasses.replace(example_graph(yaw), stamp=1_500_000_000_123_456_789, camera=view)
 
 
 def header() -> Header:

@@ -5,27 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sim2sg_core.scene import Camera, Placement, Pose3D, Relation, SceneGraph, SceneObject
+from sim2sg_core.scene import Camera, Placement, Relation, SceneGraph, SceneObject
 from sim2sg_ros.graph_text import graph_to_text
+from tests.ros.example_graph import example_graph
 
 K = np.array([[300.0, 0, 160], [0, 310, 120], [0, 0, 1]])
 
 
-def graph() -> SceneGraph:
-    pose = Pose3D(np.array([-1.0, 0.5, 8.0]), 0.4, np.array([4.0, 1.8, 1.5]))
-    return SceneGraph(
-        320,
-        240,
-        (
-            SceneObject("car", 0.9, np.array([10.5, 20.25, 100, 80]), pose),
-            SceneObject("pedestrian", 0.6, np.array([150, 30, 170.5, 90]), id="p7"),
-        ),
-        (Relation(0, "left_of", 1, 0.8, "viewer"),),
-    )
-
-
 def test_text_has_a_line_for_each_object_and_relation() -> None:
-    text = graph_to_text(graph()).splitlines()
+    text = graph_to_text(example_graph()).splitlines()
     assert text == [
         "car_0: car, score 0.90, 8.00 m ahead of the camera, 1.00 m to its left, 0.50 m below it,"
         " 4.00 x 1.80 x 1.50 m long, wide and high, box 10 20 100 80",
@@ -44,8 +32,8 @@ def test_text_measures_along_the_ground_where_it_is_known() -> None:
 
 
 def test_text_names_objects_by_track() -> None:
-    both = tuple(dataclasses.replace(o, id=i) for o, i in zip(graph().objects, ("car_7", "12"), strict=True))
-    text = graph_to_text(dataclasses.replace(graph(), objects=both)).splitlines()
+    both = tuple(dataclasses.replace(o, id=i) for o, i in zip(example_graph().objects, ("car_7", "12"), strict=True))
+    text = graph_to_text(dataclasses.replace(example_graph(), objects=both)).splitlines()
     assert [line.split(":")[0] for line in text[:2]] == ["car_7", "pedestrian_12"]
     assert text[2].startswith("car_7 left of pedestrian_12")
 
@@ -60,7 +48,7 @@ def test_text_names_objects_by_track() -> None:
     ],
 )
 def test_text_says_in_whose_frame_a_relation_holds(frame: str, words: str) -> None:
-    changed = dataclasses.replace(graph(), relations=(Relation(0, "is_near", 1, 0.8, frame),))
+    changed = dataclasses.replace(example_graph(), relations=(Relation(0, "is_near", 1, 0.8, frame),))
     assert graph_to_text(changed).splitlines()[-1] == words.replace("is_near", "is near")
 
 

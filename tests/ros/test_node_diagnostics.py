@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from sensor_msgs.msg import Image
 
-from tests.ros.live_node import LiveNode, noise_image, with_parameters
+from tests.ros.live_node import LiveNode, noise_image, running_node
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 
@@ -22,15 +21,8 @@ TOPIC = "/judged/image"
 
 @pytest.fixture(scope="module")
 def live(start: Callable[..., Any], peer: Any, models: tuple[Path, Path]) -> Iterator[LiveNode]:
-    process = start(
-        "node", "--name", "judged", "--model", models[0], "--image", TOPIC, "--object-threshold", 0, "--threads", 1,
-        *with_parameters(diagnostics_period=0.3),
-    )  # fmt: skip
-    live = LiveNode(peer, process, "judged", TOPIC)
-    live.connect()
-    yield live
-    assert process.stop(signal.SIGTERM) == 0
-    assert "Traceback" not in process.log()
+    with running_node(start, peer, "judged", models[0], TOPIC, diagnostics_period=0.3) as live:
+        yield live
 
 
 def test_diagnostics_tell_rates_latencies_and_provider(live: LiveNode) -> None:

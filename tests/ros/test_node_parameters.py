@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,23 +15,15 @@ from rcl_interfaces.srv import DescribeParameters
 from sim2sg.msg import GraphInfo
 
 from sim2sg_ros.parameters import PARAMETER_SPECS
-from tests.ros.live_node import LiveNode, noise_image, with_parameters
+from tests.ros.live_node import LiveNode, noise_image, running_node, with_parameters
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 
 
 @pytest.fixture(scope="module")
 def live(start: Callable[..., Any], peer: Any, models: tuple[Path, Path]) -> Iterator[LiveNode]:
-    topic = "/tuned/image"
-    process = start(
-        "node", "--name", "tuned", "--model", models[0], "--image", topic, "--object-threshold", 0, "--threads", 1,
-        *with_parameters(diagnostics_period=0.3),
-    )  # fmt: skip
-    live = LiveNode(peer, process, "tuned", topic)
-    live.connect()
-    yield live
-    assert process.stop(signal.SIGTERM) == 0
-    assert "Traceback" not in process.log()
+    with running_node(start, peer, "tuned", models[0], "/tuned/image", diagnostics_period=0.3) as live:
+        yield live
 
 
 def test_thresholds_change_at_run_time_and_empty_graphs_are_published(live: LiveNode) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from sim2sg.msg import GraphInfo
 from sim2sg.srv import GetSceneGraph, LoadModel
 
-from tests.ros.live_node import LiveNode
+from tests.ros.live_node import LiveNode, running_node
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 
@@ -25,15 +24,8 @@ GET, LOAD, INFO = "/served/get_scene_graph", "/served/load_model", "/served/grap
 
 @pytest.fixture(scope="module")
 def live(start: Callable[..., Any], peer: Any, models: tuple[Path, Path]) -> Iterator[LiveNode]:
-    topic = "/served/image"
-    process = start(
-        "node", "--name", "served", "--model", models[0], "--image", topic, "--object-threshold", 0, "--threads", 1
-    )
-    live = LiveNode(peer, process, "served", topic)
-    live.connect()
-    yield live
-    assert process.stop(signal.SIGTERM) == 0
-    assert "Traceback" not in process.log()
+    with running_node(start, peer, "served", models[0], "/served/image") as live:
+        yield live
 
 
 def test_facts_are_latched_for_who_joins_late(live: LiveNode) -> None:

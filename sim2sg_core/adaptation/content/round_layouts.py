@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from sim2sg_core.adaptation.content.scene_rebuilding import SceneRebuilder
 from sim2sg_core.adaptation.method import ResolvedMethod
 from sim2sg_core.domains import Domain
 from sim2sg_core.scene import Camera, Layout, SceneGraph
-from sim2sg_core.synthesis.synthesizer import sample_layout
+from sim2sg_core.synthesis.synthesizer import sample_layout, with_ground
 
 
 def round_layouts(
@@ -86,8 +85,7 @@ class PriorLayout:
         """Draws one scene."""
         camera = self._cameras[int(rng.integers(len(self._cameras)))]
         if camera.ground is None:
-            drawn = self._domain.camera.sample(rng, camera.K, camera.width, camera.height)
-            camera = dataclasses.replace(camera, ground=drawn.ground)
+            camera = with_ground(self._domain, camera, rng)
         else:
             camera = jittered(camera, rng)
         return sample_layout(self._domain, camera, rng)

@@ -36,7 +36,7 @@ def object_outcomes(graphs: Sequence[SceneGraph], truths: Sequence[SceneGraph]) 
     correct: list[np.ndarray] = []
     for graph, truth in zip(graphs, truths, strict=True):
         kept = graph.filtered(CALIBRATED_SCORE, 2.0)
-        match = greedy_match(kept.boxes(), _labels(kept), truth.boxes(), _labels(truth))
+        match = greedy_match(kept.boxes(), kept.labels(), truth.boxes(), truth.labels())
         scores.append(kept.scores())
         correct.append(match >= 0)
     return np.concatenate(scores or [np.zeros(0)]), np.concatenate(correct or [np.zeros(0, bool)])
@@ -51,7 +51,7 @@ def relation_outcomes(graphs: Sequence[SceneGraph], truths: Sequence[SceneGraph]
     scores: list[float] = []
     correct: list[bool] = []
     for graph, truth in zip(graphs, truths, strict=True):
-        match = greedy_match(graph.boxes(), _labels(graph), truth.boxes(), _labels(truth))
+        match = greedy_match(graph.boxes(), graph.labels(), truth.boxes(), truth.labels())
         facts = {(r.subject, r.predicate, r.object) for r in truth.relations}
         for relation in graph.relations:
             subject, object_ = int(match[relation.subject]), int(match[relation.object])
@@ -165,7 +165,3 @@ def _predict(network: SceneGraphNetwork, domain: Domain, images: Sequence[tuple[
 def _nll(logits: np.ndarray, correct: np.ndarray) -> float:
     """Mean negative log-likelihood of Bernoulli outcomes."""
     return float(np.logaddexp(0.0, np.where(correct, -logits, logits)).mean())
-
-
-def _labels(graph: SceneGraph) -> np.ndarray:
-    return np.array([o.label for o in graph.objects], dtype=object)

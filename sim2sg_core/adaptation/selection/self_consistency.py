@@ -198,7 +198,7 @@ def compare_views(graph: SceneGraph, other: SceneGraph, view: ChangedView, domai
     ours, theirs = graph.boxes(), _clip(view.restore(other.boxes()), frame)
     shown = _clip(ours, window)
     # In the order of `other`: index into `graph`, -1 for none. Cut objects are matched too, as far as shown.
-    match = greedy_match(theirs, _labels(other), shown, _labels(graph))
+    match = greedy_match(theirs, other.labels(), shown, graph.labels())
     whole = box_area(shown) > 0.99 * box_area(ours)
     common = match >= 0
     common[common] = whole[match[common]]
@@ -269,10 +269,6 @@ def _cut(boxes: np.ndarray, window: np.ndarray, frame: np.ndarray) -> np.ndarray
     """(N,) whether a box ends at an edge of the window that is not one of the image."""
     reach = WINDOW_EDGE * np.tile(window[2:] - window[:2], 2)
     return ((np.abs(boxes - window) <= reach) & (window != frame)).any(axis=1)
-
-
-def _labels(graph: SceneGraph) -> np.ndarray:
-    return np.array([o.label for o in graph.objects], dtype=object)
 
 
 def _entropy(probability: np.ndarray) -> np.ndarray:

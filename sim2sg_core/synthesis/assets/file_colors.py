@@ -1,7 +1,7 @@
-"""What colours and finishes a mesh file gives its faces, gathered in a few.
+"""What materials a mesh file gives its faces, gathered in a few.
 
-A look is a row of 6: display colour (red, green, blue), roughness, metallic and opacity, all 0–1; NaN where there is
-none. Textures are read at four points of a face, the middles of its quarters: one for each corner, and its own.
+A material is a row of 6: display colour (red, green, blue), roughness, metallic and opacity, all 0–1; NaN where there
+is none. Textures are read at four points of a face, the middles of its quarters: one for each corner, and its own.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 if TYPE_CHECKING:
     import trimesh
 
-LOOK = 6
+CHANNELS = 6
 ROUGHNESS = 0.6  # of what has a colour but no material
-FINISH_WEIGHT = 0.4  # how far finishes set faces apart, relative to colours
+SURFACE_WEIGHT = 0.4  # how far roughness, metallic and opacity set faces apart, relative to colours
 ROUNDS = 12
 # Barycentric coordinates of the centres of a triangle's four quarters, where its texture is read.
 QUARTERS = np.array([[4, 1, 1], [1, 4, 1], [1, 1, 4], [2, 2, 2]]) / 6
@@ -29,54 +29,54 @@ CLEAREST = 0.1  # opacity of what is hardly there: files without a sense of `d` 
 
 
 @dataclass(frozen=True, eq=False)
-class FaceLooks:
-    """How N faces look.
+class FaceMaterials:
+    """The materials of N faces.
 
     Attributes:
         colors: (N, 4, 3) display colours at the middles of their quarters; NaN where they have none.
-        finish: (N, 3) roughness, metallic and opacity; NaN where they have none.
+        surface: (N, 3) roughness, metallic and opacity; NaN where they have none.
         there: (N,) whether a texture leaves them to see.
         textured: (N,) whether the colours come from a texture, so that they change from point to point.
     """
 
     colors: np.ndarray
-    finish: np.ndarray
+    surface: np.ndarray
     there: np.ndarray
     textured: np.ndarray
 
     @classmethod
-    def none(cls, count: int) -> FaceLooks:
-        """Returns the looks of faces without any."""
+    def none(cls, count: int) -> FaceMaterials:
+        """Returns the materials of faces without any."""
         plain = np.full((count, 4, 3), np.nan)
         return cls(plain, plain[:, 0].copy(), np.ones(count, bool), np.zeros(count, bool))
 
     @classmethod
     def uniform(
         cls, colors: np.ndarray, roughness: float, metallic: float = 0.0, opacity: float | np.ndarray = 1.0
-    ) -> FaceLooks:
-        """Returns the looks of faces of one colour each, (N, 3)."""
+    ) -> FaceMaterials:
+        """Returns the materials of faces of one colour each, (N, 3)."""
         count = len(colors)
-        finish = np.column_stack([np.full(count, roughness), np.full(count, metallic), np.full(count, opacity)])
+        surface = np.column_stack([np.full(count, roughness), np.full(count, metallic), np.full(count, opacity)])
         colors = np.repeat(colors[:, None], 4, axis=1)
-        return cls(colors, finish, np.ones(count, bool), np.zeros(count, bool))
+        return cls(colors, surface, np.ones(count, bool), np.zeros(count, bool))
 
-    def of(self, rows: np.ndarray) -> FaceLooks:
-        """Returns the looks of some of the faces."""
-        return FaceLooks(self.colors[rows], self.finish[rows], self.there[rows], self.textured[rows])
+    def of(self, rows: np.ndarray) -> FaceMaterials:
+        """Returns the materials of some of the faces."""
+        return FaceMaterials(self.colors[rows], self.surface[rows], self.there[rows], self.textured[rows])
 
     @classmethod
-    def joined(cls, parts: list[FaceLooks]) -> FaceLooks:
-        """Returns the looks of the faces of all parts, one part after another."""
+    def joined(cls, parts: list[FaceMaterials]) -> FaceMaterials:
+        """Returns the materials of the faces of all parts, one part after another."""
         return cls(
             np.concatenate([p.colors for p in parts]),
-            np.concatenate([p.finish for p in parts]),
+            np.concatenate([p.surface for p in parts]),
             np.concatenate([p.there for p in parts]),
             np.concatenate([p.textured for p in parts]),
         )
 
     def means(self) -> np.ndarray:
-        """Returns (N, LOOK) the look of each face as a whole."""
-        return np.column_stack([self.colors.mean(axis=1), self.finish])
+        """Returns (N, CHANNELS) the material of each face as a whole."""
+        return np.column_stack([self.colors.mean(axis=1), self.surface])
 
 
 def is_textured(part: trimesh.Trimesh) -> bool:
@@ -92,8 +92,8 @@ def changes(part: trimesh.Trimesh, faces: np.ndarray, corners: np.ndarray) -> np
     return np.asarray(read.std(axis=1).max(axis=1) > CHANGE)
 
 
-def face_materials(part: trimesh.Trimesh, is_linear: bool, faces: np.ndarray, corners: np.ndarray) -> FaceLooks:
-    """Returns how pieces of a part's faces look, from their colour, their vertices', their material or their texture.
+def face_materials(part: trimesh.Trimesh, is_linear: bool, faces: np.ndarray, corners: np.ndarray) -> FaceMaterials:
+    """Returns materials of pieces of a part's faces, from the colour of faces or vertices, the material or the texture.
 
     Args:
         part: The part.
@@ -103,23 +103,23 @@ def face_materials(part: trimesh.Trimesh, is_linear: bool, faces: np.ndarray, co
     """
     visual: Any = part.visual
     if not visual.defined:
-        return FaceLooks.none(len(faces))
+        return FaceMaterials.none(len(faces))
     if visual.kind in ("face", "vertex"):
         # Colours of vertices are averaged by hand: the reader's own conversion caches and may warn.
         raw = visual.face_colors if visual.kind == "face" else visual.vertex_colors[part.faces].mean(axis=1)
         colors = np.asarray(raw, float)[faces, :3] / 255
-        return FaceLooks.uniform(display(colors) if is_linear else colors, ROUGHNESS)
+        return FaceMaterials.uniform(display(colors) if is_linear else colors, ROUGHNESS)
     material = _material(visual)
     if hasattr(material, "baseColorFactor"):
-        return _gltf_looks(part, material, faces, corners)
-    return _obj_looks(part, material, faces, corners)
+        return _gltf_materials(part, material, faces, corners)
+    return _obj_materials(part, material, faces, corners)
 
 
-def _gltf_looks(part: Any, material: Any, faces: np.ndarray, corners: np.ndarray) -> FaceLooks:
+def _gltf_materials(part: Any, material: Any, faces: np.ndarray, corners: np.ndarray) -> FaceMaterials:
     factor, image, uv = material.baseColorFactor, material.baseColorTexture, part.visual.uv
-    finish = material.roughnessFactor, material.metallicFactor
+    surface = material.roughnessFactor, material.metallicFactor
     # glTF 2.0, 3.9.2: what is left out is 1; a texture's green is the roughness and its blue the metallic.
-    roughness, metallic = (1.0 if value is None else float(value) for value in finish)
+    roughness, metallic = (1.0 if value is None else float(value) for value in surface)
     if material.metallicRoughnessTexture is not None:
         means = _pixels(material.metallicRoughnessTexture).mean(axis=(0, 1))
         roughness, metallic = roughness * means[1], metallic * means[2]
@@ -129,34 +129,36 @@ def _gltf_looks(part: Any, material: Any, faces: np.ndarray, corners: np.ndarray
     mode = str(material.alphaMode or "OPAQUE")  # 3.9.4: alpha means nothing unless it is said to.
     opacity = float(factor[3]) if mode == "BLEND" else 1.0
     if image is None or uv is None:
-        return FaceLooks.uniform(display(base), roughness, metallic, max(opacity, CLEAREST))
+        return FaceMaterials.uniform(display(base), roughness, metallic, max(opacity, CLEAREST))
     colors, alpha = _texture(image, uv[part.faces], faces, corners)
     colors = display(base[:, None] * _decoded(colors))
     return _textured(colors, alpha if mode != "OPAQUE" else np.ones_like(alpha), roughness, metallic, opacity)
 
 
-def _obj_looks(part: Any, material: Any, faces: np.ndarray, corners: np.ndarray) -> FaceLooks:
+def _obj_materials(part: Any, material: Any, faces: np.ndarray, corners: np.ndarray) -> FaceMaterials:
     image, uv = material.image, part.visual.uv
     # Blinn's exponent as a roughness: see e.g. Walter et al., "Microfacet Models for Refraction", EGSR 2007.
     roughness = (2 / (max(float(material.glossiness), 0.0) + 2)) ** 0.25
     opacity = _dissolve(material)
     if _is_default(material):
-        return FaceLooks.none(len(faces))
+        return FaceMaterials.none(len(faces))
     if image is not None and uv is not None:
         return _textured(*_texture(image, uv[part.faces], faces, corners), roughness, 0.0, opacity)
     colors = np.tile(np.asarray(material.diffuse, float)[:3] / 255, (len(faces), 1))
-    return FaceLooks.uniform(colors, roughness, 0.0, max(opacity, CLEAREST))
+    return FaceMaterials.uniform(colors, roughness, 0.0, max(opacity, CLEAREST))
 
 
-def _textured(colors: np.ndarray, alpha: np.ndarray, roughness: float, metallic: float, opacity: float) -> FaceLooks:
-    """Looks with colours (N, 4, 3) and alpha (N,) of a texture: holes where it is solid elsewhere, else a film."""
+def _textured(
+    colors: np.ndarray, alpha: np.ndarray, roughness: float, metallic: float, opacity: float
+) -> FaceMaterials:
+    """Materials with colours (N, 4, 3) and alpha (N,) of a texture: holes where it is solid elsewhere, else a film."""
     there = np.ones(len(alpha), bool)
     if len(alpha) and alpha.max() < SEEN:
         opacity = opacity * float(alpha.mean())
     else:
         there = alpha >= SEEN
-    materials = FaceLooks.uniform(colors[:, 0], roughness, metallic, max(opacity, CLEAREST))
-    return FaceLooks(colors, materials.finish, there, np.ones(len(alpha), bool))
+    materials = FaceMaterials.uniform(colors[:, 0], roughness, metallic, max(opacity, CLEAREST))
+    return FaceMaterials(colors, materials.surface, there, np.ones(len(alpha), bool))
 
 
 def _material(visual: Any) -> Any:
@@ -238,15 +240,15 @@ def _decoded(shown: np.ndarray) -> np.ndarray:
 
 
 def cluster_materials(materials: np.ndarray, areas: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gathers looks in a few: exactly where they are few, else by k-means, the same every time.
+    """Gathers materials in a few: exactly where they are few, else by k-means, the same every time.
 
     Args:
-        materials: (F, LOOK).
+        materials: (F, CHANNELS).
         areas: (F,) how much each counts.
         most: Largest number of them.
 
     Returns:
-        (K, LOOK) looks, K <= `most`, at most one of them NaN; and (F,) which one each face has.
+        (K, CHANNELS) materials, K <= `most`, at most one of them NaN; and (F,) which one each face has.
     """
     plain = np.isnan(materials[:, 0])
     index = np.zeros(len(materials), np.int64)
@@ -268,7 +270,7 @@ def _k_means(materials: np.ndarray, areas: np.ndarray, count: int) -> tuple[np.n
     if len(known) <= count:
         return known, index
     weights = np.bincount(index, areas) + 1e-12
-    scale = np.append([1.0, 1.0, 1.0], np.full(materials.shape[1] - 3, FINISH_WEIGHT))
+    scale = np.append([1.0, 1.0, 1.0], np.full(materials.shape[1] - 3, SURFACE_WEIGHT))
     points = known * scale
     # First the commonest, then always the one that adds most: k-means++ (Arthur and Vassilvitskii, 2007) without dice.
     chosen = [int(weights.argmax())]

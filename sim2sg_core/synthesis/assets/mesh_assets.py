@@ -1,4 +1,4 @@
-"""Assets from meshes that others made: as many triangles as are needed, closed or two-sided, their looks in few slots.
+"""Assets from meshes that others made: as many triangles as are needed, closed or two-sided, few slots.
 
 What textures show is kept as colours at the vertices; textured faces are split until these are close enough.
 """
@@ -14,7 +14,13 @@ import numpy as np
 
 from sim2sg_core.render.meshes import Asset, MeshBuilder, Slot
 from sim2sg_core.render.render_scene import linear
-from sim2sg_core.synthesis.assets.file_colors import FaceLooks, changes, cluster_materials, face_materials, is_textured
+from sim2sg_core.synthesis.assets.file_colors import (
+    FaceMaterials,
+    changes,
+    cluster_materials,
+    face_materials,
+    is_textured,
+)
 from sim2sg_core.synthesis.assets.mesh_detail import refine, simplify, without_details
 from sim2sg_core.synthesis.assets.mesh_sides import once, outward
 from sim2sg_core.synthesis.assets.shapes import weld
@@ -57,7 +63,7 @@ def build_asset(
     vertices, faces, owner, face = _single(source, *_welded(parts))
     vertices, faces, owner, materials, kinds = _refined(source, vertices, faces, owner, face)
     if is_opaque:
-        materials.finish[:, 2] = np.maximum(materials.finish[:, 2], 1.0)  # What has none stays without.
+        materials.surface[:, 2] = np.maximum(materials.surface[:, 2], 1.0)  # What has none stays without.
     areas = 0.5 * np.linalg.norm(_crosses(vertices, faces), axis=1)
     slots, index = _slots(materials, kinds, areas)
     meeting, left = faces, np.arange(len(faces))
@@ -98,8 +104,8 @@ class Source:
     palettes: Sequence[str]
     is_linear: bool
 
-    def materials(self, owner: np.ndarray, face: np.ndarray, corners: np.ndarray) -> tuple[FaceLooks, np.ndarray]:
-        """Returns how pieces of faces look, and (N,) the palette that each is painted in, "" for none.
+    def materials(self, owner: np.ndarray, face: np.ndarray, corners: np.ndarray) -> tuple[FaceMaterials, np.ndarray]:
+        """Returns the materials of pieces of faces, and (N,) the palette that each is painted in, "" for none.
 
         Args:
             owner: (N,) the part that each is of.
@@ -111,10 +117,10 @@ class Source:
             rows = np.flatnonzero(owner == k)
             order.append(rows)
             kinds[rows] = palette
-            plain = FaceLooks.none(len(rows))
+            plain = FaceMaterials.none(len(rows))
             found.append(plain if palette else face_materials(part, self.is_linear, face[rows], corners[rows]))
-        materials = FaceLooks.joined(found).of(np.argsort(np.concatenate(order)))
-        kinds[(kinds == "") & np.isnan(materials.finish[:, 0])] = PAINT
+        materials = FaceMaterials.joined(found).of(np.argsort(np.concatenate(order)))
+        kinds[(kinds == "") & np.isnan(materials.surface[:, 0])] = PAINT
         return materials, kinds
 
     def changes(self, owner: np.ndarray, face: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -151,11 +157,11 @@ def _single(
 
 def _refined(
     source: Source, vertices: np.ndarray, faces: np.ndarray, owner: np.ndarray, face: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, FaceLooks, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, FaceMaterials, np.ndarray]:
     """Splits faces until they show their textures, and drops those in holes of them.
 
     Returns:
-        (V, 3) vertices, (F, 3) faces, (F,) the part of each, their looks and their palettes.
+        (V, 3) vertices, (F, 3) faces, (F,) the part of each, their materials and their palettes.
     """
     most = max(MOST_FACES, len(faces) + MORE)
     vertices, faces, piece, corners = refine(
@@ -167,7 +173,7 @@ def _refined(
     return vertices, faces[there], owner[there], materials.of(there), kinds[there]
 
 
-def _slots(materials: FaceLooks, kinds: np.ndarray, areas: np.ndarray) -> tuple[list[Slot], np.ndarray]:
+def _slots(materials: FaceMaterials, kinds: np.ndarray, areas: np.ndarray) -> tuple[list[Slot], np.ndarray]:
     """Returns the slots, and (F,) which one each face has: a few in own colours, one for each palette."""
     slots: list[Slot] = []
     index = np.zeros(len(kinds), np.int64)
@@ -191,7 +197,7 @@ def _own(index: int, material: np.ndarray) -> Slot:
     )
 
 
-def _corner_colors(materials: FaceLooks, corners: np.ndarray, groups: np.ndarray, areas: np.ndarray) -> np.ndarray:
+def _corner_colors(materials: FaceMaterials, corners: np.ndarray, groups: np.ndarray, areas: np.ndarray) -> np.ndarray:
     """Returns (F, 3, 3) display colours at the corners of faces: of textured ones means over what meets there.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim2sg_core.packs.drive.assets.car_body import RIM, RUBBER, SPOKE
+from sim2sg_core.packs.drive.assets.car_body import RIM, RUBBER, SPOKE, CarProfile, body
 from sim2sg_core.render.meshes import MeshBuilder, Slot
 from sim2sg_core.synthesis.assets import shapes
 
@@ -94,3 +94,11 @@ def add_body(builder: MeshBuilder, shape: shapes.Shape, slots: np.ndarray, smoot
     start = len(builder.faces)
     builder.add(shape[0], shape[1], 0, smooth_deg)
     builder.slots[start] = np.asarray(slots)
+
+
+def add_car(builder: MeshBuilder, p: CarProfile, inset: float, rng: np.random.Generator, detail: bool) -> None:
+    """Adds body and wheels of a profile, the wheels `inset` metres within its width."""
+    shape, slots = body(p, detail)
+    add_body(builder, shape, slots)
+    axles = [p.length / 2 - p.front_axle, p.length / 2 - p.rear_axle]
+    add_wheels(builder, axles, p.wheel, p.width / 2 - inset, rng, detail)

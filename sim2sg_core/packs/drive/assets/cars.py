@@ -16,10 +16,9 @@ from sim2sg_core.packs.drive.assets.car_body import (
     VEHICLE_TABLE,
     CarKind,
     CarProfile,
-    body,
     profile_curves,
 )
-from sim2sg_core.packs.drive.assets.car_parts import VEHICLE_SLOTS, add_body, add_wheels
+from sim2sg_core.packs.drive.assets.car_parts import VEHICLE_SLOTS, add_car
 from sim2sg_core.render.meshes import Asset, MeshBuilder
 from sim2sg_core.synthesis.assets import shapes
 from sim2sg_core.synthesis.tables import read_table
@@ -97,10 +96,7 @@ def add_details(builder: MeshBuilder, p: CarProfile, rng: np.random.Generator) -
 def make_car(name: str, p: CarProfile, rng: np.random.Generator, detail: bool = True) -> Asset:
     """Builds one car; `detail=False` gives the far version of a few hundred faces."""
     builder = MeshBuilder()
-    shape, slots = body(p, detail)
-    add_body(builder, shape, slots)
-    axles = [p.length / 2 - p.front_axle, p.length / 2 - p.rear_axle]
-    add_wheels(builder, axles, p.wheel, p.width / 2 - 0.012, rng, detail)
+    add_car(builder, p, 0.012, rng, detail)
     if detail:
         add_details(builder, p, rng)
     return builder.build(name, VEHICLE_SLOTS)

@@ -8,8 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from sim2sg_core.packs.drive.assets.car_body import PLATE, TRIM, VEHICLE_TABLE, CarKind, CarProfile, body
-from sim2sg_core.packs.drive.assets.car_parts import VAN_SLOTS, add_body, add_wheels
+from sim2sg_core.packs.drive.assets.car_body import PLATE, TRIM, VEHICLE_TABLE, CarKind, CarProfile
+from sim2sg_core.packs.drive.assets.car_parts import VAN_SLOTS, add_car
 from sim2sg_core.render.meshes import Asset, MeshBuilder
 from sim2sg_core.synthesis.assets import shapes
 from sim2sg_core.synthesis.tables import read_table
@@ -20,10 +20,7 @@ VANS = read_table(VEHICLE_TABLE, CarKind, "vans")
 def make_van(name: str, p: CarProfile, rng: np.random.Generator, detail: bool) -> Asset:
     """Builds a van: the body of a car, with rear doors and, on some, ladder racks."""
     builder = MeshBuilder()
-    shape, slots = body(p, detail)
-    add_body(builder, shape, slots)
-    axles = [p.length / 2 - p.front_axle, p.length / 2 - p.rear_axle]
-    add_wheels(builder, axles, p.wheel, p.width / 2 - 0.015, rng, detail)
+    add_car(builder, p, 0.015, rng, detail)
     if detail:
         nose = p.length / 2
         x = nose - p.side_glass[0] - 0.12
