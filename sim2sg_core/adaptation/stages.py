@@ -15,6 +15,7 @@ from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.run_folder import cached
 from sim2sg_core.adaptation.selection.score_calibration import calibrate
 from sim2sg_core.domains import Domain
+from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.files import make_folder
 from sim2sg_core.images import read_image
 from sim2sg_core.learning import AlignConfig, AugmentConfig, TrainConfig, train
@@ -78,7 +79,8 @@ def train_source(config: ResolvedConfig, domain: Domain, folder: Path) -> None:
         save_checkpoint(folder / "train" / "checkpoint.pt", network, domain, frozen_blocks=network.frozen_blocks)
         return
     network = build_network(domain, backbone=source.backbone, seed=config.seed)
-    _train(domain, folder, network, _train_config(config, source.source_steps, source.learning_rate), [])
+    settings = _train_config(config, domain.training, source.source_steps, source.learning_rate)
+    _train(domain, folder, network, settings, [])
 
 
 def train_round(
@@ -96,7 +98,8 @@ def train_round(
     calibration = json.loads((previous / "calibration.json").read_text())
     # The teacher's scores are to mean what they say; `calibrate` fits the temperatures anew afterwards.
     network.set_temperatures(calibration["object_temperature"], calibration["relation_temperature"])
-    settings = _train_config(config, config.round_steps, config.round_learning_rate, method.style_transfer)
+    steps, rate = config.round_steps, config.round_learning_rate
+    settings = _train_config(config, domain.training, steps, rate, method.style_transfer)
     if method.learns_from_log and number > method.teacher_start_round:
         align = AlignConfig(
             feature=method.feature,
@@ -164,13 +167,16 @@ def _read_layouts(path: Path) -> list[Layout]:
     return [Layout.from_json(item) for item in json.loads(path.read_text())]
 
 
-def _train_config(config: ResolvedConfig, steps: int, learning_rate: float, style_transfer: float = 0.0) -> TrainConfig:
+def _train_config(
+    config: ResolvedConfig, training: TrainingSpec, steps: int, learning_rate: float, style_transfer: float = 0.0
+) -> TrainConfig:
     strong = config.method.strong_augmentation
-    augment = AugmentConfig() if strong else AugmentConfig.weak()
+    augment = AugmentConfig.of_domain(training) if strong else AugmentConfig.weak()
     settings = TrainConfig(
         steps=steps,
         batch=config.batch,
         learning_rate=learning_rate,
+        freeze=training.freeze,
         augment=dataclasses.replace(augment, style_transfer=style_transfer),
         seed=config.seed,
         device=config.device,

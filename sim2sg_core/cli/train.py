@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, help="images per step (default: the domain's)")
     parser.add_argument("--learning-rate", type=float, help="peak learning rate (default: the domain's)")
     parser.add_argument("--backbone", help="lite0 (ImageNet weights) or small (default: the domain's)")
-    parser.add_argument("--freeze", type=int, help="backbone blocks that stay as they are")
+    parser.add_argument("--freeze", type=int, help="backbone blocks that stay as they are (default: the domain's)")
     parser.add_argument(
         "--start", metavar="FILE|NAME", help="checkpoint to start from, or the name of one that ships (default: none)"
     )
@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
         steps=defaults.source_steps if args.steps is None else args.steps,
         batch=defaults.batch if args.batch is None else args.batch,
         learning_rate=defaults.learning_rate if args.learning_rate is None else args.learning_rate,
-        freeze=args.freeze,
-        augment=AugmentConfig.none() if args.plain else AugmentConfig(),
+        freeze=defaults.freeze if args.freeze is None else args.freeze,
+        augment=AugmentConfig.none() if args.plain else AugmentConfig.of_domain(defaults),
         seed=args.seed,
         device=args.device,
         workers=args.workers,

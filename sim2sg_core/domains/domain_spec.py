@@ -19,7 +19,7 @@ from sim2sg_core.domains.appearance_spec import AppearanceSpec
 from sim2sg_core.domains.camera_prior import CameraPrior
 from sim2sg_core.domains.class_spec import ClassSpec
 from sim2sg_core.domains.digests import digests_of, named_files, without_folders
-from sim2sg_core.domains.fields import Identifier, Metres, Share, Spec, mistake, nearest
+from sim2sg_core.domains.fields import Extent, Identifier, Metres, Share, Spec, mistake, nearest
 from sim2sg_core.domains.layout_spec import Layout
 from sim2sg_core.domains.mesh_library import credits_of, library_digests, used_models
 from sim2sg_core.domains.predicate_spec import PredicateSpec
@@ -80,6 +80,10 @@ class TrainingSpec(Spec):
             ground, so that the log says little of sizes.
         class_swap: Probability that an object rebuilt from a log is exchanged for one of another class: high where any
             class may stand anywhere and a poor prior makes the network mistake classes.
+        freeze: Blocks of the backbone, from the image on, that keep their pretrained weights; none given: a quarter.
+        zoom_range: Scales, relative to the whole frame, of the windows that strong augmentation cuts out of half of
+            the frames. Enlarged fourfold, distant objects stand for near ones, cut off by the edges.
+        aim: Probability that an enlarged window is laid on an object, and not just anywhere.
     """
 
     backbone: Literal["lite0", "small"] = "lite0"
@@ -96,6 +100,9 @@ class TrainingSpec(Spec):
     recall_correction: Annotated[bool, Strict()] = False
     size_freedom: Annotated[float, Strict(), Field(ge=0)] = 0.1
     class_swap: Share = 0.05
+    freeze: Annotated[int, Strict(), Field(ge=0)] | None = None
+    zoom_range: Extent = (0.8, 1.5)
+    aim: Share = 0.0
 
     renamed: ClassVar[dict[str, str]] = {
         "delay": "teacher_start_round",

@@ -49,7 +49,10 @@ def reshape(
     """Brings an image to the network's size with random geometry; colours stay. Arguments as of `augment`."""
     if rng.random() < config.zoom:
         low, high = np.log(config.zoom_range)
-        example = crop(example, float(np.exp(rng.uniform(low, high))), rng.random(2), width, height)
+        zoom, where = float(np.exp(rng.uniform(low, high))), rng.random(2)
+        if config.aim > 0 and zoom > 1 and rng.random() < config.aim:
+            where = aim(example, domain, zoom, where, width, height, rng)
+        example = crop(example, zoom, where, width, height)
     else:
         example = fit(example, width, height)
     if rng.random() < config.flip:
@@ -64,6 +67,50 @@ def fit(example: Example, width: int, height: int) -> Example:
     return place(example, image, (1 / ratio[0], 1 / ratio[1]), (0.0, 0.0))
 
 
+def aim(
+    example: Example,
+    domain: Domain,
+    zoom: float,
+    where: np.ndarray,
+    width: int,
+    height: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Lays the window of `crop` on an object: it shows the object's centre, `where` in the window.
+
+    Enlarged windows are small; left to chance, most of them would show sky or road alone. The object is one of a
+    class that takes part in relations, and rare classes are aimed at as often as common ones.
+
+    Args:
+        example: At its full resolution.
+        domain: Says which classes take part in relations.
+        zoom: Scale relative to the letterbox.
+        where: (2,) in [0, 1]: place of the object's centre in the window.
+        width: Network input, pixels.
+        height: Network input, pixels.
+        rng: Decides which object.
+
+    Returns:
+        (2,) in [0, 1]: place of the window, as `crop` takes it; `where` if there is no object.
+    """
+    stated = np.isin(example.labels, [domain.class_names.index(name) for name in domain.related_names])
+    taught = np.flatnonzero(~example.ignored & stated)
+    if not len(taught):
+        return where
+    label = rng.choice(np.unique(example.labels[taught]))
+    box = example.boxes[int(rng.choice(taught[example.labels[taught] == label]))]
+    size = np.array([example.image.shape[1], example.image.shape[0]])
+    window, _ = _window(size, zoom, width, height)
+    start = (box[:2] + box[2:]) / 2 - where * window
+    return np.clip(start / np.maximum(size - window, 1), 0, 1)
+
+
+def _window(size: np.ndarray, zoom: float, width: int, height: int) -> tuple[np.ndarray, float]:
+    """Returns the (2,) size of what a zoom shows of an image of (2,) `size`, and the scale, input to image pixels."""
+    scale = zoom * float((np.array([width, height]) / size).min())
+    return np.minimum(np.round(np.array([width, height]) / scale), size).astype(int), scale
+
+
 def crop(example: Example, zoom: float, where: np.ndarray, width: int, height: int) -> Example:
     """Cuts a window out of the full-resolution image, or sets the image into a larger canvas.
 
@@ -75,8 +122,7 @@ def crop(example: Example, zoom: float, where: np.ndarray, width: int, height: i
         height: Network input, pixels.
     """
     rows, columns = example.image.shape[:2]
-    scale = zoom * min(width / columns, height / rows)
-    window = np.minimum(np.round(np.array([width, height]) / scale), [columns, rows]).astype(int)
+    window, scale = _window(np.array([columns, rows]), zoom, width, height)
     start = np.floor(where * (np.array([columns, rows]) - window + 1)).astype(int)
     start = np.minimum(start, np.array([columns, rows]) - window)
     target = np.minimum(np.maximum(np.round(window * scale), 1), [width, height]).astype(int)

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.errors import Sim2SGError
 
 
@@ -17,6 +18,7 @@ class AugmentConfig:
         flip: Probability of a mirrored image.
         zoom: Probability of a random crop or zoom; otherwise the image is letterboxed as at inference.
         zoom_range: Scale relative to the letterbox, drawn log-uniformly.
+        aim: Probability that an enlarged window is laid on an object, and not just anywhere.
         color: Strength of brightness, contrast, gamma, saturation, hue and channel gains.
         blur: Probability of blur.
         noise: Probability of noise.
@@ -28,12 +30,18 @@ class AugmentConfig:
     flip: float = 0.5
     zoom: float = 0.5
     zoom_range: tuple[float, float] = (0.8, 1.5)
+    aim: float = 0.0
     color: float = 1.0
     blur: float = 0.2
     noise: float = 0.3
     jpeg: float = 0.2
     cutout: float = 0.2
     style_transfer: float = 0.0
+
+    @classmethod
+    def of_domain(cls, training: TrainingSpec) -> AugmentConfig:
+        """Strong augmentation with the zoom that a domain asks for."""
+        return cls(zoom_range=training.zoom_range, aim=training.aim)
 
     @classmethod
     def none(cls) -> AugmentConfig:
@@ -47,7 +55,7 @@ class AugmentConfig:
 
     def validate(self) -> None:
         """Raises Sim2SGError where a number is out of its range."""
-        for name in ("flip", "zoom", "blur", "noise", "jpeg", "cutout", "style_transfer"):
+        for name in ("flip", "zoom", "aim", "blur", "noise", "jpeg", "cutout", "style_transfer"):
             if not 0 <= getattr(self, name) <= 1:
                 raise Sim2SGError(f"augment.{name} is {getattr(self, name)}: a probability lies in [0, 1]")
 
@@ -208,8 +216,9 @@ class TrainConfig:
         settings = {k: _plain(v) for k, v in self.to_json().items() if k not in self.FREE}
         if not self.align.on:
             del settings["align"]
-        if self.augment.style_transfer == 0:
-            del settings["augment"]["style_transfer"]
+        for name in ("style_transfer", "aim"):
+            if getattr(self.augment, name) == 0:
+                del settings["augment"][name]
         return settings
 
 

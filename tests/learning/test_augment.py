@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim2sg_core.learning.augment import augment, color_matrix, crop, fit, flip
+from sim2sg_core.learning.augment import aim, augment, color_matrix, crop, fit, flip
 from sim2sg_core.learning.examples import Example, to_example
 from sim2sg_core.learning.train_config import AugmentConfig
 from sim2sg_core.scene import Camera, Pose3D, SceneGraph, SceneObject, derive_relations
@@ -93,6 +93,38 @@ def test_crops_keep_rays_and_sizes(domain, records, zoom, x, y, seed):
     assert (cut.boxes[:, 3] <= 96).all()
     old = {(s, p, o) for s, p, o in example.relations.tolist() if {s, o} <= set(kept.tolist())}
     assert {(kept[s], p, kept[o]) for s, p, o in cut.relations.tolist()} == old
+
+
+@settings(max_examples=40, deadline=None)
+@given(zoom=st.floats(1.1, 4.0), seed=st.integers(0, 7), x=st.floats(0.1, 0.9), y=st.floats(0.1, 0.9))
+def test_an_aimed_window_shows_the_centre_of_an_object(domain, records, zoom, seed, x, y):
+    example = to_example(records[seed].image(), records[seed].graph, domain)
+    example.ignored[1:] = True  # one object is left to aim at
+    where = aim(example, domain, zoom, np.array([x, y]), 128, 96, np.random.default_rng(seed))
+    example.centres = (example.boxes[:, :2] + example.boxes[:, 2:]) / 2
+    example.ignored[:] = False
+    example.alphas = np.arange(len(example.alphas), dtype=np.float32)
+    cut = crop(example, zoom, where, 128, 96)
+    (at,) = np.flatnonzero(cut.alphas == 0)
+    assert (cut.centres[at] >= -1).all()
+    assert (cut.centres[at] <= [129, 97]).all()
+
+
+def test_rare_classes_are_aimed_at_as_often_as_common_ones(domain):
+    names = list(domain.related_names)
+    image = np.zeros((96, 128, 3), np.uint8)
+    common = [SceneObject(names[0], 1.0, np.array([2.0, 2, 12, 12]), None, 1.0) for _ in range(9)]
+    rare = SceneObject(names[1], 1.0, np.array([110.0, 80, 126, 94]), None, 1.0)
+    example = to_example(image, SceneGraph(128, 96, (*common, rare), ()), domain)
+    rng = np.random.default_rng(0)
+    windows = [aim(example, domain, 3.0, np.array([0.5, 0.5]), 128, 96, rng) for _ in range(200)]
+    assert 0.35 < np.mean([where[0] > 0.5 for where in windows]) < 0.65
+
+
+def test_with_nothing_to_aim_at_the_window_is_laid_anywhere(domain):
+    example = to_example(np.zeros((96, 128, 3), np.uint8), SceneGraph(128, 96, (), ()), domain)
+    where = np.array([0.2, 0.7])
+    assert aim(example, domain, 3.0, where, 128, 96, np.random.default_rng(0)) is where
 
 
 @pytest.mark.parametrize("zoom", [0.7, 1.0, 1.8])
