@@ -219,7 +219,7 @@ class Ablation(ABC):
                     shutil.copytree(self.oracle_data(part), stage / part)
 
             def make_model(path: Path, stage: Path = stage, previous: Path = previous, number: int = number) -> None:
-                train_round(config, domain, stage, previous, frames, [], number)
+                train_round(config, domain, stage, [previous], frames, [], number)
                 export_stage(config, domain, stage, path, frames, frames[0].camera)
 
             cached(stage / "model.onnx", make_model, Path)

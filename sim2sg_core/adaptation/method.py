@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.errors import Sim2SGError
 
-LEFT_TO_DOMAIN = ("prior_share", "recall_correction", "class_swap", "teacher_start_round")
+LEFT_TO_DOMAIN = ("prior_share", "replay", "recall_correction", "class_swap", "teacher_start_round", "average")
 """Switches that may be None: the domain's `training` decides."""
 
 
@@ -26,6 +26,8 @@ class Method:
         threshold: Least score of an object that is rebuilt; None draws every object with the
             probability that its calibrated score states.
         prior_share: Share of prior scenes in a round. Only with `labels`.
+        replay: Share of a round's labelled images that are renders of earlier stages, so that what the log does not
+            show is not forgotten.
         recall_correction: Rebuilt scenes hold as many objects as are there, not as many as were found. Only
             where objects are drawn with their scores.
         tiled_inference: Enlarged tiles of the frames are inferred too, for what is small.
@@ -52,6 +54,7 @@ class Method:
     labels: bool = False
     threshold: float | None = 0.5
     prior_share: float | None = None
+    replay: float | None = 0.0
     recall_correction: bool | None = False
     tiled_inference: bool = False
     refine: bool = False
@@ -66,14 +69,14 @@ class Method:
     teacher_start_round: int | None = 0
     strong_augmentation: bool = True
     select: bool = False
-    average: bool = False
+    average: bool | None = False
 
     def validate(self) -> None:
         """Raises Sim2SGError when a number is out of its range."""
         for name in ("repeat_factor", "feature", "prediction", "teacher", "teacher_start_round"):
             if (getattr(self, name) or 0) < 0:
                 raise Sim2SGError(f"{name} is {getattr(self, name)}: it must not be negative (0 turns it off)")
-        for name in ("threshold", "prior_share", "class_swap", "style_transfer", "real_share"):
+        for name in ("threshold", "prior_share", "replay", "class_swap", "style_transfer", "real_share"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise Sim2SGError(f"{name} is {value}: it is a share between 0 and 1")
@@ -98,9 +101,11 @@ class ResolvedMethod(Method):
     """A method of which nothing is left to the domain."""
 
     prior_share: float = 0.0
+    replay: float = 0.0
     recall_correction: bool = False
     class_swap: float = 0.0
     teacher_start_round: int = 0
+    average: bool = False
 
     @property
     def reads_log(self) -> bool:
@@ -127,6 +132,7 @@ METHODS = {
     "ours": Method(
         labels=True,
         threshold=None,
+        replay=None,
         recall_correction=None,
         tiled_inference=True,
         refine=True,
@@ -138,6 +144,7 @@ METHODS = {
         real_share=0.25,
         teacher_start_round=None,
         select=True,
+        average=None,
     ),
 }
 DEFAULT = "ours"

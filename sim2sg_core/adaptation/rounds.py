@@ -67,7 +67,7 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
     scores = [stage_score(run, inference)]
     best = 0
     for number in range(1, config.rounds + 1):
-        stages.append(round_stage(run, config, domain, frames, inference, number))
+        stages.append(round_stage(run, config, domain, frames, inference, stages))
         inference = LogInference(stages[-1], frames, domain)
         scores.append(stage_score(run, inference))
         best, stop = choose_round(scores) if config.method.select else (number, False)
@@ -177,10 +177,11 @@ def round_stage(
     domain: Domain,
     frames: Sequence[SampledFrame],
     inference: LogInference,
-    number: int,
+    stages: Sequence[Path],
 ) -> Path:
-    """One round, from what the previous stage's model infers on the log."""
-    name, previous = f"round_{number}", inference.stage
+    """One round, from what the model of the last of `stages` infers on the log."""
+    number = len(stages)
+    name, previous = f"round_{number}", stages[-1]
     folder = run.stage_folder(name)
     rng = np.random.default_rng([config.seed, number])
     method, count = config.method, config.round_frames
@@ -206,7 +207,7 @@ def round_stage(
 
     def make_model(path: Path) -> None:
         with run.timed(f"{name}/train", f"{config.round_steps} steps"):
-            train_round(config, domain, folder, previous, frames, graphs, number)
+            train_round(config, domain, folder, stages, frames, graphs, number)
         with run.timed(f"{name}/export", "calibrating and exporting"):
             export_stage(config, domain, folder, path, frames, median_camera(graphs))
 

@@ -80,20 +80,23 @@ def train_source(config: ResolvedConfig, domain: Domain, folder: Path) -> None:
         return
     network = build_network(domain, backbone=source.backbone, seed=config.seed)
     settings = _train_config(config, domain.training, source.source_steps, source.learning_rate)
-    _train(domain, folder, network, settings, [])
+    _train(domain, folder, network, settings, [(folder / "data", 1.0)])
 
 
 def train_round(
     config: ResolvedConfig,
     domain: Domain,
     folder: Path,
-    previous: Path,
+    earlier: Sequence[Path],
     frames: Sequence[SampledFrame],
     graphs: Sequence[SceneGraph],
     number: int,
 ) -> None:
-    """Trains the previous stage's network on the stage's scenes and, as the method says, on the log's frames."""
-    method = config.method
+    """Trains the network of the last of the `earlier` stages further, on the stage's scenes.
+
+    As the method says, scenes of earlier stages and frames of the log come in.
+    """
+    method, previous = config.method, earlier[-1]
     network, _ = load_network(previous / "train" / "checkpoint.pt")
     calibration = json.loads((previous / "calibration.json").read_text())
     # The teacher's scores are to mean what they say; `calibrate` fits the temperatures anew afterwards.
@@ -111,7 +114,8 @@ def train_round(
         )
         settings = dataclasses.replace(settings, align=align)
     real_images = [RealImage(frame.path, frame.camera) for frame in frames] if method.reads_log else []
-    _train(domain, folder, network, settings, real_images)
+    datasets = replayed_datasets(folder, earlier, method.replay)
+    _train(domain, folder, network, settings, datasets, real_images)
 
 
 def average_stages(domain: Domain, folder: Path, stages: Sequence[Path]) -> None:
@@ -185,11 +189,28 @@ def _train_config(
     return settings if strong else dataclasses.replace(settings, ema=0.0)
 
 
+def replayed_datasets(folder: Path, earlier: Sequence[Path], replay: float) -> list[tuple[Path, float]]:
+    """Returns the data sets of a round and their shares of its images: its own, and a share `replay` of earlier ones.
+
+    Args:
+        folder: The round's.
+        earlier: Folders of the stages before; those that rendered nothing (they began with a checkpoint) do not count.
+        replay: Share of all earlier stages together, in [0, 1].
+    """
+    old = [stage / "data" for stage in earlier if read_dataset(stage / "data")] if replay else []
+    return [(folder / "data", 1.0 - replay if old else 1.0), *((data, replay / len(old)) for data in old)]
+
+
 def _train(
-    domain: Domain, folder: Path, network: SceneGraphNetwork, settings: TrainConfig, real: Sequence[RealImage]
+    domain: Domain,
+    folder: Path,
+    network: SceneGraphNetwork,
+    settings: TrainConfig,
+    datasets: Sequence[tuple[Path, float]],
+    real: Sequence[RealImage] = (),
 ) -> None:
     with Progress(settings.steps, "train", unit="steps") as progress:
-        train(network, domain, [(folder / "data", 1.0)], settings, folder / "train", progress.update, real=real)
+        train(network, domain, datasets, settings, folder / "train", progress.update, real=real)
 
 
 def _inputs(paths: Sequence[Path], width: int, height: int) -> np.ndarray:

@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("method", "a named method, and changes to it (0 turns a part off)")
     how.add_argument("--method", default=DEFAULT, help=f"one of {', '.join(METHODS)} (default: {DEFAULT})")
     how.add_argument("--prior-share", type=float, metavar="SHARE", help="prior scenes among a round's")
+    how.add_argument("--replay", type=float, metavar="SHARE", help="renders of earlier stages among a round's images")
     how.add_argument("--feature-alignment", type=float, metavar="WEIGHT", help="domain classifier on features")
     how.add_argument("--prediction-alignment", type=float, metavar="WEIGHT", help="domain classifier on predictions")
     how.add_argument("--teacher", type=float, metavar="WEIGHT", help="soft targets of the averaged model on the log")
@@ -108,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
         method=resolve_method(
             args.method,
             prior_share=args.prior_share,
+            replay=args.replay,
             feature=args.feature_alignment,
             prediction=args.prediction_alignment,
             teacher=args.teacher,

@@ -72,6 +72,8 @@ class TrainingSpec(Spec):
             many as `rounds`, and they never do. Few where the first model is good already: a teacher that overlooks
             much holds back its student.
         prior_share: Share of each round's frames that show prior scenes rather than ones rebuilt from the log.
+        replay: Share of a round's labelled images that are renders of earlier stages, those of source training among
+            them, so that what the log does not show is not forgotten.
         recall_correction: Whether scenes rebuilt from a log hold as many objects as are there, not as many as were
             found. It helps where much is missed of some classes, as cutlery, so that rebuilt scenes would show hardly
             any.
@@ -80,6 +82,8 @@ class TrainingSpec(Spec):
             ground, so that the log says little of sizes.
         class_swap: Probability that an object rebuilt from a log is exchanged for one of another class: high where any
             class may stand anywhere and a poor prior makes the network mistake classes.
+        average: Whether the final model is the mean of the weights of source training and all rounds in place of one
+            stage's. It helps where rounds forget what the log does not show.
         freeze: Blocks of the backbone, from the image on, that keep their pretrained weights; none given: a quarter.
         zoom_range: Scales, relative to the whole frame, of the windows that strong augmentation cuts out of half of
             the frames. Enlarged fourfold, distant objects stand for near ones, cut off by the edges.
@@ -97,9 +101,11 @@ class TrainingSpec(Spec):
     round_steps: Annotated[int, Strict(), Field(gt=0)] = 500
     teacher_start_round: Annotated[int, Strict(), Field(ge=0)] = 3
     prior_share: Share = 0.25
+    replay: Share = 0.0
     recall_correction: Annotated[bool, Strict()] = False
     size_freedom: Annotated[float, Strict(), Field(ge=0)] = 0.1
     class_swap: Share = 0.05
+    average: Annotated[bool, Strict()] = False
     freeze: Annotated[int, Strict(), Field(ge=0)] | None = None
     zoom_range: Extent = (0.8, 1.5)
     aim: Share = 0.0

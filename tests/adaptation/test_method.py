@@ -33,6 +33,7 @@ def test_changes_win_over_the_name_and_none_leaves_a_switch_alone():
         ("papre", {}, "use one of"),
         ("ours", {"teacher": -1.0}, "teacher is -1"),
         ("ours", {"style_transfer": 1.5}, "style_transfer is 1"),
+        ("ours", {"replay": 1.5}, "replay is 1"),
     ],
 )
 def test_mistakes_are_told(name, changes, reason):
@@ -47,6 +48,10 @@ def test_what_is_left_open_and_nothing_else_comes_from_the_domain():
     paper = METHODS["paper"].resolved(training)
     assert dataclasses.asdict(paper) == dataclasses.asdict(METHODS["paper"])
     assert resolve_method("ours", teacher_start_round=0).resolved(training).teacher_start_round == 0
+    remembers = TrainingSpec(replay=0.3, average=True)
+    assert METHODS["ours"].resolved(remembers).replay == 0.3 and METHODS["ours"].resolved(remembers).average
+    assert not resolve_method("ours", average=False).resolved(remembers).average
+    assert METHODS["fair_source"].resolved(remembers).replay == 0 and not METHODS["paper"].resolved(remembers).average
 
 
 @pytest.mark.parametrize(

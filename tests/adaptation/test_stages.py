@@ -4,9 +4,10 @@ import json
 import shutil
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
-from sim2sg_core.adaptation.stages import MIN_HELD_OUT, render_stage
+from sim2sg_core.adaptation.stages import MIN_HELD_OUT, render_stage, replayed_datasets
 from sim2sg_core.domains import load_domain
 from sim2sg_core.scene import Layout
+from sim2sg_core.synthesis import render_dataset
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 
 
@@ -33,3 +34,15 @@ def test_scenes_that_were_laid_out_before_are_rendered_as_if_they_were_new(tmp_p
         assert len(images) == count
         for name in images:
             assert (whole / part / "images" / name).read_bytes() == (resumed / part / "images" / name).read_bytes()
+
+
+def test_earlier_renders_share_what_is_replayed_and_stages_without_any_do_not_count(tmp_path):
+    domain = load_domain("clevr")
+    for name, count in (("source", 0), ("round_1", 1), ("round_2", 1), ("round_3", 1)):
+        jobs = [(seed, Synthesizer(domain).sample(seed, size=(96, 64))) for seed in range(count)]
+        render_dataset(domain, jobs, tmp_path / name / "data", workers=1)
+    source, first, second, third = (tmp_path / name for name in ("source", "round_1", "round_2", "round_3"))
+    datasets = replayed_datasets(third, [source, first, second], 0.4)
+    assert datasets == [(third / "data", 0.6), (first / "data", 0.2), (second / "data", 0.2)]
+    assert replayed_datasets(first, [source], 0.4) == [(first / "data", 1.0)]
+    assert replayed_datasets(third, [source, first, second], 0.0) == [(third / "data", 1.0)]
