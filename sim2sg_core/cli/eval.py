@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import itertools
 import json
 import subprocess
 import tempfile
@@ -22,6 +23,7 @@ from sim2sg_core.evaluation import FORMATS, TargetImage, evaluate, evaluate_pred
 from sim2sg_core.evaluation.datasets import protocol_for
 from sim2sg_core.evaluation.labelled_images import Protocol
 from sim2sg_core.evaluation.mistakes import MISTAKE_KINDS, find_mistakes
+from sim2sg_core.evaluation.recall_by_height import HEIGHTS, LEAST_PRECISION, score_by_height
 from sim2sg_core.evaluation.scoring import RECALL_AT, pair_by_name, rename
 from sim2sg_core.images import read_image, write_jpeg
 from sim2sg_core.packs.pack import installed_packs
@@ -121,6 +123,7 @@ def run(args: argparse.Namespace) -> int:
     figures = evaluate(predictions.graphs, targets, domain, args.format)
     if predictions.given is not None:
         figures |= evaluate_predcls(predictions.given, targets, domain, args.format)
+    by_height = score_by_height(predictions.graphs, targets, domain, args.format)
     doubts = find_doubts(predictions.graphs, targets, domain, args.format)
     result = {
         "model": predictions.model,
@@ -131,12 +134,14 @@ def run(args: argparse.Namespace) -> int:
         "relations": predictions.relations,
         "rules": [{"name": r.name, "rule": r.rule, "margin": r.margin} for r in domain.rules()],
         "metrics": figures,
+        "by_height": by_height,
         "doubts": doubts,
     }
     write_json(args.out, result, indent=1)
     if args.log_evaluations:
         append_evaluation(args.log_evaluations, result)
     print(format_figures(figures, protocol_for(args.format, domain).levels))
+    print(format_heights(by_height))
     for doubt in doubts:
         print(f"mind: {doubt}")
     print(f"figures in {args.out}")
@@ -318,6 +323,17 @@ def format_figures(figures: dict[str, Any], levels: Iterable[str]) -> str:
             triplets.append((title, *(format_share(figures[key]) for key in keys)))
     counts = f"{figures['n_images']} images; {figures['n_facts']} facts in {figures['n_images_with_facts']}"
     return "\n".join([counts, "", table(boxes), "", table(triplets), ""])
+
+
+def format_heights(by_height: dict[str, Any]) -> str:
+    """Returns as a table how many objects are found, by the height of their boxes; empty ranges are left out."""
+    shown = [k for k in range(len(HEIGHTS)) if any(row["heights"][k]["objects"] for row in by_height.values())]
+    ends = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(HEIGHTS)] + [f"{HEIGHTS[-1]:g} and more"]
+    rows = [(f"found where {LEAST_PRECISION:g} are right, by pixels of height", *(ends[k] for k in shown))]
+    for name, row in by_height.items():
+        counts = [row["heights"][k] for k in shown]
+        rows.append((name, *(f"{c['found']} of {c['objects']}" if c["objects"] else "-" for c in counts)))
+    return table(rows) + "\n"
 
 
 def _is_ap(key: str, suffix: str) -> bool:

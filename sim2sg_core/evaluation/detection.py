@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -70,19 +71,27 @@ def box_coverage(boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
     return intersection(boxes, regions) / np.maximum(box_area(boxes)[:, None], 1e-9)
 
 
-def match_image(image: ImageBoxes, iou_threshold: float = IOU_THRESHOLD) -> tuple[np.ndarray, np.ndarray]:
+class Matches(NamedTuple):
+    """How the N predictions of one image fare."""
+
+    hit: np.ndarray
+    """(N,) bool: found a truth"""
+    dropped: np.ndarray
+    """(N,) bool: counts neither as hit nor as false alarm"""
+    truth: np.ndarray
+    """(N,) int: index of the truth, -1 where there is none"""
+
+
+def match_image(image: ImageBoxes, iou_threshold: float = IOU_THRESHOLD) -> Matches:
     """Matches the predictions of one image with its truths.
 
     A truth that counts is taken once; an ignored one too, so that a second box on it is a false
     alarm, as in COCO and KITTI. Predictions of equal score go in the order of their coordinates,
     so that the order in which they are listed changes nothing.
-
-    Returns:
-        hit: (N,) bool, predictions that found a truth.
-        dropped: (N,) bool, predictions that count neither as hit nor as false alarm.
     """
     hit = np.zeros(len(image.boxes), bool)
     dropped = np.zeros(len(image.boxes), bool)
+    truth = np.full(len(image.boxes), -1)
     # Counting truths first; then by coordinates, for the same reason as above.
     truth_order = np.lexsort((*image.truths.T[::-1], image.ignored))
     truths, ignored = image.truths[truth_order], image.ignored[truth_order]
@@ -93,6 +102,7 @@ def match_image(image: ImageBoxes, iou_threshold: float = IOU_THRESHOLD) -> tupl
             candidates = np.where(free & (ignored == among_ignored), iou[i], -1.0)
             if len(candidates) and candidates.max() >= iou_threshold:
                 free[candidates.argmax()] = False
+                truth[i] = truth_order[candidates.argmax()]
                 hit[i], dropped[i] = not among_ignored, among_ignored
                 break
     unmatched = ~hit & ~dropped
@@ -101,7 +111,7 @@ def match_image(image: ImageBoxes, iou_threshold: float = IOU_THRESHOLD) -> tupl
         dropped |= unmatched & covered
     if len(image.forgiven):
         dropped |= unmatched & image.forgiven
-    return hit, dropped
+    return Matches(hit, dropped, truth)
 
 
 def average_precision(images: Iterable[ImageBoxes], iou_threshold: float = IOU_THRESHOLD) -> PrecisionRecall:
@@ -112,7 +122,7 @@ def average_precision(images: Iterable[ImageBoxes], iou_threshold: float = IOU_T
     """
     scores, hits, truths = [], [], 0
     for image in images:
-        hit, dropped = match_image(image, iou_threshold)
+        hit, dropped, _ = match_image(image, iou_threshold)
         scores.append(image.scores[~dropped])
         hits.append(hit[~dropped])
         truths += int((~image.ignored).sum())

@@ -50,15 +50,17 @@ def test_second_box_on_an_object_is_a_false_alarm():
 
 
 def test_best_scored_box_takes_the_object_even_if_another_fits_better():
-    hit, dropped = match_image(image([NEAR_A, A], [0.9, 0.8], [A]))
+    hit, dropped, truth = match_image(image([NEAR_A, A], [0.9, 0.8], [A]))
     assert hit.tolist() == [True, False]
+    assert truth.tolist() == [0, -1]
     assert not dropped.any()
 
 
 def test_a_box_takes_the_object_that_it_overlaps_most():
     shifted = (3, 0, 13, 10)
-    hit, _ = match_image(image([shifted, A], [0.9, 0.8], [A, (4, 0, 14, 10)]))
+    hit, _, truth = match_image(image([shifted, A], [0.9, 0.8], [A, (4, 0, 14, 10)]))
     assert hit.tolist() == [True, True]
+    assert truth.tolist() == [1, 0]
 
 
 def test_overlap_of_exactly_half_counts():
@@ -78,8 +80,9 @@ def test_second_box_on_an_ignored_object_is_a_false_alarm():
 
 
 def test_object_that_counts_goes_before_an_ignored_one_with_larger_overlap():
-    hit, dropped = match_image(image([A], [0.9], [A, NEAR_A], ignored=[True, False]))
+    hit, dropped, truth = match_image(image([A], [0.9], [A, NEAR_A], ignored=[True, False]))
     assert hit.tolist() == [True]
+    assert truth.tolist() == [1]
     assert dropped.tolist() == [False]
 
 
