@@ -122,8 +122,8 @@ class Domain(Spec):
 
     Attributes:
         name: Name of the domain.
-        box: Which box is *the* box: extent of the visible pixels, or of the whole object clipped to
-            the image.
+        box: Which box is *the* box: extent of the visible pixels, of the whole object, or of its 3D box (as KITTI
+            labels it); the latter two clipped to the image.
         input: Size of the network's input.
         max_objects: Objects that a graph can hold (K).
         classes: Classes.
@@ -140,7 +140,7 @@ class Domain(Spec):
     """
 
     name: Identifier
-    box: Literal["visible", "amodal"]
+    box: Literal["visible", "amodal", "cuboid"]
     input: InputSpec
     max_objects: Annotated[int, Strict(), Field(ge=2, le=256)] = 24
     classes: tuple[ClassSpec, ...] = Field(min_length=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim2sg_core.domains import Domain
+from sim2sg_core.render.projection import amodal_box
 from sim2sg_core.render.render_scene import Rendered
 from sim2sg_core.scene import Layout, SceneGraph, SceneObject, derive_relations
 from sim2sg_core.scene.graph import Relation
@@ -29,9 +30,15 @@ def make_graph(domain: Domain, layout: Layout, rendered: Rendered) -> SceneGraph
     poses = {k: layout.placements[k].to_pose(layout.camera) for k in order}
     order.sort(key=lambda k: float(poses[k].position[2]))
     limit = np.array([layout.camera.width, layout.camera.height] * 2, float)
+
+    def whole_box(k: int) -> np.ndarray:
+        if domain.box == "amodal":
+            return rendered.amodal[k]
+        return amodal_box(layout.camera.to_camera(layout.placements[k].corners()), layout.camera)
+
     objects = []
     for k in order:
-        box = rendered.boxes[k] if domain.box == "visible" else np.clip(rendered.amodal[k], 0, limit)
+        box = rendered.boxes[k] if domain.box == "visible" else np.clip(whole_box(k), 0, limit)
         share = rendered.visible_pixels[k] / max(rendered.unoccluded_pixels[k], 1)
         objects.append(SceneObject(layout.placements[k].label, 1.0, box, poses[k], float(min(share, 1.0))))
     return SceneGraph(

@@ -49,7 +49,7 @@ def test_published_margins_and_boxes() -> None:
     clevr, drive = load_domain("clevr"), load_domain("drive")
     assert {r.margin for r in clevr.rules()} == {0.2}
     assert {r.margin for r in drive.rules()} == {1.0}
-    assert (clevr.box, drive.box) == ("visible", "amodal")
+    assert (clevr.box, drive.box) == ("visible", "cuboid")
     assert drive.related_names == ("car", "van", "truck", "pedestrian", "cyclist")
     assert clevr.related_names == clevr.class_names
 

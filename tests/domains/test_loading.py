@@ -56,7 +56,7 @@ def test_path_and_yaml_1_2_scalars(tmp_path) -> None:
 # (what is replaced, by what, line, key, words of the message)
 MISTAKES = [
     ("box: visible", "bix: visible", 2, "bix", "unknown key; did you mean box?"),
-    ("box: visible", "box: modal", 2, "box", "'modal' is not one of 'visible', 'amodal'"),
+    ("box: visible", "box: modal", 2, "box", "'modal' is not one of 'visible', 'amodal', 'cuboid'"),
     ("box: visible\n", "", 1, "box", "missing key"),
     ("box: visible", "box: visible\nbox: amodal", 3, "box", "given twice (line 2)"),
     ("width: 320", "width: '320'", 3, "input.width", "'320' is a text; write a whole number"),

@@ -129,6 +129,23 @@ def test_amodal_domains_get_clipped_amodal_boxes(synthesizer, clevr):
             np.testing.assert_allclose(a.box, v.box, atol=1.0)
 
 
+def test_cuboid_domains_get_the_extent_of_the_3d_box(clevr):
+    drawn = Synthesizer(clevr.model_copy(update={"box": "cuboid"}), shadow_size=128, samples=0)
+    layout = drawn.sample(3, size=SIZE)
+    graph = drawn.frame(layout, 3).graph
+    drawn.close()
+    whole = Synthesizer(clevr.model_copy(update={"box": "amodal"}), shadow_size=128, samples=0)
+    amodal = whole.frame(layout, 3).graph
+    whole.close()
+    camera = layout.camera
+    for cuboid, outline in zip(graph.objects, amodal.objects, strict=True):
+        assert (cuboid.box[:2] <= outline.box[:2] + 0.5).all() and (cuboid.box[2:] >= outline.box[2:] - 0.5).all()
+        corners = Placement.from_pose(cuboid.label, cuboid.pose, camera).corners()
+        pixels = np.clip(camera.project(camera.to_camera(corners)), 0, SIZE)
+        np.testing.assert_allclose(cuboid.box, [*pixels.min(0), *pixels.max(0)], atol=0.01)
+    assert any((c.box[2:] > o.box[2:] + 1).any() for c, o in zip(graph.objects, amodal.objects))
+
+
 def digest(synthesizer, seed):
     frame = synthesizer.frame(synthesizer.sample(seed, size=(96, 64)), seed)
     return hashlib.sha256(frame.image.tobytes() + frame.jpeg() + repr(frame.graph.to_json()).encode()).hexdigest()

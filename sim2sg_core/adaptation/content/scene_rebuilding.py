@@ -70,7 +70,8 @@ class BoxRefinement:
 
     def __init__(self, domain: Domain) -> None:
         self._size_std = domain.training.size_freedom
-        self._hulls = {spec.name: class_hull(domain, spec.name) for spec in domain.classes}
+        outlined = () if domain.box == "cuboid" else domain.classes
+        self._hulls = {spec.name: class_hull(domain, spec.name) for spec in outlined}
 
     def of(self, graph: SceneGraph, camera: Camera) -> Callable[[int, Placement], Placement]:
         """Returns the refinement of a graph's objects: a function of an object's index and its placement."""
@@ -86,7 +87,9 @@ class BoxRefinement:
         return refine
 
     def box(self, placement: Placement, camera: Camera) -> np.ndarray:
-        """Returns the (4,) amodal box, xyxy pixels, of a placement by the hull of its class."""
+        """Returns the (4,) box, xyxy pixels, of a placement: of its 3D box, or of the hull of its class."""
+        if placement.label not in self._hulls:
+            return amodal_box(camera.to_camera(placement.corners()), camera)
         points = self._hulls[placement.label] * placement.size
         c, s = np.cos(placement.yaw), np.sin(placement.yaw)
         world = points @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) + placement.position
