@@ -9,6 +9,7 @@ from pydantic import Field, Strict, model_validator
 from sim2sg_core.domains.fields import (
     RGB,
     Amount,
+    Extent,
     Floor,
     Identifier,
     ImageFile,
@@ -32,6 +33,9 @@ class AppearanceSpec(Spec):
         ambient: Share of light without direction.
         exposure: Stops.
         saturation: Factor; 1 leaves colours alone.
+        contrast: Factor about mid grey; None takes what is usual outdoors or in a studio.
+        gamma: Power of the sensor's tone curve: above 1 shade gets darker, and black and white stay.
+        glare: Share of the light that the lens scatters over the picture: bright sky veils what is dark.
         noise: Standard deviation of the sensor's noise, grey levels of 255.
         blur: Standard deviation of the lens's blur, pixels.
         jpeg: Quality of the compression, 1-100.
@@ -57,6 +61,9 @@ class AppearanceSpec(Spec):
     ambient: Amount = (0.25, 0.6)
     exposure: Range = (-0.4, 0.4)
     saturation: Amount = (0.7, 1.2)
+    contrast: Extent | None = None
+    gamma: Extent = (1.0, 1.0)
+    glare: Amount = (0.0, 0.0)
     noise: Amount = (0.0, 5.0)
     blur: Amount = (0.0, 0.8)
     jpeg: Several = (60, 98)

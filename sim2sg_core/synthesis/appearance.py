@@ -238,7 +238,7 @@ class AppearancePrior:
         textured: Share of painted parts with a texture.
         surroundings: (domain, rng, ambient, floor) -> fields of `Appearance`: lights, sky, ground and fog. `ambient` is
             the share of light without direction, `floor` the kind of ground.
-        contrast: Range of the sensor's contrast.
+        contrast: Range of the sensor's contrast where the domain gives none.
         sharpened: Share of pictures that the camera sharpens.
         adjust: (exposure, sensor, domain, rng) -> both as the camera makes them of such scenes; None changes nothing.
     """
@@ -276,6 +276,11 @@ def sample_appearance(domain: Domain, rng: np.random.Generator) -> Appearance:
     return Appearance(exposure=exposure, sensor=sensor, painter=painter, **surroundings)
 
 
+def _within(ends: tuple[float, float], rng: np.random.Generator) -> float:
+    """Draws from a range. One that is a single number takes no randomness: later draws do not depend on it."""
+    return float(rng.uniform(*ends)) if ends[0] < ends[1] else float(ends[0])
+
+
 def sample_sensor(domain: Domain, rng: np.random.Generator, prior: AppearancePrior) -> Sensor:
     """Draws the camera's faults."""
     spec = domain.appearance
@@ -283,13 +288,15 @@ def sample_sensor(domain: Domain, rng: np.random.Generator, prior: AppearancePri
     return Sensor(
         saturation=float(rng.uniform(*spec.saturation)),
         balance=(float(1 + warm), float(1 + green), float(1 - warm)),
-        contrast=float(rng.uniform(*prior.contrast)),
+        contrast=float(rng.uniform(*(spec.contrast or prior.contrast))),
         noise=float(rng.uniform(*spec.noise)),
         grain=float(rng.choice([0.0, 0.6])),
         blur=float(rng.uniform(*spec.blur)),
         sharpen=float(rng.uniform(0, 0.8)) if prior.sharpened and rng.random() < prior.sharpened else 0.0,
         vignette=float(rng.uniform(0, 0.25)) if rng.random() < 0.3 else 0.0,
         jpeg=int(rng.integers(spec.jpeg[0], spec.jpeg[1] + 1)),
+        gamma=_within(spec.gamma, rng),
+        glare=_within(spec.glare, rng),
     )
 
 

@@ -196,6 +196,18 @@ def test_sensor_keeps_grey_grey_and_noise_is_as_strong_as_asked():
     assert dim[0, 0, 0] < dim[32, 48, 0] - 15
 
 
+def test_the_tone_curve_darkens_shade_alone_and_glare_veils_what_is_dark():
+    rng = np.random.default_rng(0)
+    wedge = np.repeat(np.array([0, 40, 120, 200, 255], np.uint8), 64)[None, :, None].repeat(96, 0).repeat(3, 2)
+    steep = apply_sensor(wedge, Sensor(gamma=1.5), rng)[0, 32::64, 0].astype(int)
+    assert steep[0] == 0 and steep[-1] == 255
+    assert steep[1] / 40 < steep[2] / 120 < steep[3] / 200 < 1
+    half = np.zeros((96, 128, 3), np.uint8)
+    half[:, 64:] = 255
+    veiled = apply_sensor(half, Sensor(glare=0.1), rng)[48, :, 0].astype(int)
+    assert 0 <= veiled[0] < veiled[60] <= 26, "the nearer to what is bright, the more"
+
+
 def test_split_normals():
     corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
     faces = np.array(

@@ -11,7 +11,7 @@ from sim2sg_core.render.render_scene import Fog, Light, Sky
 from sim2sg_core.synthesis.appearance import AppearancePrior, floor_material
 
 FLOORS = ("grass", "grass", "grass", "soil", "gravel")
-SKIES = ("clear", "cloudy", "overcast")
+SKIES = ("clear", "clear", "cloudy", "cloudy", "overcast")
 
 
 def outdoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: str) -> dict[str, Any]:
@@ -20,13 +20,13 @@ def outdoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: st
     kinds = spec.skies or SKIES
     kind = kinds[rng.integers(len(kinds))]
     overcast = kind == "overcast"
-    ambient = min(0.95, ambient + 0.35) if overcast else ambient
+    ambient = min(0.95, ambient + 0.55) if overcast else ambient
     elevation = np.radians(rng.uniform(*spec.light_elevation_deg))
     azimuth = rng.uniform(-np.pi, np.pi)
     sun = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
     warm = np.array([1.06, 1.0, 0.9 - 0.1 * np.cos(elevation)])
     light = (1 - ambient) / max(np.sin(elevation), 0.3) * 1.2 * warm
-    blue = np.array([0.75, 0.95, 1.25]) if not overcast else np.array([0.97, 1.0, 1.04])
+    blue = np.array([0.82, 0.96, 1.17]) if not overcast else np.array([0.97, 1.0, 1.04])
     bright = rng.uniform(0.7, 2.4)  # Skies clip in real cameras.
     if overcast:
         zenith = np.full(3, 0.75) * bright * blue
@@ -56,4 +56,4 @@ def outdoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: st
     }  # fmt: skip
 
 
-OUTDOORS = AppearancePrior(FLOORS, textured=0.95, surroundings=outdoors, contrast=(0.95, 1.6), sharpened=0.4)
+OUTDOORS = AppearancePrior(FLOORS, textured=0.95, surroundings=outdoors, contrast=(0.95, 1.6), sharpened=0.7)

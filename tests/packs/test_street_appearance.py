@@ -1,0 +1,42 @@
+"""How streets look: hard sun that burns and deep shade, and overcast days."""
+
+import numpy as np
+import pytest
+
+from sim2sg_core.domains import load_domain
+from sim2sg_core.synthesis.synthesizer import Synthesizer
+
+DRIVE = load_domain("drive")
+SIZE = (310, 94)
+
+
+def images(**update):
+    """Frames of the same streets, without what is random in a sensor."""
+    calm = {"noise": (0.0, 0.0), "exposure": (0.5, 0.5), "gamma": (1.3, 1.3), "contrast": (1.1, 1.1)}
+    look = DRIVE.appearance.model_copy(update=calm | update)
+    made = Synthesizer(DRIVE.model_copy(update={"appearance": look}), shadow_size=256, samples=0)
+    frames = np.stack([made.frame(made.sample(seed, size=SIZE), seed).image for seed in range(6)])
+    made.close()
+    return frames
+
+
+@pytest.fixture(scope="module")
+def sunny():
+    return images(skies=("clear",), ambient=(0.1, 0.1))
+
+
+def test_hard_sun_burns_and_leaves_deep_shade(sunny):
+    brightness = sunny.mean(axis=-1)
+    assert (brightness > 245).mean() > 0.05
+    assert (brightness < 30).mean() > 0.08
+
+
+def test_overcast_days_have_less_deep_shade_on_the_ground(sunny):
+    overcast = images(skies=("overcast",), ambient=(0.1, 0.1))
+    shade = [(frames[:, SIZE[1] // 2 :].mean(axis=-1) < 30).mean() for frames in (overcast, sunny)]
+    assert shade[0] < 0.6 * shade[1]
+
+
+def test_more_exposure_burns_more(sunny):
+    longer = images(skies=("clear",), ambient=(0.1, 0.1), exposure=(1.2, 1.2))
+    assert (longer.mean(axis=-1) > 245).mean() > 1.3 * (sunny.mean(axis=-1) > 245).mean()
