@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sim2sg_core.adaptation.content.class_mapping import ClassMapping
 from sim2sg_core.adaptation.method import DEFAULT, METHODS, Method, ResolvedMethod
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.digests import file_digest
@@ -59,6 +61,9 @@ class AdaptConfig(LogConfig):
         learning_rate: Peak learning rate.
         round_learning_rate: Peak learning rate of the rounds; None takes the domain's, else `learning_rate`.
         method: What is done beyond training on prior scenes.
+        witness: Detector of another maker whose boxes on the log count as evidence; None for none.
+        witness_map: What its classes stand for, see `ClassMapping.parse`; None takes equal names.
+        witness_labels: Text file with the names of its classes; None takes the model's, else COCO's.
         seed: Everything random follows from it.
         device: torch device.
         workers: Rendering processes; 0 takes one per core.
@@ -75,6 +80,9 @@ class AdaptConfig(LogConfig):
     learning_rate: float | None = None
     round_learning_rate: float | None = None
     method: Method = field(default_factory=lambda: METHODS[DEFAULT])
+    witness: str | None = None
+    witness_map: str | None = None
+    witness_labels: str | None = None
     seed: int = 0
     device: str = "cpu"
     workers: int = 0
@@ -97,12 +105,24 @@ class AdaptConfig(LogConfig):
             round_learning_rate=_given(round_learning_rate, learning_rate),
             batch=_given(self.batch, training.batch),
             method=self.method.resolved(training),
+            witness=self._witness(domain),
             seed=self.seed,
             device=self.device,
             workers=self.workers,
         )
         config.validate()
         return config
+
+    def _witness(self, domain: Domain) -> WitnessModel | None:
+        if self.witness is None:
+            for name in ("witness_map", "witness_labels"):
+                if getattr(self, name) is not None:
+                    raise Sim2SGError(f"--{name.replace('_', '-')} goes with --witness FILE: give the detector too")
+            return None
+        if self.witness_map is not None:
+            ClassMapping.parse(self.witness_map).check_classes(domain.class_names)
+        digest = witness_digest(self.witness, self.witness_labels)
+        return WitnessModel(self.witness, self.witness_map, self.witness_labels, digest)
 
     def _source(self, training: TrainingSpec, learning_rate: float) -> SourceTraining | StartCheckpoint:
         if self.start is None:
@@ -149,6 +169,23 @@ class StartCheckpoint:
     start_digest: str
 
 
+@dataclass(frozen=True)
+class WitnessModel:
+    """A detector of another maker that looks at the log too; see `AdaptConfig`.
+
+    Attributes:
+        witness: Its file.
+        witness_map: What its classes stand for.
+        witness_labels: File with the names of its classes.
+        witness_digest: Hash of all its files: others are another run.
+    """
+
+    witness: str
+    witness_map: str | None
+    witness_labels: str | None
+    witness_digest: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResolvedConfig(LogConfig):
     """Settings of a run, nothing left open; see `AdaptConfig` for what they mean."""
@@ -160,6 +197,7 @@ class ResolvedConfig(LogConfig):
     round_learning_rate: float
     batch: int
     method: ResolvedMethod
+    witness: WitnessModel | None
     seed: int
     device: str
     workers: int
@@ -181,9 +219,10 @@ class ResolvedConfig(LogConfig):
                 raise Sim2SGError(f"{log}: no such log; give a bag (.mcap, .db3, .bag), a folder of bags or of images")
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the settings as JSON-ready data, those of `source` among the others."""
+        """Returns the settings as JSON-ready data, those of `source` and of `witness` among the others."""
         data = dataclasses.asdict(self)
-        return {**data.pop("source"), **data, "logs": list(self.logs)}
+        # Without one there is no word of it: runs that were begun before there were witnesses go on.
+        return {**data.pop("source"), **(data.pop("witness") or {}), **data, "logs": list(self.logs)}
 
 
 def _given(value: T | None, default: T) -> T:
@@ -195,3 +234,14 @@ def start_digest(start: str) -> str:
     from sim2sg_core.model.checkpoint import find_checkpoint
 
     return file_digest(find_checkpoint(start))
+
+
+def witness_digest(witness: str, labels: str | None) -> str:
+    """Returns a hash of all files of a witness. Raises Sim2SGError when one is not there."""
+    from sim2sg_core.runtime.detectors.networks import files_of
+
+    files = [*files_of(Path(witness)), *([Path(labels)] if labels else [])]
+    for file in files:
+        if not file.is_file():
+            raise Sim2SGError(f"{file}: no such file; give the witness and the names of its classes as files")
+    return hashlib.sha256("".join(map(file_digest, files)).encode()).hexdigest()[:16]

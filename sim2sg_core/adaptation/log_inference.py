@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sim2sg_core.adaptation.content.log_extrinsics import camera_of, frame_extrinsics
 from sim2sg_core.adaptation.content.tiled_inference import infer_tiles
+from sim2sg_core.adaptation.content.witness_fusion import fuse_witness
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.run_folder import cached
 from sim2sg_core.adaptation.selection.self_consistency import SelfConsistency, measure_self_consistency
@@ -48,6 +49,16 @@ class LogInference:
     def tiled_graphs(self, graphs: Sequence[SceneGraph]) -> list[SceneGraph]:
         """Returns `graphs` with what enlarged tiles of the frames show besides, without relations."""
         return cached(self.stage / "tiled.json", lambda path: self._infer_tiles(path, graphs), _read_graphs)
+
+    def witnessed_graphs(
+        self, graphs: Sequence[SceneGraph], seen: Sequence[SceneGraph], known: Collection[str]
+    ) -> list[SceneGraph]:
+        """Returns `graphs` made one with what a witness saw (`LogWitness`), without relations."""
+
+        def fuse(path: Path) -> None:
+            save_graphs(path, fuse_witness(graphs, seen, self._domain, known), self.stage.name)
+
+        return cached(self.stage / "witnessed.json", fuse, _read_graphs)
 
     def self_consistency(self) -> SelfConsistency:
         """Returns how consistent the model is with itself on changed views of the frames."""

@@ -13,10 +13,15 @@ from sim2sg_core.adaptation.adapt_config import ResolvedConfig, StartCheckpoint
 from sim2sg_core.adaptation.appearance.appearance_files import APPEARANCE_FILE, load_appearance, save_appearance
 from sim2sg_core.adaptation.appearance.appearance_fit import fit_appearance
 from sim2sg_core.adaptation.content.log_extrinsics import median_camera
-from sim2sg_core.adaptation.content.recall_correction import correct_recall, describe_correction
+from sim2sg_core.adaptation.content.recall_correction import (
+    correct_recall,
+    describe_correction,
+    expected_counts,
+)
 from sim2sg_core.adaptation.content.round_layouts import PriorLayout, round_layouts
 from sim2sg_core.adaptation.log_frames import SampledFrame, collect_frames
 from sim2sg_core.adaptation.log_inference import LogInference
+from sim2sg_core.adaptation.log_witness import LogWitness, Testimony
 from sim2sg_core.adaptation.run_folder import Run, cached, title_of
 from sim2sg_core.adaptation.selection.round_selection import choose_round
 from sim2sg_core.adaptation.stages import (
@@ -53,6 +58,7 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
     """
     if isinstance(config.source, StartCheckpoint):
         load_start(config.source.start, domain)  # Told of now, not after an hour.
+    witness = LogWitness(config.witness, domain) if config.witness else None
     run = Run(out)
     run.begin({**config.to_json(), "domain": domain.to_json()})
     with run.timed("frames", f"sampling up to {config.frames} frames of the log"):
@@ -62,12 +68,16 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
         late = f"no round comes after the {config.method.teacher_start_round} that `teacher_start_round` asks for"
         _say(f"{late}: the log's frames teach nothing by themselves")
     _say(f"{len(frames)} frames; intrinsics: {intrinsics}; extrinsics: {extrinsics}")
+    seen = None
+    if witness is not None:
+        with run.timed("witness", f"what the witness finds of {', '.join(sorted(witness.known))}"):
+            seen = witness.look(run.stage_folder("witness"), frames)
     stages = [source_stage(run, config, domain, frames)]
     inference = LogInference(stages[0], frames, domain)
     scores = [stage_score(run, inference)]
     best = 0
     for number in range(1, config.rounds + 1):
-        stages.append(round_stage(run, config, domain, frames, inference, stages))
+        stages.append(round_stage(run, config, domain, frames, inference, stages, seen))
         inference = LogInference(stages[-1], frames, domain)
         scores.append(stage_score(run, inference))
         best, stop = choose_round(scores) if config.method.select else (number, False)
@@ -97,6 +107,7 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
             "log": ", ".join(Path(log).name for log in config.logs),
             "self-consistency": ", ".join(f"{n} {s:.3f}" for n, s in zip(measured, scores, strict=True)),
             "final model": why,
+            **({"witness": witness.describe()} if witness else {}),
         }
         report_run(run, config, domain, frames, stages, chosen, facts)
     return final
@@ -178,8 +189,9 @@ def round_stage(
     frames: Sequence[SampledFrame],
     inference: LogInference,
     stages: Sequence[Path],
+    seen: Testimony | None = None,
 ) -> Path:
-    """One round, from what the model of the last of `stages` infers on the log."""
+    """One round, from what the last of `stages` infers on the log and, where there is one, a witness saw."""
     number = len(stages)
     name, previous = f"round_{number}", stages[-1]
     folder = run.stage_folder(name)
@@ -191,12 +203,18 @@ def round_stage(
         with run.timed(f"{name}/tiled", "enlarged tiles of the frames"):
             content = inference.tiled_graphs(graphs)
     inference.close()
+    # What the witness saw says how many objects there are: for these classes no other correction is needed.
+    shares, expected = found_shares_of(previous), None
+    if seen is not None:
+        content = inference.witnessed_graphs(content, seen.graphs, seen.known)
+        expected = {k: v for k, v in expected_counts(content).items() if k in seen.known}
+        shares = {k: v for k, v in shares.items() if k not in seen.known}
     rendered = domain
     if method.appearance:
         with run.timed(f"{name}/appearance", "colours, materials, light and camera of the log"):
             rendered = with_appearance_of_log(domain, frames, content, folder / APPEARANCE_FILE, rng)
     if method.labels and method.recall_correction:
-        found, content = content, correct_recall(content, found_shares_of(previous))
+        found, content = content, correct_recall(content, shares)
         _say(f"objects per frame, found -> with those missed: {describe_correction(found, content)}")
     origin = "rebuilt from the log" if method.labels else "of the prior"
     with run.timed(f"{name}/render", f"{count} scenes {origin}"):
@@ -207,7 +225,7 @@ def round_stage(
 
     def make_model(path: Path) -> None:
         with run.timed(f"{name}/train", f"{config.round_steps} steps"):
-            train_round(config, domain, folder, stages, frames, graphs, number)
+            train_round(config, domain, folder, stages, frames, graphs, number, expected)
         with run.timed(f"{name}/export", "calibrating and exporting"):
             export_stage(config, domain, folder, path, frames, median_camera(graphs))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -91,10 +91,12 @@ def train_round(
     frames: Sequence[SampledFrame],
     graphs: Sequence[SceneGraph],
     number: int,
+    expected: Mapping[str, float] | None = None,
 ) -> None:
     """Trains the network of the last of the `earlier` stages further, on the stage's scenes.
 
-    As the method says, scenes of earlier stages and frames of the log come in.
+    As the method says, scenes of earlier stages and frames of the log come in. `graphs` are what that network infers on
+    the log, `expected` how many objects of a class are in them, where that is known better than by their scores.
     """
     method, previous = config.method, earlier[-1]
     network, _ = load_network(previous / "train" / "checkpoint.pt")
@@ -109,7 +111,7 @@ def train_round(
             prediction=method.prediction,
             teacher=method.teacher,
             real_share=method.real_share,
-            class_thresholds=class_thresholds(graphs, domain.class_names),
+            class_thresholds=class_thresholds(graphs, domain.class_names, expected),
             predicate_thresholds=predicate_thresholds(graphs, domain.predicate_names),
         )
         settings = dataclasses.replace(settings, align=align)

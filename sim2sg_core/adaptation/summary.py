@@ -99,6 +99,11 @@ def _overlay(frame: SampledFrame, before: SceneGraph, after: SceneGraph) -> Over
 
 def _warnings(facts: dict[str, str]) -> list[str]:
     """What a reader must know before believing the figures."""
+    found = []
     if facts.get("intrinsics") == "prior of the domain":
-        return ["no calibration was found: the lens is the domain's guess; give --camera FILE for right distances"]
-    return []
+        found.append("no calibration was found: the lens is the domain's guess; give --camera FILE for right distances")
+    if "witness" in facts:
+        found.append(
+            "a witness was used, which has seen human labels of other images: this is not adaptation without labels"
+        )
+    return found

@@ -6,6 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
+from sim2sg_core.adaptation.content.class_mapping import EXAMPLE
 from sim2sg_core.adaptation.method import DEFAULT, METHODS, resolve_method
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
 
@@ -71,6 +72,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="the final model is the mean of the weights of source training and all rounds",
     )
+    witness = parser.add_argument_group("witness", "a detector of another maker: its boxes on the log are evidence too")
+    witness.add_argument(
+        "--witness", metavar="FILE", help="ONNX, or a frozen TensorFlow graph (.pb) beside its .pbtxt (default: none)"
+    )
+    witness.add_argument(
+        "--witness-map",
+        metavar="NAME=CLASS,…",
+        help=f"what its classes stand for (default: equal names), as {EXAMPLE}",
+    )
+    witness.add_argument(
+        "--witness-labels",
+        metavar="FILE",
+        help="names of its classes, one a line, the first of index 0 (default: those in the model, else COCO's)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="everything random follows from it (default: 0)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument(
@@ -117,6 +132,9 @@ def run(args: argparse.Namespace) -> int:
             style_transfer=args.style_transfer,
             average=args.average,
         ),
+        witness=args.witness,
+        witness_map=args.witness_map,
+        witness_labels=args.witness_labels,
         seed=args.seed,
         device=args.device,
         workers=args.workers,

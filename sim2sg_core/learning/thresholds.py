@@ -7,7 +7,7 @@ fixed threshold of plain self-training does both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,10 +17,15 @@ CLASS_THRESHOLD = 0.3
 """Of objects, where nothing says better."""
 PREDICATE_THRESHOLD = 0.5
 """Of predicates, where nothing says better."""
+LEAST_THRESHOLD = 0.1
+"""Of classes whose numbers are known from elsewhere, as many as there may be that were missed."""
 
 
 def expected_count_threshold(
-    scores: np.ndarray, weights: np.ndarray | None = None, default: float = CLASS_THRESHOLD
+    scores: np.ndarray,
+    weights: np.ndarray | None = None,
+    default: float = CLASS_THRESHOLD,
+    expected: float | None = None,
 ) -> float:
     """Returns the threshold above which as much lies as the scores sum up to.
 
@@ -29,9 +34,10 @@ def expected_count_threshold(
         weights: (N,) how much each counts, e.g. the probability that both objects of a pair are there;
             default: 1 each.
         default: Returned where there are no scores.
+        expected: How much is expected; None takes sum(weights * scores).
 
     Returns:
-        The threshold t for which the weight of all scores above t comes nearest to sum(weights * scores): half
+        The threshold t for which the weight of all scores above t comes nearest to what is expected: half
         way between the last score that is kept and the first that is not. With equal weights the number kept is
         the sum, rounded; where equal scores straddle it, t is their value.
     """
@@ -42,25 +48,34 @@ def expected_count_threshold(
     order = np.argsort(-scores, kind="stable")
     scores, weights = scores[order], weights[order]
     kept = np.concatenate([[0.0], np.cumsum(weights)])
-    count = int(np.abs(kept - (weights * scores).sum()).argmin())
+    expected = float((weights * scores).sum()) if expected is None else expected
+    count = int(np.abs(kept - expected).argmin())
     last = scores[count - 1] if count > 0 else 1.0
     first = scores[count] if count < len(scores) else 0.0
     return float((last + first) / 2)
 
 
-def class_thresholds(graphs: Sequence[SceneGraph], classes: Sequence[str]) -> tuple[float, ...]:
+def class_thresholds(
+    graphs: Sequence[SceneGraph], classes: Sequence[str], expected: Mapping[str, float] | None = None
+) -> tuple[float, ...]:
     """Returns the threshold of each class.
 
     Args:
         graphs: Calibrated predictions, unthresholded: the doubtful objects count too.
         classes: Names, in the domain's order.
+        expected: Class -> how many there are in all graphs, where that is known better than by their scores.
     """
     scores: dict[str, list[float]] = {name: [] for name in classes}
     for graph in graphs:
         for item in graph.objects:
             if item.label in scores:
                 scores[item.label].append(item.score)
-    return tuple(expected_count_threshold(np.array(scores[name])) for name in classes)
+    thresholds = [expected_count_threshold(np.array(scores[name])) for name in classes]
+    for index, name in enumerate(classes):
+        if expected and name in expected:
+            found = expected_count_threshold(np.array(scores[name]), expected=expected[name])
+            thresholds[index] = max(found, LEAST_THRESHOLD)
+    return tuple(thresholds)
 
 
 def predicate_thresholds(graphs: Sequence[SceneGraph], predicates: Sequence[str]) -> tuple[float, ...]:

@@ -15,6 +15,7 @@ from sim2sg_core.cli.main import main
 from sim2sg_core.model import load_checkpoint
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.scene.graph import load_graphs
+from tests.runtime.detector_models import write_detector, yolo
 
 DOMAIN = """
 name: tiny
@@ -171,3 +172,31 @@ def test_the_mean_of_all_stages_is_handed_over_where_it_is_asked_for(log, tmp_pa
     assert Predictor(run / "model.onnx").info.calibrated
     assert json.loads((run / "chosen.json").read_text())["stage"] == "mean"
     assert main(words) == 0  # Nothing is made again.
+
+
+def test_a_witness_looks_once_and_its_boxes_are_content(log, tmp_path, capsys):
+    # A box at the same place in every frame, of a class that the model has not learned to see there.
+    outputs = yolo([(1, 0.9, 30, 32, 20, 24)], 2, False)
+    model = write_detector(tmp_path / "peer.onnx", outputs, (1, 3, 64, 96), names=["dog", "ball"])
+    run = tmp_path / "run"
+    words = ["adapt", "--domain", str(log.parent / "tiny.yaml"), "--log", str(log), "--out", str(run), *SETTINGS]
+    mapped = [*words, "--witness", str(model), "--witness-map", "ball=sphere"]
+    assert main(mapped) == 0
+    told = capsys.readouterr().err
+    assert "[witness] what the witness finds of sphere" in told
+    _, boxes = load_graphs(run / "witness/boxes.json")
+    assert [[o.label for o in g.objects] for g in boxes] == [["sphere"]] * 3
+    _, fused = load_graphs(run / "source/witnessed.json")
+    for graph in fused:
+        best = next(o for o in graph.objects if o.label == "sphere")
+        assert best.score >= 0.9 and best.pose is not None
+    layouts = json.loads((run / "round_1/layouts.json").read_text())
+    assert any(p["class"] == "sphere" for layout in layouts for p in layout["placements"])
+    page = (run / "report.html").read_text()
+    assert "peer.onnx" in page and "human labels of other images" in page
+    stamps = {file: file.stat().st_mtime_ns for file in (run / "witness/boxes.json", run / "source/witnessed.json")}
+    assert main(mapped) == 0 and all(file.stat().st_mtime_ns == stamp for file, stamp in stamps.items())
+    capsys.readouterr()
+    assert main(words) == 2 and "was begun with other settings (witness" in capsys.readouterr().err
+    write_detector(model, yolo([(1, 0.8, 30, 32, 20, 24)], 2, False), (1, 3, 64, 96), names=["dog", "ball"])
+    assert main(mapped) == 2 and "witness_digest" in capsys.readouterr().err

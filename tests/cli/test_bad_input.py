@@ -17,6 +17,7 @@ from sim2sg_core.packs.pack import shipped_files
 from tests.evaluation.conftest import draw
 from tests.logs.bag_writing import bag
 from tests.runtime.constant_model import empty_outputs, write_model
+from tests.runtime.detector_models import ssd, write_detector, yolo
 
 
 def check(text: str, code: int, *expected: str) -> None:
@@ -265,3 +266,33 @@ def test_no_space_for_rendered_frames(on_small_disk):
     pytest.importorskip("moderngl", reason="moderngl is not installed")
     command = ("synth", "--domain", "clevr", "--count", "4", "--workers", "1", "--out", "{disk}/synth")
     assert on_small_disk(16, *command)[-1] == "an older result"
+
+
+# ---- witnesses ----
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--witness", "{no}.onnx"], ["nowhere.onnx", "no such file"]),
+        (["--witness", "{no}.weights"], ["nowhere.weights", "no such file"]),
+        (["--witness", "{odd}"], ["unknown form: output0 (1, 7, 200)", "understood are (1)"]),
+        (["--witness", "{coco}"], ["no class of the domain's (cube", "--witness-map"]),
+        (["--witness", "{coco}", "--witness-map", "car=lorry"], ["no class 'lorry'", "cube"]),
+        (["--witness", "{coco}", "--witness-map", "lorry=cube"], ["knows no 'lorry'", "person"]),
+        (["--witness", "{coco}", "--witness-map", "car:cube"], ["'car:cube'", "NAME=CLASS"]),
+        (["--witness", "{coco}", "--witness-labels", "{no}.txt"], ["nowhere.txt"]),
+        (["--witness-map", "car=cube"], ["--witness-map goes with --witness FILE"]),
+        (["--witness-labels", "{no}.txt"], ["--witness-labels goes with --witness FILE"]),
+    ],
+)
+def test_a_witness_that_cannot_work_is_told_of_before_any_work(fails, tmp_path, words, expected):
+    places = {
+        "no": tmp_path / "nowhere",
+        "odd": write_detector(tmp_path / "odd.onnx", yolo([], 3, False)),
+        "coco": write_detector(tmp_path / "coco.onnx", ssd([])),
+    }
+    draw(tmp_path / "log" / "1.png", 64, 48, [])
+    begin = ("adapt", "--domain", "clevr", "--log", tmp_path / "log", "--out", tmp_path / "run")
+    fails(*begin, *(word.format(**places) for word in words), expect=expected)
+    assert not (tmp_path / "run").exists()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sim2sg_core.learning.thresholds import (
     CLASS_THRESHOLD,
+    LEAST_THRESHOLD,
     PREDICATE_THRESHOLD,
     class_thresholds,
     expected_count_threshold,
@@ -71,3 +72,13 @@ def test_facts_between_doubtful_objects_count_little():
     assert predicate_thresholds([graph], ["on", "under"]) == (pytest.approx(0.55), PREDICATE_THRESHOLD)
     more = SceneGraph(9, 9, objects, sure + doubtful)
     assert predicate_thresholds([more], ["on"])[0] == pytest.approx(0.55)
+
+
+def test_known_numbers_of_a_class_take_the_place_of_the_sum_of_its_scores():
+    objects = tuple(SceneObject("car", s, np.zeros(4)) for s in (0.9, 0.5, 0.4, 0.3, 0.02))
+    graphs = [SceneGraph(9, 9, objects)]
+    assert class_thresholds(graphs, ("car", "van")) == pytest.approx((0.45, CLASS_THRESHOLD))
+    assert class_thresholds(graphs, ("car", "van"), {"car": 4.0})[0] == pytest.approx(0.16)
+    assert class_thresholds(graphs, ("car", "van"), {"car": 1.0})[0] == pytest.approx(0.7)
+    # However many are said to be there, what is next to nothing does not teach.
+    assert class_thresholds(graphs, ("car", "van"), {"car": 40.0, "van": 3.0}) == (LEAST_THRESHOLD, CLASS_THRESHOLD)

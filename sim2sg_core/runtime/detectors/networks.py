@@ -24,12 +24,10 @@ class Network(Protocol):
     Attributes:
         size: Width and height of its input, pixels; None where it takes any.
         names: Class names that the file holds; () for none.
-        files: All files that it was read from.
     """
 
     size: tuple[int, int] | None
     names: tuple[str, ...]
-    files: tuple[Path, ...]
 
     def run(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Returns the outputs for an (H, W, 3) uint8 RGB image of the input's size."""
@@ -55,7 +53,6 @@ class OnnxNetwork:
             raise Sim2SGError(
                 f"{file}: onnxruntime cannot open it ({first_line(error)}); give a whole ONNX file"
             ) from None
-        self.files: tuple[Path, ...] = (file,)
         self.names = parse_class_names(self._session.get_modelmeta().custom_metadata_map.get("names", ""))
         inputs = self._session.get_inputs()
         shape = list(inputs[0].shape)
@@ -106,7 +103,6 @@ class TensorFlowNetwork:
                 f"{file} with {description.name}: OpenCV cannot read them ({first_line(error)});"
                 " give a frozen graph and the .pbtxt that tf_text_graph_*.py of OpenCV made of it, or an ONNX file"
             ) from None
-        self.files: tuple[Path, ...] = (file, description)
         self.size = _described_size(description.read_text(encoding="utf-8", errors="replace"))
 
     def run(self, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -118,6 +114,11 @@ class TensorFlowNetwork:
 
 NETWORKS: dict[str, Callable[[Path], Network]] = {".onnx": OnnxNetwork, ".pb": TensorFlowNetwork}
 """What opens a file, by its suffix."""
+
+
+def files_of(file: Path) -> tuple[Path, ...]:
+    """Returns all files that a network is read from. Raises Sim2SGError when one is not there."""
+    return (file, find_description(file)) if file.suffix.lower() == ".pb" else (file,)
 
 
 def find_description(graph: Path) -> Path:

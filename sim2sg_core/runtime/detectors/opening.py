@@ -35,7 +35,7 @@ def open_detector(file: Path | str, labels: Path | str | None = None) -> FileDet
     if path.suffix.lower() not in NETWORKS:
         raise Sim2SGError(f"{path}: not a type that can be run; give {' or '.join(NETWORKS)} (export it to ONNX)")
     names = read_class_names(Path(labels)) if labels else ()
-    return FileDetector(NETWORKS[path.suffix.lower()](path), names)
+    return FileDetector(NETWORKS[path.suffix.lower()](path), str(path), names)
 
 
 class FileDetector:
@@ -44,24 +44,23 @@ class FileDetector:
     Attributes:
         names: The classes that it knows.
         input_size: Width and height to which it scales every image, pixels; None where it takes them as they are.
-        files: What it was read from.
     """
 
     names: tuple[str, ...]
     input_size: tuple[int, int] | None
 
-    def __init__(self, network: Network, names: Sequence[str] = ()) -> None:
+    def __init__(self, network: Network, source: str, names: Sequence[str] = ()) -> None:
         """Finds the form of a network's outputs.
 
         Args:
             network: Runs.
+            source: The file, for errors.
             names: Class names by index; empty takes the network's own, else those that are usual for its form.
 
         Raises:
             Sim2SGError: No form fits.
         """
-        self._network, self._source = network, str(network.files[0])
-        self.files = network.files
+        self._network, self._source = network, source
         width, height = network.size or (640, 640)
         outputs = network.run(np.full((height, width, 3), PADDING, np.uint8))
         self._form, self._index = find_form(outputs, names or network.names, self._source)

@@ -1,0 +1,74 @@
+"""A detector of another maker that looks at the log beside the model: opened, checked, asked once per run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sim2sg_core.adaptation.adapt_config import WitnessModel
+from sim2sg_core.adaptation.content.class_mapping import ClassMapping
+from sim2sg_core.adaptation.log_frames import SampledFrame
+from sim2sg_core.adaptation.run_folder import cached
+from sim2sg_core.domains import Domain
+from sim2sg_core.progress import Progress
+from sim2sg_core.runtime.detectors import TiledDetector, open_detector
+from sim2sg_core.scene import SceneGraph, SceneObject
+from sim2sg_core.scene.graph import load_graphs, save_graphs
+
+
+class Testimony(NamedTuple):
+    """What a witness saw of the log."""
+
+    graphs: list[SceneGraph]
+    """one per frame: boxes of the domain's classes, without poses"""
+    known: frozenset[str]
+    """the domain's classes that it can find"""
+
+
+class LogWitness:
+    """What the witness finds on the log's frames.
+
+    Attributes:
+        known: The domain's classes that it can find.
+    """
+
+    def __init__(self, model: WitnessModel, domain: Domain) -> None:
+        """Opens the detector.
+
+        Raises:
+            Sim2SGError: It cannot be run, or its classes are not what the mapping says.
+        """
+        detector = open_detector(model.witness, model.witness_labels)
+        if model.witness_map is None:
+            self._mapping = ClassMapping.of_same_names(detector.names, domain.class_names)
+        else:
+            self._mapping = ClassMapping.parse(model.witness_map)
+        self._mapping.check_names(detector.names)
+        self._detector = TiledDetector(detector)
+        self._name = f"{Path(model.witness).name} {model.witness_digest}"
+        self.known = self._mapping.classes
+
+    def describe(self) -> str:
+        """Returns one line for the report."""
+        return f"{self._name} (has seen human labels of other images) for {', '.join(sorted(self.known))}"
+
+    def look(self, folder: Path, frames: Sequence[SampledFrame]) -> Testimony:
+        """Returns what it sees of the frames; kept in `folder`, and looked for once."""
+
+        def make(path: Path) -> None:
+            with Progress(len(frames), "witness", unit="frames") as progress:
+                found = []
+                for frame in frames:
+                    found.append(self._look(frame))
+                    progress.update()
+            save_graphs(path, found, self._name)
+
+        return Testimony(cached(folder / "boxes.json", make, lambda path: load_graphs(path)[1]), self.known)
+
+    def _look(self, frame: SampledFrame) -> SceneGraph:
+        image = frame.image()
+        found = self._mapping.apply(self._detector(image))
+        parts = zip(found.names.tolist(), found.scores.tolist(), found.boxes, strict=True)
+        objects = tuple(SceneObject(name, score, box) for name, score, box in parts)
+        return SceneGraph(image.shape[1], image.shape[0], objects, file=frame.file, stamp=frame.stamp)
