@@ -46,9 +46,12 @@ class LogInference:
         """
         return cached(self.stage / "inferred.json", self._infer, _read_graphs)
 
-    def tiled_graphs(self, graphs: Sequence[SceneGraph]) -> list[SceneGraph]:
-        """Returns `graphs` with what enlarged tiles of the frames show besides, without relations."""
-        return cached(self.stage / "tiled.json", lambda path: self._infer_tiles(path, graphs), _read_graphs)
+    def tiled_graphs(self, graphs: Sequence[SceneGraph], half_scale: bool = False) -> list[SceneGraph]:
+        """Returns `graphs` with what enlarged tiles of the frames show besides, without relations.
+
+        With `half_scale` also with what is near and shows in the frames at half scale.
+        """
+        return cached(self.stage / "tiled.json", lambda path: self._infer_tiles(path, graphs, half_scale), _read_graphs)
 
     def witnessed_graphs(
         self, graphs: Sequence[SceneGraph], seen: Sequence[SceneGraph], known: Collection[str]
@@ -92,12 +95,12 @@ class LogInference:
         ]
         save_graphs(path, graphs, predictor.info.model_id)
 
-    def _infer_tiles(self, path: Path, graphs: Sequence[SceneGraph]) -> None:
-        predictor = self._loaded()
+    def _infer_tiles(self, path: Path, graphs: Sequence[SceneGraph], half_scale: bool) -> None:
+        predictor, carriers = self._loaded(), self._domain.carriers
         found = []
         with Progress(len(self._frames), "infer tiles", unit="frames") as progress:
             for frame, graph in zip(self._frames, graphs, strict=True):
-                found.append(infer_tiles(predictor, frame.image(), camera_of(graph), graph, self._domain.carriers))
+                found.append(infer_tiles(predictor, frame.image(), camera_of(graph), graph, carriers, half_scale))
                 progress.update()
         save_graphs(path, found, predictor.info.model_id)
 

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.errors import Sim2SGError
 
-LEFT_TO_DOMAIN = ("prior_share", "replay", "recall_correction", "class_swap", "teacher_start_round", "average")
+LEFT_TO_DOMAIN = (
+    "prior_share",
+    "replay",
+    "recall_correction",
+    "half_scale_inference",
+    "class_swap",
+    "teacher_start_round",
+    "average",
+)
 """Switches that may be None: the domain's `training` decides."""
 
 
@@ -31,6 +39,7 @@ class Method:
         recall_correction: Rebuilt scenes hold as many objects as are there, not as many as were found. Only
             where objects are drawn with their scores.
         tiled_inference: Enlarged tiles of the frames are inferred too, for what is small.
+        half_scale_inference: So are the frames at half scale, for what is near. Only with `tiled_inference`.
         refine: Rebuilt objects are moved and scaled on the ground until they fill the boxes in which they
             were seen; how far sizes may leave the domain's is the domain's `size_freedom`.
         repeat_factor: Exponent by which frames that hold rare classes are rebuilt more often; 0 treats all alike.
@@ -57,6 +66,7 @@ class Method:
     replay: float | None = 0.0
     recall_correction: bool | None = False
     tiled_inference: bool = False
+    half_scale_inference: bool | None = False
     refine: bool = False
     repeat_factor: float = 0.0
     class_swap: float | None = 0.0
@@ -103,6 +113,7 @@ class ResolvedMethod(Method):
     prior_share: float = 0.0
     replay: float = 0.0
     recall_correction: bool = False
+    half_scale_inference: bool = False
     class_swap: float = 0.0
     teacher_start_round: int = 0
     average: bool = False
@@ -135,6 +146,7 @@ METHODS = {
         replay=None,
         recall_correction=None,
         tiled_inference=True,
+        half_scale_inference=None,
         refine=True,
         repeat_factor=0.5,
         class_swap=None,

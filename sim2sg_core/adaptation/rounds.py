@@ -201,7 +201,7 @@ def round_stage(
         graphs = content = inference.graphs()
     if method.tiled_inference:
         with run.timed(f"{name}/tiled", "enlarged tiles of the frames"):
-            content = inference.tiled_graphs(graphs)
+            content = inference.tiled_graphs(graphs, method.half_scale_inference)
     inference.close()
     # What the witness saw says how many objects there are: for these classes no other correction is needed.
     shares, expected = found_shares_of(previous), None

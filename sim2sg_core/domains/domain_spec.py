@@ -77,6 +77,8 @@ class TrainingSpec(Spec):
         recall_correction: Whether scenes rebuilt from a log hold as many objects as are there, not as many as were
             found. It helps where much is missed of some classes, as cutlery, so that rebuilt scenes would show hardly
             any.
+        half_scale_inference: Whether the log is inferred at half scale too. It finds what is very near, where networks
+            that learned from renders miss the detail of real things.
         size_freedom: How far objects rebuilt from a log may leave the sizes of their class, as the standard
             deviation of the logarithm. Small where the class's sizes are well known or the camera looks along the
             ground, so that the log says little of sizes.
@@ -103,6 +105,7 @@ class TrainingSpec(Spec):
     prior_share: Share = 0.25
     replay: Share = 0.0
     recall_correction: Annotated[bool, Strict()] = False
+    half_scale_inference: Annotated[bool, Strict()] = False
     size_freedom: Annotated[float, Strict(), Field(ge=0)] = 0.1
     class_swap: Share = 0.05
     average: Annotated[bool, Strict()] = False

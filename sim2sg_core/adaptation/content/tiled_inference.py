@@ -1,17 +1,20 @@
-"""Tiled inference: what is small in a frame is large in a tile of it.
+"""Tiled inference: what is small in a frame is large in a tile of it. What is very near is easier at half scale.
 
-A network that has only seen large objects overlooks small ones; enlarged, they look like what it knows. Found so in the
-log, they become content of the next scenes at their true size, and the network learns them small.
+A network that has only seen large objects overlooks small ones; enlarged, they look like what it knows. One that
+learned from renders overlooks what is near, where the detail of real things shows; at half scale that detail is gone.
+Found so in the log, both become content of the next scenes at their true size, and the network learns them so.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Set
+from collections.abc import Sequence, Set
 
+import cv2
 import numpy as np
 
 from sim2sg_core.runtime import DecodeOptions, Predictor
+from sim2sg_core.runtime.preprocessing import PADDING
 from sim2sg_core.scene import Camera, SceneGraph, SceneObject
 from sim2sg_core.scene.boxes import box_area, box_iou, intersection
 
@@ -23,14 +26,23 @@ NESTED_SHARE = 0.7
 """So are they when this share of the smaller lies inside the other: a part found beside its whole."""
 TILE_EDGE = 2.0
 """Pixels from a tile's inner edge: an object that reaches it goes on beyond."""
+NEAR_SHARE = 0.2
+"""Of the frame's height, from which on an object counts that is found at half scale."""
+NEAR_TRUST = 2.0
+"""Where both scales show such an object, the surer one counts, and half scale is taken for so much surer."""
 MERGED_SCORE = 0.05
 """Least score of an object that is merged; less are the slots that the network pads its list with."""
 
 
 def infer_tiles(
-    predictor: Predictor, image: np.ndarray, camera: Camera, whole: SceneGraph, carriers: Set[str] = frozenset()
+    predictor: Predictor,
+    image: np.ndarray,
+    camera: Camera,
+    whole: SceneGraph,
+    carriers: Set[str] = frozenset(),
+    half_scale: bool = False,
 ) -> SceneGraph:
-    """Returns the objects of a frame and of its enlarged tiles.
+    """Returns the objects of a frame, of its enlarged tiles and, where asked for, of the frame at half scale.
 
     Args:
         predictor: Runs the model.
@@ -38,10 +50,11 @@ def infer_tiles(
         camera: The frame's, its ground known.
         whole: The graph of the frame as a whole, under the same camera.
         carriers: Classes that others stand on, see `merge_objects`.
+        half_scale: Whether the frame is inferred at half scale too, for what is near.
 
     Returns:
-        The frame's graph with what only the tiles show; where both show an object the surer one counts. Poses in
-        the camera's frame, no relations.
+        The frame's graph with what only the other views show; where several show an object the surer one counts. Poses
+        in the camera's frame, no relations.
     """
     tiles = _tiles(image.shape[1], image.shape[0])
     outputs = predictor.infer_batch([np.ascontiguousarray(image[y1:y2, x1:x2]) for x1, y1, x2, y2 in tiles])
@@ -49,26 +62,56 @@ def infer_tiles(
     for tile, output in zip(tiles, outputs, strict=True):
         graph = output.graph(_cropped(camera, tile), DecodeOptions(MERGED_SCORE))
         found += [_shifted(o, tile) for o in graph.objects if not _is_cut(o, tile, image.shape[1], image.shape[0])]
-    return dataclasses.replace(whole, objects=tuple(merge_objects(found, carriers)), relations=())
+    near = infer_half_scale(predictor, image, camera) if half_scale else []
+    return dataclasses.replace(whole, objects=tuple(merge_objects(found, carriers, near)), relations=())
 
 
-def merge_objects(objects: list[SceneObject], carriers: Set[str] = frozenset()) -> list[SceneObject]:
+def infer_half_scale(predictor: Predictor, image: np.ndarray, camera: Camera) -> list[SceneObject]:
+    """Returns the near objects of a frame that is shown at half its size, in the middle of a grey picture.
+
+    Args:
+        predictor: Runs the model.
+        image: (H, W, 3) uint8 RGB.
+        camera: The frame's, its ground known.
+    """
+    height, width = image.shape[:2]
+    left, top = width // 2, height // 2
+    canvas = cv2.copyMakeBorder(image, top, top, left, left, cv2.BORDER_CONSTANT, value=(PADDING,) * 3)
+    view = (-left, -top, width + left, height + top)
+    graph = predictor.infer(canvas).graph(_cropped(camera, view), DecodeOptions(MERGED_SCORE))
+    limit = np.array([width, height] * 2, float)
+    found = [dataclasses.replace(o, box=np.clip(o.box - [left, top] * 2, 0, limit)) for o in graph.objects]
+    return [o for o in found if o.box[3] - o.box[1] >= NEAR_SHARE * height and o.box[2] - o.box[0] > 1]
+
+
+def merge_objects(
+    objects: Sequence[SceneObject], carriers: Set[str] = frozenset(), near: Sequence[SceneObject] = ()
+) -> list[SceneObject]:
     """Keeps the surest of every group of boxes that are one object's, best first.
 
     A box inside another is a part found beside its whole, unless the one is of a class in `carriers` and the other of
-    another class: plates lie in the box of their table, and chairs too.
+    another class: plates lie in the box of their table, and chairs too. In the box of a `near` object only those of its
+    own class are parts: people walk before near cars.
     """
     kept: list[SceneObject] = []
-    for item in sorted(objects, key=lambda o: -o.score):
+    trust = [(NEAR_TRUST * o.score, True, o) for o in near] + [(o.score, False, o) for o in objects]
+    kept_near: list[bool] = []
+    for _, is_near, item in sorted(trust, key=lambda row: -row[0]):
         if kept:
             boxes = np.array([o.box for o in kept])
-            whole = np.array([o.label == item.label or not {o.label, item.label} & carriers for o in kept])
+            whole = np.array(
+                [
+                    o.label == item.label or not (is_near or other_near or {o.label, item.label} & carriers)
+                    for o, other_near in zip(kept, kept_near, strict=True)
+                ]
+            )
             if (box_iou(item.box[None], boxes)[0] > SAME_IOU).any() or (
                 whole & (_inside(item.box, boxes) > NESTED_SHARE)
             ).any():
                 continue
         kept.append(item)
-    return kept
+        kept_near.append(is_near)
+    return sorted(kept, key=lambda o: -o.score)
 
 
 def _inside(box: np.ndarray, others: np.ndarray) -> np.ndarray:

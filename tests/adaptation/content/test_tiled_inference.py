@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim2sg_core.adaptation.content.tiled_inference import infer_tiles, merge_objects
+from sim2sg_core.adaptation.content.tiled_inference import infer_half_scale, infer_tiles, merge_objects
 from sim2sg_core.lifting.extrinsics import with_extrinsics
 from sim2sg_core.scene import Camera, Pose3D, SceneGraph, SceneObject
 
@@ -24,8 +24,11 @@ def item(label, score, box):
 class Finds:
     """Stands where the predictor stands: finds a bright square wherever there is one, at its exact edges."""
 
+    def infer(self, image):
+        return Found(image)
+
     def infer_batch(self, images):
-        return [Found(image) for image in images]
+        return [self.infer(image) for image in images]
 
 
 @dataclasses.dataclass
@@ -71,6 +74,29 @@ def test_the_surer_of_two_views_counts_and_neighbours_stay():
     ]
     assert [(o.label, o.score) for o in merge_objects(objects)] == [("sphere", 0.9), ("cube", 0.5)]
     assert merge_objects([]) == []
+
+
+def test_near_objects_are_found_at_half_scale_at_their_place_and_size():
+    image = np.zeros((320, 480, 3), np.uint8)
+    image[100:260, 100:400] = 255  # too large for a tile
+    whole = SceneGraph(480, 320, (), (), camera=CAMERA)
+    assert not infer_tiles(Finds(), image, CAMERA, whole).objects
+    (found,) = infer_tiles(Finds(), image, CAMERA, whole, half_scale=True).objects
+    assert found.box.tolist() == [100, 100, 400, 260]
+
+
+def test_half_scale_says_nothing_of_what_is_far():
+    image = np.zeros((320, 480, 3), np.uint8)
+    image[150:180, 200:230] = 255
+    assert infer_half_scale(Finds(), image, CAMERA) == []
+
+
+def test_half_scale_knows_the_extent_of_near_objects_better_but_hides_nobody_before_them():
+    part, car = item("car", 0.6, [100, 100, 160, 150]), item("car", 0.4, [90, 80, 300, 200])
+    person = item("person", 0.3, [200, 90, 230, 190])
+    assert merge_objects([part, person], near=[car]) == [car, person]
+    surer = item("car", 0.9, [95, 85, 295, 200])
+    assert merge_objects([surer], near=[car]) == [surer]
 
 
 def test_what_stands_on_a_table_does_not_hide_it():
