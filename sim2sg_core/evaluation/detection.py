@@ -114,20 +114,42 @@ def match_image(image: ImageBoxes, iou_threshold: float = IOU_THRESHOLD) -> Matc
     return Matches(hit, dropped, truth)
 
 
+@dataclass(frozen=True, eq=False)
+class ClassMatches:
+    """What the predictions of one class in one image came to.
+
+    Attributes:
+        scores: (N,) of those that count.
+        hits: (N,) bool, whether they found a truth.
+        truths: Number of truths that count.
+    """
+
+    scores: np.ndarray
+    hits: np.ndarray
+    truths: int
+
+
+def class_matches(image: ImageBoxes, iou_threshold: float = IOU_THRESHOLD) -> ClassMatches:
+    """Matches one class in one image, see `match_image`."""
+    hit, dropped, _ = match_image(image, iou_threshold)
+    return ClassMatches(image.scores[~dropped], hit[~dropped], int((~image.ignored).sum()))
+
+
 def average_precision(images: Iterable[ImageBoxes], iou_threshold: float = IOU_THRESHOLD) -> PrecisionRecall:
+    """Returns the precision–recall curve of one class over all images."""
+    return precision_recall(class_matches(image, iou_threshold) for image in images)
+
+
+def precision_recall(images: Iterable[ClassMatches]) -> PrecisionRecall:
     """Returns the precision–recall curve of one class over all images.
 
     Predictions of equal score enter the curve together: a threshold cannot tell them apart, so
     their order must not earn anything.
     """
-    scores, hits, truths = [], [], 0
-    for image in images:
-        hit, dropped, _ = match_image(image, iou_threshold)
-        scores.append(image.scores[~dropped])
-        hits.append(hit[~dropped])
-        truths += int((~image.ignored).sum())
-    score = np.concatenate([np.zeros(0), *scores])
-    hit = np.concatenate([np.zeros(0, bool), *hits])
+    found_in = list(images)
+    truths = sum(image.truths for image in found_in)
+    score = np.concatenate([np.zeros(0), *(image.scores for image in found_in)])
+    hit = np.concatenate([np.zeros(0, bool), *(image.hits for image in found_in)])
     order = np.argsort(-score, kind="stable")
     score, hit = score[order], hit[order]
     last = np.append(score[1:] != score[:-1], True)[: len(score)]  # last of each run of equal scores

@@ -3,6 +3,7 @@
 Names of figures:
     mAP50, mAP50_<level>          mean AP at IoU .5; without a level, the hardest one
     AP50_<class>[_<level>]        all-point AP of one class
+    depth_error_<class>           median of |z - truth| / truth of its objects that are found, at the hardest level
     sgdet_R<k>, sgdet_mR<k>       Recall@k and mean Recall@k, several predicates per pair allowed
     sgdet_constrained_...         the same under the graph constraint: one predicate per ordered pair
     sgdet_..._ceiling_R<k>        the best Recall@k that k triplets an image can reach
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +28,12 @@ from sim2sg_core.evaluation.datasets import check_classes, protocol_for
 from sim2sg_core.evaluation.detection import (
     IOU_THRESHOLD,
     REGION_THRESHOLD,
+    ClassMatches,
     ImageBoxes,
-    average_precision,
     box_coverage,
+    class_matches,
     mean_precision,
+    precision_recall,
 )
 from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage, boxes_of
 from sim2sg_core.evaluation.triplets import (
@@ -39,13 +43,28 @@ from sim2sg_core.evaluation.triplets import (
     recall_sgdet,
     summarise,
 )
-from sim2sg_core.scene.boxes import box_iou
+from sim2sg_core.scene.boxes import box_iou, greedy_match
 from sim2sg_core.scene.graph import Relation, SceneGraph
 
 if TYPE_CHECKING:
     from sim2sg_core.domains import Domain
 
 RECALL_AT = (20, 50)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageScore:
+    """What one image adds to the figures: `summarise_images` makes figures of any selection of images.
+
+    Attributes:
+        matches: (class, level) -> matched boxes.
+        depth_errors: Class -> (M,) relative depth errors of its objects that were found, as far as poses are known.
+        recalls: Prefix of the figures -> matched triplets; None where the image has no facts.
+    """
+
+    matches: dict[tuple[str, str], ClassMatches]
+    depth_errors: dict[str, np.ndarray]
+    recalls: dict[str, ImageRecall | None]
 
 
 def evaluate(
@@ -66,11 +85,75 @@ def evaluate(
         Sim2SGError: An image without prediction, predictions for images of another size, or a
             domain with none of the data's classes.
     """
+    return summarise_images(score_images(graphs, targets, domain, format), protocol_for(format, domain))
+
+
+def score_images(
+    graphs: Iterable[SceneGraph], targets: Sequence[TargetImage], domain: Domain, format: str
+) -> list[ImageScore]:
+    """Scores every image by itself, in the order of `targets`; arguments and errors as of `evaluate`."""
     protocol = protocol_for(format, domain)
     check_classes(protocol, domain)
-    pairs = pair_by_name(graphs, targets)
-    pairs = [(rename(graph, protocol), target) for graph, target in pairs]
-    return {**_score_boxes(pairs, protocol), **_score_triplets(pairs, domain, protocol)}
+    predicates = scored_predicates(domain, protocol)
+    scores = []
+    for graph, target in pair_by_name(graphs, targets):
+        graph = rename(graph, protocol)
+        related, truth = relatable(graph, target, protocol), target.truth_graph()
+        scores.append(
+            ImageScore(
+                matches={
+                    (name, level): class_matches(class_boxes(graph, target, protocol, name, level))
+                    for level in protocol.levels
+                    for name in protocol.classes
+                },
+                depth_errors={
+                    name: depth_errors(graph, target, name, protocol.levels[-1]) for name in protocol.classes
+                },
+                recalls={
+                    "sgdet": recall_sgdet(related, truth, predicates, False),
+                    "sgdet_constrained": recall_sgdet(related, truth, predicates, True),
+                },
+            )
+        )
+    return scores
+
+
+def summarise_images(scores: Sequence[ImageScore], protocol: Protocol) -> dict[str, Any]:
+    """Returns the figures of some images, JSON-ready; an image may come more than once."""
+    figures: dict[str, Any] = {"n_images": len(scores)}
+    for level in protocol.levels:
+        suffix = f"_{level}" if len(protocol.levels) > 1 else ""
+        aps = []
+        for name in protocol.classes:
+            curve = precision_recall(score.matches[name, level] for score in scores)
+            aps.append(curve.ap)
+            figures[f"AP50_{name}{suffix}"] = curve.ap
+            figures[f"n_{name}{suffix}"] = curve.truths
+        figures[f"mAP50{suffix}"] = mean_precision(aps)
+    figures["mAP50"] = mean_precision(aps)
+    for name in protocol.classes:
+        errors = np.concatenate([np.zeros(0), *(score.depth_errors[name] for score in scores)])
+        figures[f"depth_error_{name}"] = float(np.median(errors)) if len(errors) else None
+    for prefix in ("sgdet", "sgdet_constrained"):
+        recalls = [score.recalls[prefix] for score in scores]
+        figures |= _recall_figures(prefix, recalls)
+        figures["n_images_with_facts"] = sum(r is not None for r in recalls)
+        figures["n_facts"] = sum(len(r.ranks) for r in recalls if r is not None)
+    return figures
+
+
+def depth_errors(graph: SceneGraph, target: TargetImage, name: str, level: str) -> np.ndarray:
+    """Returns (M,) |z - truth| / truth of the objects of a class that count at a level and are found.
+
+    Of several boxes the surest counts. z is the depth of the 3D box's centre. Without poses there is none.
+    """
+    truths = [o for o in target.objects if o.label == name and level in o.levels and o.pose is not None]
+    found = sorted((o for o in graph.objects if o.label == name and o.pose is not None), key=lambda o: -o.score)
+    labels = np.full(len(found), name), np.full(len(truths), name)
+    match = greedy_match(boxes_of(found), labels[0], boxes_of(truths), labels[1])
+    z = np.array([o.pose.position[2] for o in found if o.pose is not None])[match >= 0]
+    true = np.array([o.pose.position[2] for o in truths if o.pose is not None])[match[match >= 0]]
+    return np.abs(z - true) / true
 
 
 def evaluate_predcls(
@@ -165,22 +248,6 @@ def _any_overlap(graph: SceneGraph, target: TargetImage) -> bool:
     return bool((box_iou(graph.boxes(), target.boxes()) >= IOU_THRESHOLD).any())
 
 
-def _score_boxes(pairs: Sequence[tuple[SceneGraph, TargetImage]], protocol: Protocol) -> dict[str, Any]:
-    figures: dict[str, Any] = {"n_images": len(pairs)}
-    for level in protocol.levels:
-        suffix = f"_{level}" if len(protocol.levels) > 1 else ""
-        aps = []
-        for name in protocol.classes:
-            images = [class_boxes(graph, target, protocol, name, level) for graph, target in pairs]
-            curve = average_precision(images)
-            aps.append(curve.ap)
-            figures[f"AP50_{name}{suffix}"] = curve.ap
-            figures[f"n_{name}{suffix}"] = curve.truths
-        figures[f"mAP50{suffix}"] = mean_precision(aps)
-    figures["mAP50"] = mean_precision(aps)
-    return figures
-
-
 def class_boxes(graph: SceneGraph, target: TargetImage, protocol: Protocol, name: str, level: str) -> ImageBoxes:
     """Collects one class of one image at one difficulty. Labels of `graph` are renamed already."""
     predicted = [o for o in graph.objects if o.label == name]
@@ -195,20 +262,6 @@ def class_boxes(graph: SceneGraph, target: TargetImage, protocol: Protocol, name
         regions=target.regions,
         forgiven=boxes[:, 3] - boxes[:, 1] < protocol.min_height.get(level, 0),
     )
-
-
-def _score_triplets(
-    pairs: Sequence[tuple[SceneGraph, TargetImage]], domain: Domain, protocol: Protocol
-) -> dict[str, Any]:
-    predicates = scored_predicates(domain, protocol)
-    known = [(relatable(graph, target, protocol), target.truth_graph()) for graph, target in pairs]
-    figures: dict[str, Any] = {}
-    for prefix, constrained in (("sgdet", False), ("sgdet_constrained", True)):
-        recalls = [recall_sgdet(graph, truth, predicates, constrained) for graph, truth in known]
-        figures |= _recall_figures(prefix, recalls)
-        figures["n_images_with_facts"] = sum(r is not None for r in recalls)
-        figures["n_facts"] = sum(len(r.ranks) for r in recalls if r is not None)
-    return figures
 
 
 def _recall_figures(prefix: str, recalls: Sequence[ImageRecall | None]) -> dict[str, float | None]:

@@ -225,3 +225,21 @@ def test_doubts(street, drive):
     smaller = Domain.from_json(data)
     (unknown,) = find_doubts([predict(street[0], SEEN)], street, smaller, "kitti")
     assert "no class cyclist" in unknown
+
+
+def test_depth_errors_are_of_what_counts_and_is_found(street, drive):
+    truths = {o.label: o.pose for o in street[0].objects}
+
+    def at(label, box, scale, score):
+        pose = dataclasses.replace(truths[label], position=truths[label].position * scale)
+        return SceneObject(label, score, np.array(box, float), pose)
+
+    graph = predict(street[0], [])
+    # The surest of two boxes counts; a van is no car that counts; a box elsewhere finds nothing.
+    objects = (at("car", CAR, 1.1, 0.9), at("car", CAR, 3.0, 0.5), at("pedestrian", PERSON, 0.8, 0.7))
+    objects += (at("car", VAN, 5.0, 0.9), at("cyclist", CARE_NOT, 2.0, 0.9))
+    figures = evaluate([dataclasses.replace(graph, objects=objects)], street, drive, "kitti")
+    assert figures["depth_error_car"] == pytest.approx(0.1)
+    assert figures["depth_error_pedestrian"] == pytest.approx(0.2)
+    assert figures["depth_error_cyclist"] is None
+    assert score(street, drive, SEEN)["depth_error_car"] is None
