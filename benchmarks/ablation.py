@@ -1,22 +1,28 @@
 """What each part of the method is worth on one target: the rows, the rules and the table of such a benchmark.
 
-All rows of a seed branch from one source checkpoint and take equally many optimiser steps on equally many labelled (or
-pseudo-labelled) images; the oracle alone is trained on labelled target images. Labels of the target are read by the
-evaluator alone. Resumable: every run keeps its own result, the same command goes on.
+A row is one method of `sim2sg adapt`, or what the benchmark adds (`variants`: a method with other options; `controls`:
+anything else). All rows of a seed branch from one source checkpoint and take equally many optimiser steps on equally
+many labelled (or pseudo-labelled) images; the oracle alone is trained on labelled target images. Labels of the target
+are read by the evaluator alone. Resumable: every run keeps its own result and every stage its files, the same command
+goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import multiprocessing
 import os
 import shutil
+import signal
+import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,8 +45,7 @@ RULES = {"rule_relations": "rule", "fused_relations": "both"}
 
 def run(kind: type[Ablation], description: str) -> None:
     """The whole script of a benchmark: reads the command line, runs what is missing, writes the table."""
-    rows = (*METHODS, "oracle", *kind.controls)
-    args = arguments(description, rows)
+    args = arguments(description, kind)
     if not (args.data / kind.log).exists():
         raise SystemExit(
             f"error: {args.data / kind.log}: no such log; the head of {kind.name}.py says where it is from"
@@ -51,37 +56,80 @@ def run(kind: type[Ablation], description: str) -> None:
     threads = max(1, cores // jobs)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     results = args.out / "results" if args.smoke else RESULTS / kind.name
-    work = kind(args.data, args.out, args.options, threads, results, args.smoke, time.time() + 60 * args.until)
+    work = kind(args.data, args.out, args.options, threads, results, args.smoke, time.time() + 60 * args.until, args)
     # Seed by seed, so that a table of one seed is whole early.
-    wanted = [(row, seed) for seed in range(seeds) for row in args.rows if seed == 0 or row in THRICE]
+    wanted = [(row, seed) for seed in range(seeds) for row in args.rows if seed == 0 or row in kind.repeated]
     work.refuse_others(wanted)
     if "oracle" in args.rows:
-        for part in ("data", "held_out"):
-            work.oracle_data(part)
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        for _ in pool.map(work.source_model, range(seeds)):
+        for fold in range(kind.folds):
+            for part in ("data", "held_out"):
+                work.oracle_data(part, fold)
+    with (
+        stopping(60 * args.until),
+        ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=os.setsid) as pool,
+    ):
+        sources = {seed for row, seed in wanted if kind.branches(row)}
+        for _ in pool.map(work.source_model, sorted(sources)):
             pass
         for _ in pool.map(work.result, *zip(*wanted, strict=True)):
             pass
     table = collect(results, kind)
+    if not table:
+        print("no row is done yet: the same command goes on")
+        return
     print_rows(table)
+    more = work.comparisons()
+    for name, value in more.items():
+        print(f"{name}: {value}")
     if args.smoke:
         print("smoke: nothing is written")
         return
     missing = [f"{row} of seed {seed}" for row, seed in wanted if not work.file(row, seed).exists()]
     unfinished = f" Not run yet: {', '.join(missing)}." if missing else ""
-    print(write_results(kind.name, table, notes=notes(results, jobs, kind) + unfinished))
+    print(write_results(kind.name, table, notes=notes(results, jobs, kind) + unfinished, **more))
 
 
-def arguments(description: str, rows: Sequence[str]) -> argparse.Namespace:
+@contextlib.contextmanager
+def stopping(seconds: float) -> Iterator[None]:
+    """Ends all runs after some time, or where the script itself is ended: killed runs go on where they were."""
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        for worker in multiprocessing.active_children():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(worker.pid or 0, signal.SIGKILL)  # with the verbs that it runs
+
+    timer = threading.Timer(seconds, end) if seconds < threading.TIMEOUT_MAX else None
+    if timer:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield
+    except BrokenProcessPool:
+        if not ended.is_set():
+            raise
+        print("stopped at --until: the same command goes on")
+    except BaseException:
+        end()
+        raise
+    finally:
+        if timer:
+            timer.cancel()
+
+
+def arguments(description: str, kind: type[Ablation]) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with the target's log and its labelled sets")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs, outside the repository")
-    parser.add_argument("--rows", nargs="+", choices=rows, help="only these (default: all; of a smoke test, some)")
-    parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(THRICE)}; others take one (default: 3)")
+    parser.add_argument(
+        "--rows", nargs="+", choices=kind.rows(), help="only these (default: all; of a smoke test, some)"
+    )
+    seeds = f"of {', '.join(kind.repeated)}; others take one (default: {kind.seeds})"
+    parser.add_argument("--seeds", type=int, default=kind.seeds, help=seeds)
     parser.add_argument("--jobs", type=int, default=0, help="runs at a time (default: one per core)")
-    parser.add_argument("--until", type=float, default=1e9, metavar="MIN", help="begin no run after so many minutes")
+    parser.add_argument("--until", type=float, default=1e9, metavar="MIN", help="stop after so many minutes")
     parser.add_argument(
         "--with",
         nargs=argparse.REMAINDER,
@@ -91,8 +139,9 @@ def arguments(description: str, rows: Sequence[str]) -> argparse.Namespace:
         help="last: all that follows goes to every `sim2sg adapt`, as --with --device cuda --start dining",
     )
     parser.add_argument("--smoke", action="store_true", help="minutes: does it work at all? Its figures mean nothing")
+    kind.add_arguments(parser)
     args = parser.parse_args()
-    args.rows = args.rows or (SMOKE_ROWS if args.smoke else rows)
+    args.rows = args.rows or kind.default_rows(args)
     return args
 
 
@@ -108,7 +157,15 @@ class Ablation(ABC):
         form: Their format, as `sim2sg eval` names it.
         metrics: What is kept of each evaluation.
         gaps: Those of which the closed part of the gap from fair source to oracle is told.
-        controls: Rows beyond the methods and the oracle.
+        methods: Rows that are methods of `sim2sg adapt`.
+        variants: Further rows: their method, and options of `sim2sg adapt` that change it.
+        controls: Rows beyond the methods, their variants and the oracle.
+        other_targets: Those of them that have another target, so that the gap to the oracle means nothing there.
+        rules: Rows that `ours` gets with relations from elsewhere, see `sim2sg eval --relations`.
+        repeated: Rows that are run with every seed.
+        seeds: How many there are.
+        folds: Oracles that are trained, each without a part of the labelled images.
+        smoke_options: Of every `sim2sg adapt` in a smoke test.
         data: The target.
         out: Folder of the runs.
         options: Of every `sim2sg adapt`; kept in each result.
@@ -116,6 +173,7 @@ class Ablation(ABC):
         results: Folder of the result files, one per run: `seed_S/ROW.json`.
         smoke: Few frames and steps.
         deadline: Seconds since 1970 after which nothing is begun.
+        arguments: The whole command line.
     """
 
     name: ClassVar[str]
@@ -125,7 +183,15 @@ class Ablation(ABC):
     form: ClassVar[str]
     metrics: ClassVar[tuple[str, ...]]
     gaps: ClassVar[tuple[str, ...]]
+    methods: ClassVar[tuple[str, ...]] = tuple(METHODS)
+    variants: ClassVar[dict[str, tuple[str, tuple[object, ...]]]] = {}
     controls: ClassVar[tuple[str, ...]] = ()
+    other_targets: ClassVar[tuple[str, ...]] = ()
+    rules: ClassVar[dict[str, str]] = RULES
+    repeated: ClassVar[tuple[str, ...]] = THRICE
+    seeds: ClassVar[int] = 3
+    folds: ClassVar[int] = 1
+    smoke_options: ClassVar[tuple[object, ...]] = ("--rounds", 2)
 
     data: Path
     out: Path
@@ -134,10 +200,39 @@ class Ablation(ABC):
     results: Path
     smoke: bool
     deadline: float
+    arguments: argparse.Namespace = dataclasses.field(default_factory=argparse.Namespace)
 
     @abstractmethod
-    def convert_oracle(self, out: Path, held_out: bool) -> None:
-        """Writes the oracle's labelled images as `sim2sg synth` does: most to train on, or those held out."""
+    def convert_oracle(self, out: Path, held_out: bool, fold: int = 0) -> None:
+        """Writes the labelled images of one oracle as `sim2sg synth` does: most to train on, or those held out."""
+
+    @classmethod
+    def rows(cls) -> tuple[str, ...]:
+        """All rows that can be asked for."""
+        return (*cls.methods, *cls.variants, "oracle", *cls.controls)
+
+    @classmethod
+    def default_rows(cls, args: argparse.Namespace) -> tuple[str, ...]:
+        """The rows that are run where none are named."""
+        return SMOKE_ROWS if args.smoke else cls.rows()
+
+    @classmethod
+    def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Adds arguments of this benchmark alone; most have none."""
+        return
+
+    @classmethod
+    def branches(cls, row: str) -> bool:
+        """Whether a row begins with the source model."""
+        return True
+
+    def variant(self, row: str) -> tuple[str, Sequence[object]]:
+        """Returns the method of a row and options of `sim2sg adapt` that change it."""
+        return self.variants.get(row, (row, ()))
+
+    def comparisons(self) -> dict[str, Any]:
+        """Returns what else is told of the rows; it is kept beside the table."""
+        return {}
 
     def control(self, row: str, seed: int, folder: Path) -> None:
         """Runs one of `controls` and writes its result."""
@@ -163,9 +258,10 @@ class Ablation(ABC):
         if row == "oracle":
             self.oracle(seed, folder)
         else:
-            self.branch(row, seed, folder, self.data / self.log)
+            method, changes = self.variant(row)
+            self.branch(method, seed, folder, self.data / self.log, changes)
         if row == "ours":
-            for name, relations in RULES.items():
+            for name, relations in self.rules.items():
                 figures = self.evaluate(folder, f"eval_{name}.json", extra=["--relations", relations])
                 self.keep(name, seed, {"metrics": figures})
         self.score(row, seed, folder)
@@ -187,10 +283,10 @@ class Ablation(ABC):
         """Where the result of a run is kept."""
         return self.results / f"seed_{seed}" / f"{row}.json"
 
-    def branch(self, method: str, seed: int, folder: Path, log: Path) -> None:
+    def branch(self, method: str, seed: int, folder: Path, log: Path, changes: Sequence[object] = ()) -> None:
         """Adapts by a method, from the source model of this seed."""
         copy_stage(self.source_model(seed) / "source", folder / "source")
-        self.adapt(method, seed, folder, log, ["--rounds", 2] if self.smoke else [])
+        self.adapt(method, seed, folder, log, [*changes, *(self.smoke_options if self.smoke else ())])
 
     def adapt(self, method: str, seed: int, folder: Path, log: Path, more: Sequence[object]) -> None:
         """Runs `sim2sg adapt`, its messages kept beside its results."""
@@ -201,12 +297,12 @@ class Ablation(ABC):
             words += [] if "--start" in self.options else ["--source-steps", 10, "--source-frames", 16]
         sim2sg(*words, *more, log=folder / "log.txt")
 
-    def oracle(self, seed: int, folder: Path) -> None:
+    def oracle(self, seed: int, folder: Path, fold: int = 0) -> None:
         """Trains the source model on labelled target images, in as many steps and stages as the other rows take."""
         domain, source = load_domain(self.source), self.source_model(seed)
         begun = yaml.safe_load((source / "config.yaml").read_text())
         names = {f.name for f in dataclasses.fields(AdaptConfig)} - {"method", "rounds"}
-        rounds = {"rounds": 2} if self.smoke else {}
+        rounds = {"rounds": int(str(self.smoke_options[1]))} if self.smoke else {}
         config = AdaptConfig(
             **{k: v for k, v in begun.items() if k in names}, **rounds, method=METHODS["fair_source"]
         ).resolved(domain)
@@ -215,8 +311,7 @@ class Ablation(ABC):
         for number in range(1, config.rounds + 1):
             stage = folder / f"round_{number}"
             for part in ("data", "held_out"):
-                if not (stage / part).exists():
-                    shutil.copytree(self.oracle_data(part), stage / part)
+                copy_folder(self.oracle_data(part, fold), stage / part)
 
             def make_model(path: Path, stage: Path = stage, previous: Path = previous, number: int = number) -> None:
                 train_round(config, domain, stage, [previous], frames, [], number)
@@ -226,11 +321,11 @@ class Ablation(ABC):
             previous = stage
         shutil.copyfile(previous / "model.onnx", folder / "model.onnx")
 
-    def oracle_data(self, part: str) -> Path:
+    def oracle_data(self, part: str, fold: int = 0) -> Path:
         """Converts the labelled target images: most to train on, some for the temperatures."""
-        folder = self.out / "oracle_data" / part
+        folder = self.out / "oracle_data" / (f"fold_{fold}" if self.folds > 1 else "") / part
         if not (folder / "annotations.json").exists():
-            self.convert_oracle(folder, held_out=part == "held_out")
+            self.convert_oracle(folder, held_out=part == "held_out", fold=fold)
         return folder
 
     def score(self, row: str, seed: int, folder: Path, simulated: Path | None = None) -> None:
@@ -248,7 +343,7 @@ class Ablation(ABC):
         if times.exists():
             spent = {k: v for k, v in json.loads(times.read_text()).items() if not k.startswith("source/")}
             result["metrics"]["minutes"] = round(sum(spent.values()) / 60, 2)
-        if simulated is None:
+        if simulated is None and not self.smoke:
             result["stages"] = {
                 file.parent.name: {
                     "self_consistency": json.loads(file.read_text()),
@@ -273,14 +368,14 @@ class Ablation(ABC):
 
 def copy_stage(source: Path, target: Path) -> None:
     """Copies the source stage, without what it said of another log."""
+    copy_folder(source, target, "inferred.json", "self_consistency.json")
+
+
+def copy_folder(source: Path, target: Path, *without: str) -> None:
+    """Copies a folder, whole or not at all, unless it is there."""
     if not target.exists():
-        temporary = target.with_name(".copy")
-        shutil.copytree(
-            source,
-            temporary,
-            dirs_exist_ok=True,
-            ignore=shutil.ignore_patterns("inferred.json", "self_consistency.json"),
-        )
+        temporary = target.with_name(f".copy_{target.name}")
+        shutil.copytree(source, temporary, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*without))
         temporary.rename(target)
 
 
@@ -294,7 +389,7 @@ def collect(folder: Path, kind: type[Ablation]) -> dict[str, dict[str, dict[str,
             for metric in kind.gaps:
                 for base, word in (("fair_source", "gap_closed"), ("source", "gap_closed_from_source")):
                     ends = [found.get(name, {}).get("metrics", {}).get(metric) for name in (base, "oracle")]
-                    if None not in ends and ends[0] != ends[1] and not row.startswith(kind.controls):
+                    if None not in ends and ends[0] != ends[1] and not row.startswith(kind.other_targets):
                         figures[f"{word}_{metric}"] = (figures[metric] - ends[0]) / (ends[1] - ends[0])
             results.setdefault(row, []).append(figures)
     return {

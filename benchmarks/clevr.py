@@ -34,8 +34,9 @@ class Clevr(Ablation):
     )
     gaps = ("mAP50", "sgdet_R20")
     controls = ("content_only", "appearance_only")
+    other_targets = controls
 
-    def convert_oracle(self, out: Path, held_out: bool) -> None:
+    def convert_oracle(self, out: Path, held_out: bool, fold: int = 0) -> None:
         """Writes the oracle's images, their cameras recovered."""
         convert(self.data / "oracle", out, load_domain(self.source), held_out=held_out)
 

@@ -38,7 +38,7 @@ class Dining(Ablation):
     )
     gaps = ("mAP50", "sgdet_R50")
 
-    def convert_oracle(self, out: Path, held_out: bool) -> None:
+    def convert_oracle(self, out: Path, held_out: bool, fold: int = 0) -> None:
         """Copies the oracle's images and their part of the annotations."""
         data = json.loads((self.data / "oracle" / "annotations.json").read_text())
         images = [image for n, image in enumerate(data["images"]) if (n % HELD_OUT_EVERY == 0) == held_out]
