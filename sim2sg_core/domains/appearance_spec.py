@@ -53,6 +53,8 @@ class AppearanceSpec(Spec):
             leaves it to the asset.
         patches: Image files of textures by surface: "floor", or the palette of what they cover ("wall", "asphalt").
             They change the brightness and tint of a colour about its mean and should tile without a seam.
+        environment: Equirectangular picture (.hdr, .jpg) of what shining surfaces mirror; None draws one on streets,
+            and takes backdrop and ground elsewhere.
         patch_size: Size of one repeat of a patch on the floor, metres.
     """
 
@@ -80,6 +82,7 @@ class AppearanceSpec(Spec):
     materials: MaterialShares = ()
     patches: dict[Identifier, tuple[ImageFile, ...]] = Field(default_factory=dict)
     patch_size: Metres = 2.0
+    environment: ImageFile | None = None
 
     renamed: ClassVar[dict[str, str]] = {"floor_colours": "floor_colors"}
 

@@ -37,7 +37,9 @@ def digests_of(files: Iterable[str]) -> dict[str, str]:
 def named_files(domain: Mapping[str, Any]) -> list[str]:
     """Returns the meshes and pictures that the JSON form of a domain names."""
     meshes = [mesh["file"] for spec in domain["classes"] for mesh in spec["meshes"] if "file" in mesh]
-    return meshes + [file for files in domain["appearance"]["patches"].values() for file in files]
+    look = domain["appearance"]
+    around = look.get("environment")  # Models of before have none.
+    return meshes + [file for files in look["patches"].values() for file in files] + ([around] if around else [])
 
 
 def without_folders(domain: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
@@ -57,5 +59,8 @@ def without_folders(domain: Mapping[str, Any], digests: Mapping[str, str]) -> di
         return {**mesh, "digest": digests.get(mesh_key(mesh["library"], mesh["id"]), "")}
 
     classes = [{**spec, "meshes": [known_mesh(mesh) for mesh in spec["meshes"]]} for spec in domain["classes"]]
-    patches = {surface: [known(f) for f in files] for surface, files in domain["appearance"]["patches"].items()}
-    return {**domain, "classes": classes, "appearance": {**domain["appearance"], "patches": patches}}
+    look = dict(domain["appearance"])
+    look["patches"] = {surface: [known(f) for f in files] for surface, files in look["patches"].items()}
+    if look.get("environment"):
+        look["environment"] = known(look["environment"])
+    return {**domain, "classes": classes, "appearance": look}

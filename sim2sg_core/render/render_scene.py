@@ -163,6 +163,8 @@ class RenderScene:
         occlusion: Strength of the contact shadows under labelled and unlabelled objects, 0–1.
         shadow_range: Objects farther from the camera than this many metres cast none.
         shadow_softness: Width of the shadow's edge in texels of the shadow map.
+        environment: Linear RGB that shining surfaces mirror, by direction, see `environment.py`; None takes sky and
+            ground alone.
     """
 
     camera: Camera
@@ -178,6 +180,7 @@ class RenderScene:
     occlusion: float = 0.6
     shadow_range: float = 60.0
     shadow_softness: float = 1.5
+    environment: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -144,6 +144,16 @@ vec3 finish(vec3 color, float range, float cover) {
 
 FRAGMENT = """
 uniform sampler2DArray u_textures; uniform float u_pixel; uniform float u_occlusion;
+#if ENVIRONMENT
+uniform sampler2D u_environment;
+// What is mirrored from the direction D, blurred as by this roughness: see environment.py.
+vec3 surroundings(vec3 D, float rough) {
+  D /= abs(D.x) + abs(D.y) + abs(D.z);
+  vec2 at = D.z >= 0.0 ? D.xy : (1.0 - abs(D.yx)) * vec2(D.x < 0.0 ? -1.0 : 1.0, D.y < 0.0 ? -1.0 : 1.0);
+  vec3 root = textureLod(u_environment, at * 0.5 + 0.5, rough * (9.0 - 4.0 * rough)).rgb;
+  return 4.0 * root * root;
+}
+#endif
 #if PARTS == THIN
 uniform float u_side;  // -1 draws the far sides
 #endif
@@ -246,7 +256,13 @@ void main() {
   vec3 R = reflect(-V, N);
   float blur = 0.03 + 0.8 * rough * rough;
   float above = smoothstep(-blur, blur, R.z);
+#if ENVIRONMENT
+  // Things of one street do not mirror quite the same: shift the view a little, by the id.
+  vec3 mirror = surroundings(R + vec3(float(v_id & 7) * 0.06 - 0.2, 0.0, 0.0), rough);
+  mirror *= mix(open - 0.35 * low, 1.0, above);
+#else
   vec3 mirror = mix(u_floor * (open - 0.35 * low), sky_gradient(R.z), above);
+#endif
 #if STUDIO
   // Soft boxes round the lamps, and a darker wall where the floor ends: what a studio's chrome shows.
   mirror *= mix(1.0, 0.6, above * (1.0 - smoothstep(0.0, 0.25, R.z)));

@@ -18,6 +18,7 @@ from sim2sg_core.domains import AppearanceSpec, Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import read_image
 from sim2sg_core.packs.pack import scene_module
+from sim2sg_core.render.environment import read_environment
 from sim2sg_core.render.meshes import Asset, Slot
 from sim2sg_core.render.render_scene import Color, Fog, Light, Material, RenderScene, Sky, linear
 from sim2sg_core.render.sensor import Sensor
@@ -178,6 +179,7 @@ class Appearance:
     sensor: Sensor
     painter: Painter
     walls: Material | None = None  # of a room
+    environment: np.ndarray | None = None  # what shining surfaces mirror; None takes sky and ground alone
 
     def scene(self, layout: Layout, instances: Sequence) -> RenderScene:
         """Returns the scene of these instances in this light."""
@@ -195,6 +197,7 @@ class Appearance:
             occlusion=self.occlusion,
             shadow_range=self.shadow_range,
             shadow_softness=self.shadow_softness,
+            environment=self.environment,
         )
 
 
@@ -270,6 +273,8 @@ def sample_appearance(domain: Domain, rng: np.random.Generator) -> Appearance:
     floors = spec.floors or prior.floors
     floor = floors[rng.integers(len(floors))]
     surroundings = prior.surroundings(domain, rng, ambient, floor)
+    if spec.environment is not None:
+        surroundings["environment"] = read_environment(spec.environment) * np.float32(surroundings["ambient_up"])
     sensor = sample_sensor(domain, rng, prior)
     if prior.adjust is not None:
         exposure, sensor = prior.adjust(exposure, sensor, domain, rng)

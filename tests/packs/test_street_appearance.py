@@ -1,9 +1,12 @@
 """How streets look: hard sun that burns and deep shade, and overcast days."""
 
+import cv2
 import numpy as np
 import pytest
 
 from sim2sg_core.domains import load_domain
+from sim2sg_core.render.environment import map_directions
+from sim2sg_core.synthesis.appearance import sample_appearance
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 
 DRIVE = load_domain("drive")
@@ -40,3 +43,19 @@ def test_overcast_days_have_less_deep_shade_on_the_ground(sunny):
 def test_more_exposure_burns_more(sunny):
     longer = images(skies=("clear",), ambient=(0.1, 0.1), exposure=(1.2, 1.2))
     assert (longer.mean(axis=-1) > 245).mean() > 1.3 * (sunny.mean(axis=-1) > 245).mean()
+
+
+def test_streets_mirror_a_dark_row_under_a_bright_sky():
+    _, y, z = np.moveaxis(map_directions(), -1, 0)
+    for seed in range(5):
+        light = sample_appearance(DRIVE, np.random.default_rng(seed)).environment.mean(axis=-1)
+        beside = (np.abs(y) > 0.8) & (z > 0.02) & (z < 0.15)
+        assert light[beside].mean() < 0.7 * light[z > 0.8].mean()
+
+
+def test_a_picture_of_the_surroundings_takes_the_place_of_the_drawn_one(tmp_path):
+    picture = np.full((32, 64, 3), 90, np.uint8)
+    cv2.imwrite(str(tmp_path / "around.jpg"), picture)
+    look = DRIVE.appearance.model_copy(update={"environment": str(tmp_path / "around.jpg")})
+    made = sample_appearance(DRIVE.model_copy(update={"appearance": look}), np.random.default_rng(0))
+    np.testing.assert_allclose(made.environment, np.broadcast_to(made.ambient_up, made.environment.shape), rtol=0.05)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sim2sg_core.domains import Domain
+from sim2sg_core.packs.drive.street_environment import street_environment
 from sim2sg_core.render.render_scene import Fog, Light, Sky
 from sim2sg_core.synthesis.appearance import AppearancePrior, floor_material
 
@@ -24,7 +25,7 @@ def outdoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: st
     elevation = np.radians(rng.uniform(*spec.light_elevation_deg))
     azimuth = rng.uniform(-np.pi, np.pi)
     sun = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
-    warm = np.array([1.06, 1.0, 0.9 - 0.1 * np.cos(elevation)])
+    warm = np.array([1.03, 1.0, 0.97 - 0.1 * np.cos(elevation)])
     light = (1 - ambient) / max(np.sin(elevation), 0.3) * 1.2 * warm
     blue = np.array([0.82, 0.96, 1.17]) if not overcast else np.array([0.97, 1.0, 1.04])
     bright = rng.uniform(0.7, 2.4)  # Skies clip in real cameras.
@@ -37,6 +38,7 @@ def outdoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: st
         horizon = np.array([0.78, 0.86, 0.95]) * bright
         clouds = float(rng.uniform(0.35, 0.9)) if kind == "cloudy" else float(rng.uniform(0, 0.25))
     ground = floor_material(domain, rng, floor)
+    around = street_environment(np.array(sun), light, ambient * blue, (zenith, horizon), clouds, rng)
     haze = tuple((0.9 * np.minimum(horizon, 1.0)).tolist())
     return {
         "lights": (Light(sun, tuple(light.tolist()), True, radius=0.02, shadow=not overcast or rng.random() < 0.3),),
@@ -53,6 +55,7 @@ def outdoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: st
         "occlusion": round(float(rng.uniform(0.5, 0.8)), 1),
         "shadow_softness": float(rng.uniform(1.0, 2.5)),
         "shadow_range": 60.0,
+        "environment": around,
     }  # fmt: skip
 
 

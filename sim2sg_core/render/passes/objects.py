@@ -10,8 +10,9 @@ import numpy as np
 
 from sim2sg_core.render import shaders
 from sim2sg_core.render.contact_shadow import CONTACT, raised_map
+from sim2sg_core.render.environment import EnvironmentMap
 from sim2sg_core.render.framebuffer import Framebuffer
-from sim2sg_core.render.passes.lighting import BEHIND_UNIT, RAISED_UNIT, SHARED, Lighting
+from sim2sg_core.render.passes.lighting import BEHIND_UNIT, ENVIRONMENT_UNIT, RAISED_UNIT, SHARED, Lighting
 from sim2sg_core.render.pipeline import Pipeline
 from sim2sg_core.render.render_scene import Instance, RenderScene
 from sim2sg_core.render.translucency import ALL, MASSIVE, OPAQUE, THIN, Parts, blend
@@ -42,9 +43,10 @@ class ObjectPass:
     """Draws instances, with the contact shadows on the tops of things."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        """Makes the map of contact shadows."""
+        """Makes the maps of contact shadows and of what is mirrored."""
         self.pipeline = pipeline
         self._raised = pipeline.context.texture((CONTACT, CONTACT), 2, dtype="f2")
+        self._environment = EnvironmentMap(pipeline.context)
         self._raised.repeat_x = self._raised.repeat_y = False
 
     def prepare(
@@ -63,12 +65,15 @@ class ObjectPass:
         if raised is not None:
             self._raised.write(raised.tobytes())
             self._raised.use(RAISED_UNIT)
+        if scene.environment is not None:
+            self._environment.use(scene.environment, ENVIRONMENT_UNIT)
         metals = any(material.metallic > 0 for i in instances for material in i.materials)
         defines = {
             **lighting.defines,
             "STUDIO": int(metals and any(not light.directional for light in lighting.lights)),
             "TEXTURED": int(any(material.texture for i in instances for material in i.materials)),
             "RAISED": int(raised is not None),
+            "ENVIRONMENT": int(scene.environment is not None),
         }
         leafy = np.array([any(material.cutout for material in i.materials) for i in instances], bool)
         imported = np.array([i.asset.mesh.imported for i in instances], bool)
