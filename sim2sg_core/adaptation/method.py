@@ -46,6 +46,8 @@ class Method:
         class_swap: Probability that a rebuilt object is exchanged for one of another class of like scale, so that
             what the network takes for one class for want of having seen the other is unlearned.
         appearance: Colours, materials, ground, exposure, noise and blur are taken from the log.
+        mixing: Share of mixed frames among a step's labelled images, from the first round on: real frames of the log
+            into which labelled objects are rendered, and whose own objects keep the labels that were inferred.
         style_transfer: Probability that a rendered image takes over colour statistics or Fourier amplitudes of a
             frame of the log.
         feature: Weight of feature alignment (domain classifier on features, gradient reversal).
@@ -71,6 +73,7 @@ class Method:
     repeat_factor: float = 0.0
     class_swap: float | None = 0.0
     appearance: bool = False
+    mixing: float = 0.0
     style_transfer: float = 0.0
     feature: float = 0.0
     prediction: float = 0.0
@@ -86,10 +89,14 @@ class Method:
         for name in ("repeat_factor", "feature", "prediction", "teacher", "teacher_start_round"):
             if (getattr(self, name) or 0) < 0:
                 raise Sim2SGError(f"{name} is {getattr(self, name)}: it must not be negative (0 turns it off)")
-        for name in ("threshold", "prior_share", "replay", "class_swap", "style_transfer", "real_share"):
+        for name in ("threshold", "prior_share", "replay", "class_swap", "mixing", "style_transfer", "real_share"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise Sim2SGError(f"{name} is {value}: it is a share between 0 and 1")
+        if (self.mixing or 0) + (self.replay or 0) >= 1:
+            raise Sim2SGError(
+                f"mixing {self.mixing:g} and replay {self.replay:g} leave no image to a round's own renders: lower one"
+            )
 
     def resolved(self, training: TrainingSpec) -> ResolvedMethod:
         """Returns the method with the domain's defaults for what is left to them.

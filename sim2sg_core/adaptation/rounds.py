@@ -28,6 +28,7 @@ from sim2sg_core.adaptation.stages import (
     average_stages,
     export_stage,
     found_shares_of,
+    mix_stage,
     render_stage,
     train_round,
     train_source,
@@ -209,7 +210,7 @@ def round_stage(
         content = inference.witnessed_graphs(content, seen.graphs, seen.known)
         expected = {k: v for k, v in expected_counts(content).items() if k in seen.known}
         shares = {k: v for k, v in shares.items() if k not in seen.known}
-    rendered = domain
+    known, rendered = content, domain
     if method.appearance:
         with run.timed(f"{name}/appearance", "colours, materials, light and camera of the log"):
             rendered = with_appearance_of_log(domain, frames, content, folder / APPEARANCE_FILE, rng)
@@ -222,6 +223,10 @@ def round_stage(
         render_stage(
             config, rendered, folder, count, lambda n: round_layouts(content, domain, n, method, rng, prior), number
         )
+
+    if method.mixing:
+        with run.timed(f"{name}/mix", "objects rendered into frames of the log"):
+            mix_stage(config, rendered, folder, frames, known, number)
 
     def make_model(path: Path) -> None:
         with run.timed(f"{name}/train", f"{config.round_steps} steps"):

@@ -12,6 +12,7 @@ import numpy as np
 
 from sim2sg_core.adaptation.adapt_config import ResolvedConfig, StartCheckpoint
 from sim2sg_core.adaptation.log_frames import SampledFrame
+from sim2sg_core.adaptation.mixing.mixed_frame import mixed_frames
 from sim2sg_core.adaptation.run_folder import cached
 from sim2sg_core.adaptation.selection.score_calibration import calibrate
 from sim2sg_core.domains import Domain
@@ -39,6 +40,7 @@ from sim2sg_core.synthesis import read_dataset, render_dataset
 
 HELD_OUT_SHARE = 0.1  # of a stage's scenes: rendered for calibration, never trained on
 MIN_HELD_OUT = 32
+SHADOW_SIZE = 1024  # texels, of mixed frames: beside real shadows coarse ones are seen
 MAX_LOADERS = 16  # more do not keep a GPU busier, and their batches take many open files
 
 
@@ -68,6 +70,37 @@ def render_stage(
     for name, part in (("data", jobs[:count]), ("held_out", jobs[count:])):
         with Progress(len(part), f"render {name}", unit="frames") as progress:
             render_dataset(domain, part, folder / name, workers=config.workers, progress=progress)
+
+
+def mix_stage(
+    config: ResolvedConfig,
+    domain: Domain,
+    folder: Path,
+    frames: Sequence[SampledFrame],
+    graphs: Sequence[SceneGraph],
+    stage: int,
+) -> None:
+    """Renders a stage's mixed frames to `mixed`: as many for its renders as a step has of both.
+
+    Raises:
+        Sim2SGError: No frame of the log knows its ground.
+    """
+    count = max(1, round(config.round_frames * config.method.mixing))
+    seeds = np.random.SeedSequence([config.seed, stage, 2]).generate_state(count).tolist()
+    paths = [frame.path for frame in frames]
+    thresholds = dict(zip(domain.class_names, class_thresholds(graphs, domain.class_names), strict=True))
+    mixtures = mixed_frames(paths, graphs, domain, thresholds, count, np.random.default_rng([config.seed, stage, 3]))
+    with Progress(count, "render mixed", unit="frames") as progress:
+        # Outlines are blurred into the frame; ids and colours have to be of the same sample.
+        render_dataset(
+            domain,
+            zip(seeds, mixtures, strict=True),
+            folder / "mixed",
+            workers=config.workers,
+            progress=progress,
+            samples=0,
+            shadow_size=SHADOW_SIZE,
+        )
 
 
 def train_source(config: ResolvedConfig, domain: Domain, folder: Path) -> None:
@@ -116,7 +149,7 @@ def train_round(
         )
         settings = dataclasses.replace(settings, align=align)
     real_images = [RealImage(frame.path, frame.camera) for frame in frames] if method.reads_log else []
-    datasets = replayed_datasets(folder, earlier, method.replay)
+    datasets = labelled_datasets(folder, earlier, method.replay, method.mixing)
     _train(domain, folder, network, settings, datasets, real_images)
 
 
@@ -191,16 +224,20 @@ def _train_config(
     return settings if strong else dataclasses.replace(settings, ema=0.0)
 
 
-def replayed_datasets(folder: Path, earlier: Sequence[Path], replay: float) -> list[tuple[Path, float]]:
-    """Returns the data sets of a round and their shares of its images: its own, and a share `replay` of earlier ones.
+def labelled_datasets(
+    folder: Path, earlier: Sequence[Path], replay: float = 0.0, mixing: float = 0.0
+) -> list[tuple[Path, float]]:
+    """Returns the data sets of a round and their shares of its labelled images.
 
     Args:
-        folder: The round's.
+        folder: The round's; its own renders take what the others leave.
         earlier: Folders of the stages before; those that rendered nothing (they began with a checkpoint) do not count.
         replay: Share of all earlier stages together, in [0, 1].
+        mixing: Share of the round's mixed frames, likewise.
     """
     old = [stage / "data" for stage in earlier if read_dataset(stage / "data")] if replay else []
-    return [(folder / "data", 1.0 - replay if old else 1.0), *((data, replay / len(old)) for data in old)]
+    others = [(data, replay / len(old)) for data in old] + ([(folder / "mixed", mixing)] if mixing else [])
+    return [(folder / "data", 1.0 - sum(share for _, share in others)), *others]
 
 
 def _train(

@@ -66,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--teacher-start-round", type=int, metavar="N", help="rounds before teacher and alignments come in"
     )
+    how.add_argument("--mixing", type=float, metavar="SHARE", help="frames of the log with rendered objects in them")
     how.add_argument("--style-transfer", type=float, metavar="SHARE", help="renders that take over colours of the log")
     how.add_argument(
         "--average",
@@ -129,6 +130,7 @@ def run(args: argparse.Namespace) -> int:
             prediction=args.prediction_alignment,
             teacher=args.teacher,
             teacher_start_round=args.teacher_start_round,
+            mixing=args.mixing,
             style_transfer=args.style_transfer,
             average=args.average,
         ),

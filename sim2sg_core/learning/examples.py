@@ -26,6 +26,7 @@ class Example:
         boxes: (N, 4) xyxy pixels.
         labels: (N,) class indices.
         ignored: (N,) bool: neither taught nor a negative.
+        stated: (N,) bool: its relations are known, so that those that are not in `relations` do not hold.
         centres: (N, 2) projected 3D centre, pixels.
         depths: (N,) z, metres; 0 where the pose is unknown.
         sizes: (N, 3) length, width, height, metres.
@@ -38,6 +39,7 @@ class Example:
     boxes: np.ndarray
     labels: np.ndarray
     ignored: np.ndarray
+    stated: np.ndarray
     centres: np.ndarray
     depths: np.ndarray
     sizes: np.ndarray
@@ -61,6 +63,7 @@ def to_example(image: np.ndarray, graph: SceneGraph, domain: Domain) -> Example:
     seen = np.array([1.0 if o.visibility is None else o.visibility for o in graph.objects]).reshape(count)
     high = boxes[:, 3] - boxes[:, 1]
     ignored = (labels < 0) | (seen < domain.labels.min_visibility) | (high < domain.labels.min_pixels)
+    ignored |= np.array([o.ignored for o in graph.objects], bool).reshape(count)
     camera = graph.camera or _unknown_camera(graph.width, graph.height)
     centres = ((boxes[:, :2] + boxes[:, 2:]) / 2).astype(np.float32)
     depths, alphas = np.zeros(count, np.float32), np.zeros(count, np.float32)
@@ -81,6 +84,7 @@ def to_example(image: np.ndarray, graph: SceneGraph, domain: Domain) -> Example:
         boxes=boxes,
         labels=np.maximum(labels, 0),
         ignored=ignored,
+        stated=graph.scores() >= 1,  # Of what was inferred they are not.
         centres=centres,
         depths=depths,
         sizes=sizes,
@@ -121,6 +125,7 @@ def place(example: Example, canvas: np.ndarray, scale: tuple[float, float], shif
         ignored=(example.ignored | (left < MIN_SHARE_LEFT) | ((boxes[:, 2:] - boxes[:, :2]).min(axis=1) < TAUGHT_SIDE))[
             kept
         ],
+        stated=example.stated[kept],
         centres=(example.centres * s + t)[kept],
         depths=example.depths[kept],
         sizes=example.sizes[kept],

@@ -25,6 +25,7 @@ def make_targets(examples: Sequence[Example], config: ModelConfig) -> Targets:
     heat = np.zeros((batch, config.classes, rows, columns), np.float32)
     weight = np.ones((batch, rows, columns), np.float32)
     labels = np.full((batch, most), -1, np.int64)
+    stated = np.zeros((batch, most), bool)
     boxes, centres = np.zeros((batch, most, 4), np.float32), np.zeros((batch, most, 2), np.float32)
     depths, alphas = np.zeros((batch, most), np.float32), np.zeros((batch, most), np.float32)
     sizes = np.ones((batch, most, 3), np.float32)
@@ -36,6 +37,7 @@ def make_targets(examples: Sequence[Example], config: ModelConfig) -> Targets:
         samples.append(np.column_stack([np.full(len(cells), b), cells]))
         sample_weights.append(cell_weights)
         labels[b, :count] = np.where(example.ignored, -1, example.labels)
+        stated[b, :count] = example.stated
         boxes[b, :count], centres[b, :count] = example.boxes, example.centres
         depths[b, :count] = example.depths * (config.focal_ref / example.intrinsics[0])
         sizes[b, :count], alphas[b, :count] = example.sizes, example.alphas
@@ -48,6 +50,7 @@ def make_targets(examples: Sequence[Example], config: ModelConfig) -> Targets:
         heat,
         weight,
         labels,
+        stated,
         boxes,
         centres,
         depths,

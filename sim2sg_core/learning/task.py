@@ -33,7 +33,7 @@ def task_losses(network: SceneGraphNetwork, dense: Dense, synthetic: Targets) ->
     # Relations between the true boxes: the head learns from the first step on.
     taught = synthetic.labels >= 0
     labels = synthetic.labels.clamp(min=0)
-    stated = taught & network.relations.stated[labels]
+    stated = taught & synthetic.stated & network.relations.stated[labels]
     given = network.objects_at(dense, synthetic.boxes, labels)
     logits = network.relate(given, taught.float(), synthetic.intrinsics)
     losses["related"], losses["relations"] = relation_losses(logits, synthetic.relations, pairs(stated))

@@ -42,6 +42,8 @@ class Targets(NamedTuple):
     """(B, h, w), 0 where an ignored object is"""
     labels: Tensor
     """(B, N) class, -1 for padding and ignored objects"""
+    stated: Tensor
+    """(B, N) bool, whether the object's relations are known"""
     boxes: Tensor
     """(B, N, 4) xyxy"""
     centres: Tensor

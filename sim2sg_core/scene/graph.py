@@ -54,11 +54,13 @@ class SceneObject:
 
     Attributes:
         label: Class name (lower-case, singular).
-        score: Probability that the object is there and of this class; 1 for ground truth.
+        score: Probability that the object is there and of this class; 1 for ground truth, less for a label that was
+            inferred.
         box: (4,) x1, y1, x2, y2 in pixels of the original image.
         pose: 3D box, or None when unknown.
         visibility: Share of the object's pixels that is seen, 0–1; None when unknown (predictions).
         id: Track id; empty when tracking is off.
+        ignored: Of a label: nobody knows whether the object is there, so that it is neither one nor background.
     """
 
     label: str
@@ -67,6 +69,7 @@ class SceneObject:
     pose: Pose3D | None = None
     visibility: float | None = None
     id: str = ""
+    ignored: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Returns the object in the JSON form."""
@@ -80,6 +83,8 @@ class SceneObject:
             data["visibility"] = round(float(self.visibility), 4)
         if self.id:
             data["id"] = self.id
+        if self.ignored:
+            data["ignored"] = True
         return data
 
     @classmethod
@@ -92,6 +97,7 @@ class SceneObject:
             pose=Pose3D.from_json(data["pose"]) if data.get("pose") else None,
             visibility=data.get("visibility"),
             id=data.get("id", ""),
+            ignored=data.get("ignored", False),
         )
 
 

@@ -3,7 +3,8 @@
     out/images/000000.jpg
     out/scenes/000000.json     {"key", "seed", "image": graph in the JSON form, "layout": …}
     out/annotations.json       COCO detection, plus `pose`, `visibility`, `ignore` of every annotation, and
-                               `rel_categories`, `rel_annotations` (subject_id and object_id are annotation ids)
+                               `rel_categories`, `rel_annotations` (subject_id and object_id are annotation ids).
+                               Labels that were inferred have a `score`; regions of which nobody knows have `iscrowd`
 
 A frame is complete when its scene record is there: it is written last, and whole or not at all.
 """
@@ -79,6 +80,8 @@ def write_annotations(out: Path, domain: Domain, count: int) -> None:
 def is_label(domain: Domain, item: SceneObject) -> bool:
     """Whether an object is seen well enough to be a label by the domain's rules; the others are ignored."""
     height = item.box[3] - item.box[1]
+    if item.ignored:
+        return False
     return bool((item.visibility or 0.0) >= domain.labels.min_visibility and height >= domain.labels.min_pixels)
 
 
@@ -112,10 +115,11 @@ def to_coco(domain: Domain, graphs: Iterable[SceneGraph]) -> dict[str, Any]:
                     "category_id": category[item.label],
                     "bbox": [x1, y1, width, height],
                     "area": round(width * height, 3),
-                    "iscrowd": 0,
+                    "iscrowd": int(item.ignored),
                     "ignore": int(not is_label(domain, item)),
                     "visibility": None if item.visibility is None else round(item.visibility, 4),
                     "pose": item.pose.to_json() if item.pose else None,
+                    **({} if item.score == 1 else {"score": round(float(item.score), 6)}),
                 }
             )
         for relation in graph.relations:
@@ -152,7 +156,7 @@ def read_dataset(out: Path | str) -> list[tuple[Path, SceneGraph]]:
     """Reads a data set's ground truth.
 
     Returns:
-        Path of the image and its graph, in the order of the file. Objects keep their visibility.
+        Path of the image and its graph, in the order of the file. Objects keep their visibility and score.
 
     Raises:
         Sim2SGError: No such data set, or damaged.
@@ -179,7 +183,10 @@ def _read(out: Path, data: dict[str, Any]) -> list[tuple[Path, SceneGraph]]:
         pose = Pose3D.from_json(a["pose"]) if a.get("pose") else None
         place[a["id"]] = len(objects[a["image_id"]])
         box = np.array([x, y, x + w, y + h])
-        objects[a["image_id"]].append(SceneObject(labels[a["category_id"]], 1.0, box, pose, a.get("visibility")))
+        score, ignored = float(a.get("score", 1.0)), bool(a.get("iscrowd", 0))
+        objects[a["image_id"]].append(
+            SceneObject(labels[a["category_id"]], score, box, pose, a.get("visibility"), ignored=ignored)
+        )
     for r in data["rel_annotations"]:
         name, frame = predicates[r["predicate_id"]]
         relations[r["image_id"]].append(Relation(place[r["subject_id"]], name, place[r["object_id"]], 1.0, frame))

@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.credits import write_credits
@@ -22,6 +22,9 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.progress import Progress
 from sim2sg_core.scene import Camera, Layout
 from sim2sg_core.synthesis.dataset import has_frame, make_folders, write_annotations, write_frame
+
+if TYPE_CHECKING:
+    from sim2sg_core.synthesis.synthesizer import Synthesizer, SyntheticFrame
 
 CHUNK = 4  # Frames per task: short enough for an even end, long enough that passing tasks costs nothing.
 VERSION = 1  # Goes up when the same seed gives other pixels, so that no data set mixes both.
@@ -35,13 +38,24 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
 }
 
-Job = tuple[int, int, "Layout | None", str]  # index, seed, layout, key
+
+class Content(Protocol):
+    """What a frame shows, where that is more than a layout. It is sent to the workers."""
+
+    def to_json(self) -> Any:
+        """Returns JSON-ready data: a frame is drawn anew where it differs."""
+
+    def frame(self, synthesizer: Synthesizer, seed: int) -> SyntheticFrame:
+        """Draws the frame: same seed, same pixels."""
+
+
+Job = tuple[int, int, "Layout | Content | None", str]  # index, seed, content, key
 _synthesizer: Any = None  # The worker process's own; set once by `_start`.
 
 
 def render_dataset(
     domain: Domain,
-    layouts: Iterable[tuple[int, Layout | None]],
+    contents: Iterable[tuple[int, Layout | Content | None]],
     out: Path | str,
     workers: int = 0,
     progress: Progress | Callable[..., object] | None = None,
@@ -52,11 +66,11 @@ def render_dataset(
 ) -> Path:
     """Renders frames into a data set (see `dataset`), in the order given.
 
-    Frames that are there already, complete and from the same domain (all but `training`), seed and layout, are kept.
+    Frames that are there already, complete and from the same domain (all but `training`), seed and content, are kept.
 
     Args:
         domain: The domain.
-        layouts: Seed and layout of every frame; None for a layout draws a prior scene from the seed.
+        contents: Seed and content of every frame, say its layout; None draws a prior scene from the seed.
         out: Folder of the data set.
         workers: Processes; 0 takes one per core. They are spawned: a script that calls this needs the usual
             `if __name__ == "__main__"`.
@@ -79,13 +93,13 @@ def render_dataset(
     tell = progress.update if isinstance(progress, Progress) else progress or (lambda n, **_: None)
     jobs: list[Job] = []
     count = 0
-    for index, (seed, layout) in enumerate(layouts):
+    for index, (seed, content) in enumerate(contents):
         count += 1
-        key = _digest([stem, int(seed), layout.to_json() if layout else None])
+        key = _digest([stem, int(seed), content.to_json() if content else None])
         if has_frame(out, index, key):
             tell(1, resumed=True)
         else:
-            jobs.append((index, int(seed), layout, key))
+            jobs.append((index, int(seed), content, key))
     if jobs:
         workers = min(workers or os.cpu_count() or 1, -(-len(jobs) // CHUNK))
         _run(jobs, out, workers, tell, (domain, settings, camera, size))
@@ -164,9 +178,9 @@ class _Lazy:
 def _render(chunk: list[Job], out: Path) -> int:
     """Renders a chunk in a worker. Returns how many frames."""
     synthesizer = _synthesizer.get()
-    for index, seed, layout, key in chunk:
-        layout = layout or synthesizer.sample(seed, _synthesizer.camera, _synthesizer.size)
-        frame = synthesizer.frame(layout, seed)
+    for index, seed, content, key in chunk:
+        content = content or synthesizer.sample(seed, _synthesizer.camera, _synthesizer.size)
+        frame = synthesizer.frame(content, seed) if isinstance(content, Layout) else content.frame(synthesizer, seed)
         write_frame(out, index, key, frame.jpeg(), frame.graph, frame.scene)
     return len(chunk)
 

@@ -12,7 +12,9 @@ from sim2sg_core.errors import Sim2SGError
 def test_every_part_is_off_unless_asked_for():
     plain = Method().resolved(TrainingSpec())
     assert not (plain.labels or plain.appearance or plain.refine or plain.select or plain.reads_log)
-    assert not (plain.repeat_factor or plain.class_swap or plain.recall_correction or plain.tiled_inference)
+    assert not (
+        plain.repeat_factor or plain.class_swap or plain.recall_correction or plain.tiled_inference or plain.mixing
+    )
 
 
 def test_named_methods_are_valid_and_differ():
@@ -34,6 +36,8 @@ def test_changes_win_over_the_name_and_none_leaves_a_switch_alone():
         ("ours", {"teacher": -1.0}, "teacher is -1"),
         ("ours", {"style_transfer": 1.5}, "style_transfer is 1"),
         ("ours", {"replay": 1.5}, "replay is 1"),
+        ("ours", {"mixing": -0.1}, "mixing is -0.1: it is a share"),
+        ("ours", {"mixing": 0.7, "replay": 0.5}, "mixing 0.7 and replay 0.5"),
     ],
 )
 def test_mistakes_are_told(name, changes, reason):

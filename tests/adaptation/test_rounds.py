@@ -52,7 +52,9 @@ def log(tmp_path_factory):
 def start(log, out):
     command = [sys.executable, "-m", "sim2sg_core.cli.main", "adapt", "--domain", str(log.parent / "tiny.yaml")]
     return subprocess.Popen(
-        [*command, "--log", str(log), "--out", str(out), *SETTINGS], stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        [*command, "--log", str(log), "--out", str(out), *SETTINGS, "--mixing", "0.5"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
 
 
@@ -84,6 +86,14 @@ def test_a_killed_run_ends_like_an_uninterrupted_one(log, tmp_path):
     for name in ("layouts.json", "inferred.json", "calibration.json"):
         first, second = (tmp_path / n / "round_1" / name for n in ("whole", "killed"))
         assert json.loads(first.read_text()) == json.loads(second.read_text()), name
+    first, second = (tmp_path / n / "round_1/mixed" for n in ("whole", "killed"))
+    assert (first / "annotations.json").read_bytes() == (second / "annotations.json").read_bytes()
+    assert [p.read_bytes() for p in sorted(first.glob("images/*"))] == [
+        p.read_bytes() for p in sorted(second.glob("images/*"))
+    ]
+    assert len(list(first.glob("images/*"))) == 2 and not (tmp_path / "whole/source/mixed").exists()
+    trained = json.loads((tmp_path / "whole/round_1/train/train.json").read_text())
+    assert trained["shares"] == [0.5, 0.5]
     check_outputs(tmp_path / "killed")
     check_verbs(log.parent / "tiny.yaml", tmp_path / "killed/round_1", tmp_path)
 

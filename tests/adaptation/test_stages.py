@@ -4,7 +4,7 @@ import json
 import shutil
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
-from sim2sg_core.adaptation.stages import MIN_HELD_OUT, render_stage, replayed_datasets
+from sim2sg_core.adaptation.stages import MIN_HELD_OUT, labelled_datasets, render_stage
 from sim2sg_core.domains import load_domain
 from sim2sg_core.scene import Layout
 from sim2sg_core.synthesis import render_dataset
@@ -42,7 +42,10 @@ def test_earlier_renders_share_what_is_replayed_and_stages_without_any_do_not_co
         jobs = [(seed, Synthesizer(domain).sample(seed, size=(96, 64))) for seed in range(count)]
         render_dataset(domain, jobs, tmp_path / name / "data", workers=1)
     source, first, second, third = (tmp_path / name for name in ("source", "round_1", "round_2", "round_3"))
-    datasets = replayed_datasets(third, [source, first, second], 0.4)
+    datasets = labelled_datasets(third, [source, first, second], 0.4)
     assert datasets == [(third / "data", 0.6), (first / "data", 0.2), (second / "data", 0.2)]
-    assert replayed_datasets(first, [source], 0.4) == [(first / "data", 1.0)]
-    assert replayed_datasets(third, [source, first, second], 0.0) == [(third / "data", 1.0)]
+    assert labelled_datasets(first, [source], 0.4) == [(first / "data", 1.0)]
+    assert labelled_datasets(third, [source, first, second]) == [(third / "data", 1.0)]
+    assert labelled_datasets(second, [first], 0.25, 0.5) == [
+        (second / "data", 0.25), (first / "data", 0.25), (second / "mixed", 0.5)
+    ]  # fmt: skip

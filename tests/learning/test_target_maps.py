@@ -95,6 +95,7 @@ def test_images_without_objects_are_fine(examples, config):
         boxes=np.zeros((0, 4), np.float32),
         labels=np.zeros(0, np.int64),
         ignored=np.zeros(0, bool),
+        stated=np.zeros(0, bool),
         centres=np.zeros((0, 2), np.float32),
         depths=np.zeros(0, np.float32),
         sizes=np.zeros((0, 3), np.float32),

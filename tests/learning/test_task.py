@@ -21,3 +21,18 @@ def test_a_mask_hides_what_is_ignored(records, domain):
     assert all(math.isfinite(v.item()) for v in losses.values())
     assert all(losses[k].item() == 0 for k in ("box", "depth", "relations", "relations_found"))
     torch.stack(list(losses.values())).sum().backward()
+
+
+def test_relations_of_what_was_inferred_are_not_taught(records, domain):
+    """They are not known, and none must be taken for a fact that does not hold; the objects are taught all the same."""
+    network = build_network(domain, seed=0).eval()
+    graph = records[0].graph
+
+    def losses(score):
+        inferred = graph.with_scores([score] * len(graph.objects))
+        targets = make_targets([fit(to_example(records[0].image(), inferred, domain), 128, 96)], network.config)
+        return task_losses(network, dense_maps(network, targets.image), targets)
+
+    known, unknown = losses(1.0), losses(0.9)
+    assert all(torch.equal(known[k], unknown[k]) for k in ("heat", "box", "depth", "size", "angle"))
+    assert known["relations"] > 0 and all(unknown[k] == 0 for k in ("related", "relations", "relations_found"))

@@ -44,6 +44,7 @@ def one_object() -> Targets:
         heat=torch.zeros(1, 1, 4, 4),
         heat_weight=torch.ones(1, 4, 4),
         labels=torch.tensor([[0]]),
+        stated=torch.tensor([[True]]),
         boxes=torch.tensor([[[2.0, 4, 10, 8]]]),
         centres=torch.tensor([[[7.0, 6]]]),
         depths=torch.tensor([[12.0]]),

@@ -1,0 +1,3 @@
+from tests.drawing import camera, clevr, synthesizer
+
+__all__ = ["camera", "clevr", "synthesizer"]
