@@ -32,8 +32,8 @@ def known_objects(graph: SceneGraph, domain: Domain, thresholds: Mapping[str, fl
         thresholds: By class, the score from which an object is a label.
 
     Returns:
-        The objects; of classes without relations only the labels. A score below 1 says that a label was inferred, so that its relations are not known; its pose is
-        kept where network and ground agree on the depth.
+        The objects; of classes without relations only the labels. A score below 1 says that a label was inferred, so
+        that its relations are not known; its pose is kept where network and ground agree on the depth.
     """
     kept = []
     for item in graph.objects:

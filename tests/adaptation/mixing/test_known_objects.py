@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from sim2sg_core.adaptation.mixing.known_objects import known_objects, likely_objects, under_pasted, without_distortion
+from sim2sg_core.domains import load_domain
 from tests.adaptation.mixing.frames import inferred
 
 PLACES = ((9.0, 0.0), (9.0, 2.0), (10.0, -2.0))
@@ -17,10 +18,12 @@ def test_scores_sort_objects_into_labels_regions_and_background(camera, clevr):
     assert label.pose is not None and region.pose is None
 
 
-def test_doubtful_objects_of_classes_without_relations_are_background(camera, clevr):
-    domain = clevr.model_copy(update={"relation_classes": ("sphere", "cylinder")})
-    graph = likely_objects(inferred(camera, (0.9, 0.3), PLACES[:2]))
-    assert [o.ignored for o in known_objects(graph, domain, {"cube": 0.5}).objects] == [False]
+def test_doubtful_objects_of_classes_without_relations_are_background(camera):
+    graph = inferred(camera, (0.9, 0.3), PLACES[:2])
+    for label, ignored in (("building", [False]), ("car", [False, True])):
+        named = tuple(dataclasses.replace(o, label=label) for o in graph.objects)
+        known = known_objects(dataclasses.replace(graph, objects=named), load_domain("drive"), {label: 0.5})
+        assert [o.ignored for o in known.objects] == ignored
 
 
 def test_a_pose_is_taught_only_where_the_object_stands_on_the_ground_and_is_seen_whole(camera, clevr):
