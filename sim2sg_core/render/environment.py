@@ -51,9 +51,9 @@ def read_environment(file: str) -> np.ndarray:
     image = cv2.imread(file, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
     if image is None:
         raise Sim2SGError(f"appearance.environment: {file} is no picture that OpenCV reads; save it as .hdr or .jpg")
-    pixels: np.ndarray = image[..., ::-1].astype(np.float32)
+    pixels = np.asarray(image[..., ::-1], np.float32)
     if np.issubdtype(image.dtype, np.integer):
-        pixels = (pixels / (255 if image.dtype == np.uint8 else 65535)) ** 2
+        pixels = np.square(pixels / np.float32(255 if image.dtype == np.uint8 else 65535))
     height, width = pixels.shape[:2]
     level = float(pixels[: max(height // 2, 1)].mean())
     if not np.isfinite(level) or level <= 0:

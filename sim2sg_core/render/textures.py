@@ -207,6 +207,75 @@ def _print(rng: np.random.Generator) -> np.ndarray:
     return np.stack([1 + 0.3 * f for f in fields], -1)
 
 
+def _folds(rng: np.random.Generator) -> np.ndarray:
+    """How cloth hangs: creases that run down more than across, light on one side and dark on the other."""
+    fy = np.fft.fftfreq(SIZE)[:, None] * SIZE
+    fx = np.fft.rfftfreq(SIZE)[None] * SIZE
+    radius = np.hypot(fy * 1.8, fx)
+    spectrum = np.where(radius > 3, radius.clip(1) ** -1.5, 0) * np.exp(2j * np.pi * rng.random(radius.shape))
+    height = np.fft.irfft2(spectrum, (SIZE, SIZE))
+    slope = np.roll(height, -2, 1) - np.roll(height, 2, 1) + 0.5 * (np.roll(height, -2, 0) - np.roll(height, 2, 0))
+    return 1 + 0.22 * np.tanh(slope / slope.std()) + 0.1 * height / height.std()
+
+
+def _jeans(rng: np.random.Generator) -> np.ndarray:
+    """Denim: twill, faded in long blotches."""
+    x, y = _grid()
+    twill = 0.06 * np.sin(2 * np.pi * 64 * (x + y))
+    worn = np.clip(noise(rng, 1.8, low=1), 0, 2) * 0.22
+    base = _folds(rng) + twill + worn
+    return np.stack([base * (1 + 0.15 * worn), base, base * (1 - 0.1 * worn)], -1)
+
+
+def _striped_cloth(rng: np.random.Generator) -> np.ndarray:
+    """Stripes across, of two widths, some of them tinted."""
+    _, y = _grid()
+    band = (y * 14) % 1 < 0.45
+    thin = (y * 14 + 0.3) % 1 < 0.08
+    base = np.where(band, 0.55, 1.25) * np.where(thin, 0.7, 1.0) * _folds(rng)
+    return np.stack([base, base, base * np.where(band, 1.15, 1.0)], -1)
+
+
+def _checked_cloth(rng: np.random.Generator) -> np.ndarray:
+    """A plaid of broad and narrow bands that cross."""
+    x, y = _grid()
+
+    def bands(at: np.ndarray) -> np.ndarray:
+        return 0.35 * ((at * 12) % 1 < 0.5) + 0.25 * ((at * 12 + 0.25) % 1 < 0.08)
+
+    base = (1.35 - bands(x) - bands(y)) * _folds(rng)
+    return np.stack([base * (1 + 0.2 * bands(x)), base, base * (1 + 0.1 * bands(y))], -1)
+
+
+def _printed_cloth(rng: np.random.Generator) -> np.ndarray:
+    """Plain cloth with a few patches of letters and pictures, light on dark or dark on light."""
+    x, y = _grid()
+    base = _folds(rng)
+    for _ in range(7):
+        centre, half = rng.random(2), rng.uniform(0.05, 0.14, 2)
+        away = [np.abs((at - c + 0.5) % 1 - 0.5) / h for at, c, h in zip((x, y), centre, half, strict=True)]
+        inside = (np.maximum(*away) < 1) & (noise(rng, 0.8, low=10) > -0.2)
+        base = np.where(inside, base * rng.choice([0.4, 0.6, 1.7, 2.2]), base)
+    return base
+
+
+def _lamp(rng: np.random.Generator) -> np.ndarray:
+    """Reflectors behind a clear glass: bright rings about dark bulbs, and ribs."""
+    x, y = _grid()
+    u, v = (x * 4) % 1 - 0.5, (y * 4) % 1 - 0.5
+    radius = np.hypot(u, v)
+    base = np.where(radius < 0.12, 0.3, np.where(radius < 0.36, 1.7 - 2.2 * radius, 0.55))
+    return base + 0.12 * np.sin(2 * np.pi * x * 32) + 0.05 * noise(rng, 1.0)
+
+
+def _plate(rng: np.random.Generator) -> np.ndarray:
+    """Characters of number plates, as far as they are read from afar: dark strokes on a light ground."""
+    x, _ = _grid()
+    strokes = rng.random(48) < 0.45
+    dark = strokes[np.floor(x * 48).astype(int)] & ((x * 6) % 1 > 0.12)
+    return np.where(dark, 0.25, 1.3) + 0.02 * noise(rng, 1.0)
+
+
 def _brushed(rng: np.random.Generator) -> np.ndarray:
     fy = np.fft.fftfreq(SIZE)[:, None] * SIZE
     fx = np.fft.rfftfreq(SIZE)[None] * SIZE
@@ -244,4 +313,11 @@ _MAKERS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "weave": _weave,
     "print": _print,
     "brushed": _brushed,
+    "folds": _folds,
+    "jeans": _jeans,
+    "striped_cloth": _striped_cloth,
+    "checked_cloth": _checked_cloth,
+    "printed_cloth": _printed_cloth,
+    "lamp": _lamp,
+    "plate": _plate,
 }

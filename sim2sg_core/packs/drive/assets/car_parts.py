@@ -15,9 +15,20 @@ VEHICLE_SLOTS = (
     Slot("tyre", "rubber", (0.010, 0.010, 0.010), roughness=0.85, specular=0.15),
     Slot("rim", "rim", (0.30, 0.31, 0.32), roughness=0.35, specular=0.6, metallic=0.4),
     Slot("spokes", "fixed", (0.02, 0.02, 0.02), roughness=0.7, specular=0.2),
-    Slot("headlight", "fixed", (0.26, 0.27, 0.28), roughness=0.12, specular=0.95),
-    Slot("taillight", "fixed", (0.24, 0.012, 0.010), roughness=0.15, specular=0.7, emissive=0.12),
-    Slot("plate", "fixed", (0.50, 0.50, 0.49), roughness=0.5, specular=0.3),
+    Slot(
+        "headlight", "fixed", (0.30, 0.31, 0.32), roughness=0.12, specular=0.95, textures=("lamp",), texture_scale=0.7
+    ),
+    Slot(
+        "taillight",
+        "fixed",
+        (0.24, 0.012, 0.010),
+        roughness=0.15,
+        specular=0.7,
+        emissive=0.12,
+        textures=("lamp",),
+        texture_scale=0.6,
+    ),
+    Slot("plate", "fixed", (0.42, 0.42, 0.41), roughness=0.5, specular=0.3, textures=("plate",), texture_scale=0.75),
     Slot("grille", "fixed", (0.014, 0.014, 0.015), roughness=0.5, specular=0.4),
     Slot("chrome", "fixed", (0.55, 0.56, 0.57), roughness=0.2, specular=0.8, metallic=0.7),
     Slot("cabin", "glass", (0.010, 0.011, 0.012), roughness=0.08, specular=0.85),

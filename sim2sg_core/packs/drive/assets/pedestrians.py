@@ -15,15 +15,15 @@ UNIT = 1 / 2000
 """Metres of one step of the quantised vertices."""
 PEOPLE_SLOTS = (
     Slot("skin", "skin", (0.55, 0.33, 0.24), roughness=0.6, specular=0.3),
-    Slot("hair", "hair", (0.05, 0.035, 0.025), roughness=0.7, specular=0.25),
+    Slot("hair", "hair", (0.05, 0.035, 0.025), roughness=0.7, specular=0.25, textures=("bark",), texture_scale=0.3),
     Slot(
         "top",
         "cloth",
         (0.15, 0.17, 0.22),
         roughness=0.9,
         specular=0.1,
-        textures=("weave", "print", "mottle"),
-        texture_scale=1.1,
+        textures=("folds", "folds", "folds", "striped_cloth", "checked_cloth", "printed_cloth", "print"),
+        texture_scale=1.0,
     ),
     Slot(
         "bottom",
@@ -31,11 +31,11 @@ PEOPLE_SLOTS = (
         (0.05, 0.065, 0.10),
         roughness=0.9,
         specular=0.1,
-        textures=("weave", "mottle"),
-        texture_scale=0.9,
+        textures=("folds", "jeans", "jeans"),
+        texture_scale=0.8,
     ),
     Slot("shoes", "leather", (0.03, 0.025, 0.022), roughness=0.6, specular=0.3),
-    Slot("bag", "cloth", (0.06, 0.06, 0.07), roughness=0.8, specular=0.15),
+    Slot("bag", "cloth", (0.06, 0.06, 0.07), roughness=0.8, specular=0.15, textures=("folds",), texture_scale=0.5),
 )
 
 
