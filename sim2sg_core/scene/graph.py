@@ -121,7 +121,13 @@ class Relation:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the relation in the JSON form."""
-        return {**dataclasses.asdict(self), "score": round(float(self.score), 6)}
+        return {
+            "subject": self.subject,
+            "predicate": self.predicate,
+            "object": self.object,
+            "score": round(float(self.score), 6),
+            "frame": self.frame,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +220,7 @@ class SceneGraph:
 def write_json(path: Path | str, data: Any, *, indent: int | None = None) -> None:
     """Writes JSON so that a crash leaves the old file or the new one, never half of one."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        json.dump(data, file, indent=indent)
+        file.write(json.dumps(data, indent=indent))  # dumps runs in C, dump to a file does not
 
 
 def save_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str) -> None:
@@ -227,7 +233,7 @@ def save_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str) -> N
         file.write(f'{{"model": {json.dumps(model)}, "images": [')
         for i, graph in enumerate(graphs):
             file.write(",\n" if i else "\n")
-            file.write(json.dumps(graph.to_json()))  # dumps runs in C, dump to a file does not
+            file.write(json.dumps(graph.to_json()))
         file.write("\n]}\n")
 
 

@@ -65,7 +65,8 @@ class Family:
             if pick < 0:
                 break
         shade = (self.shade[0] + (self.shade[1] - self.shade[0]) * rng.random()) / 255
-        return np.array([min(max((c + n) * shade, 0.0), 1.0) for c, n in zip(color, rng.normal(0, self.jitter, 3))])
+        noise = (self.jitter * rng.standard_normal(3)).tolist()
+        return np.array([min(max((c + n) * shade, 0.0), 1.0) for c, n in zip(color, noise)])
 
 
 def any_color(rng: np.random.Generator) -> np.ndarray:

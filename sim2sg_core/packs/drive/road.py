@@ -51,11 +51,13 @@ class Road:
 
     def locate(self, points: np.ndarray) -> np.ndarray:
         """(..., 2) s and t of world points: inverse of `point` by fixed-point steps."""
-        points = np.asarray(points, float)
-        s = points[..., 0] / np.cos(self.heading)
-        for _ in range(4):
-            foot, yaw = self.point(s), self.yaw(s)
-            s = s + (points[..., 0] - foot[..., 0]) * np.cos(yaw) + (points[..., 1] - foot[..., 1]) * np.sin(yaw)
-        foot, yaw = self.point(s), self.yaw(s)
-        t = -(points[..., 0] - foot[..., 0]) * np.sin(yaw) + (points[..., 1] - foot[..., 1]) * np.cos(yaw)
+        x, y = np.moveaxis(np.asarray(points, float), -1, 0)
+        s, t = x / np.cos(self.heading), np.zeros_like(x)
+        for step in range(5):
+            half, yaw = self.heading + self.curve * s / 2, self.heading + self.curve * s
+            ahead, aside = x - s * np.cos(half), y - (self.offset + s * np.sin(half))  # of the foot at s
+            if step < 4:
+                s = s + ahead * np.cos(yaw) + aside * np.sin(yaw)
+            else:
+                t = -ahead * np.sin(yaw) + aside * np.cos(yaw)
         return np.stack([s, t], -1)

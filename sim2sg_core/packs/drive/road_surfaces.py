@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,17 +45,44 @@ IRON = Slot("iron", "fixed", (0.05, 0.05, 0.052), roughness=0.6, specular=0.4)
 
 def strip(road: Road, s: np.ndarray, t0: float | np.ndarray, t1: float | np.ndarray, top: float) -> shapes.Shape:
     """A closed slab along the road between offsets t0 < t1, its top at height `top`."""
-    a, b = road.point(s, t1), road.point(s, t0)
-    n = len(s)
-    rows = [np.column_stack([p, np.full(n, z)]) for p, z in ((b, top), (a, top), (a, DEEP), (b, DEEP))]
-    grid = np.stack(rows, 1)  # Round the section, right to left over the top.
-    ends = np.repeat(grid[[0, -1]].mean(1, keepdims=True), 4, 1)
-    grid = np.concatenate([ends[:1], grid, ends[1:]])
-    vertices, faces, _ = shapes.weld(grid.reshape(-1, 3), shapes.grid_faces(len(grid), 4, wrap=True))
-    a0, b0, c0 = (vertices[faces[:, k]] for k in range(3))
-    if np.einsum("ij,ij->i", a0, np.cross(b0, c0)).sum() < 0:
-        faces = faces[:, ::-1]
-    return vertices, faces
+    left, right = road.point(s, t1), road.point(s, t0)
+    grid = np.empty((len(s), 4, 3))  # Round the section, right to left over the top.
+    grid[:, [1, 2], :2], grid[:, [0, 3], :2] = left[:, None], right[:, None]
+    grid[:, :2, 2], grid[:, 2:, 2] = top, DEEP
+    return grid.reshape(-1, 3), _strip_faces(len(s))
+
+
+@cache
+def _strip_faces(sections: int) -> np.ndarray:
+    """The faces of a slab through this many sections of four corners each."""
+    sides = shapes.grid_faces(sections, 4, wrap=True)[:, ::-1]
+    ends = np.array([[0, 1, 2, 3], [3, 2, 1, 0]]) + [[0], [4 * (sections - 1)]]
+    return np.concatenate([sides, shapes.quads_to_triangles(ends)])
+
+
+def slabs(places: np.ndarray, sizes: np.ndarray, tops: np.ndarray | float) -> shapes.Shape:
+    """Closed rectangular slabs.
+
+    Args:
+        places: (N, 3) x, y and yaw of each.
+        sizes: (N, 2) their lengths and widths.
+        tops: Heights of their tops, one for all or (N,).
+    """
+    corners, faces = shapes.box(1.0, 1.0, 1.0)
+    x, y, yaw = np.asarray(places, float).T[..., None]
+    length, width = np.asarray(sizes, float).T[..., None]
+    along, across = corners[:, 0] * length, corners[:, 1] * width
+    tops = np.broadcast_to(np.asarray(tops, float).reshape(-1, 1), x.shape)
+    vertices = np.stack(
+        [
+            x + along * np.cos(yaw) - across * np.sin(yaw),
+            y + along * np.sin(yaw) + across * np.cos(yaw),
+            DEEP + corners[:, 2] * (tops - DEEP),
+        ],
+        axis=-1,
+    )
+    start = len(corners) * np.arange(len(vertices))[:, None, None]
+    return vertices.reshape(-1, 3), (faces + start).reshape(-1, 3)
 
 
 def instance(
@@ -117,9 +145,9 @@ def ground_strips(
     if crossing:
         made.append(instance(crossing, ASPHALT, painter, rng, layer=1, material=tone))
     pads = _pads(street, vehicles)
-    if pads:
+    if pads is not None:
         slot = ASPHALT if rng.random() < 0.6 else PAVING
-        made.append(instance(pads, slot, painter, rng, layer=2, material=tone if slot is ASPHALT else None))
+        made.append(instance([pads], slot, painter, rng, layer=2, material=tone if slot is ASPHALT else None))
     if not cobbled:
         made += _markings(street, painter, rng)
     return made + _patches(street, tone, painter, rng)
@@ -149,37 +177,32 @@ def _runs(street: Street, side: int, s: np.ndarray) -> list[np.ndarray]:
 
 def _side_strip(road: Road, at: float, half: float, which: int, left: float, right: float) -> shapes.Shape:
     """The bed of a side street, to 45 m either way."""
-    x, y = road.at(at)
     low = right - 45 if which <= 0 else right
     high = left + 45 if which >= 0 else left
-    width = high - low
-    base = shapes.box(2 * half, width, 0.006 - DEEP, (0, (low + high) / 2, DEEP))
-    return shapes.move(base, (x, y, 0.0), float(road.yaw(at)))
+    x, y = road.at(at, (low + high) / 2)
+    return slabs(np.array([[x, y, road.yaw(at)]]), np.array([[2 * half, high - low]]), 0.006)
 
 
-def _pads(street: Street, vehicles: Sequence[Placement]) -> list[shapes.Shape]:
-    """Paved ground under every vehicle that does not stand on the road."""
-    pads: list[shapes.Shape] = []
-    for p in vehicles:
-        s, t = street.road.locate(p.footprint()).T
-        on_side = any(abs(float(s.mean()) - at) < half for at, half, _ in street.side_streets)
-        if on_side or (t.max() < street.edges[0] + 0.4 and t.min() > street.edges[1] - 0.4):
-            continue
-        k = len(pads) % 7  # Neighbouring pads never lie in one plane.
-        length, width = float(p.size[0]) + 3.0, float(p.size[1]) + 2.4
-        base = shapes.box(length, width, 0.034 + 0.002 * k - DEEP, (0, 0, DEEP))
-        pads.append(shapes.move(base, (float(p.position[0]), float(p.position[1]), 0.0), p.yaw))
-    return pads
+def _pads(street: Street, vehicles: Sequence[Placement]) -> shapes.Shape | None:
+    """Paved ground under every vehicle that does not stand on the road; None where there is none."""
+    feet = street.road.locate(np.array([p.footprint() for p in vehicles]).reshape(-1, 4, 2))
+    s, t = feet[..., 0].mean(axis=1), feet[..., 1]
+    off = (t.max(axis=1) >= street.edges[0] + 0.4) | (t.min(axis=1) <= street.edges[1] - 0.4)
+    for at, half, _ in street.side_streets:
+        off &= np.abs(s - at) >= half
+    padded = [vehicles[k] for k in np.flatnonzero(off)]
+    if not padded:
+        return None
+    places = np.array([(*p.position[:2], p.yaw) for p in padded])
+    sizes = np.array([p.size[:2] for p in padded]) + [3.0, 2.4]
+    return slabs(places, sizes, 0.034 + 0.002 * (np.arange(len(padded)) % 7))  # Neighbours never lie in one plane.
 
 
-def _plates(road: Road, spots: Sequence[tuple[float, float, float, float]], top: float = 0.008) -> list[shapes.Shape]:
+def _plates(road: Road, spots: Sequence[tuple[float, float, float, float]], top: float = 0.008) -> shapes.Shape:
     """Thin slabs on the road: (s, t, length, width) each."""
-    made = []
-    for s, t, length, width in spots:
-        x, y = road.at(s, t)
-        base = shapes.box(length, width, top - DEEP, (0, 0, DEEP))
-        made.append(shapes.move(base, (x, y, 0.0), float(road.yaw(s))))
-    return made
+    s, t, length, width = np.array(spots, float).T
+    places = np.column_stack([road.point(s, t), road.yaw(s)])
+    return slabs(places, np.stack([length, width], axis=1), top)
 
 
 def _markings(street: Street, painter: Painter, rng: np.random.Generator) -> list[Instance]:
@@ -218,7 +241,7 @@ def _markings(street: Street, painter: Painter, rng: np.random.Generator) -> lis
             spots.append((float(v), right + 1.0, 0.12, 1.9))
     if not spots:
         return []
-    return [instance(_plates(road, spots), PAINT, painter, rng, layer=4)]
+    return [instance([_plates(road, spots)], PAINT, painter, rng, layer=4)]
 
 
 def _patches(street: Street, tone: Material, painter: Painter, rng: np.random.Generator) -> list[Instance]:
@@ -239,7 +262,7 @@ def _patches(street: Street, tone: Material, painter: Painter, rng: np.random.Ge
         if spots:
             r, g, b = (float(c * factor) for c in tone.color)
             material = dataclasses.replace(tone, color=(r, g, b))
-            made.append(instance(_plates(road, spots, 0.004), ASPHALT, painter, rng, layer=3, material=material))
+            made.append(instance([_plates(road, spots, 0.004)], ASPHALT, painter, rng, layer=3, material=material))
     covers = []
     for _ in range(int(rng.integers(0, 4))):
         x, y = road.at(float(rng.uniform(5, 40)), float(rng.uniform(right + 0.8, left - 0.8)))

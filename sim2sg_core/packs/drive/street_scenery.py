@@ -6,6 +6,8 @@ Names here are those of built-in meshes, whatever the classes of the domain are 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -31,7 +33,8 @@ class Decorator:
         self.labelled = labelled
         self.street, self.painter, self.rng = street, appearance.painter, rng
         self.taken = Occupancy.of(layout.placements)
-        self.camera = layout.camera
+        K = layout.camera.K
+        self._half_view = math.atan2(max(K[0, 2], layout.camera.width - K[0, 2]), K[0, 0]) + 0.08
         self.instances: list[Instance] = []
         self._materials: dict[str, tuple[Material, ...]] = {}
 
@@ -67,10 +70,10 @@ class Decorator:
             return False
         x, y = self.street.road.at(s, t)
         size = np.array(load_asset(name).size) * scale
-        reach = float(np.hypot(size[0], size[1])) / 2
+        reach = math.hypot(size[0], size[1]) / 2
         if x + reach < 1.0 or not self._in_view(x, y, reach):
             return False
-        distance = float(np.hypot(x, y)) - reach
+        distance = math.hypot(x, y) - reach
         if distance < clear and (abs(y) - reach < 2.2 or distance < 2.5):
             return False
         yaw = self.street.road.heading + self.street.road.curve * s + turn
@@ -91,8 +94,7 @@ class Decorator:
 
     def _in_view(self, x: float, y: float, reach: float) -> bool:
         """Whether a disc on the ground may be seen, or throws its shadow into the picture."""
-        half = np.arctan2(max(self.camera.K[0, 2], self.camera.width - self.camera.K[0, 2]), self.camera.K[0, 0]) + 0.08
-        return abs(np.arctan2(y, max(x, 0.1))) < half + np.arctan2(reach + 1.0, max(np.hypot(x, y), 1.0))
+        return abs(math.atan2(y, max(x, 0.1))) < self._half_view + math.atan2(reach + 1.0, max(math.hypot(x, y), 1.0))
 
     def pick(self, stem: str) -> str:
         """Draws one asset whose name starts with `stem`."""
@@ -113,7 +115,7 @@ class Decorator:
         for side in (0, 1):
             if rng.random() < 0.7:
                 name, s = (
-                    self.pick(str(rng.choice(["street_lamp", "street_lamp", "street_power_pole"]))),
+                    self.pick(_one_of(("street_lamp", "street_lamp", "street_power_pole"), rng)),
                     float(rng.uniform(5, 25)),
                 )
                 step = float(rng.uniform(18, 34))
@@ -121,7 +123,7 @@ class Decorator:
                     self.put(name, s, self.beside(side, 0.5), np.pi if side == 0 else 0.0, margin=0.0, same=True)
                     s += step
             if rng.random() < 0.25:
-                name, s = self.pick(str(rng.choice(["street_bollard", "street_delineator"]))), float(rng.uniform(4, 20))
+                name, s = self.pick(_one_of(("street_bollard", "street_delineator"), rng)), float(rng.uniform(4, 20))
                 step, end = float(rng.choice([1.5, 2.0, 3.0, 12.0])), s + float(rng.uniform(10, 50))
                 while s < end:
                     self.put(name, s, self.beside(side, 0.3), 0.0, same=True, margin=0.0)
@@ -130,7 +132,7 @@ class Decorator:
                  "cabinet", "cabinet", "advertising", "bench", "planter", "shelter", "barrier", "scooter", "parasol",
                  "crates", "bike", "bike")  # fmt: skip
         for _ in range(int(rng.poisson(density * 0.9))):
-            kind = str(rng.choice(kinds))
+            kind = _one_of(kinds, rng)
             side = int(rng.integers(2))
             s = 4 + 75 * float(rng.beta(1, 1.6))
             walk = self.street.walks[side]
@@ -157,7 +159,7 @@ class Decorator:
                 s, end = float(rng.uniform(2, 25)), float(rng.uniform(25, 95))
                 t = self.beside(side, self.street.walks[side] + 0.35)
                 while s < end:
-                    name = self.pick(str(rng.choice(["street_fence", "street_wall", "vegetation_hedge"])))
+                    name = self.pick(_one_of(("street_fence", "street_wall", "vegetation_hedge"), rng))
                     run = int(rng.integers(2, 6))
                     for _ in range(run):
                         if not self.in_side_street(s):
@@ -196,7 +198,7 @@ class Decorator:
                     shadow=False,
                 )
             else:
-                name = self.pick(str(rng.choice(["building_house", "building_row", "building_block"])))
+                name = self.pick(_one_of(("building_house", "building_row", "building_block"), rng))
                 self.put(
                     name,
                     s,
@@ -227,7 +229,7 @@ class Decorator:
         for side in (0, 1):
             if rng.random() < 0.5:
                 for s in np.arange(float(rng.uniform(-8, -2)), 8, float(rng.uniform(6, 9))):
-                    name = self.pick(str(rng.choice(["vegetation_street", "vegetation_round", "vegetation_sparse"])))
+                    name = self.pick(_one_of(("vegetation_street", "vegetation_round", "vegetation_sparse"), rng))
                     size = np.array(load_asset(name).size)
                     t = self.beside(side, float(rng.uniform(0.8, 4.0)))
                     if abs(t) < 2.8 or (s > 0.5 and abs(t) / s < 1.05):
@@ -247,7 +249,7 @@ class Decorator:
         if self.in_side_street(s, 3.0):
             return
         if rng.random() < green:
-            kind = str(rng.choice(["round", "sparse", "street", "conifer", "bush", "column", "bush"]))
+            kind = _one_of(("round", "sparse", "street", "conifer", "bush", "column", "bush"), rng)
             self.put(
                 self.pick(f"vegetation_{kind}"),
                 s,
@@ -259,9 +261,8 @@ class Decorator:
                 shadow=row == 0,
             )
         elif row or rng.random() < 0.5:
-            kind = str(
-                rng.choice(["row", "row", "block"] if self.street.paved else ["house", "house", "hall", "block"])
-            )
+            kinds = ("row", "row", "block") if self.street.paved else ("house", "house", "hall", "block")
+            kind = _one_of(kinds, rng)
             name = self.pick(f"building_{kind}")
             depth = float(load_asset(name).size[1])
             out = t + (1, -1)[side] * depth / 2
@@ -275,6 +276,11 @@ class Decorator:
                 clear=12.0,
                 shadow=row == 0,
             )
+
+
+def _one_of(names: Sequence[str], rng: np.random.Generator) -> str:
+    """Draws as `rng.choice` does, which takes its time to make an array of the names."""
+    return names[int(rng.integers(len(names)))]
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,42 +21,87 @@ def box_footprint(x: float, y: float, yaw: float, length: float, width: float) -
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two convex quadrilaterals (4, 2), opposite sides parallel, overlap (separating axes)."""
-    for quad in (a, b):
-        edges = (quad[1:3] - quad[0:2]).T
-        pa, pb = a @ edges, b @ edges
-        if ((pa.max(0) <= pb.min(0)) | (pb.max(0) <= pa.min(0))).any():
+    """Whether two rectangles (4, 2) overlap; touching is not enough."""
+    return _overlap(_Box.of(a), _Box.of(b))
+
+
+class _Box(NamedTuple):
+    """A rectangle in plain numbers: a street asks thousands of times, and numpy's set-up would cost more than the sums.
+
+    Attributes:
+        x, y: Its centre.
+        ax, ay: Half its length, a vector.
+        bx, by: Half its width.
+        radius: Of the circle round it.
+    """
+
+    x: float
+    y: float
+    ax: float
+    ay: float
+    bx: float
+    by: float
+    radius: float
+
+    @classmethod
+    def of(cls, quad: np.ndarray) -> _Box:
+        """Takes (4, 2) corners, as `box_footprint` gives them."""
+        (x0, y0), (x1, y1), (x2, y2), _ = quad.tolist()
+        radius = math.hypot(x0 - x2, y0 - y2) / 2
+        return cls((x0 + x2) / 2, (y0 + y2) / 2, (x0 - x1) / 2, (y0 - y1) / 2, (x1 - x2) / 2, (y1 - y2) / 2, radius)
+
+    @classmethod
+    def placed(cls, x: float, y: float, yaw: float, length: float, width: float) -> _Box:
+        """The same box as `box_footprint`'s."""
+        c, s, half, side = math.cos(yaw), math.sin(yaw), length / 2, width / 2
+        return cls(x, y, c * half, s * half, -s * side, c * side, math.hypot(half, side))
+
+
+def _overlap(a: _Box, b: _Box) -> bool:
+    """Looks for a separating axis among the sides' directions."""
+    dx, dy = b.x - a.x, b.y - a.y
+    for x, y in ((a.ax, a.ay), (a.bx, a.by), (b.ax, b.ay), (b.bx, b.by)):
+        reach_a = abs(x * a.ax + y * a.ay) + abs(x * a.bx + y * a.by)
+        reach_b = abs(x * b.ax + y * b.ay) + abs(x * b.bx + y * b.by)
+        if abs(x * dx + y * dy) >= reach_a + reach_b:
             return False
     return True
 
 
-@dataclass
 class Occupancy:
     """Footprints that are taken."""
 
-    quads: list[np.ndarray] = field(default_factory=list)
-    circles: np.ndarray = field(default_factory=lambda: np.zeros((64, 3)))
+    def __init__(self) -> None:
+        """Starts empty."""
+        self._boxes: list[_Box] = []
+        self._circles = np.zeros((3, 64))  # x, y and radius, for a first look at all of them at once
 
     def add(self, quad: np.ndarray) -> None:
         """Takes a (4, 2) footprint."""
-        if len(self.quads) == len(self.circles):
-            self.circles = np.concatenate([self.circles, np.zeros_like(self.circles)])
-        self.circles[len(self.quads)] = _circle(quad)
-        self.quads.append(quad)
+        self._add(_Box.of(quad))
+
+    def _add(self, box: _Box) -> None:
+        count = len(self._boxes)
+        if count == self._circles.shape[1]:
+            self._circles = np.concatenate([self._circles, np.zeros_like(self._circles)], axis=1)
+        self._circles[:, count] = box.x, box.y, box.radius
+        self._boxes.append(box)
 
     def free(self, quad: np.ndarray) -> bool:
         """Whether nothing taken overlaps the footprint."""
-        x, y, radius = _circle(quad)
-        circles = self.circles[: len(self.quads)]
-        near = (circles[:, 0] - x) ** 2 + (circles[:, 1] - y) ** 2 < (circles[:, 2] + radius) ** 2
-        return not any(overlap(quad, self.quads[i]) for i in np.flatnonzero(near))
+        return self._free(_Box.of(quad))
+
+    def _free(self, box: _Box) -> bool:
+        x, y, radius = self._circles[:, : len(self._boxes)]
+        near = (x - box.x) ** 2 + (y - box.y) ** 2 < (radius + box.radius) ** 2
+        return not any(_overlap(box, self._boxes[i]) for i in near.nonzero()[0].tolist())
 
     def claim(self, x: float, y: float, yaw: float, size: Sequence[float] | np.ndarray, margin: float = 0.1) -> bool:
         """Takes a rectangle unless it overlaps another; `margin` metres are kept free round it."""
-        quad = box_footprint(x, y, yaw, float(size[0]) + 2 * margin, float(size[1]) + 2 * margin)
-        if not self.free(quad):
+        x, y, yaw, length, width = float(x), float(y), float(yaw), float(size[0]), float(size[1])
+        if not self._free(_Box.placed(x, y, yaw, length + 2 * margin, width + 2 * margin)):
             return False
-        self.add(box_footprint(x, y, yaw, float(size[0]), float(size[1])))
+        self._add(_Box.placed(x, y, yaw, length, width))
         return True
 
     @classmethod
@@ -66,9 +111,3 @@ class Occupancy:
         for placement in placements:
             taken.add(placement.footprint())
         return taken
-
-
-def _circle(quad: np.ndarray) -> tuple[float, float, float]:
-    """Centre and radius of the circle round a rectangle."""
-    (ax, ay), _, (cx, cy), _ = quad.tolist()
-    return (ax + cx) / 2, (ay + cy) / 2, math.hypot(ax - cx, ay - cy) / 2
