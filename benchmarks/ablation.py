@@ -64,10 +64,7 @@ def run(kind: type[Ablation], description: str) -> None:
         for fold in range(kind.folds):
             for part in ("data", "held_out"):
                 work.oracle_data(part, fold)
-    with (
-        stopping(60 * args.until),
-        ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=os.setsid) as pool,
-    ):
+    with stopping(60 * args.until), in_own_groups(jobs) as pool:
         sources = {seed for row, seed in wanted if kind.branches(row)}
         for _ in pool.map(work.source_model, sorted(sources)):
             pass
@@ -91,31 +88,40 @@ def run(kind: type[Ablation], description: str) -> None:
 
 @contextlib.contextmanager
 def stopping(seconds: float) -> Iterator[None]:
-    """Ends all runs after some time, or where the script itself is ended: killed runs go on where they were."""
+    """Ends all workers and the verbs that they run, after some time or with the script: runs go on where they were."""
     ended = threading.Event()
 
     def end() -> None:
         ended.set()
         for worker in multiprocessing.active_children():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(worker.pid or 0, signal.SIGKILL)  # with the verbs that it runs
+            try:
+                os.killpg(worker.pid or 0, signal.SIGKILL)  # a group of its own, see `in_own_groups`
+            except ProcessLookupError:  # not yet: it has only just begun
+                worker.kill()
 
-    timer = threading.Timer(seconds, end) if seconds < threading.TIMEOUT_MAX else None
-    if timer:
-        timer.daemon = True
-        timer.start()
+    def end_with_script(number: int, _: object) -> None:
+        end()
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end_with_script) for number in (signal.SIGINT, signal.SIGTERM)}
+    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), end)
+    timer.daemon = True
+    timer.start()
     try:
         yield
     except BrokenProcessPool:
         if not ended.is_set():
             raise
         print("stopped at --until: the same command goes on")
-    except BaseException:
-        end()
-        raise
     finally:
-        if timer:
-            timer.cancel()
+        timer.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def in_own_groups(jobs: int) -> ProcessPoolExecutor:
+    """Returns a pool whose workers each lead a group of processes, so that what they start ends with them."""
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=os.setsid)
 
 
 def arguments(description: str, kind: type[Ablation]) -> argparse.Namespace:

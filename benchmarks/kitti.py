@@ -64,7 +64,10 @@ class Kitti(Ablation):
     repeated = ("fair_source", "ours")
     seeds = 2
     folds = 2
-    smoke_options = ("--rounds", 1, "--teacher-start-round", 0)
+    smoke_options = (
+        *("--rounds", 1, "--teacher-start-round", 0),
+        *("--frames", 4, "--round-frames", 4, "--round-steps", 2, "--batch", 2),
+    )
     variants: ClassVar[dict[str, tuple[str, tuple[object, ...]]]] = {"ours_witness": ("ours", ())}
 
     @classmethod

@@ -1,7 +1,12 @@
 """The bookkeeping of the benchmarks that compare methods."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -47,3 +52,42 @@ def test_a_row_without_an_oracle_yet_has_no_gap(tmp_path):
 def test_rank_correlation(values):
     assert ablation.spearman(values, [v**3 for v in values]) == pytest.approx(1)
     assert ablation.spearman(values, [-v for v in values]) == pytest.approx(-1)
+
+
+def run_and_wait(file):
+    child = subprocess.Popen(["sleep", "600"])
+    file.write_text(str(child.pid))
+    child.wait()
+
+
+def is_running(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def end_this_script_when(file):
+    while not file.exists() or not file.read_text():
+        time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks for a process in /proc")
+def test_a_script_that_is_ended_ends_all_that_it_started(tmp_path):
+    file = tmp_path / "pid"
+    threading.Thread(target=end_this_script_when, args=[file], daemon=True).start()
+    with pytest.raises(SystemExit), ablation.stopping(1e9), ablation.in_own_groups(1) as pool:
+        list(pool.map(run_and_wait, [file]))
+    deadline = time.monotonic() + 60
+    while is_running(int(file.read_text())):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_runs_end_at_the_deadline(capsys):
+    began = time.monotonic()
+    with ablation.stopping(3.0), ablation.in_own_groups(1) as pool:
+        list(pool.map(time.sleep, [600]))
+    assert time.monotonic() - began < 300 and "the same command goes on" in capsys.readouterr().out

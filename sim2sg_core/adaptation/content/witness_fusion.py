@@ -11,7 +11,8 @@ The witness knows some of the domain's classes and nothing of 3D or relations. O
   of them that it finds, Bayes' rule makes s (1 - r) / (s (1 - r) + 1 - s). r is measured on the log itself, without
   labels, by class and height: as the factor between the model's scores and what the witness finds.
 * Found by the witness alone: a new object with the witness's score. Box and class give its pose (`lifting.box_lift`).
-* Both see something there and call it differently: only one can be right. The less sure gets what the surer leaves.
+* Two boxes at one place, one of them the witness's, with different classes: only one can be right. The less sure gets
+  what the surer leaves.
 """
 
 from __future__ import annotations
@@ -176,15 +177,15 @@ def lifted(witnessed: SceneObject, graph: SceneGraph, domain: Domain) -> SceneOb
 def settle_conflicts(objects: list[SceneObject], claimed: Sequence[int], carriers: Collection[str]) -> None:
     """Lowers, in place, the less sure of two objects that are one thing under two names.
 
-    Compared is what the witness found (`claimed`) with the model's objects of other classes at the same place, the
-    surest first. What carries others may share its place with them.
+    Compared is what the witness found (`claimed`) with all objects of other classes at the same place, the surest
+    first. What carries others may share its place with them.
     """
     boxes = np.array([item.box for item in objects]).reshape(-1, 4)
     for k in sorted(claimed, key=lambda k: -objects[k].score):
         rivals = np.flatnonzero(box_iou(boxes[k][None], boxes)[0] >= SAME_IOU)
         for j in sorted(rivals.tolist(), key=lambda j: -objects[j].score):
             labels = {objects[k].label, objects[j].label}
-            if j in claimed or len(labels) == 1 or labels & set(carriers):
+            if len(labels) == 1 or labels & set(carriers):
                 continue
             loser, winner = (j, k) if objects[k].score >= objects[j].score else (k, j)
             left = 1 - objects[winner].score

@@ -102,6 +102,11 @@ def test_one_thing_under_two_names_is_at_most_one_thing(s, w):
     assert scores[surer] == pytest.approx({"van": s, "car": min(w, MOST_TRUST)}[surer])
 
 
+def test_a_witness_that_calls_one_thing_two_names_is_believed_once():
+    fused = fuse(graph(), seen(thing("car", 0.8, 100), thing("pedestrian", 0.6, 104)))
+    assert {o.label: round(o.score, 6) for o in fused.objects} == {"car": 0.8, "pedestrian": 0.2}
+
+
 def test_what_stands_on_a_carrier_is_in_no_conflict_with_it():
     dining = load_domain("dining")
     carrier = next(iter(sorted(dining.carriers)))
