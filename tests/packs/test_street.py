@@ -13,12 +13,13 @@ from sim2sg_core.packs.drive.section import sample_section
 from sim2sg_core.packs.drive.street_inference import infer_street
 from sim2sg_core.packs.drive.street_sampler import sample_street
 from sim2sg_core.packs.drive.street_scenery import street_scenery
+from sim2sg_core.render.projection import image_extent
 from sim2sg_core.scene import Camera, Layout, Placement
 from sim2sg_core.synthesis.appearance import Painter
 from sim2sg_core.synthesis.layouts.occupancy import Occupancy, box_footprint, overlap
 
 DOMAIN = load_domain("drive")
-SEEDS = range(40)
+SEEDS = range(80)
 TRAFFIC = ("car", "van", "truck", "pedestrian", "cyclist")
 
 
@@ -69,7 +70,7 @@ def test_trees_do_not_grow_into_houses(layouts: list[Layout]) -> None:
 
 def test_the_camera_is_free_and_everything_may_be_seen(layouts: list[Layout]) -> None:
     for layout in layouts:
-        view = box_footprint(1.5, 0.0, 0.0, 6.0, 1.6)
+        view = box_footprint(0.2, 0.0, 0.0, 4.4, 1.8)
         lens = layout.camera
         for p in layout.placements:
             assert not overlap(view, solid(p)), p
@@ -92,6 +93,65 @@ def test_the_statistics_are_those_of_streets(layouts: list[Layout]) -> None:
     assert ((distance > 8) & (distance < 50)).mean() > 0.4 and distance.max() > 60
     sizes = np.array([p.size for layout in layouts for p in layout.placements if p.label == "car"])
     assert sizes.mean(0) == pytest.approx([4.1, 1.68, 1.53], abs=0.25)
+
+
+def heights(layout: Layout, labels: tuple[str, ...]) -> list[float]:
+    """Pixels that objects before the camera are high, whether the picture's edges cut them or not."""
+    focal = layout.camera.K[1, 1]
+    return [focal * p.size[2] / p.position[0] for p in layout.placements if p.label in labels and p.position[0] > 2]
+
+
+def cut(placement: Placement, lens: Camera) -> bool:
+    """Whether the left or right edge of the picture goes through an object."""
+    corners = lens.to_camera(placement.corners())
+    if (corners[:, 2] < 0.5).any():
+        return True
+    left, _, right, _ = image_extent(corners, lens)
+    return bool(left < 0 < right or left < lens.width < right)
+
+
+def test_people_and_vehicles_come_near_and_the_picture_cuts_them(layouts: list[Layout]) -> None:
+    for labels, near, by_edges in (
+        (("pedestrian",), 0.4, 0.15),
+        (("cyclist",), 0.25, 0.05),
+        (("car", "van", "truck"), 0.5, 0.8),
+    ):
+        tall = sum(height > 160 for layout in layouts for height in heights(layout, labels))
+        small = sum(25 < height < 80 for layout in layouts for height in heights(layout, labels))
+        cuts = sum(cut(p, layout.camera) for layout in layouts for p in layout.placements if p.label in labels)
+        assert tall > near * len(layouts), (labels, tall)
+        assert small > len(layouts), (labels, small)  # The far ones are still there.
+        assert cuts > by_edges * len(layouts), (labels, cuts)
+
+
+def test_cities_have_crowds(layouts: list[Layout]) -> None:
+    people = np.array([sum(p.label == "pedestrian" for p in layout.placements) for layout in layouts])
+    assert 0.15 < (people >= 8).mean() < 0.6 and people.max() > 14
+
+
+def test_streets_without_near_things_and_crowds_have_none() -> None:
+    """`near: 0` and `crowded: 0` leave what the densities bring: none of people without a density."""
+    bare = {"near": (0.0, 0.0), "crowded": 0.0, "moving": (0.0, 0.0), "parked": (0.0, 0.0)}
+    nobody = tuple(entry.model_copy(update={"density": (0.0, 0.0)}) for entry in DOMAIN.layout.walkers)
+    riders = tuple(entry.model_copy(update={"density": (0.0, 0.0)}) for entry in DOMAIN.layout.riders)
+    layout = DOMAIN.layout.model_copy(update={**bare, "walkers": nobody, "riders": riders})
+    domain = DOMAIN.model_copy(update={"layout": layout})
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        made = sample_street(domain, camera(rng), rng)
+        assert not [p for p in made.placements if p.label in TRAFFIC]
+
+
+@pytest.mark.parametrize("role", ["vehicles", "walkers", "riders"])
+def test_near_things_and_crowds_come_of_every_class_that_has_a_density(role: str) -> None:
+    layout = DOMAIN.layout.model_copy(update={"near": (4.0, 4.0), "crowded": 1.0, role: ()})
+    domain = DOMAIN.model_copy(update={"layout": layout})
+    absent = {entry.what for entry in getattr(DOMAIN.layout, role)}
+    seen = set()
+    for seed in range(16):
+        rng = np.random.default_rng(seed)
+        seen |= {p.label for p in sample_street(domain, camera(rng), rng).placements}
+    assert not seen & absent and set(TRAFFIC) - absent <= seen
 
 
 def test_traffic_keeps_to_its_side(layouts: list[Layout]) -> None:

@@ -135,7 +135,7 @@ def test_frames_of_the_documented_street_are_drawn_and_rebuilt() -> None:
     """As from a log: other boxes, no meshes; the street round them is inferred."""
     made = Synthesizer(TRAMWAY)
     labels = set()
-    for seed in (1, 4, 15):
+    for seed in (2, 4, 8):
         layout = made.sample(seed, size=(310, 94))
         frame = made.frame(layout, seed)
         assert frame.image.std() > 5
@@ -157,7 +157,7 @@ def test_check_passes_on_the_documented_street(tmp_path, capsys) -> None:
     file.write_text(TRAMWAY_TEXT, encoding="utf-8")
     assert main(["domain", "check", str(file), "--out", str(tmp_path / "out"), "--count", "5", "--seed", "2"]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"\ntram +0\.[1-9]", out), out
+    assert re.search(r"\ntram +(0\.[1-9]|[1-9])", out), out
     assert "never placed" not in out
     assert (tmp_path / "out" / "contact_sheet.png").exists()
 
@@ -195,7 +195,7 @@ def test_a_street_holds_what_plays_a_role_and_nothing_overlaps(data: st.DataObje
     layout = sample(domain, seed)
     assert {p.label for p in layout.placements} <= named
     assert_free(layout, frozenset(ROLE_CLASSES["plants"]))
-    view = box_footprint(1.5, 0.0, 0.0, 6.0, 1.6)
+    view = box_footprint(0.2, 0.0, 0.0, 4.4, 1.8)
     assert not any(overlap(view, p.footprint()) for p in layout.placements if p.label not in ROLE_CLASSES["plants"])
     scene = street_scenery(domain, layout, AppearancePrior(), np.random.default_rng(seed))
     assert len(scene) > 10

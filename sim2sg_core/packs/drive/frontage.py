@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim2sg_core.packs.drive.street_filling import StreetFilling
+from sim2sg_core.packs.drive.street_filling import StreetFilling, one_of
 from sim2sg_core.packs.drive.street_models import is_of_kind
 from sim2sg_core.scene import Placement
 from sim2sg_core.synthesis.layouts.occupancy import Occupancy, box_footprint
@@ -30,7 +30,7 @@ def build(street: StreetFilling, densities: Sequence[tuple[str, float]]) -> None
     for side in (0, 1):
         s = float(rng.uniform(-14, 2))
         while s < section.length and names:
-            what = names[0] if len(names) == 1 else _one_of(densities, total, rng)
+            what = names[0] if len(names) == 1 else one_of(densities, rng)
             mesh, size = street.models.draw(what, section.kind.houses)
             gap = float(rng.uniform(0, 0.4)) if section.kind.closed else float(rng.gamma(2, 3.0)) + 1.5
             middle = s + size[0] / 2
@@ -42,15 +42,6 @@ def build(street: StreetFilling, densities: Sequence[tuple[str, float]]) -> None
                 s += size[0] + gap
             else:
                 s += size[0] * 0.5 + gap
-
-
-def _one_of(densities: Sequence[tuple[str, float]], total: float, rng: np.random.Generator) -> str:
-    u = rng.random() * total
-    for what, density in densities:
-        u -= density
-        if u < 0:
-            return what
-    return densities[-1][0]
 
 
 def grow(street: StreetFilling, what: str, density: float) -> None:

@@ -73,6 +73,10 @@ class StreetLayout(LayoutSpec):
         riders: Who rides at the edges of the lanes and on the sidewalks.
         plants: What grows along the street.
         houses: What lines the street, fronts to it; 8 close its sides.
+        near: How many vehicles and groups of walkers each, and half as many riders, are put within 10 m of the camera,
+            beside it and before it; the densities bring more. Kinds of streets have shares of it.
+        crowded: Share of the streets in cities where people crowd at kerbs, crossings and on the sidewalks, and riders
+            come in streams, 0-1; other kinds of streets have shares of it.
         junctions: Streets that cross.
         across: Share of the parking strips where vehicles stand across the street, 0-1.
         clutter: Unlabelled things: poles, signs, bins, fences.
@@ -91,6 +95,8 @@ class StreetLayout(LayoutSpec):
     riders: tuple[StreetClass, ...] = ()
     plants: tuple[StreetClass, ...] = ()
     houses: tuple[StreetClass, ...] = ()
+    near: Amount = (0.0, 2.0)
+    crowded: Share = 0.3
     junctions: Amount = (0.0, 2.5)
     across: Share = 0.2
     clutter: Amount = (2.0, 25.0)

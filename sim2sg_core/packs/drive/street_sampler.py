@@ -10,12 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from sim2sg_core.domains import Domain
+from sim2sg_core.packs.drive.crowds import crowd
 from sim2sg_core.packs.drive.frontage import build, grow
-from sim2sg_core.packs.drive.people import ride, walk
+from sim2sg_core.packs.drive.people import ride, ride_near, walk, walk_near
 from sim2sg_core.packs.drive.section import sample_section
 from sim2sg_core.packs.drive.street_filling import StreetFilling
 from sim2sg_core.packs.drive.street_layout import StreetClass, StreetLayout
-from sim2sg_core.packs.drive.traffic import cross, drive, park, sample_mix
+from sim2sg_core.packs.drive.traffic import cross, drive, park, pass_by, sample_mix
 from sim2sg_core.render.projection import image_extent
 from sim2sg_core.scene import Camera, Layout, Placement
 
@@ -27,10 +28,11 @@ def sample_street(domain: Domain, camera: Camera, rng: np.random.Generator) -> L
     spec = domain.layout
     assert isinstance(spec, StreetLayout)
     section = sample_section(spec, rng)
-    kind, street = section.kind, StreetFilling(domain, section, rng)
+    kind, street = section.kind, StreetFilling(domain, section, camera, rng)
 
     def drawn(entries: Sequence[StreetClass], share: float) -> list[tuple[str, float]]:
-        return [(entry.what, float(rng.uniform(*entry.density)) * share) for entry in entries]
+        densities = [(entry.what, float(rng.uniform(*entry.density)) * share) for entry in entries]
+        return [(what, density) for what, density in densities if density > 0]
 
     parked = float(rng.uniform(*spec.parked)) * kind.parked_share
     moving = float(rng.uniform(*spec.moving)) * kind.moving_share
@@ -38,8 +40,14 @@ def sample_street(domain: Domain, camera: Camera, rng: np.random.Generator) -> L
     riders = drawn(spec.riders, kind.rider_share)
     plants = drawn(spec.plants, kind.plant_share)
     houses = drawn(spec.houses, kind.house_share)
+    near = float(rng.uniform(*spec.near))
+    walk_near(street, walkers, near * kind.walker_share)
+    ride_near(street, riders, near * kind.rider_share / 2)
+    if rng.random() < spec.crowded * kind.walker_share:
+        crowd(street, walkers, riders)
     if spec.vehicles:
         mix = sample_mix(spec, parked, moving, rng)
+        pass_by(street, near * kind.moving_share, mix, moving > 0, parked > 0)
         if moving > 0:
             drive(street, moving, mix)
             cross(street, mix)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2sg_core.packs.drive.street_filling import SIGNS, StreetFilling
+from sim2sg_core.packs.drive.street_filling import NEAR, SIGNS, StreetFilling
 from sim2sg_core.packs.drive.street_layout import StreetLayout, StreetVehicle
 
 MOST_OF_ONE, MOST_OF_ALL = 0.3, 0.9  # of the vehicles: classes with a density never crowd out the one without
+LEAST_BESIDE = 0.12  # the camera: share of each class, so that large ones pass close by too
 FULL_ALONG, FULL_ACROSS = 18.0, 38.0  # parked vehicles on 100 m of a full strip
 
 
@@ -34,6 +35,14 @@ class VehicleMix:
             if u < total:
                 return vehicle.what
         return self.rest
+
+
+def _beside(_: StreetVehicle, share: float) -> float:
+    return max(share, LEAST_BESIDE) if share else 0.0
+
+
+def _at_kerb_beside(vehicle: StreetVehicle, share: float) -> float:
+    return _beside(vehicle, share) * vehicle.parks_along
 
 
 def _along(vehicle: StreetVehicle, share: float) -> float:
@@ -80,11 +89,37 @@ def drive(street: StreetFilling, density: float, mix: VehicleMix) -> None:
 def queue(street: StreetFilling, mix: VehicleMix) -> None:
     """Lines up vehicles ahead in the camera's lane, as before lights."""
     rng = street.rng
-    s = float(rng.uniform(8, 30))
+    s = float(rng.uniform(3.8, 30))  # of the first one's rear
     for _ in range(int(rng.integers(2, 6))):
         what = mix.draw(rng)
         placed = street.place_any(what, s + 2.3, float(rng.normal(0, 0.15)), 0.0, margin=0.4)
         s += (placed.size[0] if placed else 4.0) + float(rng.uniform(1.2, 3.5))
+
+
+def pass_by(street: StreetFilling, count: float, mix: VehicleMix, moving: bool, parked: bool) -> None:
+    """Puts vehicles beside the camera, in the lanes and at the kerbs next to it, so that the picture's edges cut them.
+
+    Args:
+        street: Where.
+        count: How many, on average.
+        mix: Which.
+        moving: Whether there are any in the lanes.
+        parked: Whether there are any at the kerbs.
+    """
+    rng, section = street.rng, street.section
+    lanes = [(t, 0.0) for t in section.ahead if t] + [(t, np.pi) for t in section.oncoming] if moving else []
+    kerbs = [side for side in (0, 1) if section.parking[side].width and not section.parking[side].across and parked]
+    for _ in range(int(rng.poisson(count)) if lanes or kerbs else 0):
+        k = int(rng.integers(len(lanes) + len(kerbs)))
+        at_kerb = k >= len(lanes)
+        mesh, size = street.models.draw(what := mix.draw(rng, _at_kerb_beside if at_kerb else _beside))
+        if at_kerb:
+            t, turn = _place_at_kerb(street, kerbs[k - len(lanes)], size, 0.0)
+        else:
+            t, turn = lanes[k][0] + float(rng.normal(0, 0.2)), lanes[k][1] + float(rng.normal(0, 0.02))
+        seen = street.seen_from(abs(t) - size[1] / 2) + 1.0  # A metre of it, at least.
+        end = float(rng.uniform(seen, max(NEAR, seen + 2)))
+        street.place(what, end - float(size[0]) / 2, t, turn, mesh, size, margin=0.15)
 
 
 def cross(street: StreetFilling, mix: VehicleMix) -> None:
