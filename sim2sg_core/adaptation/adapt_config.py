@@ -111,6 +111,11 @@ class AdaptConfig(LogConfig):
             workers=self.workers,
         )
         config.validate()
+        if config.method.mixing and not any(domain.class_spec(name).on_ground for name in domain.related_names):
+            raise Sim2SGError(
+                f"--mixing: no class of {domain.name} with relations stands on the ground, and only such can be mixed"
+                " into frames; leave it out"
+            )
         return config
 
     def _witness(self, domain: Domain) -> WitnessModel | None:

@@ -26,7 +26,7 @@ class Example:
         boxes: (N, 4) xyxy pixels.
         labels: (N,) class indices.
         ignored: (N,) bool: neither taught nor a negative.
-        stated: (N,) bool: its relations are known, so that those that are not in `relations` do not hold.
+        stated: (N,) bool: not inferred, so that its relations that are not in `relations` are known not to hold.
         centres: (N, 2) projected 3D centre, pixels.
         depths: (N,) z, metres; 0 where the pose is unknown.
         sizes: (N, 3) length, width, height, metres.

@@ -17,6 +17,10 @@ TAUGHT = 0.25
 """Cells where the Gaussian exceeds this are taught to regress the object, not the centre cell alone."""
 
 
+UNPUNISHED = 0.99
+"""Of a heat map: the loss leaves alone what is found where it is this, but asks for nothing."""
+
+
 def make_targets(examples: Sequence[Example], config: ModelConfig) -> Targets:
     """Builds the targets of a batch of examples at the network's size."""
     rows, columns = config.height // STRIDE, config.width // STRIDE
@@ -69,7 +73,7 @@ def draw(example: Example, heat: np.ndarray, weight: np.ndarray) -> tuple[np.nda
     Args:
         example: The image's labels.
         heat: (C, h, w), written to.
-        weight: (h, w), zeroed where ignored objects are.
+        weight: (h, w), zeroed where ignored objects are that are known to be there.
 
     Returns:
         (S, 2) flat cell and object, and (S,) weights that sum to 1 per object.
@@ -81,7 +85,12 @@ def draw(example: Example, heat: np.ndarray, weight: np.ndarray) -> tuple[np.nda
         if example.ignored[i]:
             x1, y1 = np.floor(box[:2]).astype(int)
             x2, y2 = np.ceil(box[2:]).astype(int)
-            weight[max(y1, 0) : y2, max(x1, 0) : x2] = 0
+            region = slice(max(y1, 0), y2), slice(max(x1, 0), x2)
+            if example.stated[i]:
+                weight[region] = 0
+            else:
+                # An inferred one leaves open whether its class is there, and no other.
+                heat[example.labels[i]][region] = np.maximum(heat[example.labels[i]][region], UNPUNISHED)
             continue
         window, bump = gaussian(box, rows, columns)
         layer = heat[example.labels[i]][window]

@@ -7,8 +7,9 @@ import pytest
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig, SourceTraining, StartCheckpoint
 from sim2sg_core.adaptation.method import Method
-from sim2sg_core.domains import load_domain
+from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError
+from tests.adaptation.content.scenes import table_domain
 
 
 def test_open_settings_come_from_the_domain(tmp_path):
@@ -70,3 +71,11 @@ def test_settings_come_back_from_what_a_run_keeps_of_them(tmp_path):
     names = {field.name for field in dataclasses.fields(AdaptConfig)} - {"method"}
     again = AdaptConfig(**{name: value for name, value in kept.items() if name in names}).resolved(domain)
     assert again.to_json() == config.to_json()
+
+
+def test_mixing_needs_a_class_that_stands_on_the_ground(tmp_path):
+    settings = AdaptConfig(logs=(str(tmp_path),), method=Method(mixing=0.5))
+    domain = table_domain()
+    assert settings.resolved(domain).method.mixing == 0.5
+    with pytest.raises(Sim2SGError, match="no class of clevr with relations stands on the ground"):
+        settings.resolved(Domain.from_json({**domain.to_json(), "relation_classes": ["sphere"]}))

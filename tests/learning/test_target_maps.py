@@ -89,6 +89,18 @@ def test_bump_is_one_at_its_middle_and_clipped_at_the_border():
     assert bump.max() == 1.0
 
 
+def test_where_an_object_was_inferred_without_certainty_its_class_alone_is_left_open(examples, config):
+    count = len(examples[0].boxes)
+    example = dataclasses.replace(examples[0], ignored=np.ones(count, bool), stated=np.zeros(count, bool))
+    targets = make_targets([example], config)
+    assert (targets.heat_weight == 1).all() and (targets.labels == -1).all() and not len(targets.samples)
+    heat, open_ = targets.heat[0].numpy(), np.zeros(targets.heat[0].shape, bool)
+    for label, box in zip(example.labels, example.boxes / STRIDE):
+        (x1, y1), (x2, y2) = np.floor(box[:2]).astype(int), np.ceil(box[2:]).astype(int)
+        open_[label, max(y1, 0) : y2, max(x1, 0) : x2] = True
+    assert (heat[open_] == np.float32(0.99)).all() and (heat[~open_] == 0).all() and open_.any()
+
+
 def test_images_without_objects_are_fine(examples, config):
     empty = dataclasses.replace(
         examples[0],

@@ -10,7 +10,7 @@ import numpy as np
 from sim2sg_core.domains import Domain
 from sim2sg_core.scene import Camera, Placement, SceneGraph, SceneObject
 
-IGNORED_SCORE = 0.1  # what scores less is background
+IGNORED_SCORE = 0.15  # what scores less is background
 HIDDEN = 0.6  # share of an object's box that pasted ones cover, from which it is no label
 SURE_DEPTH = 40.0  # metres: farther off, a pixel of the foot is metres of depth
 SURE_BASE = 0.15  # metres between an object's base and the ground, plus a hundredth of its depth
