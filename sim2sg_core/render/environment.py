@@ -15,7 +15,7 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
 
-ENVIRONMENT = 128  # Side of the map, texels: one degree at the horizon.
+ENVIRONMENT = 96  # Side of the map, texels: a little more than a degree each at the horizon.
 BRIGHTEST = 4.0  # What is brighter is stored as this, which burns in any mirror.
 
 

@@ -87,6 +87,11 @@ class Instance:
     coarse: Asset | None = None
     part_of: int | None = None
 
+    @property
+    def leafy(self) -> bool:
+        """Whether any part is cut out."""
+        return any(material.cutout for material in self.materials)
+
     @classmethod
     def of(
         cls, placement: Placement, asset: Asset, materials: tuple[Material, ...], coarse: Asset | None = None

@@ -50,10 +50,13 @@ void main() {
 """
 
 SHADOW_VERTEX = """
-#if PARTS
+#if PARTS || DAPPLED
 struct Look { vec4 color_rough; vec4 surface; vec4 texture; };
 layout(std430, binding = 0) readonly buffer Looks { Look looks[]; };
 in int in_slot; in vec4 in_size;
+#endif
+#if DAPPLED
+flat out float v_leafy;
 #endif
 uniform mat4 u_clip;
 in vec3 in_position; in vec4 in_row0; in vec4 in_row1; in vec4 in_row2;
@@ -63,10 +66,25 @@ void main() {
 #if PARTS  // What is translucent casts no shadow.
   if (looks[int(in_size.w) + in_slot].surface.w < 1.0) gl_Position = vec4(0.0, 0.0, 2.0, 1.0);
 #endif
+#if DAPPLED
+  v_leafy = looks[int(in_size.w) + in_slot].surface.w;
+#endif
 }
 """
 
-EMPTY_FRAGMENT = "void main() {}\n"
+SHADOW_FRAGMENT = """
+#if DAPPLED
+flat in float v_leafy; uniform float u_texel;
+// Sun comes through crowns in spots, a half to one metre wide, the same ones through all layers of leaves.
+void main() {
+  vec2 p = gl_FragCoord.xy * u_texel;
+  float gap = sin(5.1 * p.x + 2.0 * sin(2.9 * p.y)) + sin(5.7 * p.y + 2.0 * sin(2.3 * p.x));
+  if (v_leafy > 1.5 && gap > 0.8) discard;
+}
+#else
+void main() {}
+#endif
+"""
 
 ALONE_VERTEX = """
 uniform mat4 u_clip; uniform vec2 u_tile;
@@ -202,9 +220,18 @@ void main() {
   vec4 texel = textureLod(u_textures, vec3(uv * v_texture.y, v_texture.x), lod);
 #if CUTOUT
   // Leaves: full of gaps where the crown is seen edge-on, closed where it faces the eye and far away.
-  if (v_surface.w > 1.5 && texel.a < 0.6 - 1.3 * abs(dot(N, V)) - 0.1 * max(lod, 0.0)) discard;
+#if ENVIRONMENT
+  const float RAGGED = 0.75;
+#else
+  const float RAGGED = 0.6;
+#endif
+  if (v_surface.w > 1.5 && texel.a < RAGGED - 1.3 * abs(dot(N, V)) - 0.1 * max(lod, 0.0)) discard;
 #endif
   vec3 tile = 2.0 * texel.rgb;
+#if CUTOUT && ENVIRONMENT
+  // Outdoors, leaves before the eye lie in the shade of others or in the sun, in clumps: see the light below.
+  float bare = v_surface.w > 1.5 ? smoothstep(0.25, 0.75, texel.a) : 1.0;
+#endif
   vec3 albedo = v_color_rough.rgb * mix(vec3(1.0), tile * tile, v_texture.z);
 #else
   vec3 albedo = v_color_rough.rgb;
@@ -242,6 +269,9 @@ void main() {
 #else
     if (i < SHADOWS) lit *= shadow(i, v_world + N * u_shadow_step[i].z);
 #endif
+#endif
+#if TEXTURED && CUTOUT && ENVIRONMENT
+    lit *= 1.7 * bare;
 #endif
     vec3 light = u_light_color[i].rgb * lit;
     diffuse += light;

@@ -260,12 +260,9 @@ def _printed_cloth(rng: np.random.Generator) -> np.ndarray:
 
 
 def _lamp(rng: np.random.Generator) -> np.ndarray:
-    """Reflectors behind a clear glass: bright rings about dark bulbs, and ribs."""
-    x, y = _grid()
-    u, v = (x * 4) % 1 - 0.5, (y * 4) % 1 - 0.5
-    radius = np.hypot(u, v)
-    base = np.where(radius < 0.12, 0.3, np.where(radius < 0.36, 1.7 - 2.2 * radius, 0.55))
-    return base + 0.12 * np.sin(2 * np.pi * x * 32) + 0.05 * noise(rng, 1.0)
+    """Reflectors behind a clear glass: bright and dark patches without order, and ribs."""
+    x, _ = _grid()
+    return 1 + 0.45 * np.tanh(1.5 * noise(rng, 1.6, low=4)) + 0.1 * np.sin(2 * np.pi * x * 32)
 
 
 def _plate(rng: np.random.Generator) -> np.ndarray:

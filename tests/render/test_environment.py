@@ -6,7 +6,7 @@ import pytest
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.render.environment import ENVIRONMENT, map_directions, read_environment
-from sim2sg_core.render.render_scene import Instance, Material, RenderScene
+from sim2sg_core.render.render_scene import Instance, Light, Material, RenderScene
 from sim2sg_core.synthesis.assets.registry import load_asset
 
 RED, GREEN = np.array([1.0, 0.1, 0.1]), np.array([0.1, 1.0, 0.1])
@@ -78,3 +78,15 @@ def test_mistakes_in_pictures_are_told(tmp_path):
     cv2.imwrite(str(tmp_path / "black.png"), np.zeros((8, 16, 3), np.uint8))
     with pytest.raises(Sim2SGError, match="no light"):
         read_environment(str(tmp_path / "black.png"))
+
+
+def test_crowns_outdoors_let_spots_of_sun_through(renderer, camera):
+    leaves = Material((0.05, 0.1, 0.03), texture="leaves", cutout=True)
+    crown = Instance(load_asset("sphere"), np.array([9.0, 0.0, 6.0]), 0.0, np.full(3, 4.0), (leaves,))
+    sun = (Light((0.0, 0.1, 1.0), (1.0, 1.0, 1.0), directional=True),)
+    closed = RenderScene(camera, (crown,), lights=sun)
+    dappled = RenderScene(camera, (crown,), lights=sun, environment=two_sides())
+    lower = slice(camera.height // 2, None)
+    shade, spots = (renderer.render(scene).rgb[lower].astype(int) for scene in (closed, dappled))
+    lighter = (spots - shade).mean(axis=-1) > 20
+    assert 0.002 < lighter.mean() < 0.5 * (shade.mean(axis=-1) < shade.mean()).mean()

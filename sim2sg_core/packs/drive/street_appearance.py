@@ -25,7 +25,7 @@ def outdoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: st
     elevation = np.radians(rng.uniform(*spec.light_elevation_deg))
     azimuth = rng.uniform(-np.pi, np.pi)
     sun = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
-    warm = np.array([1.03, 1.0, 0.97 - 0.1 * np.cos(elevation)])
+    warm = np.array([1.0, 1.0, 1.0 - 0.1 * np.cos(elevation)])
     light = (1 - ambient) / max(np.sin(elevation), 0.3) * 1.2 * warm
     blue = np.array([0.82, 0.96, 1.17]) if not overcast else np.array([0.97, 1.0, 1.04])
     bright = rng.uniform(0.7, 2.4)  # Skies clip in real cameras.

@@ -75,7 +75,7 @@ class ObjectPass:
             "RAISED": int(raised is not None),
             "ENVIRONMENT": int(scene.environment is not None),
         }
-        leafy = np.array([any(material.cutout for material in i.materials) for i in instances], bool)
+        leafy = np.array([i.leafy for i in instances], bool)
         imported = np.array([i.asset.mesh.imported for i in instances], bool)
         drawn = commands[:, 4]
         return Batch(

@@ -79,8 +79,16 @@ class ShadowPass:
             return []
         centre, radius = enclose(matrices[casters])
         some = OPAQUE if parts.translucent[casters].any() else ALL
-        program = self.pipeline.program(shaders.SHADOW_VERTEX, shaders.EMPTY_FRAGMENT, PARTS=some)
-        commands = draw_commands(ranges, casters)
+        # Crowns out of doors let spots of sun through; discarding costs, so only they get that shader.
+        leafy = np.array([scene.environment is not None and instances[k].leafy for k in casters], bool)
+        groups = [
+            (
+                self.pipeline.program(shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT, PARTS=some, DAPPLED=dappled),
+                commands,
+            )
+            for dappled in (0, 1)
+            if len(commands := draw_commands(ranges, casters[leafy == dappled]))
+        ]
         texture, frame = self._targets[len(lights)]
         texture.use(SHADOW_UNIT)
         frame.use()
@@ -94,7 +102,8 @@ class ShadowPass:
             position, target = np.array(light.position, float), np.array(light.target)
             matrix = shadow_matrix(position, light.directional, target, centre, radius)
             frame.viewport = (k * self.size, 0, self.size, self.size)
-            self.pipeline.set_uniforms(program, u_clip=matrix)
-            self.pipeline.draw_meshes(program, commands)
+            for program, commands in groups:
+                self.pipeline.set_uniforms(program, u_clip=matrix, u_texel=2 * radius / self.size)
+                self.pipeline.draw_meshes(program, commands)
             made.append(ShadowMap(TO_TEXTURE @ matrix, 2 * radius / self.size))
         return made
