@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from sim2sg_core.domains import load_domain
 from sim2sg_core.packs.drive.road import Road
 from sim2sg_core.packs.drive.section import sample_section
+from sim2sg_core.packs.drive.street_furnishing import accompany
 from sim2sg_core.packs.drive.street_inference import infer_street
 from sim2sg_core.packs.drive.street_sampler import sample_street
-from sim2sg_core.packs.drive.street_scenery import street_scenery
+from sim2sg_core.packs.drive.street_scenery import Decorator, street_scenery
 from sim2sg_core.render.projection import image_extent
 from sim2sg_core.scene import Camera, Layout, Placement
 from sim2sg_core.synthesis.appearance import Painter
@@ -202,6 +203,33 @@ def test_scenery_avoids_placements_and_carries_no_label(layouts: list[Layout]) -
             quad = box_footprint(*item.position[:2], item.yaw, *(item.size[:2] - 0.45))
             if (item.size[:2] > 0.5).all():
                 assert not any(overlap(quad, q) for _, q in quads), item.asset.name
+
+
+def test_clutter_stands_beside_the_camera(layouts: list[Layout]) -> None:
+    """Posts, posters, parked bicycles and the like are as near as people are, and never right before the camera."""
+    near: list[str] = []
+    for seed, layout in enumerate(layouts[:24]):
+        for item in street_scenery(DOMAIN, layout, Material(), np.random.default_rng(seed)):
+            if item.asset.name.startswith(("street_", "bicycle_")) and item.position[0] < 11:
+                near.append(item.asset.name)
+                beside = abs(item.position[1]) + np.hypot(*item.size[:2]) / 2
+                assert np.hypot(*item.position[:2]) > 2.4 and (beside > 1.2 or item.position[0] > 4), item.asset.name
+    assert len(near) > 24 and len({name.split("_")[1] for name in near}) > 8
+
+
+def test_some_people_take_things_along(layouts: list[Layout]) -> None:
+    """A pram is before the one who pushes it, a dog and a suitcase are beside; none of them is a scene's own label."""
+    distances = []
+    for seed, layout in enumerate(layouts):
+        people = np.array([p.position[:2] for p in layout.placements if p.label == "pedestrian"]).reshape(-1, 2)
+        street = infer_street(layout.placements, DOMAIN.layout, np.random.default_rng(seed))
+        decorator = Decorator(layout, street, frozenset(), Material(), np.random.default_rng(seed))
+        accompany(decorator, [p for p in layout.placements if p.label == "pedestrian"])
+        for item in decorator.instances:
+            assert item.label is None
+            distances.append(np.linalg.norm(people - item.position[:2], axis=1).min())
+    assert 10 < len(distances) < sum(p.label == "pedestrian" for layout in layouts for p in layout.placements) * 0.3
+    assert max(distances) < 1.5 and min(distances) > 0.2
 
 
 def test_vehicles_stand_on_asphalt_or_on_a_pad(layouts: list[Layout]) -> None:

@@ -100,6 +100,15 @@ def test_normals_agree_with_the_faces() -> None:
         assert np.average(aligned > 0.5, weights=area) > 0.99, name
 
 
+def test_printed_people_are_flat() -> None:
+    for name in asset_names("street_poster"):
+        asset = load_asset(name)
+        printed = np.isin(asset.mesh.slots, [k for k, slot in enumerate(asset.slots) if slot.name.startswith("print_")])
+        assert printed.sum() > 200, name
+        points = asset.mesh.vertices[asset.mesh.faces[printed]].reshape(-1, 3) * np.array(asset.size)
+        assert np.ptp(points[:, 0]) < 0.03 and np.ptp(points[:, 2]) > 0.8, name
+
+
 def test_building_an_asset_twice_gives_the_same_mesh() -> None:
     for builders, name in ((cars.BUILDERS, "car_hatchback_1"), (trucks.BUILDERS, "truck_flatbed_0"),
                            (cyclist.BUILDERS, "cyclist_03"), (street.BUILDERS, "street_lamp_0")):  # fmt: skip

@@ -15,6 +15,7 @@ import numpy as np
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.packs.drive.road_surfaces import ground_strips
+from sim2sg_core.packs.drive.street_furnishing import accompany, furnish
 from sim2sg_core.packs.drive.street_inference import Street, infer_street
 from sim2sg_core.packs.drive.street_layout import StreetLayout
 from sim2sg_core.render.render_scene import Instance, Material
@@ -83,7 +84,7 @@ class Decorator:
         if coarse and distance > (34.0 if name.startswith("building") else 21.0):
             mesh = coarse  # Nobody looks closely at what carries no label.
         if same or distance > 40:  # Far things share a few looks per frame: drawing colours takes its time.
-            key = name if same else f"{mesh.slots[0].name} {self.rng.integers(5)}"
+            key = name if same else f"{mesh.slots[0].name} {len(mesh.slots)} {self.rng.integers(5)}"
             materials = self._materials.get(key) or self._materials.setdefault(
                 key, self.painter.materials(mesh, self.rng)
             )
@@ -108,48 +109,6 @@ class Decorator:
     def in_side_street(self, s: float, margin: float = 1.0) -> bool:
         """Whether s lies in the mouth of a side street."""
         return any(abs(s - at) < half + margin for at, half, _ in self.street.side_streets)
-
-    def furnish(self, density: float) -> None:
-        """Lamps in rows, signs, boxes, bins, bollards: `density` pieces per 100 m."""
-        rng = self.rng
-        for side in (0, 1):
-            if rng.random() < 0.7:
-                name, s = (
-                    self.pick(_one_of(("street_lamp", "street_lamp", "street_power_pole"), rng)),
-                    float(rng.uniform(5, 25)),
-                )
-                step = float(rng.uniform(18, 34))
-                while s < 110:
-                    self.put(name, s, self.beside(side, 0.5), np.pi if side == 0 else 0.0, margin=0.0, same=True)
-                    s += step
-            if rng.random() < 0.25:
-                name, s = self.pick(_one_of(("street_bollard", "street_delineator"), rng)), float(rng.uniform(4, 20))
-                step, end = float(rng.choice([1.5, 2.0, 3.0, 12.0])), s + float(rng.uniform(10, 50))
-                while s < end:
-                    self.put(name, s, self.beside(side, 0.3), 0.0, same=True, margin=0.0)
-                    s += step
-        kinds = ("sign", "sign", "sign", "low_sign", "board", "crossing_sign", "traffic_light", "bollard", "bin", "bin",
-                 "cabinet", "cabinet", "advertising", "bench", "planter", "shelter", "barrier", "scooter", "parasol",
-                 "crates", "bike", "bike")  # fmt: skip
-        for _ in range(int(rng.poisson(density * 0.9))):
-            kind = _one_of(kinds, rng)
-            side = int(rng.integers(2))
-            s = 4 + 75 * float(rng.beta(1, 1.6))
-            walk = self.street.walks[side]
-            out = float(rng.uniform(0.25, 0.6)) if rng.random() < 0.5 else walk - 0.3 + float(rng.uniform(0, 1.6))
-            turn = float(rng.normal(0, 0.12))
-            if kind == "bike":
-                for k in range(int(rng.integers(1, 5))):
-                    self.put(
-                        self.pick("bicycle"), s + 0.7 * k, self.beside(side, walk), float(rng.normal(np.pi / 2, 0.2))
-                    )
-            elif kind == "bin":
-                for k in range(int(rng.integers(1, 4))):
-                    self.put(self.pick("street_bin"), s + 0.8 * k, self.beside(side, out), float(rng.uniform(-3, 3)))
-            else:
-                if kind in ("bench", "shelter", "cabinet", "advertising"):
-                    turn += (np.pi if side else 0.0) if rng.random() < 0.7 else np.pi / 2
-                self.put(self.pick(f"street_{kind}"), s, self.beside(side, out), turn, float(rng.uniform(0.9, 1.12)))
 
     def enclose(self) -> None:
         """Fences, walls and hedges between the pavement and the gardens."""
@@ -312,8 +271,10 @@ def street_scenery(domain: Domain, layout: Layout, appearance: Any, rng: np.rand
     for s in np.arange(0, 90, 10.0):
         x, y = street.road.at(float(s), (left + right) / 2)
         decorator.taken.add(box_footprint(float(x), float(y), float(street.road.yaw(s)), 10.2, left - right))
+    walkers = {entry.what for entry in spec.walkers}
     decorator.enclose()
-    decorator.furnish(float(rng.uniform(*spec.clutter)))
+    accompany(decorator, [p for p in layout.placements if p.label in walkers])
+    furnish(decorator, float(rng.uniform(*spec.clutter)))
     decorator.shade()
     decorator.close_view()
     vehicle_names = spec.vehicle_names

@@ -107,6 +107,7 @@ def build_cyclist(source: str, name: str, seed: int, detail: bool = True) -> Ass
 BUILDERS: dict[str, Callable[[], Asset]] = {}
 for _seed in range(6):
     BUILDERS[f"bicycle_{_seed}"] = partial(build_bicycle, f"bicycle_{_seed}", _seed)
+    BUILDERS[f"lod_bicycle_{_seed}"] = partial(build_bicycle, f"lod_bicycle_{_seed}", _seed, False)
 for _index, _rider in enumerate(figure_names("rider")):
     for _variant in range(2):
         _name = f"cyclist_{_index * 2 + _variant:02d}"
