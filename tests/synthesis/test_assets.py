@@ -100,6 +100,27 @@ def test_normals_agree_with_the_faces() -> None:
         assert np.average(aligned > 0.5, weights=area) > 0.99, name
 
 
+def test_wheels_bound_cyclists_and_bicycles() -> None:
+    """The box of a rider is that of both wheels, from the ground up; riders sit with their hips above the saddle."""
+    for name in (*asset_names("cyclist"), *asset_names("bicycle")):
+        asset = load_asset(name)
+        corners = (asset.mesh.vertices[asset.mesh.faces] * np.array(asset.size)).astype(float)
+        tyres = corners[asset.mesh.slots == [slot.name for slot in asset.slots].index("bike_tyre")].reshape(-1, 3)
+        assert tyres[:, 2].min() == pytest.approx(0, abs=0.005), name
+        assert np.ptp(tyres[:, 0]) > 0.9 * asset.size[0], name
+        for end in (tyres[:, 0] < -0.4, tyres[:, 0] > 0.4):  # Both stand on the ground.
+            assert tyres[end, 2].min() < 0.01 and tyres[end, 2].max() > 0.55, name
+
+
+def test_cyclists_are_of_many_sizes_and_ride_with_either_leg_down() -> None:
+    heights = np.array([load_asset(name).size[2] for name in asset_names("cyclist")])
+    assert len(heights) >= 28 and heights.min() < 1.62 and heights.max() > 1.85
+    one, other = load_asset("cyclist_00"), load_asset("cyclist_16")
+    skin = [asset.mesh.vertices[asset.mesh.faces[asset.mesh.slots == 4]].reshape(-1, 3) for asset in (one, other)]
+    left = [float(points[points[:, 1] > 0, 2].min() - points[points[:, 1] < 0, 2].min()) for points in skin]
+    assert left[0] * left[1] < 0  # Shoes: the lower one changes sides.
+
+
 def test_printed_people_are_flat() -> None:
     for name in asset_names("street_poster"):
         asset = load_asset(name)

@@ -84,6 +84,12 @@ def add_bicycle(builder: MeshBuilder, first: int, rng: np.random.Generator, deta
             builder.add(*shapes.rounded_box(0.34, 0.26, 0.24, (-base, 0, 0.76), 0.03), first + SADDLE)
     if detail and rng.random() < 0.3:
         builder.add(*shapes.rounded_box(0.28, 0.36, 0.24, (0.6, 0, 0.82), 0.03), first + METAL)
+    if detail and rng.random() < 0.3:  # Panniers
+        for side in (0.15, -0.15) if rng.random() < 0.6 else (0.15,):
+            builder.add(*shapes.rounded_box(0.36, 0.15, 0.34, (-base, side, 0.38), 0.04), first + SADDLE)
+    if detail and rng.random() < 0.12:  # A child's seat
+        builder.add(*shapes.rounded_box(0.28, 0.3, 0.12, (-base, 0, 0.76), 0.03), first + SADDLE)
+        builder.add(*shapes.rounded_box(0.08, 0.3, 0.5, (-base - 0.17, 0, 0.78), 0.03), first + SADDLE)
 
 
 def build_bicycle(name: str, seed: int, detail: bool = True) -> Asset:
@@ -93,23 +99,48 @@ def build_bicycle(name: str, seed: int, detail: bool = True) -> Asset:
     return builder.build(name, BICYCLE_SLOTS)
 
 
-def build_cyclist(source: str, name: str, seed: int, detail: bool = True) -> Asset:
-    """Builds a rider on a bicycle: the hips of the baked body come to rest over the saddle."""
+def build_cyclist(
+    source: str, name: str, seed: int, detail: bool = True, *, mirrored: bool = False, size: float = 1.0
+) -> Asset:
+    """Builds a rider on a bicycle: the hips of the baked body come to rest over the saddle.
+
+    Args:
+        source: Baked body.
+        name: Of the asset.
+        seed: Draws the bicycle.
+        detail: Spokes and accessories.
+        mirrored: Whether left and right change places, so that the other leg is down and the other way is looked.
+        size: Of all, relative to a grown-up's; below 1 a child on a child's bicycle.
+    """
     builder = MeshBuilder()
     scale = 0.94
     seat = np.array([-0.24, 0.0, 1.03])  # The hip joints sit this high above the saddle's tip.
-    hips = baked()[f"{source.removesuffix('_lod')}.h"]
-    add_figure(builder, source, tuple(seat - hips * scale), scale)
+    hips = baked()[f"{source.removesuffix('_lod')}.h"] * ((1, -1, 1) if mirrored else (1, 1, 1))
+    add_figure(builder, source, tuple(seat - hips * scale), scale, mirrored)
     add_bicycle(builder, len(PEOPLE_SLOTS), np.random.default_rng([78, seed]), detail)
+    builder.vertices = [vertices * size for vertices in builder.vertices]
     return builder.build(name, (*PEOPLE_SLOTS, *BICYCLE_SLOTS))
 
 
+CHILDREN = {3: 0.88, 6: 0.86, 2: 0.87, 1: 0.9}  # who rides as a child too, and how large
 BUILDERS: dict[str, Callable[[], Asset]] = {}
 for _seed in range(6):
     BUILDERS[f"bicycle_{_seed}"] = partial(build_bicycle, f"bicycle_{_seed}", _seed)
     BUILDERS[f"lod_bicycle_{_seed}"] = partial(build_bicycle, f"lod_bicycle_{_seed}", _seed, False)
-for _index, _rider in enumerate(figure_names("rider")):
-    for _variant in range(2):
-        _name = f"cyclist_{_index * 2 + _variant:02d}"
-        BUILDERS[_name] = partial(build_cyclist, _rider, _name, _index * 2 + _variant)
-        BUILDERS[f"lod_{_name}"] = partial(build_cyclist, f"{_rider}_lod", f"lod_{_name}", _index * 2 + _variant, False)
+
+
+def _list_cyclist(source: str, number: int, mirrored: bool = False, size: float = 1.0) -> None:
+    """Lists a cyclist and its coarse twin."""
+    name = f"cyclist_{number:02d}"
+    build = partial(build_cyclist, mirrored=mirrored, size=size)
+    BUILDERS[name] = partial(build, source, name, number)
+    BUILDERS[f"lod_{name}"] = partial(build, f"{source}_lod", f"lod_{name}", number, False)
+
+
+_riders = figure_names("rider")
+for _index, _rider in enumerate(_riders):
+    _list_cyclist(_rider, _index * 2)
+    _list_cyclist(_rider, _index * 2 + 1)
+    _list_cyclist(_rider, len(_riders) * 2 + _index, mirrored=True)
+for _index, (_child, _size) in enumerate(CHILDREN.items()):
+    _list_cyclist(_riders[_child], len(_riders) * 3 + _index, mirrored=_index % 2 == 1, size=_size)

@@ -54,10 +54,16 @@ def baked_figure(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def add_figure(
-    builder: MeshBuilder, name: str, offset: tuple[float, float, float] = (0, 0, 0), scale: float = 1.0
+    builder: MeshBuilder,
+    name: str,
+    offset: tuple[float, float, float] = (0, 0, 0),
+    scale: float = 1.0,
+    mirrored: bool = False,
 ) -> None:
-    """Adds a baked body to an asset whose first slots are `PEOPLE_SLOTS`."""
+    """Adds a baked body, or its mirror image, to an asset whose first slots are `PEOPLE_SLOTS`."""
     vertices, faces, slots = baked_figure(name)
+    if mirrored:
+        vertices, faces = vertices * [1, -1, 1], faces[:, ::-1]
     index = len(builder.faces)
     builder.add(vertices * scale + np.asarray(offset, float), faces, 0, smooth_deg=75)
     builder.slots[index] = slots
