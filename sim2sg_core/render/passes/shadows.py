@@ -28,10 +28,21 @@ class ShadowMap:
     Attributes:
         matrix: (4, 4) world to texture.
         texel: Its side, metres.
+        directional: Whether its light is the sun.
+        radius: Of the sphere round what casts, metres.
     """
 
     matrix: np.ndarray
     texel: float
+    directional: bool
+    radius: float
+
+    def covers(self, centre: np.ndarray, radius: np.ndarray) -> np.ndarray:
+        """Returns (N,) whether any of a sphere may lie in the map, of (N, 3) centres and (N,) radii in metres."""
+        if not self.directional:
+            return np.ones(len(centre), bool)
+        off = np.abs(centre @ self.matrix[:2, :3].T + self.matrix[:2, 3] - 0.5).max(axis=1)
+        return np.asarray(off < 0.5 + radius / (2 * self.radius))
 
 
 class ShadowPass:
@@ -102,8 +113,9 @@ class ShadowPass:
             position, target = np.array(light.position, float), np.array(light.target)
             matrix = shadow_matrix(position, light.directional, target, centre, radius)
             frame.viewport = (k * self.size, 0, self.size, self.size)
+            texel = 2 * radius / self.size
             for program, commands in groups:
-                self.pipeline.set_uniforms(program, u_clip=matrix, u_texel=2 * radius / self.size)
+                self.pipeline.set_uniforms(program, u_clip=matrix, u_texel=texel)
                 self.pipeline.draw_meshes(program, commands)
-            made.append(ShadowMap(TO_TEXTURE @ matrix, 2 * radius / self.size))
+            made.append(ShadowMap(TO_TEXTURE @ matrix, texel, light.directional, radius))
         return made
