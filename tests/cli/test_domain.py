@@ -59,6 +59,7 @@ def beside(tmp_path: Path) -> Path:
     """A folder with the files that the template's comments speak of."""
     (tmp_path / "textures").mkdir()
     (tmp_path / "textures" / "floor.png").touch()
+    (tmp_path / "textures" / "yard.hdr").touch()
     (tmp_path / "meshes").mkdir()
     corners = [f"v {x} {y} {z}" for x, y, z in itertools.product((0, 45), (0, 90), (0, 45))]
     faces = ["1 2 4 3", "5 7 8 6", "1 5 6 2", "3 4 8 7", "1 3 7 5", "2 6 8 4"]
