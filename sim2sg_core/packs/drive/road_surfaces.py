@@ -190,7 +190,7 @@ def _pads(street: Street, vehicles: Sequence[Placement]) -> shapes.Shape | None:
     off = (t.max(axis=1) >= street.edges[0] + 0.4) | (t.min(axis=1) <= street.edges[1] - 0.4)
     for at, half, _ in street.side_streets:
         off &= np.abs(s - at) >= half
-    padded = [vehicle for vehicle, is_off in zip(vehicles, off, strict=True) if is_off]
+    padded = [p for p, is_off in zip(vehicles, off, strict=True) if is_off]
     if not padded:
         return None
     places = np.array([(*p.position[:2], p.yaw) for p in padded])
