@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from sim2sg_core.domains import load_domain
 from sim2sg_core.packs.drive.road import Road
 from sim2sg_core.packs.drive.section import sample_section
+from sim2sg_core.packs.drive.street_decorator import Decorator
 from sim2sg_core.packs.drive.street_furnishing import accompany
 from sim2sg_core.packs.drive.street_inference import infer_street
 from sim2sg_core.packs.drive.street_sampler import sample_street
-from sim2sg_core.packs.drive.street_scenery import Decorator, street_scenery
+from sim2sg_core.packs.drive.street_scenery import street_scenery
 from sim2sg_core.render.projection import image_extent
 from sim2sg_core.scene import Camera, Layout, Placement
 from sim2sg_core.synthesis.appearance import Painter

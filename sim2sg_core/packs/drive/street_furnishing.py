@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim2sg_core.packs.drive.street_decorator import Decorator
 from sim2sg_core.scene import Placement
-
-if TYPE_CHECKING:
-    from sim2sg_core.packs.drive.street_scenery import Decorator
 
 KINDS = (
     "sign", "sign", "sign", "low_sign", "board", "crossing_sign", "traffic_light", "bollard", "bin", "bin", "cabinet",
