@@ -22,7 +22,7 @@ from sim2sg_core.render.framebuffer import Framebuffer
 from sim2sg_core.render.mesh_store import MeshRange, draw_commands, instance_records
 from sim2sg_core.render.passes.background import BackgroundPass
 from sim2sg_core.render.passes.lighting import TEXTURE_UNIT, Lighting
-from sim2sg_core.render.passes.objects import BEYOND, FAR, FAR_FROM, NEAR, ObjectPass
+from sim2sg_core.render.passes.objects import ObjectPass
 from sim2sg_core.render.passes.shadows import ShadowMap, ShadowPass
 from sim2sg_core.render.passes.unoccluded import AlonePass
 from sim2sg_core.render.pipeline import Pipeline
@@ -121,8 +121,7 @@ class Renderer:
             scales = place_tiles(records, alone, amodal, camera)
             self._pipeline.store.write_instances(records)
             shadows = self._shadows.draw(scene, instances, caster_ranges, matrices, parts)
-            shading = _shading(matrices[drawn], distance[drawn], shadows)
-            self._draw_picture(scene, instances, parts, draw_commands(ranges, drawn), shading, shadows)
+            self._draw_picture(scene, instances, parts, draw_commands(ranges, drawn), shadows)
             rgb, id_image, depth_image = self._framebuffer.read(depth)
             pixels, boxes = extents(id_image, len(instances))
             unoccluded_pixels = pixels.copy()
@@ -150,24 +149,14 @@ class Renderer:
         instances: list[Instance],
         parts: Parts,
         commands: np.ndarray,
-        shading: np.ndarray,
         shadows: list[ShadowMap],
     ) -> None:
         """Draws colour, id and depth of the instances in `commands` (nearest first), the ground and the sky."""
         lighting = Lighting.of(scene, shadows, self.shadow_size, self.taps)
-        batch = self._objects.prepare(scene, instances, parts, commands, shading, lighting)
+        batch = self._objects.prepare(scene, instances, parts, commands, lighting)
         self._framebuffer.clear()
         self._materials.bind_textures(TEXTURE_UNIT)
         self._objects.draw_opaque(batch)
         self._background.draw(scene, lighting, parts.solid(instances))
         self._objects.draw_translucent(batch, self._framebuffer)
         self._framebuffer.resolve()
-
-
-def _shading(matrices: np.ndarray, distance: np.ndarray, shadows: list[ShadowMap]) -> np.ndarray:
-    """(N,) how shadows fall on instances, see `Batch`: what lies farther away is cheaper to draw."""
-    if not shadows:
-        return np.full(len(distance), NEAR)
-    centre, radius = bounds(matrices)
-    covered = np.any([shadow.covers(centre, radius) for shadow in shadows], axis=0)
-    return np.where(distance < FAR_FROM, NEAR, np.where(covered, FAR, BEYOND))

@@ -17,11 +17,6 @@ from sim2sg_core.render.pipeline import Pipeline
 from sim2sg_core.render.render_scene import Instance, RenderScene
 from sim2sg_core.render.translucency import ALL, MASSIVE, OPAQUE, THIN, Parts, blend
 
-NEAR, FAR, BEYOND = 0, 1, 2
-FAR_FROM = 25.0  # metres: from here on the texels of a street's shadow map are wider than their blur
-SHADINGS: dict[int, dict[str, int]] = {NEAR: {}, FAR: {"TAPS": 1}, BEYOND: {"SHADOWS": 0}}
-"""Defines of what is near, what is `FAR_FROM` the camera, and what no shadow map covers."""
-
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -31,7 +26,6 @@ class Batch:
         commands: (n, 5) uint32 draw commands.
         leafy: (n,) whether any part is cut out.
         imported: (n,) whether the mesh has tints or sheets, as others' meshes may.
-        shading: (n,) how shadows fall on them: `NEAR`, `FAR` or `BEYOND`.
         parts: What they consist of.
         defines: Of the shaders.
         uniforms: Of the shaders.
@@ -40,7 +34,6 @@ class Batch:
     commands: np.ndarray
     leafy: np.ndarray
     imported: np.ndarray
-    shading: np.ndarray
     parts: Parts
     defines: dict[str, int]
     uniforms: dict[str, object]
@@ -57,13 +50,7 @@ class ObjectPass:
         self._raised.repeat_x = self._raised.repeat_y = False
 
     def prepare(
-        self,
-        scene: RenderScene,
-        instances: list[Instance],
-        parts: Parts,
-        commands: np.ndarray,
-        shading: np.ndarray,
-        lighting: Lighting,
+        self, scene: RenderScene, instances: list[Instance], parts: Parts, commands: np.ndarray, lighting: Lighting
     ) -> Batch:
         """Decides how to draw.
 
@@ -72,7 +59,6 @@ class ObjectPass:
             instances: N instances.
             parts: Theirs.
             commands: (n, 5) uint32 draw commands of those in view, the nearest first.
-            shading: (n,) how shadows fall on them, see `Batch`.
             lighting: Of the scene.
         """
         raised, rect = raised_map(parts.solid(instances), scene.ground_height, scene.occlusion)
@@ -96,7 +82,6 @@ class ObjectPass:
             commands,
             leafy[drawn],
             imported[drawn],
-            shading,
             Parts(parts.opaque[drawn], parts.thin[drawn], parts.massive[drawn]),
             defines,
             {**lighting.uniforms, "u_raised_rect": rect},
@@ -106,10 +91,9 @@ class ObjectPass:
         """Draws the opaque parts into the current target, the nearest first."""
         self._begin_solid()
         # Discarding pixels costs early depth tests, so only leaves get that shader.
-        for shading, imported, which, cutout in itertools.product(SHADINGS, (0, 1), (ALL, OPAQUE), (0, 1)):
+        for imported, which, cutout in itertools.product((0, 1), (ALL, OPAQUE), (0, 1)):
             chosen = (batch.leafy == cutout) & batch.parts.opaque & (batch.parts.translucent == (which == OPAQUE))
-            chosen &= (batch.imported == imported) & (batch.shading == shading)
-            self._shade(batch, chosen, which, None, **SHADINGS[shading], CUTOUT=cutout, IMPORTED=imported)
+            self._shade(batch, chosen & (batch.imported == imported), which, CUTOUT=cutout, IMPORTED=imported)
 
     def draw_translucent(self, batch: Batch, framebuffer: Framebuffer) -> None:
         """Draws the translucent parts over the opaque picture: massive ones, then thin ones, the farthest first."""

@@ -28,21 +28,10 @@ class ShadowMap:
     Attributes:
         matrix: (4, 4) world to texture.
         texel: Its side, metres.
-        directional: Whether its light is the sun.
-        radius: Of the sphere round what casts, metres.
     """
 
     matrix: np.ndarray
     texel: float
-    directional: bool
-    radius: float
-
-    def covers(self, centre: np.ndarray, radius: np.ndarray) -> np.ndarray:
-        """Returns (N,) whether any of a sphere may lie in the map, of (N, 3) centres and (N,) radii in metres."""
-        if not self.directional:
-            return np.ones(len(centre), bool)
-        off = np.abs(centre @ self.matrix[:2, :3].T + self.matrix[:2, 3] - 0.5).max(axis=1)
-        return np.asarray(off < 0.5 + radius / (2 * self.radius))
 
 
 class ShadowPass:
@@ -117,5 +106,5 @@ class ShadowPass:
             for program, commands in groups:
                 self.pipeline.set_uniforms(program, u_clip=matrix, u_texel=texel)
                 self.pipeline.draw_meshes(program, commands)
-            made.append(ShadowMap(TO_TEXTURE @ matrix, texel, light.directional, radius))
+            made.append(ShadowMap(TO_TEXTURE @ matrix, texel))
         return made
