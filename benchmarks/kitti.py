@@ -68,7 +68,12 @@ class Kitti(Ablation):
         *("--rounds", 1, "--teacher-start-round", 0),
         *("--frames", 4, "--round-frames", 4, "--round-steps", 2, "--batch", 2),
     )
-    variants: ClassVar[dict[str, tuple[str, tuple[object, ...]]]] = {"ours_witness": ("ours", ())}
+    variants: ClassVar[dict[str, tuple[str, tuple[object, ...]]]] = {
+        "ours_mixing": ("ours", ("--mixing", 0.3)),
+        "ours_teacher": ("ours", ("--teacher-start-round", 0)),
+        "ours_no_average": ("ours", ("--no-average",)),
+        "ours_witness": ("ours", ()),
+    }
 
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sim2sg_core.synthesis.synthesizer import Synthesizer, SyntheticFrame
 
 CHUNK = 4  # Frames per task: short enough for an even end, long enough that passing tasks costs nothing.
-VERSION = 1  # Goes up when the same seed gives other pixels, so that no data set mixes both.
+VERSION = 2  # Goes up when the same seed gives other pixels, so that no data set mixes both.
 
 # Each worker draws on one thread of its own. Mesa's shader cache corrupted memory when shared between machines.
 ENVIRONMENT = {
