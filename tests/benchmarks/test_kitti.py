@@ -108,6 +108,8 @@ def test_rows_that_need_a_file_are_run_where_it_is_given(data, tmp_path):
     )
     given = argparse.Namespace(witness=Path("w.onnx"), peer=Path("p.pb"), smoke=False)
     assert set(kitti.Kitti.default_rows(given)) == set(kitti.Kitti.rows())
+    few = kitti.Kitti.default_rows(argparse.Namespace(witness=None, peer=Path("p.pb"), smoke=True))
+    assert few == ("paper", "ours", "oracle", "peer", "peer_tiled")
     benchmark = work(data, tmp_path, witness=Path("w.onnx"))
     method, changes = benchmark.variant("ours_witness")
     assert method == "ours" and list(changes)[:2] == ["--witness", Path("w.onnx")]
