@@ -92,7 +92,7 @@ def labelled_graph(target: TargetImage, domain: Domain) -> SceneGraph:
         if label in domain.class_names:
             counts = label == item.label and HARDEST in item.levels
             objects.append(SceneObject(label, 1.0, item.box, item.pose, visibility=1.0 if counts else 0.0))
-    stated = domain.relation_classes or domain.class_names
+    stated = domain.related_names
     # Those between which relations are stated come first: facts are told by their indices.
     taught = sorted((item for item in objects if item.visibility), key=lambda item: item.label not in stated)
     poses = [item.pose for item in taught if item.label in stated and item.pose is not None]

@@ -93,9 +93,10 @@ class Method:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise Sim2SGError(f"{name} is {value}: it is a share between 0 and 1")
-        if (self.mixing or 0) + (self.replay or 0) >= 1:
+        replay = self.replay or 0
+        if self.mixing + replay >= 1:
             raise Sim2SGError(
-                f"mixing {self.mixing:g} and replay {self.replay:g} leave no image to a round's own renders: lower one"
+                f"mixing {self.mixing:g} and replay {replay:g} leave no image to a round's own renders: lower one"
             )
 
     def resolved(self, training: TrainingSpec) -> ResolvedMethod:

@@ -131,8 +131,13 @@ class ClassMatches:
 
 def class_matches(image: ImageBoxes, iou_threshold: float = IOU_THRESHOLD) -> ClassMatches:
     """Matches one class in one image, see `match_image`."""
-    hit, dropped, _ = match_image(image, iou_threshold)
-    return ClassMatches(image.scores[~dropped], hit[~dropped], int((~image.ignored).sum()))
+    return counted(image, match_image(image, iou_threshold))
+
+
+def counted(image: ImageBoxes, matches: Matches) -> ClassMatches:
+    """Returns what counts of the matches of an image."""
+    kept = ~matches.dropped
+    return ClassMatches(image.scores[kept], matches.hit[kept], int((~image.ignored).sum()))
 
 
 def average_precision(images: Iterable[ImageBoxes], iou_threshold: float = IOU_THRESHOLD) -> PrecisionRecall:

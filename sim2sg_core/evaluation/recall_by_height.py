@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim2sg_core.evaluation.datasets import protocol_for
-from sim2sg_core.evaluation.detection import ImageBoxes, average_precision, match_image
+from sim2sg_core.evaluation.detection import ImageBoxes, counted, match_image, precision_recall
 from sim2sg_core.evaluation.labelled_images import TargetImage
 from sim2sg_core.evaluation.scoring import class_boxes, pair_by_name, rename
 from sim2sg_core.scene.graph import SceneGraph
@@ -49,17 +49,16 @@ def recall_by_height(
     Returns:
         That score, None where no score is as precise, and the counts, one for each of `HEIGHTS`.
     """
-    curve = average_precision(images)
+    found_in = [match_image(image) for image in images]
+    curve = precision_recall(map(counted, images, found_in))
     precise = np.flatnonzero(curve.precision >= least_precision)
     score = float(curve.scores[precise[-1]]) if len(precise) else None
     edges = np.append(HEIGHTS, np.inf)
     objects, found = np.zeros(len(HEIGHTS), int), np.zeros(len(HEIGHTS), int)
-    for image in images:
+    for image, matches in zip(images, found_in, strict=True):
         heights = image.truths[:, 3] - image.truths[:, 1]
-        counted = heights[~image.ignored]
-        objects += np.histogram(counted, edges)[0]
+        objects += np.histogram(heights[~image.ignored], edges)[0]
         if score is not None:
-            matches = match_image(image)
             hits = matches.truth[matches.hit & (image.scores >= score)]
             found += np.histogram(heights[hits], edges)[0]
     return score, [HeightRecall(*row) for row in zip(HEIGHTS, objects.tolist(), found.tolist(), strict=True)]

@@ -37,6 +37,7 @@ def test_changes_win_over_the_name_and_none_leaves_a_switch_alone():
         ("ours", {"style_transfer": 1.5}, "style_transfer is 1"),
         ("ours", {"replay": 1.5}, "replay is 1"),
         ("ours", {"mixing": -0.1}, "mixing is -0.1: it is a share"),
+        ("ours", {"mixing": 1.0}, "mixing 1 and replay 0 leave no image"),
         ("ours", {"mixing": 0.7, "replay": 0.5}, "mixing 0.7 and replay 0.5"),
     ],
 )

@@ -80,7 +80,8 @@ def infer_half_scale(predictor: Predictor, image: np.ndarray, camera: Camera) ->
     view = (-left, -top, width + left, height + top)
     graph = predictor.infer(canvas).graph(_cropped(camera, view), DecodeOptions(MERGED_SCORE))
     limit = np.array([width, height] * 2, float)
-    found = [dataclasses.replace(o, box=np.clip(o.box - [left, top] * 2, 0, limit)) for o in graph.objects]
+    shown = [_shifted(o, view) for o in graph.objects]
+    found = [dataclasses.replace(o, box=np.clip(o.box, 0, limit)) for o in shown]
     return [o for o in found if o.box[3] - o.box[1] >= NEAR_SHARE * height and o.box[2] - o.box[0] > 1]
 
 

@@ -64,7 +64,7 @@ class FreeSpace:
         if len(self._boxes):
             shared = intersection(box[None], self._boxes)[0]
             touching = shared > TOUCHING * np.minimum(box_area(seen), box_area(self._boxes))
-            if (touching & (self._depths < NEARER * _depths(placement, self.camera).mean())).any():
+            if (touching & (self._depths < NEARER * corners[:, 2].mean())).any():
                 return False
         x, y, _ = placement.position
         return self._taken.claim(float(x), float(y), placement.yaw, placement.size, MARGIN)
@@ -88,19 +88,16 @@ def draw_objects(domain: Domain, space: FreeSpace, rng: np.random.Generator) -> 
     """
     count = int(rng.integers(OBJECTS[0], OBJECTS[1] + 1))
     chosen: list[Placement] = []
-    first = sample_layout(domain, space.camera, rng)
-    layout = first
-    for draw in range(DRAWS):
-        movable = [p for p in layout.placements if p.label in domain.related_names and p.position[2] == 0]
+    layouts: list[Layout] = []
+    while len(layouts) < DRAWS and len(chosen) < count:
+        layouts.append(sample_layout(domain, space.camera, rng))
+        movable = [p for p in layouts[-1].placements if p.label in domain.related_names and p.position[2] == 0]
         common = Counter(p.label for p in movable)
         weights = [1 / (np.sqrt(common[p.label]) * np.hypot(*p.position[:2])) for p in movable]
         for index in _weighted_order(weights, rng):
             if len(chosen) < count and space.accept(movable[index]):
                 chosen.append(movable[index])
-        if len(chosen) >= count or draw == DRAWS - 1:
-            break
-        layout = sample_layout(domain, space.camera, rng)
-    return chosen, first
+    return chosen, layouts[0]
 
 
 def draw_distractors(
