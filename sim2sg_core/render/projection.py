@@ -7,6 +7,7 @@ import numpy as np
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.render.render_scene import Instance
 from sim2sg_core.scene.camera import Camera
+from sim2sg_core.scene.layout import Placement
 
 NEAR = 0.1
 FAR = 1000.0
@@ -65,6 +66,11 @@ def amodal_box(points: np.ndarray, camera: Camera, near: float = NEAR) -> np.nda
         share = (a[..., 2] - near) / (a[..., 2] - b[..., 2])
         kept = np.concatenate([kept, (a + share[..., None] * (b - a)).reshape(-1, 3)])
     return image_extent(kept, camera)
+
+
+def cuboid_box(placement: Placement, camera: Camera) -> np.ndarray:
+    """Returns the (4,) extent of a placement's 3D box, xyxy pixels, as `amodal_box` gives it."""
+    return amodal_box(camera.to_camera(placement.corners()), camera)
 
 
 class Hulls:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim2sg_core.domains import Domain
-from sim2sg_core.render.projection import amodal_box
+from sim2sg_core.render.projection import cuboid_box
 from sim2sg_core.render.render_scene import Rendered
 from sim2sg_core.scene import Layout, SceneGraph, SceneObject, derive_relations
 from sim2sg_core.scene.graph import Relation
@@ -34,7 +34,7 @@ def make_graph(domain: Domain, layout: Layout, rendered: Rendered) -> SceneGraph
     def whole_box(k: int) -> np.ndarray:
         if domain.box == "amodal":
             return rendered.amodal[k]
-        return amodal_box(layout.camera.to_camera(layout.placements[k].corners()), layout.camera)
+        return cuboid_box(layout.placements[k], layout.camera)
 
     objects = []
     for k in order:

@@ -12,7 +12,7 @@ from sim2sg_core.adaptation.content.object_sampling import sample_objects
 from sim2sg_core.adaptation.method import ResolvedMethod
 from sim2sg_core.domains import Domain
 from sim2sg_core.lifting import free_edges, lift_graph, refine_placement
-from sim2sg_core.render.projection import amodal_box, extreme_points
+from sim2sg_core.render.projection import amodal_box, cuboid_box, extreme_points
 from sim2sg_core.scene import Camera, Layout, Placement, PredicateRule, SceneGraph
 from sim2sg_core.scene.layout import GROUND
 from sim2sg_core.scene.predicates import rule_matrix
@@ -89,7 +89,7 @@ class BoxRefinement:
     def box(self, placement: Placement, camera: Camera) -> np.ndarray:
         """Returns the (4,) box, xyxy pixels, of a placement: of its 3D box, or of the hull of its class."""
         if placement.label not in self._hulls:
-            return amodal_box(camera.to_camera(placement.corners()), camera)
+            return cuboid_box(placement, camera)
         points = self._hulls[placement.label] * placement.size
         c, s = np.cos(placement.yaw), np.sin(placement.yaw)
         world = points @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) + placement.position

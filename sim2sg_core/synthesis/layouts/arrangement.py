@@ -8,7 +8,7 @@ import numpy as np
 
 from sim2sg_core.domains import ArrangedLayout, Domain
 from sim2sg_core.render.meshes import Asset
-from sim2sg_core.render.projection import NEAR, amodal_box
+from sim2sg_core.render.projection import NEAR, cuboid_box
 from sim2sg_core.scene import Camera, Placement
 from sim2sg_core.scene.polygons import polygon_area
 from sim2sg_core.synthesis.assets.registry import class_assets, like_sized, load_asset
@@ -153,7 +153,7 @@ class Arrangement:
         """Whether enough is left to see of everything on the ground, taking objects for their boxes."""
         if not self.spec.min_visible_pixels:
             return True
-        box = amodal_box(self.camera.to_camera(placement.corners()), self.camera)
+        box = cuboid_box(placement, self.camera)
         placed = [item.placement for item in self.items if item.host < 0]
         if np.isnan(box).any() or not seen(
             placement, box, placed, self._boxes, self.camera, self.spec.min_visible_pixels
