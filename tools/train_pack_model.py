@@ -4,14 +4,14 @@ Every call goes on where the last one stopped, until its time is up or all is do
 
 until python tools/train_pack_model.py --domain drive --assets sweethome3d --out RUN --minutes 9; do :; done
 
-Exit code 3 says that more is to be done. The results are RUN/checkpoint.pt, in half precision, and RUN/model.onnx,
+Exit code 3 says that more is to be done. Training can be spread over machines: `--start drive` trains on from the model
+that ships, on renders of another `--seed`. The results are RUN/checkpoint.pt, in half precision, and RUN/model.onnx,
 calibrated on held-out renders; what a domain ships lies in `sim2sg_core/packs/NAME` under these names.
 """
 
 from __future__ import annotations
 
 import argparse
-import signal
 import subprocess
 import sys
 import time
@@ -19,6 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 UNFINISHED = 3
+HELD_OUT = 10_000  # The first scene of those held out: the same ones whatever the seed.
+FIRST = 50_000  # The first scene to train on, of seed 0.
+SEEDS_APART = 100_000
 GRACE = 60  # seconds that a verb gets to write down what it has
 
 
@@ -46,8 +49,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run, outside the repository")
     parser.add_argument("--frames", type=int, default=20_000, help="renders to train on (default: 20000)")
     parser.add_argument("--images", type=int, default=200_000, help="to train, repeats counted (default: 200000)")
-    parser.add_argument("--batch", type=int, help="images per step (default: 32 on a GPU, else the domain's)")
+    parser.add_argument("--start", metavar="FILE|NAME", help="train on from here, or from what ships (default: anew)")
+    parser.add_argument("--model-id", help="name and version that the model carries (default: a hash)")
+    parser.add_argument("--batch", type=int, help="images per step (default: 32 on a GPU, else 8)")
     parser.add_argument("--held-out", type=int, default=300, help="renders to calibrate and score on (default: 300)")
+    parser.add_argument("--seed", type=int, default=0, help="of renders and training: another one with every --start")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--workers", type=int, default=15, help="processes that prepare images for a GPU (default: 15)")
     parser.add_argument("--minutes", type=float, default=1e6, help="stop after so many (default: never)")
@@ -56,26 +62,31 @@ def arguments() -> argparse.Namespace:
 
 def commands(args: argparse.Namespace) -> Iterator[tuple[Path, list[object]]]:
     """Yields the commands of the run in order, each with the file that says that it is done."""
-    out, world = args.out, ["--domain", args.domain, *(["--assets", args.assets] if args.assets else [])]
+    out = args.out
     out.mkdir(parents=True, exist_ok=True)
     sim2sg = [sys.executable, "-m", "sim2sg_core.cli.main"]
+    synth = [*sim2sg, "synth", "--domain", args.domain, *given("--assets", args.assets)]
+    data, held_out, trained = out / "data", out / "held_out", out / "train"
+    seed = FIRST + SEEDS_APART * args.seed
+    yield out / "rendered", [*synth, "--count", args.frames, "--seed", seed, "--out", data]
+    yield out / "rendered_held_out", [*synth, "--count", args.held_out, "--seed", HELD_OUT, "--out", held_out]
     gpu = args.device != "cpu"
     batch = args.batch or (32 if gpu else 8)
-    yield out / "rendered", [*sim2sg, "synth", *world, "--count", args.frames, "--seed", 50_000, "--out", out / "data"]
-    held_out = out / "held_out"
-    yield (
-        out / "rendered_held_out",
-        [*sim2sg, "synth", *world, "--count", args.held_out, "--seed", 10_000, "--out", held_out],
-    )
-    steps = ["--steps", args.images // batch, "--batch", batch, "--save-every", 400 if gpu else 50]
-    train = [*sim2sg, "train", "--domain", args.domain, "--data", out / "data", "--out", out / "train", *steps]
-    yield out / "trained", [*train, "--device", args.device, *(["--workers", args.workers] if gpu else [])]
-    packed = out / "checkpoint.pt"
-    yield packed, [sys.executable, Path(__file__).parent / "pack_checkpoint.py", out / "train/checkpoint.pt", packed]
-    model = out / "model.onnx"
-    yield model, [*sim2sg, "export", "--checkpoint", packed, "--calibrate", held_out, "--out", model]
+    train = [*sim2sg, "train", "--domain", args.domain, "--data", data, "--out", trained, "--seed", args.seed]
+    train += ["--steps", args.images // batch, "--batch", batch, "--save-every", 400 if gpu else 50]
+    train += ["--device", args.device, *(["--workers", args.workers] if gpu else []), *given("--start", args.start)]
+    yield out / "trained", train
+    packed, model = out / "checkpoint.pt", out / "model.onnx"
+    yield packed, [sys.executable, Path(__file__).parent / "pack_checkpoint.py", trained / "checkpoint.pt", packed]
+    export = [*sim2sg, "export", "--checkpoint", packed, "--calibrate", held_out, "--out", model]
+    yield model, [*export, *given("--model-id", args.model_id)]
     score = out / "held_out.json"
     yield score, [*sim2sg, "eval", "--model", model, "--data", held_out, "--format", "coco-rel", "--out", score]
+
+
+def given(option: str, value: object) -> list[object]:
+    """An option, where there is something to give."""
+    return [] if value is None else [option, value]
 
 
 def run(words: list[object], deadline: float) -> bool:
@@ -84,7 +95,7 @@ def run(words: list[object], deadline: float) -> bool:
     try:
         code = process.wait(max(deadline - time.monotonic(), 1))
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(GRACE)
         return False
     if code:

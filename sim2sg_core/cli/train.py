@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plain", action="store_true", help="no augmentation")
     parser.add_argument("--seed", type=int, default=0, help="decides weights, order and augmentation")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (mixed precision)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare images: a GPU wants several")
     parser.add_argument("--save-every", type=int, default=200, help="steps between checkpoints")
 

@@ -14,6 +14,11 @@ from sim2sg_core.model.losses import WEIGHTS, Targets
 from sim2sg_core.model.network import SceneGraphNetwork
 
 
+def fast_in_bfloat16(device: torch.device) -> bool:
+    """Whether mixed precision makes training faster: on CUDA devices, and on CPUs with AMX."""
+    return device.type == "cuda" or (device.type == "cpu" and torch.cpu.get_capabilities().get("amx_bf16", False))
+
+
 def train_step(
     network: SceneGraphNetwork,
     optimiser: torch.optim.Optimizer,
@@ -34,7 +39,7 @@ def train_step(
         unlabelled: What to do with them.
         step: The number of steps taken before.
     """
-    amp = config.amp and synthetic.image.device.type == "cuda"
+    amp = config.amp and fast_in_bfloat16(synthetic.image.device)
     if real is None or unlabelled is None:
         losses = task_losses(network, dense_maps(network, synthetic.image, amp), synthetic)
         total = torch.stack([WEIGHTS[name] * value for name, value in losses.items()]).sum()

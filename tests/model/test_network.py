@@ -8,6 +8,7 @@ import torch
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.model import ModelConfig, build_network
+from sim2sg_core.model.backbone import Folded
 from sim2sg_core.model.network import SceneGraphNetwork, build_network_from_config
 
 
@@ -154,3 +155,19 @@ def test_config_of_a_domain_fits_it(name):
     scale = min(config.width / camera.width, config.height / camera.height)
     assert config.principal == pytest.approx((camera.width * scale / 2, camera.height * scale / 2))
     assert config.relation_classes == tuple(c in domain.related_names for c in domain.class_names)
+
+
+@pytest.mark.parametrize(("groups", "act"), [(1, True), (8, True), (8, False)])
+def test_a_folded_layer_in_mixed_precision_is_the_same_function(groups, act):
+    torch.manual_seed(0)
+    layer = Folded(8, 8, 5, 1, groups, act)
+    x = torch.randn(2, 8, 6, 7).bfloat16()
+    gradients = []
+    for mixed in (False, True):
+        layer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            y = layer(x if mixed else x.float())
+        assert y.dtype is (torch.bfloat16 if mixed else torch.float32)
+        y.float().square().sum().backward()
+        gradients.append(layer[0].weight.grad.clone())
+    torch.testing.assert_close(*gradients, rtol=0.05, atol=0.05 * float(gradients[0].abs().max()))
