@@ -83,6 +83,7 @@ class CameraStream:
         self._sequence = 0
         self._stamp = 0
         self._transform_problem = ""
+        self._frame_problem = ""
 
     # On the executor
 
@@ -137,6 +138,7 @@ class CameraStream:
             "QoS problem": source.qos_problem if source else "",
             "silence": self.silence,
             "target frame problem": self._transform_problem if source else "",
+            "input problem": (source.mixture or self._frame_problem) if source else "",
         }
 
     # In the inference thread
@@ -174,6 +176,7 @@ class CameraStream:
             lookup: Knows the target frame.
         """
         header = image.message.header
+        self._check_frame(header)
         transform, self._transform_problem = lookup.find(header)
         if self._transform_problem:
             self._node.get_logger().warning(
@@ -188,6 +191,17 @@ class CameraStream:
         self._publisher.publish(message)
         self._sequence += 1
         self.statistics.count("published")
+
+    def _check_frame(self, header: Header) -> None:
+        """Says once when images do not tell their frame."""
+        before, self._frame_problem = self._frame_problem, ""
+        if not header.frame_id:
+            who = f"camera {self.name}: " if self.name else ""
+            self._frame_problem = (
+                "images have an empty frame_id: set it in the camera's driver, or tf cannot place poses"
+            )
+            if not before:
+                self._node.get_logger().warning(f"{who}{self._frame_problem}")
 
     def publish_outputs(self, pixels: Pixels, classes: Sequence[str], predicates: Sequence[str]) -> None:
         """Publishes what is drawn and told of the latest graph, where anybody listens.

@@ -21,6 +21,10 @@ EVENTS = ("received", "published", "replaced", "stale", "failed")
 """What happens to images: replaced ones gave way to newer ones before their turn, stale ones were older than max_age
 at their turn, failed ones could not be read or looked at. All are in the end published, replaced, stale or failed."""
 
+PROBLEMS = ("QoS problem", "input problem", "camera_info problem", "target frame problem", "warning")
+"""Facts that say, where not empty, what is odd about graphs that are published all the same."""
+OUTCOMES = ("published", "failed")
+
 
 class NodeStatus:
     """Where a node is in its lifecycle, and what last went wrong with it or its model."""
@@ -81,16 +85,24 @@ class StreamStatistics:
         self._previous: Counter[str] = Counter()
         self._previous_time = time.monotonic()
         self._latencies: dict[str, deque[float]] = {}
+        self._last_outcome = ""
         self.last_error = ""
 
     def count(self, event: str) -> None:
         """Counts one of `EVENTS`."""
         with self._lock:
             self._counts[event] += 1
+            if event in OUTCOMES:
+                self._last_outcome = event
 
     def counted(self, event: str) -> int:
         """How often an event was counted."""
         return self._counts[event]
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last image that was looked at failed. Holds until the next one, however long that takes."""
+        return self._last_outcome == "failed"
 
     def note_error(self, reason: str) -> None:
         """Keeps what was wrong with an image, in one line."""
@@ -142,8 +154,8 @@ def camera_status(
     Args:
         node: The node's own: one without a model has cameras without graphs.
         camera: The camera's name; "" for the only one.
-        facts: About model and input, in the order to show. Where not empty, `silence`, `QoS problem`,
-            `camera_info problem`, `target frame problem` and `warning` say what is wrong.
+        facts: About model and input, in the order to show. Where not empty, `silence` and those of `PROBLEMS` say
+            what is wrong.
         statistics: Counters and latencies.
     """
     rates = statistics.rates()
@@ -184,10 +196,10 @@ def _judge_camera(
         return DiagnosticStatus.ERROR, qos
     if facts.get("silence"):
         return DiagnosticStatus.STALE, facts["silence"]
-    if rates["failed"] > 0:
+    if rates["failed"] > 0 or statistics.failing:
         level = DiagnosticStatus.WARN if rates["published"] > 0 else DiagnosticStatus.ERROR
         return level, statistics.last_error
-    for key in ("QoS problem", "camera_info problem", "target frame problem", "warning"):
+    for key in PROBLEMS:
         if facts.get(key):
             return DiagnosticStatus.WARN, facts[key]
     return DiagnosticStatus.OK, f"{rates['published']:.1f} graphs per second"

@@ -12,6 +12,8 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from sim2sg_ros.lasting import Lasting
+from sim2sg_ros.middleware import LARGEST_MIB
 from sim2sg_ros.qos import sensor_qos
 
 try:
@@ -38,6 +40,7 @@ class ImageInput:
         camera_info_topic: CameraInfo's.
         qos_problem: A publisher whose QoS excludes ours, and the fix, in one line; "" when there is none.
         silence: Why no image comes, in one line; "" while they do.
+        mixture: Who else publishes on the same topic, in one line; "" where one node does.
     """
 
     def __init__(
@@ -58,15 +61,17 @@ class ImageInput:
             name: Of the camera; "" for the only one.
         """
         self._node = node
-        self._name = name
+        self._who = f"camera {name}: " if name else ""
         self._transport = transport
         self._on_image = on_image
         self._image: Subscription | None = None
         self._kind = ""
         self._patience = PATIENCE
-        self._last_image = time.monotonic()
+        self._last_image = self._subscribed = time.monotonic()
+        self._crowded = Lasting()
         self.qos_problem = ""
         self.silence = ""
+        self.mixture = ""
         self._relative = f"{name}/image" if name else "image"
         self.topic = node.resolve_topic_name(self._relative)
         self.compressed_topic = _compressed_topic(node, self._relative)
@@ -90,14 +95,17 @@ class ImageInput:
         Args:
             timeout: Seconds without an image until `silence` says why; 0 for never.
         """
-        quiet = time.monotonic() - self._last_image
-        self._update(quiet)
+        self._update(time.monotonic() - self._last_image)
+        self._watch_publishers()
+        now = time.monotonic()
+        quiet, waited = now - self._last_image, now - self._subscribed
         if timeout <= 0 or quiet < timeout:
             self.silence = ""
-            return
-        self.silence = f"no image for {quiet:.0f} s: {self.why_silent()}"
-        who = f"camera {self._name}: " if self._name else ""
-        self._node.get_logger().warning(f"{who}{self.silence}", throttle_duration_sec=max(5.0, timeout))
+        elif waited < timeout:  # What was just subscribed to has not had its chance yet.
+            self.silence = f"no image for {quiet:.0f} s: reading {self.listening_to} for {waited:.0f} s"
+        else:
+            self.silence = f"no image for {quiet:.0f} s: {self.why_silent()}"
+            self._node.get_logger().warning(f"{self._who}{self.silence}", throttle_duration_sec=max(5.0, timeout))
 
     def close(self) -> None:
         """Unsubscribes; not to be used any more."""
@@ -118,10 +126,12 @@ class ImageInput:
             return f"nobody publishes images on {where}: {self._advise_remap()}"
         if reason := self.why_incompatible():
             return reason
+        silent = f"{self.listening_to} has a publisher but nothing arrives: it is silent"
+        if self._kind == COMPRESSED:
+            return f"{silent}, or its images are lost on the way: see `ros2 topic hz {self.listening_to}` beside it"
         return (
-            f"{self.listening_to} has a publisher but nothing arrives: it is silent, or its images are too"
-            " large for the middleware: give the camera's process config/fastdds.xml too, or use"
-            " transport:=compressed"
+            f"{silent}, its process lacks config/fastdds.xml, or its images are larger than the {LARGEST_MIB} MiB that"
+            " this profile carries (raise its sizes for both processes): try transport:=compressed"
         )
 
     def why_incompatible(self) -> str:
@@ -154,7 +164,21 @@ class ImageInput:
             self._node.destroy_subscription(self._image)
         topic, self._kind = choice
         self._image = self._subscribe(MESSAGE_TYPES[self._kind], topic, self._receive)
+        self._subscribed = time.monotonic()
         self._node.get_logger().info(f"reading {self._kind} from {topic}")
+
+    def _watch_publishers(self) -> None:
+        """Sets `mixture`, and says so once."""
+        topic = self.listening_to
+        found = (
+            [i for i in self._node.get_publishers_info_by_topic(topic) if i.topic_type == self._kind] if topic else []
+        )
+        before, self.mixture = self.mixture, ""
+        if self._crowded.update(len(found) > 1):
+            who = ", ".join(sorted(f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in found))
+            self.mixture = f"{len(found)} publishers on {topic} ({who}): one camera each, or their images mix"
+            if not before:
+                self._node.get_logger().warning(f"{self._who}{self.mixture}")
 
     def _receive(self, message: Any) -> None:
         self._last_image = time.monotonic()

@@ -21,6 +21,10 @@ OLD_VARIABLE, NEW_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_
 """Where Fast DDS looks for a profile: until version 2, and from version 3 on, which warns about the old."""
 FAST_DDS_2 = ("humble", "iron", "jazzy")
 """ROS distributions that come with Fast DDS 2."""
+LARGEST_MIB = 8
+"""The largest message that the profile carries."""
+TRANSPORTS_VARIABLE = "FASTDDS_BUILTIN_TRANSPORTS"
+"""By which users choose Fast DDS's transports without a profile; a profile would override it."""
 
 # Options of mallopt(3), from malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
@@ -62,7 +66,7 @@ def apply() -> str:
 
 
 def use_fastdds_profile() -> Path | None:
-    """Points Fast DDS to the shared-memory profile, unless the user has a profile or another RMW.
+    """Points Fast DDS to the shared-memory profile, unless the user has settings of their own or another RMW.
 
     Returns:
         The profile in use by this call, or None when nothing was changed.
@@ -73,8 +77,8 @@ def use_fastdds_profile() -> Path | None:
 
 
 def profile_environment() -> dict[str, str]:
-    """Returns the environment variables to set; none when the user has a profile or another RMW."""
-    if os.environ.get(OLD_VARIABLE) or os.environ.get(NEW_VARIABLE):
+    """Returns the environment variables to set; none when the user has a profile, chosen transports or another RMW."""
+    if any(os.environ.get(name) for name in (OLD_VARIABLE, NEW_VARIABLE, TRANSPORTS_VARIABLE)):
         return {}
     if "fastrtps" not in os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp"):
         return {}

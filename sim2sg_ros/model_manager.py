@@ -45,6 +45,7 @@ class ModelManager:
         self._started_with = parameters()
         self._predictor: Predictor | None = None
         self._loading = False
+        self._loader: threading.Thread | None = None
         self._info = node.create_publisher(GraphInfo, "~/graph_info", latched_qos())
         # A group of its own: the others' callbacks go on while this one waits for the new model.
         group = ReentrantCallbackGroup()
@@ -55,9 +56,25 @@ class ModelManager:
         """The model in use; None while there is none."""
         return self._predictor
 
+    @property
+    def in_loader(self) -> bool:
+        """Whether a thread is still inside onnxruntime to load a model."""
+        return self._loader is not None and self._loader.is_alive()
+
     def configure(self) -> bool:
-        """Loads the model that the parameters name and puts it into use. Returns whether it could."""
-        loaded = self._load(self._parameters().model)
+        """Loads the model that the parameters name and puts it into use. Returns whether it could.
+
+        Raises:
+            KeyboardInterrupt: The process was told to end meanwhile; loading takes seconds, ending must not.
+        """
+        self._node.get_logger().info(f"loading {self._parameters().model}")
+        results: list[Predictor | str] = []
+        thread = self._start_loading(self._parameters().model, results.append)
+        while thread.is_alive():
+            thread.join(0.05)
+            if not self._node.context.ok():
+                raise KeyboardInterrupt
+        [loaded] = results
         if isinstance(loaded, str):
             self._status.fail(loaded)
             self._node.get_logger().error(f"not configured: {loaded}")
@@ -112,18 +129,23 @@ class ModelManager:
             return f"{model}: {type(error).__name__}: {one_line(error)[:300]}"
         return predictor
 
+    def _start_loading(self, model: str, done: Callable[[Predictor | str], object]) -> threading.Thread:
+        """Calls `done` with the result of `_load`, in a thread that it returns."""
+        self._loader = threading.Thread(target=lambda: done(self._load(model)), name="load", daemon=True)
+        self._loader.start()
+        return self._loader
+
     def _load_aside(self, model: str) -> Future:
         """Starts `_load` in a thread; the future gets its result on the executor, which that wakes."""
         executor = self._node.executor
         assert executor is not None, "services are called by an executor"
         done: Future = Future(executor=executor)
 
-        def work() -> None:
-            loaded = self._load(model)
+        def hand_over(loaded: Predictor | str) -> None:
             if self._node.context.ok():  # Otherwise the executor ends too, and nobody waits any more.
                 executor.create_task(done.set_result, loaded)
 
-        threading.Thread(target=work, name="load", daemon=True).start()
+        self._start_loading(model, hand_over)
         return done
 
     def _use(self, predictor: Predictor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import time
@@ -28,12 +29,18 @@ from sim2sg_ros.diagnostics import NodeStatus, camera_status, model_status
 from sim2sg_ros.error_text import one_line
 from sim2sg_ros.inference_pipeline import InferencePipeline, message_age
 from sim2sg_ros.inference_thread import ReceivedImage
+from sim2sg_ros.lasting import Lasting
 from sim2sg_ros.model_manager import ModelManager
-from sim2sg_ros.parameters import declare_parameters, why_invalid
+from sim2sg_ros.parameters import declare_parameters, unknown_parameters, why_invalid
 from sim2sg_ros.services import answer_get_scene_graph
 from sim2sg_ros.signals import end_between_callbacks, until_signal
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+WHY_NO_GRAPH = {
+    "unconfigured": "the node is unconfigured: configure it, then activate it",
+    "inactive": "the node is inactive: activate it",
+    "finalized": "the node is finalized: start it again",
+}
 WATCH_PERIOD = 0.5
 """Seconds between two looks at who publishes images, and whether any arrive."""
 
@@ -56,6 +63,9 @@ class SceneGraphNode(LifecycleNode):
         self._pipeline: InferencePipeline | None = None
         super().__init__("sim2sg", **kwargs)
         self._node_parameters = declare_parameters(self)
+        for line in unknown_parameters(self):
+            self.get_logger().warning(line)
+        self._namesake = Lasting()
         self._status = NodeStatus(self.get_fully_qualified_name())
         self._models = ModelManager(self, self._status, lambda: self._node_parameters)
         self.add_on_set_parameters_callback(self._on_parameters)
@@ -70,6 +80,11 @@ class SceneGraphNode(LifecycleNode):
         self.create_timer(WATCH_PERIOD, self._watch, clock=steady)
         if self._node_parameters.autostart:
             start: Timer = self.create_timer(0.0, lambda: self._autostart(start), clock=steady)
+
+    @property
+    def loading(self) -> bool:
+        """Whether a model is being loaded in a thread."""
+        return self._models.in_loader
 
     # Lifecycle
 
@@ -156,8 +171,8 @@ class SceneGraphNode(LifecycleNode):
     ) -> GetSceneGraph.Response:
         latest, predictor, state = camera.latest, self._models.predictor, self._status.state
         if latest is None or predictor is None:
-            why = camera.silence or "no image has come yet"
-            response.message = why if state == "active" else f"the node is {state}: activate it"
+            why = {"active": camera.silence or "no image has come yet", **WHY_NO_GRAPH}
+            response.message = why.get(state, f"the node is {state}")
             return response
         return answer_get_scene_graph(latest, message_age(latest.message, self), predictor.info, request, response)
 
@@ -179,6 +194,7 @@ class SceneGraphNode(LifecycleNode):
         facts = self._models.facts()
         if self._pipeline is not None:
             facts["warning"] = facts["warning"] or self._pipeline.transform_problem
+        facts["warning"] = facts["warning"] or self._why_ambiguous()
         shared = {key: facts[key] for key in ("model", "provider", "warning")}
         status = [
             camera_status(self._status, camera.name, shared | camera.facts(), camera.statistics)
@@ -187,6 +203,16 @@ class SceneGraphNode(LifecycleNode):
         array = DiagnosticArray(status=[*status, model_status(self._status, facts)])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
+
+    def _why_ambiguous(self) -> str:
+        """Says, in one line, that another node has the same name; "" where none has."""
+        name = self._status.name
+        same = [f"{space.rstrip('/')}/{own}" for own, space in self.get_node_names_and_namespaces()].count(name)
+        if not self._namesake.update(same > 1):
+            return ""
+        line = f"{same} nodes are called {name}, which services and parameters cannot tell apart: give this one --name"
+        self.get_logger().warning(line, once=True)
+        return line
 
 
 class _ToRosLog(logging.Handler):
@@ -243,4 +269,9 @@ def run_node(args: Sequence[str] | None = None, overrides: Sequence[Parameter] =
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+        if node is not None and node.loading:
+            # The interpreter would end the thread inside onnxruntime, which then crashes.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
     return 0

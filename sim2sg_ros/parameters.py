@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -196,6 +197,16 @@ def declare_parameters(node: Node) -> NodeParameters:
     if reason := why_invalid(dataclasses.asdict(parameters)):
         raise ValueError(reason)
     return parameters
+
+
+def unknown_parameters(node: Node) -> Iterable[str]:
+    """Yields a line for each value given at start that is no parameter of the node: ROS itself ignores it."""
+    given = getattr(node, "_parameter_overrides", {})  # rclpy offers no other way to them.
+    for name in given:
+        if not node.has_parameter(name) and not name.startswith("qos_overrides."):
+            close = difflib.get_close_matches(name, PARAMETER_SPECS, 1)
+            hint = f"did you mean {close[0]}?" if close else "`ros2 param list` names those that are"
+            yield f"parameter {name} is not known: {hint}"
 
 
 def why_invalid(values: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.mixing.mixed_frame import mixed_frames
 from sim2sg_core.adaptation.run_folder import cached
 from sim2sg_core.adaptation.selection.score_calibration import calibrate
+from sim2sg_core.cores import usable_cores
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.files import make_folder
@@ -33,7 +34,6 @@ from sim2sg_core.model import (
 from sim2sg_core.model.weight_mean import mean_network
 from sim2sg_core.progress import Progress
 from sim2sg_core.runtime.preprocessing import letterbox
-from sim2sg_core.runtime.providers import usable_cores
 from sim2sg_core.scene import Camera, Layout, SceneGraph
 from sim2sg_core.scene.graph import write_json
 from sim2sg_core.synthesis import read_dataset, render_dataset

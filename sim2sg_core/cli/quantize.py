@@ -148,7 +148,7 @@ def advice(model: Path, times: Sequence[float], *, misfits: bool = False) -> str
 def figures(args: argparse.Namespace, times: Sequence[float], change: PredictionDifference, frames: int) -> str:
     """Returns time and size of both models, and how their predictions differ, as a table."""
     from sim2sg_core.cli.text_table import table
-    from sim2sg_core.runtime.providers import usable_cores
+    from sim2sg_core.cores import usable_cores
 
     sizes = [path.stat().st_size / 1e6 for path in (args.model, args.out)]
     threads = args.threads or usable_cores()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from sim2sg_core.cores import usable_cores
 from sim2sg_core.errors import Sim2SGError, first_line
 from sim2sg_core.runtime.cpu import saturates
 from sim2sg_core.runtime.engines import engine_folder
@@ -153,14 +153,6 @@ def _create(ort: ModuleType, model: Path, options: Any, settings: dict[str, dict
             logger.info("no CUDA graph (%s): launching kernels one by one", first_line(error))
     providers = [(PROVIDERS[name], values) for name, values in settings.items()]
     return ort.InferenceSession(str(model), options, providers=providers)
-
-
-def usable_cores() -> int:
-    """Number of CPU cores that this process may run on."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every platform
-        return os.cpu_count() or 1
 
 
 def _rank(name: str) -> int:

@@ -18,6 +18,7 @@ from sim2sg_core.scene.graph import SceneGraph, SceneObject
 from sim2sg_core.scene.tracks import Detections, Tracks, measure
 
 NOMINAL_STEP = 100_000_000  # ns between images whose stamps stand still
+SAME_ASPECT = 0.02  # change of width / height up to which an image is a scaled one
 LONGEST_PAUSE = 5_000_000_000  # ns between images after which nothing is where it was
 
 
@@ -48,6 +49,7 @@ class Tracker:
         self._born = 0  # ids given; never set back
         self._labels: dict[str, int] = {}  # class codes
         self._stamp: int | None = None
+        self._size = (0, 0)  # of the last image, pixels
         self._clock = 0  # ns that passed by the stamps
         self._tracks = Tracks()
 
@@ -60,7 +62,8 @@ class Tracker:
         """Finds the objects of the next image again.
 
         A stamp earlier than the last one starts anew (a bag that loops, a restarted clock). A stamp equal to the last
-        one, as 0 for unknown is, tells no time: a tenth of a second is taken to have passed.
+        one, as 0 for unknown is, tells no time: a tenth of a second is taken to have passed. An image of another size
+        shows the same view, so tracks are scaled to it; of another aspect it shows another one: that starts anew.
 
         Args:
             graph: The next image's graph, any number of objects.
@@ -70,6 +73,7 @@ class Tracker:
             it was first seen as. Everything else is the same.
         """
         step = self._advance(graph.stamp)
+        self._resize(graph.width, graph.height)
         tracks, found = self._tracks, self._read(graph.objects)
         recent = (tracks.seen == self._clock - step) & (step <= LONGEST_PAUSE)
         tracks.keep(recent | (self._clock - tracks.seen <= self._memory))
@@ -96,6 +100,17 @@ class Tracker:
         step = stamp - last or NOMINAL_STEP
         self._clock += step
         return step
+
+    def _resize(self, width: int, height: int) -> None:
+        """Takes over the size of this image, pixels."""
+        (old_width, old_height), self._size = self._size, (width, height)
+        if (old_width, old_height) == self._size or 0 in (old_width, old_height, width, height):
+            return
+        x, y = width / old_width, height / old_height
+        if abs(x / y - 1) < SAME_ASPECT:
+            self._tracks.scale(x, y)
+        else:
+            self._tracks = Tracks()
 
     def _read(self, objects: Sequence[SceneObject]) -> Detections:
         labels = self._labels

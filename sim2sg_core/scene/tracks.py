@@ -87,6 +87,15 @@ class Tracks:
             for field in ("has_depth", "label", "doubt", "hits", "seen", "score", "names"):
                 setattr(self, field, getattr(self, field)[which])
 
+    def scale(self, x: float, y: float) -> None:
+        """Takes all tracks over into an image that is `x` times as wide and `y` times as high."""
+        value, rate, *covariance = self.motion
+        value[:, :2] *= (x, y)
+        value[:, 2:4] += np.log((x, y))
+        rate[:, :2] *= (x, y)
+        for spread in covariance:
+            spread[:, :2] *= (x * x, y * y)
+
     def predict(self, seconds: float, agility: float) -> None:
         """Moves all tracks on in time (constant velocity, white acceleration)."""
         value, rate, var, cov, rate_var = self.motion

@@ -16,6 +16,7 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sim2sg_core.cores import usable_cores
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.errors import Sim2SGError
@@ -101,7 +102,7 @@ def render_dataset(
         else:
             jobs.append((index, int(seed), content, key))
     if jobs:
-        workers = min(workers or os.cpu_count() or 1, -(-len(jobs) // CHUNK))
+        workers = min(workers or usable_cores(), -(-len(jobs) // CHUNK))
         _run(jobs, out, workers, tell, (domain, settings, camera, size))
     write_annotations(out, domain, count)
     write_credits(out, domain)

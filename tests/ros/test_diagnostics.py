@@ -93,6 +93,21 @@ def test_levels_of_a_camera_tell_what_is_wrong() -> None:
     assert (no_frame.level, no_frame.message) == (WARN, "no map")
 
 
+def test_the_last_outcome_holds_until_the_next_image() -> None:
+    slow = counted("received", "failed")
+    slow.note_error("encoding 'x' is not known")
+    for _ in range(3):  # Periods of diagnostics in which no image comes.
+        assert camera(slow).level == ERROR
+    slow.count("published")
+    camera(slow)
+    assert camera(slow).level == OK
+
+
+def test_what_is_odd_about_the_input_is_a_warning() -> None:
+    odd = camera(counted("received", "published"), **{"input problem": "2 publishers"})
+    assert (odd.level, odd.message) == (WARN, "2 publishers")
+
+
 def test_a_qos_that_lets_nothing_through_is_an_error_before_silence_is_noticed() -> None:
     qos = {"QoS problem": "does not fit"}
     rejected = camera(StreamStatistics(), **qos)

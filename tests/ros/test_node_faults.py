@@ -166,3 +166,15 @@ def test_a_raw_image_of_33_megapixels_gets_a_graph_or_a_reason(
     peer.node.destroy_publisher(publisher)
     assert process.stop(signal.SIGTERM) == 0
     assert "Traceback" not in process.log()
+
+
+def test_an_image_without_a_frame_has_a_graph_and_a_warning(live: LiveNode) -> None:
+    nameless = good()
+    nameless.header.frame_id = ""
+    live.shoot(nameless)
+    status, _ = live.status()
+    assert status.level == DiagnosticStatus.WARN
+    assert "empty frame_id" in status.message
+    live.shoot(good())
+    assert "frame_id" not in live.status()[0].message
+    assert live.process.log().count("empty frame_id") == 1

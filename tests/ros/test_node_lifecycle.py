@@ -11,11 +11,14 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
+import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import GetState
+from rclpy.parameter import Parameter
 from sim2sg.msg import SceneGraph
 from sim2sg.srv import GetSceneGraph, LoadModel
 
+from sim2sg_ros.node import SceneGraphNode
 from tests.ros.live_node import (
     ACTIVATE,
     CLEANUP,
@@ -27,6 +30,7 @@ from tests.ros.live_node import (
     next_statuses,
     noise_image,
     set_parameter,
+    values_of,
 )
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
@@ -55,7 +59,7 @@ def test_deactivating_stops_and_activating_starts_anew(
     assert live.graphs[before].sequence == 0
     live.change_state(DEACTIVATE, CLEANUP)
     answer = peer.call(GetSceneGraph, "/paused/get_scene_graph")
-    assert not answer.success and answer.message == "the node is unconfigured: activate it"
+    assert not answer.success and answer.message == "the node is unconfigured: configure it, then activate it"
     live.change_state(CONFIGURE, ACTIVATE)
     live.connect()
     assert live.shoot().objects
@@ -86,6 +90,35 @@ def test_a_bad_model_leaves_the_node_unconfigured_and_alive(
     assert set_parameter(peer, "model", str(models[0]), "bad").successful
     change_state(peer, CONFIGURE, ACTIVATE, node="bad")
     assert process.stop(signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_model_loads_ends_it_at_once_and_in_silence(
+    start: Callable[..., Any], peer: Any, by: signal.Signals
+) -> None:
+    process = start("node", "--name", "hasty", "--model", "dining", "--image", "/hasty/image")
+    peer.spin_until(lambda: "loading dining" in process.log())
+    assert process.stop(by) == 0
+    [line] = process.log().splitlines()
+    assert line.endswith("loading dining")
+
+
+def test_another_node_of_its_name_is_told(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim2sg_ros.lasting.LINGER", 0.3)
+    settings = {"autostart": False, "diagnostics_period": 0.2}
+    node = SceneGraphNode(parameter_overrides=[Parameter(k, value=v) for k, v in settings.items()])
+    peer.executor.add_node(node)
+    other = rclpy.create_node("sim2sg")
+    arrays = peer.listen(DiagnosticArray, "/diagnostics")
+
+    def warning() -> str:
+        return values_of(next_statuses(peer, arrays, "/sim2sg")["model"])["warning"]
+
+    peer.spin_until(lambda: "2 nodes are called /sim2sg" in warning())
+    other.destroy_node()
+    peer.spin_until(lambda: not warning())
+    peer.executor.remove_node(node)
+    node.destroy_node()
 
 
 @pytest.mark.slow

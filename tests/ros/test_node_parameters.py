@@ -22,8 +22,17 @@ pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 
 @pytest.fixture(scope="module")
 def live(start: Callable[..., Any], peer: Any, models: tuple[Path, Path]) -> Iterator[LiveNode]:
-    with running_node(start, peer, "tuned", models[0], "/tuned/image", diagnostics_period=0.3) as live:
+    misspelt = {"diagnostics_period": 0.3, "object_treshold": 0.9, "spam": 1}
+    with running_node(start, peer, "tuned", models[0], "/tuned/image", **misspelt) as live:
         yield live
+
+
+def test_a_misspelt_parameter_is_told(live: LiveNode) -> None:
+    lines = [line.partition(": ")[2] for line in live.process.log().splitlines() if "is not known" in line]
+    assert lines == [
+        "parameter object_treshold is not known: did you mean object_threshold?",
+        "parameter spam is not known: `ros2 param list` names those that are",
+    ]
 
 
 def test_thresholds_change_at_run_time_and_empty_graphs_are_published(live: LiveNode) -> None:

@@ -7,9 +7,10 @@ import logging
 import onnxruntime
 import pytest
 
+from sim2sg_core.cores import usable_cores
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import Predictor
-from sim2sg_core.runtime.providers import PROVIDERS, open_session, short_name, usable_cores
+from sim2sg_core.runtime.providers import PROVIDERS, open_session, short_name
 from tests.runtime.constant_model import empty_outputs
 
 MISSING = [name for name, full in PROVIDERS.items() if full not in onnxruntime.get_available_providers()]

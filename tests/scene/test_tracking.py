@@ -386,3 +386,20 @@ def test_boxes_that_are_no_boxes_harm_nobody():
 def test_settings_out_of_range_are_refused(setting):
     with pytest.raises(Sim2SGError, match=next(iter(setting))):
         Tracker(**setting)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_an_image_of_another_size_keeps_the_ids(scale):
+    tracker, things = Tracker(MEMORY), [thing(100, 100), thing(300, 200), thing(500, 400)]
+    before = [ids(tracker.update(graph(things, k / 10))) for k in range(5)]
+    scaled = [dataclasses.replace(o, box=o.box * scale) for o in things]
+    size = {"width": round(WIDTH * scale), "height": round(HEIGHT * scale)}
+    after = tracker.update(dataclasses.replace(graph(scaled, 0.5), **size))
+    assert ids(after) == before[-1]
+
+
+def test_an_image_of_another_aspect_begins_anew():
+    tracker = Tracker(MEMORY)
+    old = ids(tracker.update(graph([thing(100, 100)], 0.0)))
+    wide = dataclasses.replace(graph([thing(100, 100)], 0.1), width=2 * WIDTH)
+    assert ids(tracker.update(wide)) != old

@@ -13,9 +13,10 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from sim2sg_core.cores import usable_cores
 from sim2sg_core.errors import Sim2SGError, first_line
 from sim2sg_core.runtime.detectors.class_names import parse_class_names
-from sim2sg_core.runtime.providers import import_onnxruntime, usable_cores
+from sim2sg_core.runtime.providers import import_onnxruntime
 
 
 class Network(Protocol):
