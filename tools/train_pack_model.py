@@ -78,7 +78,7 @@ def commands(args: argparse.Namespace) -> Iterator[tuple[Path, list[object]]]:
     yield out / "trained", train
     packed, model = out / "checkpoint.pt", out / "model.onnx"
     yield packed, [sys.executable, Path(__file__).parent / "pack_checkpoint.py", trained / "checkpoint.pt", packed]
-    export = [*sim2sg, "export", "--checkpoint", packed, "--calibrate", held_out, "--out", model]
+    export = [*sim2sg, "export", "--checkpoint", packed, "--calibrate", held_out, "--out", model, "--half"]
     yield model, [*export, *given("--model-id", args.model_id)]
     score = out / "held_out.json"
     yield score, [*sim2sg, "eval", "--model", model, "--data", held_out, "--format", "coco-rel", "--out", score]

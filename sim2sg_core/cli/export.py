@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folders of `sim2sg synth`, not trained on, to fit the scores on",
     )
+    parser.add_argument("--half", action="store_true", help="store the weights in half precision: half the file")
     parser.add_argument("--live-weights", action="store_true", help="take the last weights, not the averaged")
 
 
@@ -47,7 +48,9 @@ def run(args: argparse.Namespace) -> int:
             f" of relations {fit['relation_ece_before']:.3f} -> {fit['relation_ece_after']:.3f}"
         )
     calibrated = float(network.score_temperature) != 1.0
-    path = export_onnx(network, domain, args.out, model_id=args.model_id, camera=camera, calibrated=calibrated)
+    path = export_onnx(
+        network, domain, args.out, model_id=args.model_id, camera=camera, calibrated=calibrated, half=args.half
+    )
     write_credits(args.out.parent, domain, [find_checkpoint(args.checkpoint).parent])
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, same boxes and scores as the checkpoint")
     return 0

@@ -18,6 +18,7 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
 from sim2sg_core.model.network import Graphs, SceneGraphNetwork
+from sim2sg_core.model.onnx_storage import halve_weights
 from sim2sg_core.model.relation_head import LEAST_PRESENCE
 from sim2sg_core.runtime.metadata import INPUT, MODEL_FORMAT, RELATIONS
 from sim2sg_core.scene import Camera
@@ -41,6 +42,7 @@ def export_onnx(
     calibrated: bool = False,
     images: np.ndarray | None = None,
     relations: str = "learned",
+    half: bool = False,
 ) -> Path:
     """Writes the network as ONNX with everything in it that running it takes.
 
@@ -54,6 +56,7 @@ def export_onnx(
         images: (N, H, W, 3) uint8 letterboxed images to check parity on, beside drawn ones.
         relations: Who decides relations unless the user of the model says otherwise: "learned", "rule" or
             "both", see `runtime.Predictor.predict`.
+        half: Store the weights in half precision. Those of `network` are rounded to it.
 
     Raises:
         Sim2SGError: `relations` is not known, onnx is missing, or the file does not do what the network does.
@@ -61,8 +64,10 @@ def export_onnx(
     if relations not in RELATIONS:
         raise Sim2SGError(f"relations {relations!r} is not known: use one of {', '.join(RELATIONS)}")
     path = Path(path)
+    if half:
+        network.half().float()
     with atomic_path(path) as temporary:
-        _write(network, temporary, _metadata(network, domain, model_id, camera, calibrated, relations))
+        _write(network, temporary, _metadata(network, domain, model_id, camera, calibrated, relations), half)
         check_parity(network, temporary, images)
     return path
 
@@ -96,8 +101,8 @@ def _metadata(
     }
 
 
-def _write(network: SceneGraphNetwork, path: Path, metadata: dict[str, str]) -> None:
-    """Traces the network on the CPU and writes it with its metadata."""
+def _write(network: SceneGraphNetwork, path: Path, metadata: dict[str, str], half: bool) -> None:
+    """Traces the network on the CPU and writes it with its metadata, its weights in half precision or not."""
     try:
         import onnx
         import onnxscript  # noqa: F401  (torch.onnx needs it and reports its absence obscurely)
@@ -128,6 +133,8 @@ def _write(network: SceneGraphNetwork, path: Path, metadata: dict[str, str]) -> 
     onnx.helper.set_model_props(model, metadata)
     for item in (*model.graph.node, *model.graph.value_info, *model.graph.initializer):
         del item.metadata_props[:]  # stack traces of the exporting machine
+    if half:
+        halve_weights(model)
     onnx.save(model, path)
 
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
+from sim2sg_core.model.onnx_storage import widen_weights
 from sim2sg_core.runtime.metadata import INPUT, WEIGHT_BITS, load_info
 from sim2sg_core.runtime.preprocessing import letterbox
 
@@ -81,6 +82,7 @@ def quantize(model: Path | str, images: Iterable[np.ndarray], out: Path | str, *
     if not inputs:
         raise Sim2SGError("quantising needs frames to see what values occur: give a log or folder that has images")
     proto = onnx.load(model)
+    widen_weights(proto)
     nodes = backbone_nodes(proto.graph)
     convolutions = [node.name for node in nodes if node.op_type == "Conv"]
     if not convolutions:
@@ -88,8 +90,9 @@ def quantize(model: Path | str, images: Iterable[np.ndarray], out: Path | str, *
     properties = {item.key: item.value for item in proto.metadata_props}
     properties |= {"model_id": f"{info.model_id}-{INT8}", "quantized": INT8, "weight_bits": str(weight_bits)}
     with tempfile.TemporaryDirectory() as folder, atomic_path(out) as temporary:
-        raw = Path(folder) / "model.onnx"
-        _quantize_nodes(model, raw, [node.name for node in nodes], inputs, weight_bits)
+        source, raw = Path(folder) / "float.onnx", Path(folder) / "model.onnx"
+        onnx.save(proto, source)
+        _quantize_nodes(source, raw, [node.name for node in nodes], inputs, weight_bits)
         result = onnx.load(raw)
         onnx.helper.set_model_props(result, properties)
         onnx.save(result, temporary)
