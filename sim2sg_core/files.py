@@ -10,6 +10,8 @@ from pathlib import Path
 
 from sim2sg_core.errors import Sim2SGError
 
+PART = ".part"  # ends the names of files that are being written
+
 
 def make_folder(folder: Path) -> None:
     """Makes a folder, and those above it, where they are missing.
@@ -26,11 +28,16 @@ def make_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path | str) -> Iterator[Path]:
+def atomic_path(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
     """Gives an empty file beside `path` to write; it replaces `path` only when the block ends well.
 
     A crash leaves the old file or the new one, never half of one; after an error nothing is left of the new one.
     The folder is made where it is missing.
+
+    Args:
+        path: The file.
+        durable: Whether file and folder are on the disk when this returns, so that a power cut keeps them. Without, it
+            may leave a cut file: for files by the thousand that are checked before they are used.
 
     Raises:
         Sim2SGError: The path is a folder, or a file lies where its folder should.
@@ -41,13 +48,35 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         raise Sim2SGError(f"{path}: is a folder; give the path of a file")
     make_folder(path.parent)
     # Hidden and without the suffix: what a killed process leaves is not taken for a result.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         os.chmod(temporary, 0o644)  # mkstemp makes it private
+        if durable:
+            _sync(temporary)
         os.replace(temporary, path)
+        if durable:
+            _sync(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what killed processes left half written by `atomic_path`, in a folder and those below it.
+
+    Nobody else may be writing there, see `folder_lock.locked`.
+    """
+    for path in folder.rglob(f".*{PART}"):
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

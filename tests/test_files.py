@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,20 @@ def test_what_is_in_the_way_is_told_before_anything_is_written(tmp_path: Path) -
     with pytest.raises(Sim2SGError, match=r"is a folder; give the path of a file"), atomic_path(tmp_path):
         pytest.fail("the block was entered")
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(("durable", "synced"), [(True, ["file", "folder"]), (False, [])])
+def test_a_durable_file_and_its_name_are_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool, synced: list[str]
+) -> None:
+    seen: list[str] = []
+    sync = os.fsync
+
+    def note(handle: int) -> None:
+        seen.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with atomic_path(tmp_path / "a.txt", durable=durable) as temporary:
+        temporary.write_text("whole")
+    assert seen == synced
