@@ -1,16 +1,21 @@
 """Data sets on disk: images, one scene record each, and COCO with relations over all of them.
 
     out/images/000000.jpg
-    out/scenes/000000.json     {"key", "seed", "image": graph in the JSON form, "layout": …}
+    out/scenes/000000.json     {"key", "seed", "image": graph in the JSON form, "layout": …, "sha256": of the image,
+                               "digest": of this record}
     out/annotations.json       COCO detection, plus `pose`, `visibility`, `ignore` of every annotation, and
                                `rel_categories`, `rel_annotations` (subject_id and object_id are annotation ids).
                                Labels that were inferred have a `score`; regions of which nobody knows have `iscrowd`
 
-A frame is complete when its scene record is there: it is written last, and whole or not at all.
+A frame is complete when its image is what its scene record says, and the record is what it says of itself. The record
+is written first: an image without one is not ours.
 """
 
 from __future__ import annotations
 
+import contextlib
+import enum
+import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,6 +41,11 @@ def scene_path(out: Path, index: int) -> Path:
     return out / "scenes" / f"{index:06d}.json"
 
 
+def annotations_path(out: Path) -> Path:
+    """Path of what is said of all frames together."""
+    return out / "annotations.json"
+
+
 def write_frame(out: Path, index: int, key: str, jpeg: bytes, graph: SceneGraph, scene: dict[str, Any]) -> None:
     """Writes one frame.
 
@@ -48,33 +58,80 @@ def write_frame(out: Path, index: int, key: str, jpeg: bytes, graph: SceneGraph,
         scene: Record of how it was made.
     """
     path = image_path(out, index)
-    with atomic_path(path) as temporary:
+    record = {"key": key, **scene, "image": {**graph.to_json(), "file": path.name}, "sha256": _sha256(jpeg)}
+    text = json.dumps({**record, "digest": _digest(record)})
+    # Frames are checked before they are used: to wait for the disk at each would take long and bring nothing.
+    with atomic_path(scene_path(out, index), durable=False) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    with atomic_path(path, durable=False) as temporary:
         temporary.write_bytes(jpeg)
-    record = {"key": key, **scene, "image": {**graph.to_json(), "file": path.name}}
-    write_json(scene_path(out, index), record)
 
 
-def has_frame(out: Path, index: int, key: str) -> bool:
-    """Whether the frame is there, complete and made from the same thing."""
+class FrameState(enum.Enum):
+    """What is there of a frame."""
+
+    MISSING = enum.auto()
+    WHOLE = enum.auto()
+    DAMAGED = enum.auto()
+    OTHER = enum.auto()
+    """whole, or of an earlier version, but made from something else"""
+
+
+def frame_state(out: Path, index: int, key: str) -> FrameState:
+    """Says what is there of the frame that is made from what `key` identifies.
+
+    A frame of an earlier version, whose record does not say what the image is, counts as missing.
+    """
+    if not scene_path(out, index).exists():
+        return FrameState.OTHER if image_path(out, index).exists() else FrameState.MISSING
+    record = read_record(out, index)
+    if record is None:
+        return FrameState.DAMAGED
+    if record["key"] != key:
+        return FrameState.OTHER
+    if "sha256" not in record:
+        return FrameState.MISSING
     try:
-        record = json.loads(scene_path(out, index).read_text(encoding="utf-8"))
-        return bool(record["key"] == key) and image_path(out, index).stat().st_size > 0
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+        jpeg = image_path(out, index).read_bytes()
+    except FileNotFoundError:
+        return FrameState.MISSING
+    return FrameState.WHOLE if _sha256(jpeg) == record["sha256"] else FrameState.DAMAGED
+
+
+def read_record(out: Path, index: int) -> dict[str, Any] | None:
+    """Returns a frame's scene record, without its digest; None where there is none, or it is damaged."""
+    try:
+        record = json.loads(scene_path(out, index).read_bytes())
+        digest = record.pop("digest", None)  # Those of earlier versions have none.
+        return record if "key" in record and digest in (None, _digest(record)) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def numbers_in(out: Path) -> set[int]:
+    """Returns the numbers of the frames of which something is there."""
+    found = [*(out / "images").glob("[0-9]*.jpg"), *(out / "scenes").glob("[0-9]*.json")]
+    return {int(path.stem) for path in found if path.stem.isdigit() and path.stem == f"{int(path.stem):06d}"}
 
 
 def write_annotations(out: Path, domain: Domain, count: int) -> None:
-    """Gathers `count` scene records into annotations.json, and removes frames beyond them."""
+    """Gathers `count` scene records into annotations.json."""
     graphs = []
     for index in range(count):
         record = json.loads(scene_path(out, index).read_text(encoding="utf-8"))
         graphs.append(SceneGraph.from_json(record["image"]))
-    for folder in ("images", "scenes"):
-        for path in (out / folder).iterdir():
-            stale = path.stem.isdigit() and int(path.stem) >= count
-            if stale or path.name.startswith("."):  # Of an earlier, longer or interrupted run.
-                path.unlink(missing_ok=True)
-    write_json(out / "annotations.json", to_coco(domain, graphs))
+    write_json(annotations_path(out), to_coco(domain, graphs))
+
+
+def files_of(out: Path) -> list[Path]:
+    """Returns the files of a finished data set: the annotations, and the images and records that they name."""
+    files = [annotations_path(out)]
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        names = [image["file_name"] for image in json.loads(files[0].read_bytes())["images"]]
+        files += [
+            file for name in names for file in (out / "images" / name, (out / "scenes" / name).with_suffix(".json"))
+        ]
+    return files
 
 
 def is_label(domain: Domain, item: SceneObject) -> bool:
@@ -162,7 +219,7 @@ def read_dataset(out: Path | str) -> list[tuple[Path, SceneGraph]]:
         Sim2SGError: No such data set, or damaged.
     """
     out = Path(out)
-    path = out / "annotations.json"
+    path = annotations_path(out)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         return _read(out, data)
@@ -210,3 +267,11 @@ def make_folders(out: Path) -> None:
     """Makes the data set's folders. Raises Sim2SGError when `out` is a file."""
     make_folder(out / "images")
     make_folder(out / "scenes")
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _digest(record: dict[str, Any]) -> str:
+    return _sha256(json.dumps(record).encode())[:16]

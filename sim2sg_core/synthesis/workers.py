@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -20,14 +21,25 @@ from sim2sg_core.cores import usable_cores
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.folder_lock import locked
 from sim2sg_core.progress import Progress
 from sim2sg_core.scene import Camera, Layout
-from sim2sg_core.synthesis.dataset import has_frame, make_folders, write_annotations, write_frame
+from sim2sg_core.synthesis.dataset import (
+    FrameState,
+    annotations_path,
+    frame_state,
+    image_path,
+    make_folders,
+    write_annotations,
+    write_frame,
+)
+from sim2sg_core.synthesis.other_frames import describe_other, refuse_others
 
 if TYPE_CHECKING:
     from sim2sg_core.synthesis.synthesizer import Synthesizer, SyntheticFrame
 
 CHUNK = 4  # Frames per task: short enough for an even end, long enough that passing tasks costs nothing.
+SHOWN = 5  # damaged frames that are named
 VERSION = 2  # Goes up when the same seed gives other pixels, so that no data set mixes both.
 
 # Each worker draws on one thread of its own. Mesa's shader cache corrupted memory when shared between machines.
@@ -64,10 +76,12 @@ def render_dataset(
     size: tuple[int, int] | None = None,
     samples: int | None = None,
     shadow_size: int = 512,
+    replace: bool = False,
 ) -> Path:
     """Renders frames into a data set (see `dataset`), in the order given.
 
     Frames that are there already, complete and from the same domain (all but `training`), seed and content, are kept.
+    Damaged ones are named and drawn anew. No frame is ever removed.
 
     Args:
         domain: The domain.
@@ -80,33 +94,54 @@ def render_dataset(
         size: Width and height of prior scenes without a camera, pixels; None takes the prior's.
         samples: Samples per pixel for smooth edges, 0 for none; None chooses by the size of the image.
         shadow_size: Side of the shadow maps, texels.
+        replace: Whether frames made from something else are drawn over; else they are refused.
 
     Returns:
         Path of annotations.json.
 
     Raises:
-        Sim2SGError: No EGL, a worker died, no space left, `out` is a file.
+        Sim2SGError: No EGL, a worker died, no space left, `out` is a file, another process is at work in it, or it
+            holds more frames, or others.
     """
     out = Path(out)
-    make_folders(out)
-    settings = {"samples": samples, "shadow_size": shadow_size}
-    stem = _digest([VERSION, domain.world_hash(), settings, size, _camera_json(camera)])
-    tell = progress.update if isinstance(progress, Progress) else progress or (lambda n, **_: None)
-    jobs: list[Job] = []
-    count = 0
-    for index, (seed, content) in enumerate(contents):
-        count += 1
-        key = _digest([stem, int(seed), content.to_json() if content else None])
-        if has_frame(out, index, key):
-            tell(1, resumed=True)
-        else:
+    with locked(out):
+        make_folders(out)
+        settings = {"samples": samples, "shadow_size": shadow_size}
+        stem = _digest([VERSION, domain.world_hash(), settings, size, _camera_json(camera)])
+        tell = progress.update if isinstance(progress, Progress) else progress or (lambda n, **_: None)
+        jobs: list[Job] = []
+        for index, (seed, content) in enumerate(contents):
+            key = _digest([stem, int(seed), content.to_json() if content else None])
             jobs.append((index, int(seed), content, key))
-    if jobs:
-        workers = min(workers or usable_cores(), -(-len(jobs) // CHUNK))
-        _run(jobs, out, workers, tell, (domain, settings, camera, size))
-    write_annotations(out, domain, count)
-    write_credits(out, domain)
-    return out / "annotations.json"
+        missing = _missing(jobs, out, domain, replace)
+        if kept := len(jobs) - len(missing):
+            tell(kept, resumed=True)
+        if missing:
+            workers = min(workers or usable_cores(), -(-len(missing) // CHUNK))
+            _run(missing, out, workers, tell, (domain, settings, camera, size))
+        write_annotations(out, domain, len(jobs))
+        write_credits(out, domain)
+    return annotations_path(out)
+
+
+def _missing(jobs: list[Job], out: Path, domain: Domain, replace: bool) -> list[Job]:
+    """Returns the jobs that are left; damaged frames are named. Raises Sim2SGError where others' frames are there."""
+    if not replace:
+        refuse_others(out, len(jobs))
+    missing, damaged = [], []
+    for job in jobs:
+        index, seed, _, key = job
+        state = frame_state(out, index, key)
+        if state is FrameState.OTHER and not replace:
+            raise Sim2SGError(f"{out}: {describe_other(out, index, seed, domain.name)}; give another --out")
+        if state is FrameState.DAMAGED:
+            damaged.append(image_path(out, index).name)
+        if state is not FrameState.WHOLE:
+            missing.append(job)
+    if damaged:
+        some = ", ".join(damaged[:SHOWN]) + (" …" if len(damaged) > SHOWN else "")
+        print(f"note: {out}: {len(damaged)} damaged frames are drawn anew ({some})", file=sys.stderr, flush=True)
+    return missing
 
 
 def _run(jobs: list[Job], out: Path, workers: int, tell: Callable[..., object], setup: tuple[Any, ...]) -> None:
@@ -141,7 +176,8 @@ def _collect(pending: set[Future[int]], tell: Callable[..., object]) -> set[Futu
 
 def _start(domain: Domain, settings: dict[str, Any], camera: Camera | None, size: tuple[int, int] | None) -> None:
     """Prepares a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+    for number in (signal.SIGINT, signal.SIGTERM):  # They come to the whole group: to handle them is the parent's.
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import cv2
 

@@ -2,11 +2,14 @@ import io
 import json
 import multiprocessing
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +19,7 @@ from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import decode_jpeg
 from sim2sg_core.synthesis import read_dataset, render_dataset
-from sim2sg_core.synthesis.dataset import is_label
+from sim2sg_core.synthesis.dataset import files_of, is_label
 
 SIZE = (96, 64)
 OPTIONS = dict(size=SIZE, samples=0, shadow_size=64)
@@ -109,15 +112,91 @@ def test_other_training_settings_keep_the_frames_and_other_looks_do_not(tmp_path
 
     first = stamp()
     assert stamp(training=domain.training.model_copy(update={"batch": domain.training.batch + 1})) == first
-    assert stamp(appearance=domain.appearance.model_copy(update={"noise": (9.0, 9.0)})) != first
+    noisy = domain.appearance.model_copy(update={"noise": (9.0, 9.0)})
+    with pytest.raises(Sim2SGError, match="frame 000000 was made with another size, camera, content, or another vers"):
+        stamp(appearance=noisy)
+    assert image.stat().st_mtime_ns == first
+    render(tmp_path / "set", 1, domain.model_copy(update={"appearance": noisy}), replace=True)
+    assert image.stat().st_mtime_ns != first
 
 
-def test_a_shorter_run_leaves_no_frames_behind(tmp_path):
-    out = tmp_path / "set"
-    render(out, 3)
-    render(out, 2)
-    assert len(read_dataset(out)) == 2
-    assert sorted(p.name for p in (out / "images").iterdir()) == ["000000.jpg", "000001.jpg"]
+@pytest.fixture
+def own(dataset, tmp_path):
+    """A copy of the data set, to be spoiled."""
+    return Path(shutil.copytree(dataset, tmp_path / "set"))
+
+
+def digit(path):
+    """Changes the last digit of a file that stands before a comma: still valid JSON."""
+    text = path.read_text()
+    place = next(m.start() for m in reversed(list(re.finditer(r"\d(?=,)", text))))
+    path.write_text(text[:place] + str(9 - int(text[place])) + text[place + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil"),
+    [
+        ("images/000001.jpg", lambda path: path.write_bytes(path.read_bytes()[:300])),
+        ("images/000001.jpg", lambda path: path.write_bytes(b"")),
+        ("images/000001.jpg", lambda path: path.write_bytes((path.parent / "000002.jpg").read_bytes())),
+        ("scenes/000001.json", lambda path: path.write_text("[]")),
+        ("scenes/000001.json", digit),
+        ("scenes/000001.json", lambda path: path.write_bytes(b"\0" * 100)),
+    ],
+)
+def test_a_damaged_frame_is_named_and_drawn_anew(dataset, own, capsys, file, spoil):
+    spoil(own / file)
+    assert (own / file).read_bytes() != (dataset / file).read_bytes()
+    render(own, 6)
+    assert contents(own) == contents(dataset)
+    assert "1 damaged frames are drawn anew (000001.jpg)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"count": 4}, r"holds frames up to 000005, and none is removed: give --count 6, or another --out"),
+        ({"count": 6, "first": 1}, r"frame 000000 was made with seed 0, not 1; give another --out"),
+        ({"count": 8, "domain": "dining"}, r"frame 000000 is of domain clevr, not dining; give another --out"),
+    ],
+)
+def test_frames_of_another_command_are_refused_and_kept(own, arguments, message):
+    before = contents(own)
+    first, count = arguments.get("first", 0), arguments["count"]
+    jobs = [(seed, None) for seed in range(first, first + count)]
+    with pytest.raises(Sim2SGError, match=message):
+        render_dataset(load_domain(arguments.get("domain", "clevr")), jobs, own, workers=1, **OPTIONS)
+    assert contents(own) == before
+
+
+def test_more_frames_complete_a_data_set(dataset, own):
+    before = contents(own / "images")
+    render(own, 7)
+    assert before.items() <= contents(own / "images").items() and len(read_dataset(own)) == 7
+
+
+def test_pictures_and_annotations_of_others_are_refused_and_kept(tmp_path):
+    pictures, labels = tmp_path / "photos/images/000000.jpg", tmp_path / "coco/annotations.json"
+    for file, message in ((pictures, "has no record in scenes"), (labels, "is not of `sim2sg synth`")):
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"mine")
+        with pytest.raises(Sim2SGError, match=message):
+            render(tmp_path / file.relative_to(tmp_path).parts[0], 1)
+        assert file.read_bytes() == b"mine"
+
+
+def test_frames_of_earlier_versions_are_drawn_over_with_the_same(dataset, own):
+    for record in (own / "scenes").iterdir():
+        old = {k: v for k, v in json.loads(record.read_text()).items() if k not in ("sha256", "digest")}
+        record.write_text(json.dumps(old))
+    render(own, 6)
+    assert contents(own) == contents(dataset)
+
+
+def test_a_finished_data_set_names_its_files(dataset, own):
+    assert {str(f.relative_to(dataset)) for f in files_of(dataset)} == set(contents(dataset))
+    (own / "annotations.json").write_text('{"images": [3]}')
+    assert files_of(own) == [own / "annotations.json"]
 
 
 SCRIPT = """
@@ -138,7 +217,7 @@ def start(tmp_path, out):
     job = subprocess.Popen([sys.executable, str(script), str(out)], start_new_session=True, env=environment,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
     deadline = time.monotonic() + 180
-    while len(list(out.glob("scenes/[0-9]*.json"))) < 2:
+    while len(list(out.glob("images/[0-9]*.jpg"))) < 2:
         assert time.monotonic() < deadline, "nothing was rendered"
         assert job.poll() is None, job.communicate()
         time.sleep(0.02)
@@ -151,7 +230,11 @@ def test_a_killed_run_goes_on(tmp_path, dataset):
     os.killpg(job.pid, signal.SIGKILL)
     job.wait()
     assert not (out / "annotations.json").exists()
-    done = sorted(p.stem for p in (out / "scenes").glob("[0-9]*.json"))
+    done = sorted(p.stem for p in (out / "images").glob("[0-9]*.jpg"))
+    for part in ("images", "scenes"):  # The script makes more frames than are asked for below.
+        for file in (out / part).glob("[0-9]*.*"):
+            if int(file.stem) >= 6:
+                file.unlink()
     stamps = {name: (out / "images" / f"{name}.jpg").stat().st_mtime_ns for name in done}
     render(out, 6)
     assert contents(out) == contents(dataset)
@@ -173,7 +256,16 @@ def test_interrupt_stops_cleanly(tmp_path):
     assert job.returncode != 0
     assert "KeyboardInterrupt" in errors.strip().splitlines()[-1]
     assert errors.count("Traceback") == 1  # The parent's; the command line catches it. Workers say nothing.
-    assert not list(out.glob("images/.*"))
+    assert not list(out.rglob(".*"))
+
+
+def test_two_at_once_in_one_folder(tmp_path):
+    out = tmp_path / "set"
+    job = start(tmp_path, out)
+    with pytest.raises(Sim2SGError, match=f"process {job.pid} is at work in it"):
+        render(out, 6)
+    job.kill()
+    job.communicate()
 
 
 def test_a_dead_worker_is_one_clear_error(tmp_path):
@@ -201,6 +293,8 @@ def test_command_line(tmp_path, capsys):
     assert main(words) == 0
     assert len(read_dataset(out)) == 2
     assert "drawing with" in capsys.readouterr().err
+    assert main([*words[:4], "1", *words[5:]]) == 2
+    assert "--count 2, or another --out" in capsys.readouterr().err
     assert main(["synth", "--domain", "clevr", "--count", "0", "--out", str(out)]) == 2
     assert main(["synth", "--domain", "clevr", "--count", "1", "--width", "64", "--out", str(out)]) == 2
     assert "--height" in capsys.readouterr().err
