@@ -11,8 +11,9 @@ from torch import Tensor
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.folder_lock import locked
 from sim2sg_core.learning.data import Batches, load_records, prepared
-from sim2sg_core.learning.metrics import MetricsLog
+from sim2sg_core.learning.metrics import MetricsLog, restore_metrics
 from sim2sg_core.learning.real import RealBatch, RealBatches, RealImage
 from sim2sg_core.learning.train_config import TrainConfig
 from sim2sg_core.learning.train_state import TrainState, load_run, run_identity
@@ -32,8 +33,11 @@ def train(
     out_dir: Path | str,
     progress: Callable[..., object] | None = None,
     real: Sequence[RealImage] = (),
+    origin: str | None = None,
 ) -> Path:
     """Trains a network, or continues where the same call was interrupted.
+
+    A damaged checkpoint is named on stderr, and the training begins anew.
 
     `out_dir` receives `checkpoint.pt`, `train.json` (the resolved settings), `metrics.jsonl` and TensorBoard
     events. Called again when finished, it returns at once.
@@ -47,30 +51,42 @@ def train(
         progress: Called as `progress(1)` after every step (`loss=` added now and then), and first, with `resumed=True`
             added, with the number of steps that an earlier call finished.
         real: Images of the log, without labels, for `config.align` and `config.augment.style_transfer`.
+        origin: Of a caller to whom the folder belongs: hash of all that the run is made from. A run with another one,
+            or with other settings, is then begun anew; else it is refused.
 
     Returns:
         Path of the checkpoint, with the averaged weights under "ema".
 
     Raises:
-        Sim2SGError: Settings, data sets or an existing run in `out_dir` that do not fit, or a switch that needs
-            real images and none given.
+        Sim2SGError: Settings, data sets or an existing run in `out_dir` that do not fit, a switch that needs real
+            images and none given, or another process at work in `out_dir`.
     """
     config.validate()
     out = Path(out_dir)
     checkpoint = out / "checkpoint.pt"
     identity = run_identity(network, domain, [share for _, share in datasets], config, len(real))
-    state = TrainState(network, config, load_run(checkpoint, identity))
-    if state.step < config.steps:
-        inputs = step_inputs(datasets, real, domain, network.config, config)
-        resolved = {**identity, "settings": config.to_json(), "data": [str(folder) for folder, _ in datasets]}
-        write_json(out / "train.json", resolved, indent=1)
-        log = MetricsLog(out, state.step)
-        if progress and state.step:
-            progress(state.step, resumed=True)
-        run_steps(state, inputs, log, lambda: state.save(checkpoint, domain, identity), progress)
-        log.close()
-    elif progress:
-        progress(config.steps, resumed=True)
+    if origin is not None:
+        identity["origin"] = origin
+    # Before the folder is made: mistakes are told before anything is written.
+    inputs = None if checkpoint.exists() else step_inputs(datasets, real, domain, network.config, config)
+    with locked(out):
+        saved = load_run(checkpoint, identity, owned=origin is not None)
+        rows = saved.get("metrics", []) if saved else []  # Checkpoints of earlier versions have none.
+        state = TrainState(network, config, saved)
+        if state.step < config.steps:
+            inputs = inputs or step_inputs(datasets, real, domain, network.config, config)
+            resolved = {**identity, "settings": config.to_json(), "data": [str(folder) for folder, _ in datasets]}
+            write_json(out / "train.json", resolved, indent=1)
+            log = MetricsLog(out, rows, state.step)
+            if progress and state.step:
+                progress(state.step, resumed=True)
+            run_steps(state, inputs, log, lambda: state.save(checkpoint, domain, identity, log.rows), progress)
+            log.close()
+        else:
+            if rows:
+                restore_metrics(out, rows)
+            if progress:
+                progress(config.steps, resumed=True)
     network.cpu().eval()
     return checkpoint
 
@@ -120,7 +136,7 @@ def run_steps(
             check_loss(values, state.step, config)
             now = time.monotonic()
             speed = config.batch * config.log_every / max(now - then, 1e-9)
-            log.write(state.step, metrics(values, rate, real, speed))
+            log.write(state.step, metrics(values, rate, real), speed)
             then = now
         if state.step % config.save_every == 0 or last:
             save()
@@ -135,12 +151,11 @@ def check_loss(values: dict[str, Tensor], step: int, config: TrainConfig) -> Non
         raise Sim2SGError(f"the loss is {loss} at step {step}: lower learning_rate ({config.learning_rate})")
 
 
-def metrics(values: dict[str, Tensor], rate: float, real: RealBatch | None, speed: float) -> dict[str, float]:
+def metrics(values: dict[str, Tensor], rate: float, real: RealBatch | None) -> dict[str, float]:
     """Returns what is logged of a step: its losses, and how it went."""
     counted = {"real_images": len(real.weak)} if real else {}
     return {
         **{name: float(value) for name, value in values.items()},
         "learning_rate": rate,
         **counted,
-        "images_per_second": speed,
     }

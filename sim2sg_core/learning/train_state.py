@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
+import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,9 @@ from sim2sg_core.learning.unlabelled import Unlabelled
 from sim2sg_core.model.checkpoint import load_checkpoint, save_checkpoint
 from sim2sg_core.model.losses import Targets
 from sim2sg_core.model.network import SceneGraphNetwork
+
+ZIP = b"PK\x03\x04"
+STATE = {"network", "ema", "ema_updates", "optimiser", "step"}  # entries that a run continues from
 
 
 def run_identity(
@@ -44,21 +50,58 @@ def run_identity(
     }
 
 
-def load_run(checkpoint: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
-    """Returns the checkpoint of an earlier call, None where there was none.
+def load_run(checkpoint: Path, identity: dict[str, Any], *, owned: bool) -> dict[str, Any] | None:
+    """Returns the checkpoint of an earlier call; None where there was none, or it is damaged, which is told.
+
+    Args:
+        checkpoint: Its file.
+        identity: The run that is to go on.
+        owned: Whether what is of another run, or another program, is passed over too; else it is refused.
 
     Raises:
-        Sim2SGError: It is of another run.
+        Sim2SGError: It is of another run, or another program's.
     """
     if not checkpoint.exists():
         return None
+    if is_damaged(checkpoint):
+        why = "damaged"
+    else:
+        try:
+            return _load(checkpoint, identity)
+        except Sim2SGError:
+            if not owned:
+                raise
+            why = "of another run, or another program's"
+    print(f"note: {checkpoint}: {why}; this training begins anew", file=sys.stderr, flush=True)
+    return None
+
+
+def _load(checkpoint: Path, identity: dict[str, Any]) -> dict[str, Any]:
+    """Reads the checkpoint of one run. Raises Sim2SGError when it is of another, or another program's."""
     saved = load_checkpoint(checkpoint)
-    if saved["identity"] != identity:
+    found = saved.get("identity") or {}
+    if found != identity or not saved.keys() >= STATE:
         raise Sim2SGError(
-            f"{checkpoint.parent}: holds a run with other settings ({difference(saved['identity'], identity)}): "
+            f"{checkpoint.parent}: holds a run with other settings ({difference(found, identity)}): "
             "give the same settings to continue it, or another folder"
         )
     return saved
+
+
+def is_damaged(checkpoint: Path) -> bool:
+    """Whether a checkpoint was written by torch but is cut or changed; a power cut leaves zeros, or nothing.
+
+    It is a zip archive with a checksum of every part, which torch itself does not check.
+    """
+    with checkpoint.open("rb") as file:
+        head = file.read(4)
+    if head.strip(b"\0") and head != ZIP:
+        return False  # Another program's, perhaps.
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            return archive.testzip() is not None
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, struct.error):
+        return True
 
 
 class TrainState:
@@ -110,13 +153,16 @@ class TrainState:
         self.step += 1
         return values
 
-    def save(self, checkpoint: Path, domain: Domain, identity: dict[str, Any]) -> None:
-        """Writes the checkpoint that `load_run` reads."""
+    def save(
+        self, checkpoint: Path, domain: Domain, identity: dict[str, Any], metrics: Sequence[dict[str, float]]
+    ) -> None:
+        """Writes the checkpoint that `load_run` reads; `metrics` are the rows of metrics.jsonl so far."""
         save_checkpoint(
             checkpoint,
             self.network,
             domain,
             identity=identity,
+            metrics=list(metrics),
             ema=self._average.state(),
             ema_updates=self._average.updates,
             optimiser=self._optimiser.state_dict(),

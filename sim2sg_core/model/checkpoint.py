@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,21 @@ def save_checkpoint(path: Path | str, network: SceneGraphNetwork, domain: Domain
     }
     path = Path(path)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        torch.save(payload, file)
-        file.flush()
-        os.fsync(file.fileno())
+        torch.save(_anew(payload), file)
     return path
+
+
+def _anew(data: Any) -> Any:
+    """Returns data built anew, with equal strings the same object.
+
+    Pickle writes an object that it has written before as a reference: what was loaded and what was made would differ in
+    their bytes, though they are equal.
+    """
+    if isinstance(data, dict):
+        return {_anew(key): _anew(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)(map(_anew, data))
+    return sys.intern(data) if type(data) is str else data
 
 
 def load_checkpoint(path: Path | str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -65,8 +66,8 @@ def test_a_killed_run_continues_as_if_never_stopped(folder, domain, tmp_path, un
     assert all(torch.equal(a, b) for a, b in zip(weights(uninterrupted), weights(path)))
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
-    whole = (uninterrupted.parent / "metrics.jsonl").read_text().splitlines()
-    assert [line["loss"] for line in lines] == [json.loads(line)["loss"] for line in whole]
+    for name in ("metrics.jsonl", "checkpoint.pt"):
+        assert (tmp_path / name).read_bytes() == (uninterrupted.parent / name).read_bytes(), name
 
 
 def test_a_finished_run_returns_at_once_with_its_weights(folder, domain, uninterrupted):
@@ -82,6 +83,70 @@ def test_a_finished_run_returns_at_once_with_its_weights(folder, domain, uninter
 def test_a_run_of_other_settings_is_not_overwritten(folder, domain, uninterrupted):
     with pytest.raises(Sim2SGError, match=r"train\.learning_rate: 0\.001 there, 0\.002 here"):
         train(toy_network(domain), domain, [(folder, 1.0)], settings(learning_rate=2e-3), uninterrupted.parent)
+
+
+def cut(code: bytes) -> bytes:
+    return code[: len(code) // 2]
+
+
+def flip(code: bytes) -> bytes:
+    """Changes one bit of the weights."""
+    place = code.index(b"data/0") + 4000
+    return code[:place] + bytes([code[place] ^ 1]) + code[place + 1 :]
+
+
+@pytest.mark.parametrize("spoil", [cut, flip, lambda code: b"", lambda code: bytes(len(code))])
+@pytest.mark.parametrize("steps", [3, 6])
+def test_a_damaged_checkpoint_is_named_and_the_training_begins_anew(
+    folder, domain, tmp_path, uninterrupted, capsys, spoil, steps
+):
+    def stop(n, **_):
+        if sum(told) == steps:
+            raise KeyboardInterrupt
+        told.append(n)
+
+    told: list[int] = []
+    if steps == 6:
+        shutil.copytree(uninterrupted.parent, tmp_path, dirs_exist_ok=True)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            train(toy_network(domain), domain, [(folder, 1.0)], settings(), tmp_path, stop)
+    checkpoint = tmp_path / "checkpoint.pt"
+    checkpoint.write_bytes(spoil(checkpoint.read_bytes()))
+    capsys.readouterr()
+    train(toy_network(domain), domain, [(folder, 1.0)], settings(), tmp_path)
+    assert f"{checkpoint}: damaged; this training begins anew" in capsys.readouterr().err
+    assert checkpoint.read_bytes() == uninterrupted.read_bytes()
+
+
+def test_the_checkpoint_of_another_program_is_refused_and_kept(folder, domain, tmp_path):
+    checkpoint = tmp_path / "checkpoint.pt"
+    torch.save({"epoch": 3}, checkpoint)
+    before = checkpoint.read_bytes()
+    with pytest.raises(Sim2SGError, match="not a checkpoint of"):
+        train(toy_network(domain), domain, [(folder, 1.0)], settings(), tmp_path)
+    assert checkpoint.read_bytes() == before
+
+
+def test_in_a_folder_of_its_own_a_run_of_another_origin_begins_anew(folder, domain, tmp_path, capsys):
+    for origin, told in (
+        ("a", ""),
+        ("a", ""),
+        ("b", "of another run, or another program's; this training begins anew"),
+    ):
+        train(toy_network(domain), domain, [(folder, 1.0)], settings(steps=1), tmp_path, origin=origin)
+        found = capsys.readouterr().err
+        assert told in found and bool(told) == bool(found)
+    assert load_checkpoint(tmp_path / "checkpoint.pt")["identity"]["origin"] == "b"
+
+
+def test_lost_metrics_come_back_from_the_checkpoint(folder, domain, tmp_path, uninterrupted):
+    shutil.copytree(uninterrupted.parent, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "metrics.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(cut(whole))
+    train(toy_network(domain), domain, [(folder, 1.0)], settings(), tmp_path)
+    assert file.read_bytes() == whole
 
 
 @pytest.mark.parametrize(
