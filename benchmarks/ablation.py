@@ -31,15 +31,16 @@ import yaml
 from common import RESULTS, print_rows, sim2sg, summary, write_results
 
 from sim2sg_core.adaptation import METHODS, AdaptConfig
-from sim2sg_core.adaptation.log_frames import collect_frames
-from sim2sg_core.adaptation.run_folder import cached
+from sim2sg_core.adaptation.log_frames import read_frames
 from sim2sg_core.adaptation.stages import export_stage, train_round
 from sim2sg_core.domains import load_domain
+from sim2sg_core.manifest import Manifest
 from sim2sg_core.scene.graph import write_json
 
 RECORD = RESULTS / "dev_evaluations.jsonl"
 THRICE = ("source", "fair_source", "paper", "ours", "oracle")
 SMOKE_ROWS = ("paper", "ours", "oracle")
+OF_ANOTHER_LOG = ("inferred.json", "self_consistency.json")  # files of a stage
 RULES = {"rule_relations": "rule", "fused_relations": "both"}
 
 
@@ -291,7 +292,7 @@ class Ablation(ABC):
 
     def branch(self, method: str, seed: int, folder: Path, log: Path, changes: Sequence[object] = ()) -> None:
         """Adapts by a method, from the source model of this seed."""
-        copy_stage(self.source_model(seed) / "source", folder / "source")
+        copy_stage(self.source_model(seed), folder)
         self.adapt(method, seed, folder, log, [*changes, *(self.smoke_options if self.smoke else ())])
 
     def adapt(self, method: str, seed: int, folder: Path, log: Path, more: Sequence[object]) -> None:
@@ -312,18 +313,16 @@ class Ablation(ABC):
         config = AdaptConfig(
             **{k: v for k, v in begun.items() if k in names}, **rounds, method=METHODS["fair_source"]
         ).resolved(domain)
-        frames, _, _ = collect_frames(config, domain, source / "frames")
+        frames, _, _ = read_frames(source / "frames/frames.json")
         previous = source / "source"
         for number in range(1, config.rounds + 1):
             stage = folder / f"round_{number}"
             for part in ("data", "held_out"):
                 copy_folder(self.oracle_data(part, fold), stage / part)
 
-            def make_model(path: Path, stage: Path = stage, previous: Path = previous, number: int = number) -> None:
-                train_round(config, domain, stage, [previous], frames, [], number)
-                export_stage(config, domain, stage, path, frames, frames[0].camera)
-
-            cached(stage / "model.onnx", make_model, Path)
+            if not (stage / "model.onnx").exists():
+                train_round(config, domain, stage, [previous], frames, [], number, origin="oracle")
+                export_stage(domain, stage, f"{domain.name}-oracle-{stage.name}", frames, frames[0].camera)
             previous = stage
         shutil.copyfile(previous / "model.onnx", folder / "model.onnx")
 
@@ -373,8 +372,11 @@ class Ablation(ABC):
 
 
 def copy_stage(source: Path, target: Path) -> None:
-    """Copies the source stage, without what it said of another log."""
-    copy_folder(source, target, "inferred.json", "self_consistency.json")
+    """Copies the source stage of a run into another, without what it said of another log."""
+    if not (target / "source").exists():
+        target.mkdir(parents=True, exist_ok=True)
+        Manifest(target).take_over(Manifest(source), "source", OF_ANOTHER_LOG)
+    copy_folder(source / "source", target / "source", *OF_ANOTHER_LOG)
 
 
 def copy_folder(source: Path, target: Path, *without: str) -> None:

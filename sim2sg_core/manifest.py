@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,10 @@ class Manifest:
             except Sim2SGError as error:
                 _say(f"{error}: everything in the folder is made anew")
 
+    def lists(self, path: Path) -> bool:
+        """Whether something is known of an artefact, be it as it was or not."""
+        return self._name(path) in self._entries
+
     def holds(self, artefacts: Sequence[Artefact]) -> list[bool]:
         """Returns of each artefact whether it is as it was entered, after the same ones; one that is not is named.
 
@@ -122,10 +126,13 @@ class Manifest:
         self._entries[self._name(path)] = Entry(*_measured(Artefact(path)))
         self.save()
 
-    def take_over(self, other: Manifest, part: str) -> None:
-        """Enters what another manifest says of the files below folder `part`, whatever came before them there."""
+    def take_over(self, other: Manifest, part: str, without: Collection[str] = ()) -> None:
+        """Enters what another manifest says of the files below folder `part`, whatever came before them there.
+
+        Those whose names are in `without` are left out.
+        """
         for name, entry in other._entries.items():
-            if name.startswith(f"{part}/"):
+            if name.startswith(f"{part}/") and Path(name).name not in without:
                 self._entries[name] = dataclasses.replace(entry, after="")
         self.save()
 

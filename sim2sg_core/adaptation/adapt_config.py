@@ -91,7 +91,7 @@ class AdaptConfig(LogConfig):
         """Fills what was left open from the domain's training defaults and checks the whole.
 
         Raises:
-            Sim2SGError: A setting is out of its range, or a log or the checkpoint to start from does not exist.
+            Sim2SGError: A setting is out of its range, or the checkpoint to start from does not exist.
         """
         training = domain.training
         learning_rate = _given(self.learning_rate, training.learning_rate)
@@ -208,7 +208,7 @@ class ResolvedConfig(LogConfig):
     workers: int
 
     def validate(self) -> None:
-        """Raises Sim2SGError when a setting is out of its range, or a log does not exist."""
+        """Raises Sim2SGError when a setting is out of its range."""
         counts = {name: getattr(self, name) for name in ("frames", "round_frames", "round_steps", "batch")}
         if isinstance(self.source, SourceTraining):
             counts |= {"source_frames": self.source.source_frames, "source_steps": self.source.source_steps}
@@ -219,9 +219,6 @@ class ResolvedConfig(LogConfig):
             raise Sim2SGError(f"--rounds is {self.rounds}: it must be 0 (source only) or more")
         if self.camera_height is not None and self.camera_height <= 0:
             raise Sim2SGError(f"--camera-height is {self.camera_height}: metres over the ground, more than 0")
-        for log in self.logs:
-            if not Path(log).exists():
-                raise Sim2SGError(f"{log}: no such log; give a bag (.mcap, .db3, .bag), a folder of bags or of images")
 
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as JSON-ready data, those of `source` and of `witness` among the others."""

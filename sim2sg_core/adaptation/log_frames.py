@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from sim2sg_core.adaptation.adapt_config import LogConfig
-from sim2sg_core.adaptation.run_folder import cached
+from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import Domain
+from sim2sg_core.files import make_folder
 from sim2sg_core.images import read_image, write_jpeg
 from sim2sg_core.logs import LogFrame, open_logs, resolve_camera, sample_frames
 from sim2sg_core.logs.camera_calibration import resolve_extrinsics
+from sim2sg_core.manifest import Artefact
 from sim2sg_core.progress import Progress
 from sim2sg_core.scene import Camera
 from sim2sg_core.scene.graph import write_json
@@ -43,8 +45,8 @@ class SampledFrame:
         return read_image(self.path)
 
 
-def collect_frames(config: LogConfig, domain: Domain, folder: Path) -> tuple[list[SampledFrame], str, str]:
-    """Samples the logs into `folder`, or reads what an earlier start sampled.
+def collect_frames(config: LogConfig, domain: Domain, run: Run) -> tuple[list[SampledFrame], str, str]:
+    """Samples the logs into the run's `frames`, or reads what an earlier start sampled: then it needs no log any more.
 
     Returns:
         The frames, where the intrinsics come from, and where the extrinsics come from ("" when they are unknown).
@@ -52,16 +54,19 @@ def collect_frames(config: LogConfig, domain: Domain, folder: Path) -> tuple[lis
     Raises:
         Sim2SGError: A log without images, or without frames.
     """
-    return cached(folder / "frames.json", lambda path: write_frames(config, domain, path), read_frames)
+    index = run.frames
+    run.ensure(lambda: [Artefact(path) for path in _files(index)], lambda: write_frames(config, domain, index))
+    return read_frames(index)
 
 
 def write_frames(config: LogConfig, domain: Domain, index: Path) -> None:
-    """Samples frames evenly over all logs; writes their cameras to `index`, the frames as JPEG beside it."""
+    """Samples frames evenly over all logs; writes them as JPEG, and last their cameras to `index` beside them."""
     logs = [log for path in config.logs for log in open_logs(path)]
     chosen = sample_frames(logs, config.topic, config.frames, config.min_interval, config.min_change)
     records: list[dict[str, Any]] = []
     told_by = ("", "")
     taken: set[str] = set()
+    make_folder(index.parent)
     with Progress(len(chosen), "sample", unit="frames") as progress:
         for frame in chosen:
             image = frame.decode()
@@ -86,6 +91,14 @@ def read_frames(index: Path) -> tuple[list[SampledFrame], str, str]:
     ]
     # "mount" is what earlier runs wrote.
     return frames, data["intrinsics"], data["extrinsics"] if "extrinsics" in data else data["mount"]
+
+
+def _files(index: Path) -> list[Path]:
+    """Returns the index and the frames that it names; the index alone where it cannot be read."""
+    try:
+        return [index, *(index.parent / frame["file"] for frame in json.loads(index.read_bytes())["frames"])]
+    except (OSError, ValueError, KeyError, TypeError):
+        return [index]
 
 
 def _camera(

@@ -11,7 +11,7 @@ from sim2sg_core.adaptation.content.log_extrinsics import camera_of, frame_extri
 from sim2sg_core.adaptation.content.tiled_inference import infer_tiles
 from sim2sg_core.adaptation.content.witness_fusion import fuse_witness
 from sim2sg_core.adaptation.log_frames import SampledFrame
-from sim2sg_core.adaptation.run_folder import cached
+from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.adaptation.selection.self_consistency import SelfConsistency, measure_self_consistency
 from sim2sg_core.domains import Domain
 from sim2sg_core.lifting.extrinsics import with_extrinsics
@@ -30,8 +30,9 @@ class LogInference:
         stage: The stage's folder.
     """
 
-    def __init__(self, stage: Path, frames: Sequence[SampledFrame], domain: Domain) -> None:
+    def __init__(self, run: Run, stage: Path, frames: Sequence[SampledFrame], domain: Domain) -> None:
         self.stage = stage
+        self._run = run
         self._frames, self._domain = frames, domain
         self._predictor: Predictor | None = None
 
@@ -44,14 +45,16 @@ class LogInference:
 
         Every graph has a camera that knows its ground.
         """
-        return cached(self.stage / "inferred.json", self._infer, _read_graphs)
+        return self._run.cached(self.stage / "inferred.json", self._infer, _read_graphs)
 
     def tiled_graphs(self, graphs: Sequence[SceneGraph], half_scale: bool = False) -> list[SceneGraph]:
         """Returns `graphs` with what enlarged tiles of the frames show besides, without relations.
 
         With `half_scale` also with what is near and shows in the frames at half scale.
         """
-        return cached(self.stage / "tiled.json", lambda path: self._infer_tiles(path, graphs, half_scale), _read_graphs)
+        return self._run.cached(
+            self.stage / "tiled.json", lambda path: self._infer_tiles(path, graphs, half_scale), _read_graphs
+        )
 
     def witnessed_graphs(
         self, graphs: Sequence[SceneGraph], seen: Sequence[SceneGraph], known: Collection[str]
@@ -61,7 +64,7 @@ class LogInference:
         def fuse(path: Path) -> None:
             save_graphs(path, fuse_witness(graphs, seen, self._domain, known), self.stage.name)
 
-        return cached(self.stage / "witnessed.json", fuse, _read_graphs)
+        return self._run.cached(self.stage / "witnessed.json", fuse, _read_graphs)
 
     def self_consistency(self) -> SelfConsistency:
         """Returns how consistent the model is with itself on changed views of the frames."""
@@ -70,7 +73,7 @@ class LogInference:
             found = measure_self_consistency(self._loaded(), self._frames, self._domain)
             write_json(path, found.to_json(), indent=1)
 
-        return cached(
+        return self._run.cached(
             self.stage / "self_consistency.json", measure, lambda path: SelfConsistency(**json.loads(path.read_text()))
         )
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sim2sg_core.adaptation.adapt_config import WitnessModel
 from sim2sg_core.adaptation.content.class_mapping import ClassMapping
 from sim2sg_core.adaptation.log_frames import SampledFrame
-from sim2sg_core.adaptation.run_folder import cached
+from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import Domain
 from sim2sg_core.progress import Progress
 from sim2sg_core.runtime.detectors import TiledDetector, open_detector
@@ -53,8 +53,8 @@ class LogWitness:
         """Returns one line for the report."""
         return f"{self._name} (has seen human labels of other images) for {', '.join(sorted(self.known))}"
 
-    def look(self, folder: Path, frames: Sequence[SampledFrame]) -> Testimony:
-        """Returns what it sees of the frames; kept in `folder`, and looked for once."""
+    def look(self, run: Run, frames: Sequence[SampledFrame]) -> Testimony:
+        """Returns what it sees of the frames; kept in the run's `witness`, and looked for once."""
 
         def make(path: Path) -> None:
             with Progress(len(frames), "witness", unit="frames") as progress:
@@ -64,7 +64,8 @@ class LogWitness:
                     progress.update()
             save_graphs(path, found, self._name)
 
-        return Testimony(cached(folder / "boxes.json", make, lambda path: load_graphs(path)[1]), self.known)
+        boxes = run.path / "witness" / "boxes.json"
+        return Testimony(run.cached(boxes, make, lambda path: load_graphs(path)[1]), self.known)
 
     def _look(self, frame: SampledFrame) -> SceneGraph:
         image = frame.image()

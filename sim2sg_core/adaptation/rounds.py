@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import sys
 from collections.abc import Sequence
@@ -9,8 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2sg_core.adaptation.adapt_config import ResolvedConfig, StartCheckpoint
-from sim2sg_core.adaptation.appearance.appearance_files import APPEARANCE_FILE, load_appearance, save_appearance
+from sim2sg_core.adaptation.adapt_config import ResolvedConfig, SourceTraining, StartCheckpoint
+from sim2sg_core.adaptation.appearance.appearance_files import (
+    APPEARANCE_FILE,
+    load_appearance,
+    save_appearance,
+    textures_beside,
+)
 from sim2sg_core.adaptation.appearance.appearance_fit import fit_appearance
 from sim2sg_core.adaptation.content.log_extrinsics import median_camera
 from sim2sg_core.adaptation.content.recall_correction import (
@@ -19,13 +25,15 @@ from sim2sg_core.adaptation.content.recall_correction import (
     expected_counts,
 )
 from sim2sg_core.adaptation.content.round_layouts import PriorLayout, round_layouts
+from sim2sg_core.adaptation.log_contents import read_inputs, require_logs
 from sim2sg_core.adaptation.log_frames import SampledFrame, collect_frames
 from sim2sg_core.adaptation.log_inference import LogInference
 from sim2sg_core.adaptation.log_witness import LogWitness, Testimony
-from sim2sg_core.adaptation.run_folder import Run, cached, title_of
+from sim2sg_core.adaptation.run_folder import Run, title_of
 from sim2sg_core.adaptation.selection.round_selection import choose_round
 from sim2sg_core.adaptation.stages import (
     average_stages,
+    checkpoint_of,
     export_stage,
     found_shares_of,
     mix_stage,
@@ -37,9 +45,12 @@ from sim2sg_core.adaptation.summary import report_run
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.files import atomic_path
+from sim2sg_core.folder_lock import locked
+from sim2sg_core.manifest import NAME as MANIFEST
+from sim2sg_core.manifest import Artefact
 from sim2sg_core.model import load_start
 from sim2sg_core.model.checkpoint import find_checkpoint
-from sim2sg_core.scene import SceneGraph
+from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.graph import write_json
 
 
@@ -57,13 +68,22 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
     Raises:
         Sim2SGError: Bad settings or logs, told before any work starts.
     """
+    if not (out / MANIFEST).exists():
+        require_logs(config.logs)
+    inputs = read_inputs([*config.logs, *([config.camera_file] if config.camera_file else [])])
     if isinstance(config.source, StartCheckpoint):
         load_start(config.source.start, domain)  # Told of now, not after an hour.
     witness = LogWitness(config.witness, domain) if config.witness else None
-    run = Run(out)
-    run.begin({**config.to_json(), "domain": domain.to_json()})
+    with locked(out):
+        run = Run(out)
+        run.begin({**config.to_json(), "domain": domain.to_json()}, inputs)
+        return _adapt(run, config, domain, witness)
+
+
+def _adapt(run: Run, config: ResolvedConfig, domain: Domain, witness: LogWitness | None) -> Path:
+    """Runs what is left of a run, in a folder that is locked and checked."""
     with run.timed("frames", f"sampling up to {config.frames} frames of the log"):
-        frames, intrinsics, extrinsics = collect_frames(config, domain, out / "frames")
+        frames, intrinsics, extrinsics = collect_frames(config, domain, run)
     extrinsics = extrinsics or "estimated from the log"
     if config.method.learns_from_log and config.rounds <= config.method.teacher_start_round:
         late = f"no round comes after the {config.method.teacher_start_round} that `teacher_start_round` asks for"
@@ -72,14 +92,14 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
     seen = None
     if witness is not None:
         with run.timed("witness", f"what the witness finds of {', '.join(sorted(witness.known))}"):
-            seen = witness.look(run.stage_folder("witness"), frames)
+            seen = witness.look(run, frames)
     stages = [source_stage(run, config, domain, frames)]
-    inference = LogInference(stages[0], frames, domain)
+    inference = LogInference(run, stages[0], frames, domain)
     scores = [stage_score(run, inference)]
     best = 0
     for number in range(1, config.rounds + 1):
         stages.append(round_stage(run, config, domain, frames, inference, stages, seen))
-        inference = LogInference(stages[-1], frames, domain)
+        inference = LogInference(run, stages[-1], frames, domain)
         scores.append(stage_score(run, inference))
         best, stop = choose_round(scores) if config.method.select else (number, False)
         if stop and number < config.rounds:
@@ -87,20 +107,15 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
             break
     chosen, why = stages[best], reason_of_choice(stages, scores, best, config.method.select)
     if config.method.average and len(stages) > 1:
-        chosen = average_stage(run, config, domain, frames, stages, inference.graphs())
-        inference = LogInference(chosen, frames, domain)
+        chosen = average_stage(run, domain, frames, stages, inference.graphs())
+        inference = LogInference(run, chosen, frames, domain)
         scores.append(stage_score(run, inference))
         why = f"the mean of the weights of {names_of(stages)}"
-    final = out / "model.onnx"
-    with atomic_path(final) as temporary:
-        shutil.copyfile(chosen / "model.onnx", temporary)
-    start = [find_checkpoint(config.source.start).parent] if isinstance(config.source, StartCheckpoint) else []
-    write_credits(out, domain, start)
-    write_json(out / "chosen.json", {"stage": chosen.name, "why": why}, indent=1)
-    _say(f"final model: {why}")
-    with run.timed("report", "inferring with the final model, drawing"):
-        # The other stages' graphs on the log were needed to go on, those of the last are new.
+    with run.timed("report/infer", f"{len(frames)} frames of the log"):
         inference.graphs()
+    final = hand_over(run, config, domain, chosen, why)
+    _say(f"final model: {why}")
+    with run.timed("report", "drawing"):
         measured = map(title_of, dict.fromkeys([*stages, chosen]))
         facts = {
             "intrinsics": intrinsics,
@@ -110,7 +125,22 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
             "final model": why,
             **({"witness": witness.describe()} if witness else {}),
         }
-        report_run(run, config, domain, frames, stages, chosen, facts)
+        run.manifest.note(report_run(run, config, domain, frames, stages, chosen, facts))
+    return final
+
+
+def hand_over(run: Run, config: ResolvedConfig, domain: Domain, chosen: Path, why: str) -> Path:
+    """Makes a stage's model the run's, and says which it is in `chosen.json`. Returns the model's path."""
+    final, note = run.path / "model.onnx", run.path / "chosen.json"
+
+    def copy() -> None:
+        with atomic_path(final) as temporary:
+            shutil.copyfile(chosen / "model.onnx", temporary)
+        write_json(note, {"stage": chosen.name, "why": why}, indent=1)
+
+    run.ensure(lambda: [Artefact(final), Artefact(note)], copy)
+    start = [find_checkpoint(config.source.start).parent] if isinstance(config.source, StartCheckpoint) else []
+    write_credits(run.path, domain, start)
     return final
 
 
@@ -132,24 +162,34 @@ def reason_of_choice(stages: Sequence[Path], scores: Sequence[float], best: int,
 
 
 def average_stage(
-    run: Run,
-    config: ResolvedConfig,
-    domain: Domain,
-    frames: Sequence[SampledFrame],
-    stages: Sequence[Path],
-    graphs: Sequence[SceneGraph],
+    run: Run, domain: Domain, frames: Sequence[SampledFrame], stages: Sequence[Path], graphs: Sequence[SceneGraph]
 ) -> Path:
     """Makes the mean of the stages' weights, calibrated on the last stage's held-out scenes."""
     folder = run.stage_folder("mean")
-
-    def make_model(path: Path) -> None:
-        with run.timed("mean/export", f"averaging the weights of {names_of(stages)}, calibrating and exporting"):
-            average_stages(domain, folder, stages)
-            camera = median_camera(graphs)
-            export_stage(config, domain, folder, path, frames, camera, held_out=stages[-1] / "held_out")
-
-    cached(folder / "model.onnx", make_model, Path)
+    run.ensure(lambda: [Artefact(checkpoint_of(folder))], lambda: average_stages(domain, folder, stages))
+    camera = median_camera(graphs)
+    message = f"averaging the weights of {names_of(stages)}, calibrating and exporting"
+    make_model(run, domain, folder, frames, camera, message, held_out=stages[-1] / "held_out")
     return folder
+
+
+def make_model(
+    run: Run,
+    domain: Domain,
+    folder: Path,
+    frames: Sequence[SampledFrame],
+    camera: Camera,
+    message: str = "calibrating and exporting",
+    held_out: Path | None = None,
+) -> None:
+    """Calibrates and exports what a stage has trained; see `export_stage`."""
+
+    def export() -> None:
+        with run.timed(f"{folder.name}/export", message):
+            model_id = f"{domain.name}-{run.identity[:8]}-{folder.name}"
+            export_stage(domain, folder, model_id, frames, camera, held_out)
+
+    run.ensure(lambda: [Artefact(folder / name) for name in ("calibration.json", "model.onnx")], export)
 
 
 def stage_score(run: Run, inference: LogInference) -> float:
@@ -171,16 +211,21 @@ def source_stage(run: Run, config: ResolvedConfig, domain: Domain, frames: Seque
     else:
         count, message = config.source.source_frames, f"{config.source.source_steps} steps"
     with run.timed("source/render", f"{count} prior scenes, and those to calibrate on"):
-        render_stage(config, domain, folder, count, lambda n: (prior(rng) for _ in range(n)), 0)
+        render_stage(run, config, domain, folder, count, lambda n: (prior(rng) for _ in range(n)), 0)
 
-    def make_model(path: Path) -> None:
+    def teach() -> None:
         with run.timed("source/train", message):
-            train_source(config, domain, folder)
-        with run.timed("source/export", "calibrating and exporting"):
-            export_stage(config, domain, folder, path, frames, frames[0].camera)
+            train_source(config, domain, folder, run.manifest.origin)
 
-    cached(folder / "model.onnx", make_model, Path)
+    run.ensure(lambda: trained_by(folder, isinstance(config.source, SourceTraining)), teach)
+    make_model(run, domain, folder, frames, frames[0].camera)
     return folder
+
+
+def trained_by(folder: Path, taught: bool = True) -> list[Artefact]:
+    """Returns what a stage's training leaves; one that was not taught has no metrics."""
+    metrics = [folder / "train" / "metrics.jsonl"] if taught else []
+    return [Artefact(path) for path in (checkpoint_of(folder), *metrics)]
 
 
 def round_stage(
@@ -213,32 +258,30 @@ def round_stage(
     known, rendered = content, domain
     if method.appearance:
         with run.timed(f"{name}/appearance", "colours, materials, light and camera of the log"):
-            rendered = with_appearance_of_log(domain, frames, content, folder / APPEARANCE_FILE, rng)
+            rendered = with_appearance_of_log(run, domain, frames, content, folder / APPEARANCE_FILE, rng)
     if method.labels and method.recall_correction:
         found, content = content, correct_recall(content, shares)
         _say(f"objects per frame, found -> with those missed: {describe_correction(found, content)}")
     origin = "rebuilt from the log" if method.labels else "of the prior"
     with run.timed(f"{name}/render", f"{count} scenes {origin}"):
         prior = PriorLayout(domain, [frame.camera for frame in frames])
-        render_stage(
-            config, rendered, folder, count, lambda n: round_layouts(content, domain, n, method, rng, prior), number
-        )
-
+        draw = functools.partial(round_layouts, content, domain, method=method, rng=rng, prior_layout=prior)
+        render_stage(run, config, rendered, folder, count, draw, number)
     if method.mixing:
         with run.timed(f"{name}/mix", "objects rendered into frames of the log"):
-            mix_stage(config, rendered, folder, frames, known, number)
+            mix_stage(run, config, rendered, folder, frames, known, number)
 
-    def make_model(path: Path) -> None:
+    def teach() -> None:
         with run.timed(f"{name}/train", f"{config.round_steps} steps"):
-            train_round(config, domain, folder, stages, frames, graphs, number, expected)
-        with run.timed(f"{name}/export", "calibrating and exporting"):
-            export_stage(config, domain, folder, path, frames, median_camera(graphs))
+            train_round(config, domain, folder, stages, frames, graphs, number, run.manifest.origin, expected)
 
-    cached(folder / "model.onnx", make_model, Path)
+    run.ensure(lambda: trained_by(folder), teach)
+    make_model(run, domain, folder, frames, median_camera(graphs))
     return folder
 
 
 def with_appearance_of_log(
+    run: Run,
     domain: Domain,
     frames: Sequence[SampledFrame],
     graphs: Sequence[SceneGraph],
@@ -252,7 +295,8 @@ def with_appearance_of_log(
         pairs = ((frame.image(), graph) for frame, graph in zip(frames, graphs, strict=True))
         save_appearance(fit_appearance(pairs, domain, np.random.default_rng(seed)), path)
 
-    return domain.model_copy(update={"appearance": cached(file, fit, load_appearance)})
+    whole = Artefact(file.parent, lambda: [file, *textures_beside(file)])
+    return domain.model_copy(update={"appearance": run.cached(file, fit, load_appearance, whole)})
 
 
 def _say(text: str) -> None:

@@ -1,43 +1,29 @@
-"""A run's folder: finished stages are kept, so that a killed run continues with the same command."""
+"""A run's folder: what is finished is kept, so that a killed run continues with the same command."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.adaptation.log_contents import Input, require_logs, same_inputs
+from sim2sg_core.errors import Sim2SGError, expecting
 from sim2sg_core.files import atomic_path
 from sim2sg_core.learning.train_config import difference
-from sim2sg_core.scene.graph import write_json
+from sim2sg_core.manifest import Artefact, Manifest
 
 # They say where and how fast work is done, not what comes out.
 MAY_CHANGE = {"workers", "device", "rounds"}
+# Known by their contents: they may lie elsewhere.
+INPUTS = {"logs", "camera_file"}
 T = TypeVar("T")
-
-
-def cached(path: Path, make: Callable[[Path], object], read: Callable[[Path], T]) -> T:
-    """Returns what a stage left in a file; where the file is missing, makes it first.
-
-    The file appears by an atomic rename, so a file that is there is whole. What has just been made is read back too:
-    files of graphs round, and a run that is continued must go on from the same numbers.
-
-    Args:
-        path: The file.
-        make: Makes the result and writes it to the path that it is given, in the folder of `path`. A stage of several
-            files writes the others before.
-        read: Reads the file.
-    """
-    if not path.exists():
-        with atomic_path(path) as temporary:
-            make(temporary)
-    return read(path)
 
 
 def title_of(stage: Path) -> str:
@@ -46,39 +32,99 @@ def title_of(stage: Path) -> str:
 
 
 class Run:
-    """The folder of one adaptation.
+    """The folder of one adaptation, which nobody else may be working in (see `folder_lock`).
 
-    Every stage leaves its result under its own path, see `cached`; a stage whose result is there is skipped. So there
-    is no separate record that could disagree with the files.
+    Whatever goes from stage to stage goes through a file, and the manifest says of every file what it was when it was
+    finished. One that is not so any more is made anew, and so is what comes after it, unless it comes out the same.
 
     Attributes:
         path: The folder.
+        manifest: What was finished.
+        identity: Hash of the logs and of all settings that decide the result; "" before `begin`.
     """
 
     def __init__(self, path: Path | str) -> None:
+        """Reads what earlier starts left."""
         self.path = Path(path)
+        self.manifest = Manifest(self.path)
+        self.identity = ""
+        self._settled: set[Path] = set()  # found or made in this start
+        self._times: dict[str, float] = {}
+        if self.manifest.knows(self._stages):
+            self._times = json.loads(self._stages.read_text())
 
-    def begin(self, settings: dict[str, Any]) -> None:
-        """Creates the folder, or checks that it was begun with the same settings.
+    def begin(self, settings: dict[str, Any], inputs: Sequence[Input]) -> None:
+        """Keeps settings and logs in the folder, or checks that it was begun with the same.
 
         Raises:
-            Sim2SGError: Other settings, or the folder cannot be made.
+            Sim2SGError: Other settings or logs, or a run without a manifest.
         """
-        file = self.path / "config.yaml"
-        if file.exists():
-            begun = yaml.safe_load(file.read_text())
-            old, new = ({k: v for k, v in s.items() if k not in MAY_CHANGE} for s in (begun, settings))
-            changed = difference(old, new)
-            if changed:
-                raise Sim2SGError(
-                    f"{self.path} was begun with other settings ({changed}): repeat them, or give another --out"
-                )
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Sim2SGError(f"{self.path}: cannot be made ({error.strerror}); give another --out") from None
-        with atomic_path(file) as temporary:
-            temporary.write_text(yaml.safe_dump(settings, sort_keys=False))
+        config, facts = self.path / "config.yaml", self.manifest.facts
+        if config.exists() and not self.manifest.path.exists():
+            raise Sim2SGError(
+                f"{self.path}: holds a run of an earlier version, or one that has lost its manifest.json: nothing says"
+                " that its files are whole; give another --out"
+            )
+        if self.manifest.lists(self.frames):
+            with expecting(f"{self.manifest.path}: damaged", "give another --out"):
+                begun_with = [Input(*map(str, item)) for item in facts["inputs"]]
+            inputs = same_inputs(self.path, begun_with, inputs)
+        else:  # Nothing was taken from them yet.
+            require_logs(settings["logs"])
+        known = self.manifest.knows(config)
+        # Where the manifest is lost, an unknown config.yaml may still say that this is another run's folder.
+        begun = _read_config(config) if known or not facts else {}
+        changed = difference(_deciding(begun), _deciding(settings)) if begun else ""
+        digest = _digest(_deciding(settings))
+        if facts.get("settings", digest) != digest:
+            changed = changed or "its config.yaml is damaged and does not say which"
+        if changed:
+            raise Sim2SGError(
+                f"{self.path} was begun with other settings ({changed}): repeat them, or give another --out"
+            )
+        self.identity = _digest([digest, [item.digest for item in inputs]])
+        self.manifest.facts = {"settings": digest, "inputs": [list(item) for item in inputs]}
+        self.manifest.write(config, yaml.safe_dump(settings, sort_keys=False))
+
+    def ensure(self, artefacts: Callable[[], Sequence[Artefact]], make: Callable[[], object]) -> None:
+        """Makes what a stage leaves, unless it is there as it was finished.
+
+        Args:
+            artefacts: Lists what the stage leaves; asked again when it is made.
+            make: Makes all of it.
+        """
+        there = artefacts()
+        if {artefact.path for artefact in there} <= self._settled:
+            return
+        found = self.manifest.holds(there)
+        if not all(found):
+            self.manifest.forget([artefact for artefact, held in zip(there, found, strict=True) if not held])
+            make()
+            there = artefacts()
+            self.manifest.enter(there)
+        self._settled |= {artefact.path for artefact in there}
+
+    def cached(
+        self, path: Path, make: Callable[[Path], object], read: Callable[[Path], T], whole: Artefact | None = None
+    ) -> T:
+        """Returns what a stage left in a file; where it is not there, or not as it was finished, makes it first.
+
+        What has just been made is read back too: files of graphs round, and a run that is continued must go on from
+        the same numbers.
+
+        Args:
+            path: The file.
+            make: Makes the result and writes it to the path that it is given, in the folder of `path`.
+            read: Reads the file.
+            whole: The file with others that `make` writes before.
+        """
+
+        def write() -> None:
+            with atomic_path(path) as temporary:
+                make(temporary)
+
+        self.ensure(lambda: [whole or Artefact(path)], write)
+        return read(path)
 
     def stage_folder(self, name: str) -> Path:
         """Returns the folder of a stage (source, round_1, …), made if needed."""
@@ -93,11 +139,36 @@ class Run:
         started = time.monotonic()
         yield
         spent = time.monotonic() - started
-        times = self.stage_times()
-        times[stage] = round(times.get(stage, 0.0) + spent, 1)
-        write_json(self.path / "stages.json", times, indent=1)
+        self._times[stage] = round(self._times.get(stage, 0.0) + spent, 1)
+        self.manifest.write(self._stages, json.dumps(self._times, indent=1))
 
     def stage_times(self) -> dict[str, float]:
         """Returns seconds by stage, over all the times that the run was started."""
-        file = self.path / "stages.json"
-        return json.loads(file.read_text()) if file.exists() else {}
+        return dict(self._times)
+
+    @property
+    def frames(self) -> Path:
+        """Where the frames of the log are listed."""
+        return self.path / "frames" / "frames.json"
+
+    @property
+    def _stages(self) -> Path:
+        return self.path / "stages.json"
+
+
+def _deciding(settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns the settings that decide what comes out, apart from the logs."""
+    return {k: v for k, v in settings.items() if k not in MAY_CHANGE | INPUTS}
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    """Returns the settings in a file; none where it is damaged."""
+    try:
+        settings = yaml.safe_load(file.read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,16 +12,16 @@ import numpy as np
 from sim2sg_core.adaptation.adapt_config import ResolvedConfig, StartCheckpoint
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.mixing.mixed_frame import mixed_frames
-from sim2sg_core.adaptation.run_folder import cached
+from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.adaptation.selection.score_calibration import calibrate
 from sim2sg_core.cores import usable_cores
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.domain_spec import TrainingSpec
-from sim2sg_core.files import make_folder
 from sim2sg_core.images import read_image
 from sim2sg_core.learning import AlignConfig, AugmentConfig, TrainConfig, train
 from sim2sg_core.learning.real import RealImage
 from sim2sg_core.learning.thresholds import class_thresholds, predicate_thresholds
+from sim2sg_core.manifest import Artefact
 from sim2sg_core.model import (
     SceneGraphNetwork,
     build_network,
@@ -37,6 +36,7 @@ from sim2sg_core.runtime.preprocessing import letterbox
 from sim2sg_core.scene import Camera, Layout, SceneGraph
 from sim2sg_core.scene.graph import write_json
 from sim2sg_core.synthesis import read_dataset, render_dataset
+from sim2sg_core.synthesis.dataset import files_of
 
 HELD_OUT_SHARE = 0.1  # of a stage's scenes: rendered for calibration, never trained on
 MIN_HELD_OUT = 32
@@ -45,6 +45,7 @@ MAX_LOADERS = 16  # more do not keep a GPU busier, and their batches take many o
 
 
 def render_stage(
+    run: Run,
     config: ResolvedConfig,
     domain: Domain,
     folder: Path,
@@ -64,15 +65,26 @@ def render_stage(
                 progress.update()
         write_json(path, layouts)
 
-    layouts = cached(folder / "layouts.json", draw_layouts, _read_layouts)
+    # Read back: what is rendered is what is in the file, also by a run that is continued.
+    layouts = run.cached(folder / "layouts.json", draw_layouts, _read_layouts)
     seeds = np.random.SeedSequence([config.seed, stage, 1]).generate_state(count + held_out)
     jobs = [(int(seed), layout) for seed, layout in zip(seeds, layouts, strict=True)]
-    for name, part in (("data", jobs[:count]), ("held_out", jobs[count:])):
-        with Progress(len(part), f"render {name}", unit="frames") as progress:
-            render_dataset(domain, part, folder / name, workers=config.workers, progress=progress)
+
+    def render() -> None:
+        for name, part in (("data", jobs[:count]), ("held_out", jobs[count:])):
+            with Progress(len(part), f"render {name}", unit="frames") as progress:
+                render_dataset(domain, part, folder / name, workers=config.workers, progress=progress, replace=True)
+
+    run.ensure(lambda: [dataset_artefact(folder / name) for name in ("data", "held_out")], render)
+
+
+def dataset_artefact(folder: Path) -> Artefact:
+    """Returns what a run's manifest says of a data set: one entry for all its files."""
+    return Artefact(folder, lambda: files_of(folder))
 
 
 def mix_stage(
+    run: Run,
     config: ResolvedConfig,
     domain: Domain,
     folder: Path,
@@ -89,31 +101,41 @@ def mix_stage(
     seeds = np.random.SeedSequence([config.seed, stage, 2]).generate_state(count).tolist()
     paths = [frame.path for frame in frames]
     thresholds = dict(zip(domain.class_names, class_thresholds(graphs, domain.class_names), strict=True))
-    mixtures = mixed_frames(paths, graphs, domain, thresholds, count, np.random.default_rng([config.seed, stage, 3]))
-    with Progress(count, "render mixed", unit="frames") as progress:
-        # Outlines are blurred into the frame; ids and colours have to be of the same sample.
-        render_dataset(
-            domain,
-            zip(seeds, mixtures, strict=True),
-            folder / "mixed",
-            workers=config.workers,
-            progress=progress,
-            samples=0,
-            shadow_size=SHADOW_SIZE,
-        )
+
+    def render() -> None:
+        rng = np.random.default_rng([config.seed, stage, 3])
+        mixtures = mixed_frames(paths, graphs, domain, thresholds, count, rng)
+        with Progress(count, "render mixed", unit="frames") as progress:
+            # Outlines are blurred into the frame; ids and colours have to be of the same sample.
+            render_dataset(
+                domain,
+                zip(seeds, mixtures, strict=True),
+                folder / "mixed",
+                workers=config.workers,
+                progress=progress,
+                samples=0,
+                shadow_size=SHADOW_SIZE,
+                replace=True,
+            )
+
+    run.ensure(lambda: [dataset_artefact(folder / "mixed")], render)
 
 
-def train_source(config: ResolvedConfig, domain: Domain, folder: Path) -> None:
-    """Trains a new network on the stage's scenes, or takes the one to start from."""
+def checkpoint_of(stage: Path) -> Path:
+    """Returns the path of a stage's checkpoint."""
+    return stage / "train" / "checkpoint.pt"
+
+
+def train_source(config: ResolvedConfig, domain: Domain, folder: Path, origin: str) -> None:
+    """Trains a new network on the stage's scenes, or takes the one to start from; see `train` for `origin`."""
     source = config.source
     if isinstance(source, StartCheckpoint):
         network = load_start(source.start, domain)
-        make_folder(folder / "train")
-        save_checkpoint(folder / "train" / "checkpoint.pt", network, domain, frozen_blocks=network.frozen_blocks)
+        save_checkpoint(checkpoint_of(folder), network, domain, frozen_blocks=network.frozen_blocks)
         return
     network = build_network(domain, backbone=source.backbone, seed=config.seed)
     settings = _train_config(config, domain.training, source.source_steps, source.learning_rate)
-    _train(domain, folder, network, settings, [(folder / "data", 1.0)])
+    _train(domain, folder, network, settings, [(folder / "data", 1.0)], origin)
 
 
 def train_round(
@@ -124,15 +146,17 @@ def train_round(
     frames: Sequence[SampledFrame],
     graphs: Sequence[SceneGraph],
     number: int,
+    origin: str,
     expected: Mapping[str, float] | None = None,
 ) -> None:
     """Trains the network of the last of the `earlier` stages further, on the stage's scenes.
 
     As the method says, scenes of earlier stages and frames of the log come in. `graphs` are what that network infers on
-    the log, `expected` how many objects of a class are in them, where that is known better than by their scores.
+    the log, `expected` how many objects of a class are in them, where that is known better than by their scores. See
+    `train` for `origin`.
     """
     method, previous = config.method, earlier[-1]
-    network, _ = load_network(previous / "train" / "checkpoint.pt")
+    network, _ = load_network(checkpoint_of(previous))
     calibration = json.loads((previous / "calibration.json").read_text())
     # The teacher's scores are to mean what they say; `calibrate` fits the temperatures anew afterwards.
     network.set_temperatures(calibration["object_temperature"], calibration["relation_temperature"])
@@ -150,46 +174,41 @@ def train_round(
         settings = dataclasses.replace(settings, align=align)
     real_images = [RealImage(frame.path, frame.camera) for frame in frames] if method.reads_log else []
     datasets = labelled_datasets(folder, earlier, method.replay, method.mixing)
-    _train(domain, folder, network, settings, datasets, real_images)
+    _train(domain, folder, network, settings, datasets, origin, real_images)
 
 
 def average_stages(domain: Domain, folder: Path, stages: Sequence[Path]) -> None:
     """Keeps the mean of the weights of several stages as the network of one more."""
-    network = mean_network([stage / "train" / "checkpoint.pt" for stage in stages])
-    make_folder(folder / "train")
-    save_checkpoint(folder / "train" / "checkpoint.pt", network, domain, frozen_blocks=network.frozen_blocks)
+    network = mean_network([checkpoint_of(stage) for stage in stages])
+    save_checkpoint(checkpoint_of(folder), network, domain, frozen_blocks=network.frozen_blocks)
 
 
 def export_stage(
-    config: ResolvedConfig,
     domain: Domain,
     folder: Path,
-    model: Path,
+    model_id: str,
     frames: Sequence[SampledFrame],
     camera: Camera,
     held_out: Path | None = None,
 ) -> None:
-    """Fits the temperatures on held-out scenes, keeps the fit in `calibration.json`, writes the ONNX file `model`.
+    """Fits the temperatures on held-out scenes, keeps the fit in `calibration.json`, writes `model.onnx`.
 
     Args:
-        config: Settings.
         domain: The domain.
         folder: Of the stage, with its checkpoint.
-        model: Where the ONNX file goes.
+        model_id: Name of the model: one that the same run always gives again, so that graphs can be traced to it.
         frames: Of the log.
         camera: What the model assumes of images without a better word.
         held_out: Folder of the held-out scenes; None takes the stage's own.
     """
-    network, _ = load_network(folder / "train" / "checkpoint.pt")
+    network, _ = load_network(checkpoint_of(folder))
     report = calibrate(network, domain, read_dataset(held_out or folder / "held_out"))
     write_json(folder / "calibration.json", report, indent=1)
-    # A name that the same run always gives again, so that graphs can be traced to their model.
-    digest = hashlib.sha256(json.dumps(config.to_json(), sort_keys=True).encode()).hexdigest()[:8]
     export_onnx(
         network,
         domain,
-        model,
-        model_id=f"{domain.name}-{digest}-{folder.name}",
+        folder / "model.onnx",
+        model_id=model_id,
         camera=camera,
         calibrated=True,
         images=_inputs([f.path for f in frames[:2]], domain.input.width, domain.input.height),
@@ -246,10 +265,11 @@ def _train(
     network: SceneGraphNetwork,
     settings: TrainConfig,
     datasets: Sequence[tuple[Path, float]],
+    origin: str,
     real: Sequence[RealImage] = (),
 ) -> None:
     with Progress(settings.steps, "train", unit="steps") as progress:
-        train(network, domain, datasets, settings, folder / "train", progress.update, real=real)
+        train(network, domain, datasets, settings, folder / "train", progress.update, real=real, origin=origin)
 
 
 def _inputs(paths: Sequence[Path], width: int, height: int) -> np.ndarray:

@@ -26,7 +26,6 @@ def test_open_settings_come_from_the_domain(tmp_path):
         ({"rounds": -1}, "--rounds"),
         ({"method": Method(prior_share=1.5)}, "prior_share is 1.5"),
         ({"camera_height": -1.0}, "--camera-height"),
-        ({"logs": ("nowhere.mcap",)}, "no such log"),
     ],
 )
 def test_bad_settings_are_told_before_any_work(tmp_path, change, message):

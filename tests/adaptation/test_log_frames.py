@@ -8,6 +8,7 @@ import pytest
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
 from sim2sg_core.adaptation.log_frames import collect_frames, read_frames
+from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.lifting.extrinsics import extrinsics_of_ground
@@ -25,11 +26,11 @@ def log(tmp_path):
 
 
 def collect(log, folder, **settings):
-    return collect_frames(AdaptConfig(logs=(str(log),), **settings), CLEVR, folder)
+    return collect_frames(AdaptConfig(logs=(str(log),), **settings), CLEVR, Run(folder))
 
 
 def test_without_calibration_the_lens_is_guessed_and_extrinsics_left_open(log, tmp_path):
-    frames, intrinsics, extrinsics = collect(log, tmp_path / "frames")
+    frames, intrinsics, extrinsics = collect(log, tmp_path / "run")
     assert len(frames) == 5 and intrinsics == "prior of the domain" and extrinsics == ""
     assert frames[0].camera.ground is None and frames[0].image().shape == (32, 48, 3)
     fov = 2 * np.degrees(np.arctan(24 / frames[0].camera.K[0, 0]))
@@ -37,7 +38,7 @@ def test_without_calibration_the_lens_is_guessed_and_extrinsics_left_open(log, t
 
 
 def test_options_give_the_extrinsics(log, tmp_path):
-    frames, _, extrinsics = collect(log, tmp_path / "frames", camera_height=5.0, camera_pitch=0.4)
+    frames, _, extrinsics = collect(log, tmp_path / "run", camera_height=5.0, camera_pitch=0.4)
     assert extrinsics == "options"
     assert extrinsics_of_ground(frames[0].camera.ground) == pytest.approx([5.0, 0.4, 0.0])
 
@@ -46,17 +47,32 @@ def test_a_calibration_file_gives_the_lens(log, tmp_path):
     file = tmp_path / "camera.yaml"
     matrix = {"rows": 3, "cols": 3, "data": [100, 0, 48, 0, 100, 32, 0, 0, 1]}
     file.write_text(json.dumps({"image_width": 96, "image_height": 64, "camera_matrix": matrix}))
-    frames, intrinsics, _ = collect(log, tmp_path / "frames", camera_file=str(file))
+    frames, intrinsics, _ = collect(log, tmp_path / "run", camera_file=str(file))
     assert intrinsics == "calibration file" and frames[0].camera.K[0, 0] == pytest.approx(50)
 
 
 def test_frames_are_sampled_once_and_then_kept(log, tmp_path):
-    first, _, _ = collect(log, tmp_path / "frames", frames=3)
+    first, _, _ = collect(log, tmp_path / "run", frames=3)
     assert len(first) == 3
     for file in log.iterdir():
         file.unlink()
-    again, _, _ = collect(log, tmp_path / "frames", frames=3)
+    again, _, _ = collect(log, tmp_path / "run", frames=3)
     assert [f.file for f in again] == [f.file for f in first]
+
+
+@pytest.mark.parametrize("file", ["frames.json", "0.jpg"])
+def test_a_damaged_frame_or_list_is_named_and_sampled_anew(log, tmp_path, capsys, file):
+    collect(log, tmp_path / "run")
+    path = tmp_path / "run/frames" / file
+    if not path.exists():
+        path = next((tmp_path / "run/frames").glob("*.jpg"))
+    whole = path.read_bytes()
+    for code in (whole[: len(whole) // 2], b"[]", b""):
+        path.write_bytes(code)
+        capsys.readouterr()
+        collect(log, tmp_path / "run")
+        assert path.read_bytes() == whole
+        assert f"{path}: is not as it was when it was finished" in capsys.readouterr().err
 
 
 def test_two_logs_with_the_same_names_keep_all_their_frames(log, tmp_path):
@@ -64,7 +80,7 @@ def test_two_logs_with_the_same_names_keep_all_their_frames(log, tmp_path):
     other.mkdir()
     cv2.imwrite(str(other / "0.png"), np.zeros((32, 48, 3), np.uint8))
     config = AdaptConfig(logs=(str(log), str(other)))
-    frames, _, _ = collect_frames(config, CLEVR, tmp_path / "frames")
+    frames, _, _ = collect_frames(config, CLEVR, Run(tmp_path / "run"))
     assert len({f.file for f in frames}) == len(frames) == 6
     assert all(f.path.exists() for f in frames)
 
@@ -72,12 +88,12 @@ def test_two_logs_with_the_same_names_keep_all_their_frames(log, tmp_path):
 def test_an_empty_log_says_so(tmp_path):
     (tmp_path / "log").mkdir()
     with pytest.raises(Sim2SGError):
-        collect(tmp_path / "log", tmp_path / "frames")
+        collect(tmp_path / "log", tmp_path / "run")
 
 
 def test_what_earlier_versions_wrote_is_read(log, tmp_path):
-    collect(log, tmp_path / "frames", camera_height=5.0)
-    index = tmp_path / "frames/frames.json"
+    collect(log, tmp_path / "run", camera_height=5.0)
+    index = tmp_path / "run/frames/frames.json"
     assert read_frames(index)[1:] == ("prior of the domain", "options")
     data = json.loads(index.read_text())
     index.write_text(json.dumps({"mount": data.pop("extrinsics"), **data}))

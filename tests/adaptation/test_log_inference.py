@@ -8,6 +8,7 @@ import numpy as np
 from sim2sg_core.adaptation import log_inference
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.log_inference import LogInference
+from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import load_domain
 from sim2sg_core.learning.thresholds import class_thresholds
 from sim2sg_core.runtime import Predictor
@@ -35,7 +36,7 @@ def test_a_resumed_run_sees_the_graphs_that_it_saw_before(tmp_path, monkeypatch)
     monkeypatch.setattr(log_inference, "Predictor", lambda path: opened.append(path) or Predictor(path))
 
     def seen():
-        inference = LogInference(tmp_path, frames, clevr)
+        inference = LogInference(Run(tmp_path), tmp_path, frames, clevr)
         consistency = inference.self_consistency()
         graphs = inference.graphs()
         tiled = inference.tiled_graphs(graphs)

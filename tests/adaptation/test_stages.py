@@ -4,8 +4,10 @@ import json
 import shutil
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
+from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.adaptation.stages import MIN_HELD_OUT, labelled_datasets, render_stage
 from sim2sg_core.domains import load_domain
+from sim2sg_core.manifest import Artefact, Manifest
 from sim2sg_core.scene import Layout
 from sim2sg_core.synthesis import render_dataset
 from sim2sg_core.synthesis.synthesizer import Synthesizer
@@ -21,11 +23,12 @@ def test_scenes_that_were_laid_out_before_are_rendered_as_if_they_were_new(tmp_p
         drawn.extend(synthesizer.sample(seed, size=(96, 64)) for seed in range(count))
         return drawn
 
-    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
-    render_stage(config, domain, whole, 2, draw, 1)
-    resumed.mkdir()
+    whole, resumed = tmp_path / "whole/source", tmp_path / "resumed/source"
+    render_stage(Run(whole.parent), config, domain, whole, 2, draw, 1)
+    resumed.mkdir(parents=True)
     shutil.copy(whole / "layouts.json", resumed)
-    render_stage(config, domain, resumed, 2, draw, 1)
+    Manifest(resumed.parent).enter([Artefact(resumed / "layouts.json")])  # As a kill in rendering leaves it.
+    render_stage(Run(resumed.parent), config, domain, resumed, 2, draw, 1)
     assert len(drawn) == 2 + MIN_HELD_OUT, "drawn once"
     kept = [Layout.from_json(item) for item in json.loads((whole / "layouts.json").read_text())]
     assert [layout.to_json(exact=True) for layout in kept] == [layout.to_json(exact=True) for layout in drawn]

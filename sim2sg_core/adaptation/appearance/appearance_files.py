@@ -36,6 +36,8 @@ class FittedAppearance:
 def save_appearance(fitted: FittedAppearance, file: Path) -> None:
     """Writes a fitted appearance as JSON, its floor textures as PNG beside it."""
     spec, names = fitted.spec, []
+    for old in textures_beside(file):
+        old.unlink()
     for index, square in enumerate(fitted.textures):
         half = np.hstack([square, square[:, ::-1]])  # Mirrored, it has no seam.
         tile = np.clip(np.vstack([half, half[::-1]]), 0, 255).astype(np.uint8)
@@ -46,6 +48,11 @@ def save_appearance(fitted: FittedAppearance, file: Path) -> None:
         patches = {**spec.patches, "floor": tuple(names)}
         spec = spec.model_copy(update={"patches": patches, "patch_size": fitted.texture_size})
     file.write_text(json.dumps(spec.model_dump(mode="json"), indent=1))
+
+
+def textures_beside(file: Path) -> list[Path]:
+    """Returns the floor textures that `save_appearance` wrote beside a file."""
+    return sorted(file.parent.glob("floor_*.png"))
 
 
 def load_appearance(file: Path) -> AppearanceSpec:

@@ -1,0 +1,88 @@
+"""Logs are known by what is in them, not by where they lie."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sim2sg_core.errors import Sim2SGError
+
+SAMPLED = 64 << 20  # bytes read of a log at most, ends of all its files together; at least `LEAST` of each end
+LEAST, MOST = 4 << 10, 1 << 20
+
+
+class Input(NamedTuple):
+    """A log, or the file of a camera: where it lies and what is in it."""
+
+    path: str
+    digest: str
+    """"" where there is nothing"""
+
+
+def read_inputs(paths: Sequence[str]) -> list[Input]:
+    """Looks at logs and files; what is not there has no digest."""
+    return [Input(path, contents_digest(Path(path))) for path in paths]
+
+
+def contents_digest(path: Path) -> str:
+    """Returns a hash of a file or folder: names within, sizes, and the first and last bytes of every file.
+
+    Reading hours of log whole would take minutes at every start. Hidden files do not count. "" where there is no file.
+    """
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("[!.]*") if p.is_file())
+    if not files:
+        return ""
+    end = min(max(SAMPLED // (2 * len(files)), LEAST), MOST)
+    digest = hashlib.sha256()
+    for file in files:
+        size = file.stat().st_size
+        name = b"" if file == path else file.relative_to(path).as_posix().encode(errors="surrogateescape")
+        digest.update(b"%s\0%d\0" % (name, size))
+        with file.open("rb") as stream:
+            digest.update(stream.read(end))
+            if size > end:
+                stream.seek(max(size - end, end))
+                digest.update(stream.read(end))
+    return digest.hexdigest()[:16]
+
+
+def same_inputs(folder: Path, begun: Sequence[Input], given: Sequence[Input]) -> list[Input]:
+    """Compares what a run is given with what it was begun with.
+
+    Args:
+        folder: The run's.
+        begun: What it was begun with.
+        given: What it is given now; what lies nowhere any more is taken to be what it was.
+
+    Returns:
+        What it is given, with the digests of `begun`.
+
+    Raises:
+        Sim2SGError: Something else lies there now, or nothing where there was nothing of the run's.
+    """
+    if len(begun) != len(given):
+        raise Sim2SGError(f"{folder} was begun with other logs: repeat them, or give another --out")
+    found = []
+    for old, new in zip(begun, given, strict=True):
+        if not new.digest and new.path != old.path:
+            raise _missing(new.path)
+        if new.digest not in ("", old.digest):
+            raise Sim2SGError(
+                f"{new.path}: is not what {folder} was begun with, its contents are others: bring that back, or give"
+                " another --out"
+            )
+        found.append(Input(new.path, old.digest))
+    return found
+
+
+def require_logs(paths: Sequence[str]) -> None:
+    """Raises Sim2SGError when a log is not there."""
+    for path in paths:
+        if not Path(path).exists():
+            raise _missing(path)
+
+
+def _missing(path: str) -> Sim2SGError:
+    return Sim2SGError(f"{path}: no such log; give a bag (.mcap, .db3, .bag), a folder of bags or of images")
