@@ -113,10 +113,10 @@ class Manifest:
 
         Its entry comes first and remembers the one before, so that a kill between the two leaves a file that is known.
         """
-        before = self._entries.get(self._name(path))
-        code = text.encode()
-        earlier = before.sha256 if before else ""
-        self._entries[self._name(path)] = Entry(len(code), hashlib.sha256(code).hexdigest(), earlier=earlier)
+        before, code = self._entries.get(self._name(path)), text.encode()
+        digest = hashlib.sha256(code).hexdigest()
+        earlier = before.sha256 if before and before.sha256 != digest else ""
+        self._entries[self._name(path)] = Entry(len(code), digest, earlier=earlier)
         self.save()
         with atomic_path(path) as temporary:
             temporary.write_bytes(code)

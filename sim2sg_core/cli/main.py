@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import errno
 import importlib.util
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 
 import sim2sg_core
+from sim2sg_core.cli.interrupts import Interrupts
 from sim2sg_core.errors import Sim2SGError
 
 VERB_GROUP = "sim2sg.verbs"
@@ -40,7 +42,7 @@ ORDER = (
     "quantize",
     "build-engine",
 )
-EXIT_USER_ERROR, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 2, 130, 141
+EXIT_USER_ERROR, EXIT_BROKEN_PIPE = 2, 141
 
 # What to install when an import fails: top-level module -> extra.
 EXTRAS = {
@@ -58,7 +60,10 @@ EXTRAS = {
     "torch": "train",
     "trimesh": "train",
 }
-NO_SPACE = "no space left on device: free some and run the same command again; finished work is kept"
+NO_SPACE = (
+    "no space left on device, or the limit of a file's size is reached: free some and run the same command again;"
+    " finished work is kept"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,10 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; None takes sys.argv's.
 
     Returns:
-        The exit code: 0 done, 2 a mistake that the user can mend, 130 interrupted.
+        The exit code: 0 done, 2 a mistake that the user can mend, 130 or 143 interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb: ModuleType | None = None
+    interrupts = Interrupts()
     try:
         if not arguments or arguments[0] in ("-h", "--help", "help"):
             print(overview())
@@ -82,23 +88,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         verb = load_verb(arguments[0])
         parser = argparse.ArgumentParser(prog=f"sim2sg {arguments[0]}", description=verb.HELP)
         verb.add_arguments(parser)
-        code = int(verb.run(parser.parse_args(arguments[1:])) or 0)
+        options = parser.parse_args(arguments[1:])
+        # Verbs that do not resume have nothing to tidy up, or handle signals themselves, as the node does.
+        with interrupts.on() if getattr(verb, "RESUMES", False) else contextlib.nullcontext():
+            code = int(verb.run(options) or 0)
         sys.stdout.flush()  # A reader that has gone is noticed here, not while Python shuts down.
         return code
     except KeyboardInterrupt:
-        resumes = getattr(verb, "RESUMES", False)
-        print("\nstopped; the same command continues" if resumes else "\nstopped", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return stopped(verb, interrupts)
     except BrokenPipeError:
         # Nobody reads our output, as in `sim2sg … | head`. Python would complain at exit: give it a sink.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except Exception as error:
+        if interrupts.received:  # Libraries make errors of their own of it, and a group's workers die of it.
+            return stopped(verb, interrupts)
         message = explain(error, arguments[0])
         if message is None:
             raise
         print(f"error: {message}", file=sys.stderr)
         return EXIT_USER_ERROR
+
+
+def stopped(verb: ModuleType | None, interrupts: Interrupts) -> int:
+    """Says that a signal ended the verb. Returns the exit code."""
+    print("\nstopped; the same command continues" if getattr(verb, "RESUMES", False) else "\nstopped", file=sys.stderr)
+    return interrupts.exit_code
 
 
 def explain(error: BaseException, verb: str) -> str | None:
@@ -119,9 +134,9 @@ def explain(error: BaseException, verb: str) -> str | None:
 
 
 def out_of_space(error: BaseException | None) -> bool:
-    """Whether a full disk or quota is behind an error (libraries wrap it in errors of their own)."""
+    """Whether a full disk, quota or file is behind an error (libraries wrap it in errors of their own)."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
@@ -110,7 +111,8 @@ def running_mean(values: np.ndarray, reach: int) -> np.ndarray:
 def data_uri(figure: Figure) -> str:
     """Returns a chart as the source of an <img>: SVG, which is sharp at any size."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with rc_context({"svg.hashsalt": "sim2sg"}):  # Else ids are random, and no two reports the same.
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

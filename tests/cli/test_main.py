@@ -36,6 +36,31 @@ VERBS = {
     "learned": ("import torch_that_is_not_there as torch", "return 0"),
 }
 
+# What may happen to an interrupt.
+VERBS["swallowing"] = (
+    """
+import time
+RESUMES = True
+class Thing:
+    def __del__(self):
+        print("ready", flush=True)
+        time.sleep(1)
+""",
+    "Thing(); time.sleep(60)",
+)
+CAUGHT = """
+import time
+RESUMES = True
+def work():
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    {}
+"""
+VERBS["broad"] = (CAUGHT.format("except BaseException: pass"), "work(); time.sleep(60)")
+VERBS["tidy"] = (CAUGHT.format("finally: time.sleep(1); print('tidied', flush=True)"), "work()")
+VERBS["failing"] = (CAUGHT.format("except BaseException: raise ValueError('broken')"), "work()")
+
 
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -159,6 +184,19 @@ def test_interrupt(plugin, verb, words) -> None:
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert err.strip() == words
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("verb", ["patient", "swallowing", "broad", "tidy", "failing"])
+def test_no_interrupt_is_lost_and_sigterm_ends_alike(plugin, verb, number, code) -> None:
+    process = start(plugin, verb)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert err.strip() == "stopped; the same command continues"
+    assert (out == "tidied\n") == (verb == "tidy")
 
 
 def test_reader_that_leaves(plugin) -> None:
