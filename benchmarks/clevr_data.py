@@ -22,7 +22,8 @@ import numpy as np
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.evaluation.clevr_format import scene_relations
-from sim2sg_core.evaluation.labelled_images import image_size, read_json
+from sim2sg_core.evaluation.labelled_images import image_size
+from sim2sg_core.json_reader import JsonObject, decode_json
 from sim2sg_core.scene import Camera, Placement, SceneGraph, SceneObject, derive_relations
 from sim2sg_core.scene.graph import write_json
 from sim2sg_core.synthesis.assets.registry import load_asset
@@ -86,7 +87,7 @@ def convert(source: Path, out: Path, domain: Domain, held_out: bool | None = Non
     make_folders(out)
     graphs = []
     for path in paths:
-        scene = read_json(path)
+        scene = decode_json(path.read_bytes(), str(path))
         try:
             image = source / "images" / scene["image_filename"]
             if not image.is_file():
@@ -118,7 +119,7 @@ def scene_graph(scene: dict[str, Any], width: int, height: int, domain: Domain) 
         share = float(item["visible_pixels"]) / max(silhouette_pixels(placement, view.camera), 1)
         box = np.array(item["bbox"], float).reshape(4)
         objects.append(SceneObject(item["shape"], 1.0, box, placement.to_pose(view.camera), min(share, 1.0)))
-    relations = scene_relations(scene, domain.rules())
+    relations = scene_relations(JsonObject(scene, "scene"), domain.rules())
     derived = derive_relations([o.pose for o in objects if o.pose], view.camera, domain.rules())
     if set(derived) != set(relations):
         raise Sim2SGError(f"{len(set(derived) ^ set(relations))} relations differ between its directions and its poses")

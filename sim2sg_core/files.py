@@ -80,3 +80,33 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def path_within(folder: Path, name: str, *, allow_outside: bool = False) -> Path:
+    """Returns the path of a file that another file names, which must not leave the folder.
+
+    Links are followed, but for the folder itself, which may be one.
+
+    Args:
+        folder: The folder.
+        name: A relative path from it, or an absolute one into it.
+        allow_outside: Whether it may lie anywhere.
+
+    Raises:
+        Sim2SGError: It lies elsewhere.
+    """
+    path = folder / name
+    if not allow_outside and not is_within(path, folder):
+        raise Sim2SGError(
+            f"{path}: lies outside {folder}, where a file of somebody else could read anything; move it there, or"
+            " give --allow-outside if you trust it"
+        )
+    return path
+
+
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether a path lies in a folder, all links followed; what cannot be followed does not."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a circle of links, a NUL, a name that is too long
+        return False

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim2sg_core.cli.options import add_provider, add_relations, check_least, check_output
+from sim2sg_core.cli.options import add_allow_outside, add_provider, add_relations, check_least, check_output
 from sim2sg_core.cli.text_table import table
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError
@@ -87,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|YAML",
         help="with --graphs: the domain of their model (default: the one whose pack names the format)",
     )
+    add_allow_outside(parser, "images that the data set names")
     add_provider(parser)
     add_relations(parser)
     parser.add_argument(
@@ -158,7 +159,9 @@ def read_predictions(args: argparse.Namespace) -> tuple[Predictions, list[Target
     if name is None:
         raise Sim2SGError(f"--graphs with --format {args.format}: say which domain with --domain NAME|YAML")
     domain = load_domain(name)
-    return Predictions(model, domain, graphs), load_targets(args.data, args.format, domain)
+    return Predictions(model, domain, graphs), load_targets(
+        args.data, args.format, domain, allow_outside=args.allow_outside
+    )
 
 
 def predict(args: argparse.Namespace) -> tuple[Predictions, list[TargetImage]]:
@@ -167,13 +170,13 @@ def predict(args: argparse.Namespace) -> tuple[Predictions, list[TargetImage]]:
 
     if args.model.suffix not in CHECKPOINT_SUFFIXES:
         info = load_info(args.model)
-        targets = load_targets(args.data, args.format, info.domain)
+        targets = load_targets(args.data, args.format, info.domain, allow_outside=args.allow_outside)
         graphs, relations = run_model(args.model, targets, args)
         return Predictions(info.model_id, info.domain, graphs, relations=relations), targets
     from sim2sg_core.model import export_onnx, load_network
 
     network, domain = load_network(args.model)
-    targets = load_targets(args.data, args.format, domain)
+    targets = load_targets(args.data, args.format, domain, allow_outside=args.allow_outside)
     with tempfile.TemporaryDirectory() as folder:
         onnx = export_onnx(network, domain, Path(folder) / "model.onnx", model_id=args.model.stem)
         graphs, relations = run_model(onnx, targets, args)

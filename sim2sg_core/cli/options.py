@@ -92,6 +92,15 @@ def add_relations(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_allow_outside(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declares `--allow-outside`."""
+    parser.add_argument(
+        "--allow-outside",
+        action="store_true",
+        help=f"{what} may lie outside its folder (default: refused, as a file of somebody else could read anything)",
+    )
+
+
 def check_least(args: argparse.Namespace, name: str, least: float) -> None:
     """Raises Sim2SGError when the number of option `name` is below `least`, or not finite."""
     value = getattr(args, name)

@@ -1,27 +1,21 @@
-"""COCO with relations, as `sim2sg synth` writes it: `annotations.json` beside `images`.
+"""COCO detection, with relations as `sim2sg synth` writes them or without: `annotations.json` beside `images`.
 
-`rel_categories` name the predicates; `rel_annotations` hold subject and object as annotation ids.
 Annotations with `ignore` are neither hits nor misses; those with `iscrowd` are regions.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim2sg_core.errors import Sim2SGError, expecting
-from sim2sg_core.evaluation.labelled_images import (
-    Protocol,
-    TargetImage,
-    TargetObject,
-    keep_relations,
-    read_json,
-)
-from sim2sg_core.scene.camera import Camera
-from sim2sg_core.scene.graph import Pose3D, Relation
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage, TargetObject, keep_relations
+from sim2sg_core.files import is_within
+from sim2sg_core.scene.coco import CocoAnnotation, CocoData, CocoImage, read_coco
+from sim2sg_core.scene.graph import Relation
 from sim2sg_core.scene.predicates import RULES
 
 if TYPE_CHECKING:
@@ -33,89 +27,80 @@ def coco_rel_protocol(domain: Domain) -> Protocol:
     return Protocol("coco-rel", domain.class_names, domain.related_names, RULES)
 
 
-def load_coco_rel(folder: Path, domain: Domain) -> list[TargetImage]:
+def load_coco_rel(folder: Path, domain: Domain, *, allow_outside: bool = False) -> list[TargetImage]:
     """Reads `annotations.json` of a folder.
+
+    Names of classes and predicates are the domain's where they differ by case, spaces and hyphens alone.
+
+    Args:
+        folder: The folder.
+        domain: Names classes and predicates.
+        allow_outside: Whether the images may lie outside the folder.
 
     Raises:
         Sim2SGError: Missing, damaged, or with none of the domain's classes.
     """
     path = folder / "annotations.json"
-    data = read_json(path)
-    parts = "images, categories, annotations, rel_categories and rel_annotations"
-    with expecting(f"{path}: not COCO with relations", f"wants {parts}, as `sim2sg synth` writes them"):
-        return _targets(folder, data, domain)
-
-
-def _targets(folder: Path, data: dict[str, Any], domain: Domain) -> list[TargetImage]:
-    labels = {c["id"]: c["name"] for c in data["categories"]}
-    if not set(labels.values()) & set(domain.class_names):
+    if not path.is_file() and (others := sorted(p.name for p in folder.glob("*.json"))):
+        raise Sim2SGError(f"{path}: no such file; if it is {' or '.join(others[:5])}, rename that")
+    data = read_coco(path)
+    if not {identifier(name) for name in data.labels} & set(domain.class_names):
         raise Sim2SGError(
-            f"{folder}: its classes ({', '.join(labels.values())}) are none of domain {domain.name}"
+            f"{folder}: its classes ({', '.join(data.labels[:50])}) are none of domain {domain.name}"
             f" ({', '.join(domain.class_names)}): evaluate a model of another domain, or other data"
         )
-    predicates = {c["id"]: c["name"] for c in data["rel_categories"]}
-    annotations = _by_image(data["annotations"])
-    relations = _by_image(data["rel_annotations"])
-    return [
-        _target(folder, image, annotations[image["id"]], relations[image["id"]], labels, predicates, domain)
-        for image in sorted(data["images"], key=lambda image: image["file_name"])
-    ]
+    images = sorted(data.images, key=lambda image: image.file_name)
+    return [_target(folder, image, data, domain, allow_outside) for image in images]
 
 
-def _by_image(rows: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
-    grouped: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        grouped[row["image_id"]].append(row)
-    return grouped
+def identifier(name: str) -> str:
+    """Returns a name as domains write it: `Wine Glass` is wine_glass."""
+    return re.sub(r"[\s-]+", "_", name.strip().lower())
 
 
-def _target(
-    folder: Path,
-    image: dict[str, Any],
-    annotations: list[dict[str, Any]],
-    relations: list[dict[str, Any]],
-    labels: dict[int, str],
-    predicates: dict[int, str],
-    domain: Domain,
-) -> TargetImage:
-    name, width, height = image["file_name"], int(image["width"]), int(image["height"])
-    found = [path for path in (folder / name, folder / "images" / name) if path.is_file()]
-    if not found:
-        raise Sim2SGError(f"{folder / 'images' / name}: named in annotations.json, but there is no such image")
-    rows = [a for a in annotations if not a.get("iscrowd")]
-    index = {a["id"]: i for i, a in enumerate(rows)}
-    objects = tuple(_object(a, labels) for a in rows)
-    related = tuple(i for i, o in enumerate(objects) if o.levels and o.label in domain.related_names)
+def _target(folder: Path, image: CocoImage, data: CocoData, domain: Domain, allow_outside: bool) -> TargetImage:
+    path = _image_file(folder, image, allow_outside)
+    annotations = data.annotations[image.id]
+    rows = [a for a in annotations if not a.is_region]
+    index = {i: k for k, i in enumerate(i for i, a in enumerate(annotations) if not a.is_region)}
+    objects = tuple(_object(a) for a in rows)
     facts = [
-        Relation(index[r["subject_id"]], predicates[r["predicate_id"]], index[r["object_id"]])
-        for r in relations
-        if r["subject_id"] in index and r["object_id"] in index
+        Relation(index[r.subject], identifier(r.predicate), index[r.object])
+        for r in data.relations.get(image.id, ())
+        if r.subject in index and r.object in index
     ]
-    regions = np.array([_xyxy(a["bbox"]) for a in annotations if a.get("iscrowd")]).reshape(-1, 4)
-    camera = image.get("camera")
+    related = tuple(i for i, o in enumerate(objects) if o.levels and o.label in domain.related_names)
     return TargetImage(
-        file=found[0].name,
-        path=found[0],
-        width=width,
-        height=height,
+        file=path.name,
+        path=path,
+        width=image.width,
+        height=image.height,
         objects=objects,
         relations=keep_relations(facts, related),
         related=related,
-        regions=regions,
-        camera=Camera.from_json(camera, width, height) if camera else None,
+        regions=np.array([a.box for a in annotations if a.is_region]).reshape(-1, 4),
+        camera=image.camera,
+        lost_facts=sum(
+            not {objects[r.subject].label, objects[r.object].label} <= set(domain.class_names) for r in facts
+        ),
     )
 
 
-def _object(annotation: dict[str, Any], labels: dict[int, str]) -> TargetObject:
-    pose = annotation.get("pose")
-    return TargetObject(
-        label=labels[annotation["category_id"]],
-        box=_xyxy(annotation["bbox"]),
-        levels=frozenset() if annotation.get("ignore") else frozenset(("all",)),
-        pose=Pose3D.from_json(pose) if pose else None,
-    )
+def _image_file(folder: Path, image: CocoImage, allow_outside: bool) -> Path:
+    """Finds an image by its name in the folder or in `images`, which may be a link to another one."""
+    found = [path for path in (folder / image.file_name, folder / "images" / image.file_name) if path.is_file()]
+    if not found:
+        raise image.entry.error("file_name", f"there is no image {folder / 'images' / image.file_name}; put it there")
+    if not allow_outside and not any(is_within(found[0], root) for root in (folder, folder / "images")):
+        raise image.entry.error(
+            "file_name", f"{found[0]} lies outside {folder}; move it there, or give --allow-outside if you trust it"
+        )
+    return found[0]
 
 
-def _xyxy(bbox: list[float]) -> np.ndarray:
-    x, y, width, height = bbox
-    return np.array([x, y, x + width, y + height], float)
+def _object(annotation: CocoAnnotation) -> TargetObject:
+    box = annotation.box
+    if not annotation.is_ignored and min(box[2] - box[0], box[3] - box[1]) <= 0:
+        raise annotation.entry.error("bbox", "has no extent; correct it, or mark the annotation `ignore`: 1")
+    levels = frozenset[str]() if annotation.is_ignored else frozenset(("all",))
+    return TargetObject(identifier(annotation.label), box, levels, annotation.pose)

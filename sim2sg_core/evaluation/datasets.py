@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 FORMATS = ("kitti", "clevr", "coco-rel")
 
 
-def load_targets(data: Path | str, format: str, domain: Domain) -> list[TargetImage]:
+def load_targets(data: Path | str, format: str, domain: Domain, *, allow_outside: bool = False) -> list[TargetImage]:
     """Reads a labelled data set.
 
     Args:
         data: Its folder.
         format: One of `FORMATS`.
         domain: Gives the predicates, their margins and inverses.
+        allow_outside: Whether the images that it names may lie outside the folder.
 
     Raises:
         Sim2SGError: Not there, not this format, damaged, or of other classes than the domain's.
@@ -34,7 +35,7 @@ def load_targets(data: Path | str, format: str, domain: Domain) -> list[TargetIm
     folder = Path(data)
     if not folder.is_dir():
         raise Sim2SGError(f"{folder}: no such folder: --data names the folder of a {format} data set")
-    targets = reader(folder, domain)
+    targets = reader(folder, domain, allow_outside=allow_outside)
     names = [t.file for t in targets]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -57,7 +58,7 @@ def check_classes(protocol: Protocol, domain: Domain) -> None:
         )
 
 
-def _format(format: str, domain: Domain) -> tuple[Callable[[Path, Domain], list[TargetImage]], Protocol]:
+def _format(format: str, domain: Domain) -> tuple[Callable[..., list[TargetImage]], Protocol]:
     if format == "kitti":
         return load_kitti, KITTI_PROTOCOL
     if format == "clevr":

@@ -15,6 +15,7 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage, TargetObject, find_image, image_size
+from sim2sg_core.limits import OBJECTS_PER_IMAGE, TEXT_BYTES, check_file_size
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.graph import Pose3D
 from sim2sg_core.scene.predicates import RULES, PredicateRule, derive_relations
@@ -34,6 +35,7 @@ LABELS = {
     "Misc": "misc",
 }
 REGION = "DontCare"
+LARGEST = 1e9  # of a number in these files: metres and pixels are far below
 
 
 @dataclass(frozen=True)
@@ -114,11 +116,12 @@ class LabelLine:
         return Pose3D(centre, self.yaw, np.array([length, width, height]))
 
 
-def load_kitti(folder: Path, domain: Domain) -> list[TargetImage]:
+def load_kitti(folder: Path, domain: Domain, *, allow_outside: bool = False) -> list[TargetImage]:
     """Reads a folder with `image_2`, `label_2` and `calib` (or its parent with `training`).
 
     Relations are derived from the labelled 3D boxes, by the domain's rules and margins, between the
-    objects that pass the hardest difficulty; the camera is taken to be level.
+    objects that pass the hardest difficulty; the camera is taken to be level. Nothing in these files names another,
+    so that `allow_outside` means nothing here.
 
     Raises:
         Sim2SGError: A part is missing or damaged.
@@ -167,8 +170,8 @@ def _target(
 
 def read_labels(path: Path) -> list[LabelLine]:
     """Reads a label file. Raises Sim2SGError naming file and line when one is damaged."""
-    lines = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    lines: list[LabelLine] = []
+    for number, text in enumerate(_read_text(path).splitlines(), start=1):
         words = text.split()
         if not words:
             continue
@@ -176,6 +179,12 @@ def read_labels(path: Path) -> list[LabelLine]:
             values = [float(word) for word in words[1:15]]
             if len(values) < 14:
                 raise ValueError(f"{len(words)} columns, not 15")
+            if not np.abs(values).max() < LARGEST:
+                raise ValueError("a number is not finite, or too large")
+            if not values[1].is_integer():
+                raise ValueError(f"the occlusion, {words[2]}, is no whole number")
+            if len(lines) >= OBJECTS_PER_IMAGE:
+                raise ValueError(f"more than {OBJECTS_PER_IMAGE:,} objects in one image")
         except ValueError as error:
             raise Sim2SGError(f"{path}:{number}: not a line of a KITTI label file: {error}") from None
         if words[0] != REGION and words[0] not in LABELS:
@@ -207,15 +216,25 @@ def read_calibration(path: Path, width: int, height: int) -> tuple[Camera, np.nd
     Raises:
         Sim2SGError: No such file, or no P2 in it.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise Sim2SGError(f"{path}: no such file: every KITTI image has a calibration") from None
-    for line in text.splitlines():
+    if not path.is_file():
+        raise Sim2SGError(f"{path}: no such file: every KITTI image has a calibration")
+    for line in _read_text(path).splitlines():
         if line.startswith("P2:"):
             try:
                 P = np.array([float(word) for word in line.split()[1:]]).reshape(3, 4)
-                return Camera(width, height, P[:, :3].copy()), np.linalg.solve(P[:, :3], P[:, 3])
-            except (ValueError, np.linalg.LinAlgError):
+                offset = np.linalg.solve(P[:, :3], P[:, 3])
+                camera = Camera.from_json({"K": P[:, :3].tolist()}, width, height)
+            except (ValueError, np.linalg.LinAlgError, Sim2SGError):
                 break
+            if np.abs(offset).max() < LARGEST:
+                return camera, offset
     raise Sim2SGError(f"{path}: no usable line P2: (twelve numbers) in this calibration")
+
+
+def _read_text(path: Path) -> str:
+    check_file_size(path, TEXT_BYTES, "KITTI has a small text file for each image")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise Sim2SGError(f"{path}:{line}: not a text file in UTF-8; put the set's own file there") from None

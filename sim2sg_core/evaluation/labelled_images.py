@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -46,6 +44,7 @@ class TargetImage:
         related: Indices of the objects whose relations are labelled.
         regions: (R, 4) xyxy areas where nothing is labelled.
         camera: Intrinsics, or None when unknown.
+        lost_facts: Number of facts about objects of classes that the domain has not.
     """
 
     file: str
@@ -57,6 +56,7 @@ class TargetImage:
     related: tuple[int, ...]
     regions: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
     camera: Camera | None = None
+    lost_facts: int = 0
 
     def boxes(self) -> np.ndarray:
         """Returns (N, 4) xyxy boxes in pixels."""
@@ -124,16 +124,6 @@ def image_size(path: Path) -> tuple[int, int]:
             return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
         at += 2 + length
     raise Sim2SGError(f"{path}: not a whole PNG or JPEG image")
-
-
-def read_json(path: Path) -> Any:
-    """Reads a JSON file. Raises Sim2SGError when it is missing or damaged."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Sim2SGError(f"{path}: no such file") from None
-    except ValueError as error:
-        raise Sim2SGError(f"{path}: not JSON ({error})") from None
 
 
 def keep_relations(relations: Iterable[Relation], related: Sequence[int]) -> tuple[Relation, ...]:

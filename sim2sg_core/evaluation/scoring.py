@@ -16,6 +16,7 @@ A figure is None where the data has nothing to measure it on.
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,6 +235,8 @@ def find_doubts(graphs: Sequence[SceneGraph], targets: Sequence[TargetImage], do
     for rule in domain.rules():
         if rule.rule not in protocol.rules:
             doubts.append(f"{format} data cannot say where {rule.name} holds: it is not scored")
+    if protocol.name == "coco-rel":  # whose labels are the user's own words
+        doubts += _unknown_names(targets, domain)
     pairs = [(rename(g, protocol), t) for g, t in pair_by_name(graphs, targets)]
     if not any(graph.objects for graph, _ in pairs):
         doubts.append("0 objects in all predictions: was the model trained, and on such images?")
@@ -242,6 +245,30 @@ def find_doubts(graphs: Sequence[SceneGraph], targets: Sequence[TargetImage], do
     if not any(target.relations for target in targets):
         doubts.append("0 facts in the data: recall is not measured")
     return doubts
+
+
+def _unknown_names(targets: Sequence[TargetImage], domain: Domain) -> list[str]:
+    """Says which classes and predicates of the labels the domain has not, and how much is left out by it."""
+    lines = []
+    labels = Counter(o.label for t in targets for o in t.objects if o.label not in domain.class_names)
+    if labels:
+        facts = sum(target.lost_facts for target in targets)
+        lines.append(
+            f"domain {domain.name} has no class {_counted(labels)}: {labels.total()} annotations and {facts} facts"
+            f" about them are left out; rename them if they are one of {', '.join(domain.class_names)}"
+        )
+    known = {*domain.predicate_names, *domain.inverses().values()}
+    predicates = Counter(r.predicate for t in targets for r in t.relations if r.predicate not in known)
+    if predicates:
+        lines.append(
+            f"domain {domain.name} has no predicate {_counted(predicates)}: {predicates.total()} facts are left out;"
+            f" rename them if they are one of {', '.join(sorted(known))}"
+        )
+    return lines
+
+
+def _counted(names: Counter[str]) -> str:
+    return ", ".join(f"{name} ({count})" for name, count in names.most_common(10)) + (", …" if len(names) > 10 else "")
 
 
 def _any_overlap(graph: SceneGraph, target: TargetImage) -> bool:

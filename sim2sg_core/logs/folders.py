@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sim2sg_core.errors import Sim2SGError, expecting
+from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import load_pixels
+from sim2sg_core.json_reader import read_json
+from sim2sg_core.limits import IMAGE_SIDE
 from sim2sg_core.logs.camera_log import Log, LogFrame, RawMessage, TopicInfo
 from sim2sg_core.logs.image_decoding import to_rgb
 from sim2sg_core.scene import Camera
@@ -107,8 +108,9 @@ def _read_index(path: Path) -> tuple[dict[str, int], Camera | None]:
     """Reads the stamp of each file and the camera out of frames.json; nothing where there is none."""
     if not path.is_file():
         return {}, None
-    with expecting(f"{path}: not a list of frames by `sim2sg log extract`", "delete it"):
-        data = json.loads(path.read_text(encoding="utf-8"))
-        stamps = {frame["file"]: int(frame["stamp"]) for frame in data["frames"]}
-        camera = data.get("camera")
-        return stamps, Camera.from_json(camera, int(camera["width"]), int(camera["height"])) if camera else None
+    data = read_json(path, "a list of frames by `sim2sg log extract` (delete it to do without)")
+    stamps = {frame.text("file"): frame.whole("stamp", 0) for frame in data.objects("frames")}
+    view = data.object("camera", None)
+    if view is None:
+        return stamps, None
+    return stamps, Camera.from_json(view, view.whole("width", 1, IMAGE_SIDE), view.whole("height", 1, IMAGE_SIDE))

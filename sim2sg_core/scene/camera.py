@@ -15,8 +15,12 @@ from typing import Any
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.json_reader import JsonObject, as_json_object
 
 DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "equidistant")
+MOST_COEFFICIENTS = 14
+"""Of distortion, in OpenCV's longest model."""
+LEAST_NORMAL = 1e-6
 ASPECT_TOLERANCE = 0.02
 """Of the ratio of two aspect ratios: sizes of scaled images are rounded to whole pixels."""
 
@@ -158,17 +162,24 @@ class Camera:
         return data
 
     @classmethod
-    def from_json(cls, data: dict[str, Any], width: int, height: int) -> Camera:
-        """Reads what `to_json` wrote."""
-        ground = data.get("ground")
-        return cls(
-            width,
-            height,
-            np.array(data["K"], float),
-            None if ground is None else np.array(ground, float),
-            np.array(data.get("distortion", ()), float),
-            data.get("distortion_model", "plumb_bob"),
-        )
+    def from_json(cls, data: dict[str, Any] | JsonObject, width: int, height: int) -> Camera:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            Sim2SGError: A part is missing, of another form, not finite, or no camera can have it.
+        """
+        data = as_json_object(data, "camera")
+        K, ground = data.numbers("K", 3, 3), data.numbers("ground", 4, default=None)
+        if min(K[0, 0], K[1, 1]) <= 0 or np.linalg.det(K[:2, :2]) <= 0 or K[2].tolist() != [0, 0, 1]:
+            raise data.error("K", "focal lengths above 0 and a last row of 0 0 1 are wanted")
+        if ground is not None and not np.linalg.norm(ground[:3]) > LEAST_NORMAL:
+            raise data.error("ground", "its normal, the first three numbers, has no direction")
+        distortion = data.numbers("distortion", -1, default=np.zeros(0))
+        model = data.text("distortion_model", "plumb_bob")
+        if len(distortion) > MOST_COEFFICIENTS or (len(distortion) and model not in DISTORTION_MODELS):
+            known = ", ".join(DISTORTION_MODELS)
+            raise data.error("distortion", f"at most {MOST_COEFFICIENTS} numbers by one of {known} are wanted")
+        return cls(width, height, K, ground, distortion, model)
 
 
 def distort_points(points: np.ndarray, coefficients: np.ndarray, model: str) -> np.ndarray:

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from sim2sg_core.errors import Sim2SGError, expecting
+from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
+from sim2sg_core.json_reader import JsonObject, as_json_object, read_json
+from sim2sg_core.limits import IMAGE_SIDE, OBJECTS_PER_IMAGE, RELATIONS_PER_IMAGE
 from sim2sg_core.scene.camera import Camera
 
 DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD = 0.3, 0.5
@@ -43,9 +45,10 @@ class Pose3D:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Pose3D:
-        """Reads what `to_json` wrote."""
-        return cls(np.array(data["position"], float), float(data["yaw"]), np.array(data["size"], float))
+    def from_json(cls, data: dict[str, Any] | JsonObject) -> Pose3D:
+        """Reads what `to_json` wrote. Raises Sim2SGError when it is of another form."""
+        data = as_json_object(data, "pose")
+        return cls(data.numbers("position", 3), data.number("yaw"), data.numbers("size", 3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,16 +91,18 @@ class SceneObject:
         return data
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> SceneObject:
-        """Reads what `to_json` wrote."""
+    def from_json(cls, data: dict[str, Any] | JsonObject) -> SceneObject:
+        """Reads what `to_json` wrote. Raises Sim2SGError when it is of another form."""
+        data = as_json_object(data, "object")
+        pose = data.object("pose", None)
         return cls(
-            label=data["class"],
-            score=float(data["score"]),
-            box=np.array(data["box"], float),
-            pose=Pose3D.from_json(data["pose"]) if data.get("pose") else None,
-            visibility=data.get("visibility"),
-            id=data.get("id", ""),
-            ignored=data.get("ignored", False),
+            label=data.text("class"),
+            score=data.number("score", 0, 1),
+            box=data.numbers("box", 4),
+            pose=Pose3D.from_json(pose) if pose else None,
+            visibility=data.number("visibility", 0, 1, default=None),
+            id=data.text("id", ""),
+            ignored=data.flag("ignored", False),
         )
 
 
@@ -128,6 +133,18 @@ class Relation:
             "score": round(float(self.score), 6),
             "frame": self.frame,
         }
+
+    @classmethod
+    def from_json(cls, data: JsonObject, objects: int) -> Relation:
+        """Reads what `to_json` wrote of a graph with so many objects. Raises Sim2SGError when it is of another form."""
+        subject, object_ = data.whole("subject", 0), data.whole("object", 0)
+        for key, index in (("subject", subject), ("object", object_)):
+            if index >= objects:
+                raise data.error(key, f"there is no object {index} among the {objects} of the image, from 0")
+        if subject == object_:
+            raise data.error("object", "is the subject itself; a relation is between two objects")
+        score, frame = data.number("score", 0, 1, default=1.0), data.text("frame", "viewer")
+        return cls(subject, data.text("predicate"), object_, score, frame)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,17 +219,20 @@ class SceneGraph:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> SceneGraph:
-        """Reads an image record of the JSON form."""
-        width, height = int(data["width"]), int(data["height"])
-        camera = data.get("camera")
+    def from_json(cls, data: dict[str, Any] | JsonObject) -> SceneGraph:
+        """Reads an image record of the JSON form. Raises Sim2SGError when it is of another form."""
+        data = as_json_object(data, "graph")
+        width, height = data.whole("width", 1, IMAGE_SIDE), data.whole("height", 1, IMAGE_SIDE)
+        camera = data.object("camera", None)
+        objects = tuple(SceneObject.from_json(o) for o in data.objects("objects", OBJECTS_PER_IMAGE))
+        relations = data.objects("relations", RELATIONS_PER_IMAGE)
         return cls(
             width=width,
             height=height,
-            objects=tuple(SceneObject.from_json(o) for o in data["objects"]),
-            relations=tuple(Relation(**r) for r in data["relations"]),
-            file=data.get("file", ""),
-            stamp=int(data.get("stamp", 0)),
+            objects=objects,
+            relations=tuple(Relation.from_json(r, len(objects)) for r in relations),
+            file=data.text("file", ""),
+            stamp=data.whole("stamp", default=0),
             camera=Camera.from_json(camera, width, height) if camera else None,
         )
 
@@ -249,6 +269,5 @@ def load_graphs(path: Path | str) -> tuple[str, list[SceneGraph]]:
     path = Path(path)
     if not path.is_file():
         raise Sim2SGError(f"{path}: no such file; `sim2sg infer --out` writes one")
-    with expecting(f"{path}: not a graphs file", "give what `sim2sg infer --out` wrote"):
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return data["model"], [SceneGraph.from_json(image) for image in data["images"]]
+    data = read_json(path, "a graphs file as `sim2sg infer --out` writes it")
+    return data.text("model"), [SceneGraph.from_json(image) for image in data.objects("images")]

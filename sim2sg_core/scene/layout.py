@@ -7,6 +7,8 @@ from typing import Any, overload
 
 import numpy as np
 
+from sim2sg_core.json_reader import JsonObject, as_json_object
+from sim2sg_core.limits import IMAGE_SIDE
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.graph import Pose3D
 
@@ -68,15 +70,11 @@ class Placement:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Placement:
-        """Reads what `to_json` wrote."""
-        return cls(
-            data["class"],
-            np.array(data["position"], float),
-            float(data["yaw"]),
-            np.array(data["size"], float),
-            data.get("asset"),
-        )
+    def from_json(cls, data: dict[str, Any] | JsonObject) -> Placement:
+        """Reads what `to_json` wrote. Raises Sim2SGError when it is of another form."""
+        entry = as_json_object(data, "placement")
+        position, size = entry.numbers("position", 3), entry.numbers("size", 3)
+        return cls(entry.text("class"), position, entry.number("yaw"), size, entry.text("asset", None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,10 +94,12 @@ class Layout:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Layout:
-        """Reads what `to_json` wrote."""
-        camera = Camera.from_json(data["camera"], int(data["width"]), int(data["height"]))
-        return cls(camera, tuple(Placement.from_json(p) for p in data["placements"]))
+    def from_json(cls, data: dict[str, Any] | JsonObject) -> Layout:
+        """Reads what `to_json` wrote. Raises Sim2SGError when it is of another form."""
+        entry = as_json_object(data, "layout")
+        width, height = entry.whole("width", 1, IMAGE_SIDE), entry.whole("height", 1, IMAGE_SIDE)
+        camera = Camera.from_json(entry.object("camera"), width, height)
+        return cls(camera, tuple(Placement.from_json(p) for p in entry.objects("placements")))
 
 
 def world_yaw(yaw_camera: float) -> float:

@@ -21,12 +21,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.files import atomic_path, make_folder
-from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
+from sim2sg_core.files import atomic_path, make_folder, path_within
+from sim2sg_core.json_reader import read_json
+from sim2sg_core.scene import SceneGraph, SceneObject
+from sim2sg_core.scene.coco import read_coco
 from sim2sg_core.scene.graph import write_json
 from sim2sg_core.scene.predicates import FRAMES
 
@@ -118,8 +118,7 @@ def write_annotations(out: Path, domain: Domain, count: int) -> None:
     """Gathers `count` scene records into annotations.json."""
     graphs = []
     for index in range(count):
-        record = json.loads(scene_path(out, index).read_text(encoding="utf-8"))
-        graphs.append(SceneGraph.from_json(record["image"]))
+        graphs.append(SceneGraph.from_json(read_json(scene_path(out, index)).object("image")))
     write_json(annotations_path(out), to_coco(domain, graphs))
 
 
@@ -218,48 +217,19 @@ def read_dataset(out: Path | str) -> list[tuple[Path, SceneGraph]]:
     Raises:
         Sim2SGError: No such data set, or damaged.
     """
-    out = Path(out)
-    path = annotations_path(out)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return _read(out, data)
-    except (FileNotFoundError, NotADirectoryError):
-        raise Sim2SGError(f"{path}: no such file; `sim2sg synth --out {out}` writes or completes it") from None
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise Sim2SGError(f"{path}: not COCO with relations as `sim2sg synth` writes it ({error!r})") from None
-
-
-def _read(out: Path, data: dict[str, Any]) -> list[tuple[Path, SceneGraph]]:
-    labels = {c["id"]: c["name"] for c in data["categories"]}
-    predicates = {c["id"]: (c["name"], c.get("frame", "viewer")) for c in data["rel_categories"]}
-    objects: dict[int, list[SceneObject]] = {i["id"]: [] for i in data["images"]}
-    relations: dict[int, list[Relation]] = {i["id"]: [] for i in data["images"]}
-    place: dict[int, int] = {}
-    for a in data["annotations"]:
-        x, y, w, h = a["bbox"]
-        pose = Pose3D.from_json(a["pose"]) if a.get("pose") else None
-        place[a["id"]] = len(objects[a["image_id"]])
-        box = np.array([x, y, x + w, y + h])
-        score, ignored = float(a.get("score", 1.0)), bool(a.get("iscrowd", 0))
-        objects[a["image_id"]].append(
-            SceneObject(labels[a["category_id"]], score, box, pose, a.get("visibility"), ignored=ignored)
-        )
-    for r in data["rel_annotations"]:
-        name, frame = predicates[r["predicate_id"]]
-        relations[r["image_id"]].append(Relation(place[r["subject_id"]], name, place[r["object_id"]], 1.0, frame))
+    path = annotations_path(Path(out))
+    if not path.is_file():
+        raise Sim2SGError(f"{path}: no such file; `sim2sg synth --out {out}` writes or completes it")
+    data = read_coco(path)
     rows = []
-    for image in data["images"]:
-        width, height, camera = int(image["width"]), int(image["height"]), image.get("camera")
-        graph = SceneGraph(
-            width,
-            height,
-            tuple(objects[image["id"]]),
-            tuple(relations[image["id"]]),
-            image["file_name"],
-            int(image.get("stamp", 0)),
-            Camera.from_json(camera, width, height) if camera else None,
+    for image in data.images:
+        objects = tuple(
+            SceneObject(a.label, a.score, a.box, a.pose, a.visibility, ignored=a.is_region)
+            for a in data.annotations[image.id]
         )
-        rows.append((out / "images" / image["file_name"], graph))
+        relations = tuple(data.relations[image.id])
+        graph = SceneGraph(image.width, image.height, objects, relations, image.file_name, image.stamp, image.camera)
+        rows.append((path_within(path.parent / "images", image.file_name), graph))
     return rows
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.evaluation import evaluate, load_targets
+from sim2sg_core.evaluation import evaluate, find_doubts, load_targets
 from sim2sg_core.evaluation.kitti_format import DIFFICULTIES, read_labels
 from sim2sg_core.evaluation.labelled_images import image_size
 from sim2sg_core.scene import Relation, SceneGraph, SceneObject
@@ -263,6 +263,9 @@ def test_kitti_image_missing_or_cut(write_kitti, drive):
         ("Car 0.00 0 1.0 10 20", "6 columns, not 15"),
         (label("Car", ("x", 1, 2, 3)).replace("x", "ten"), "could not convert"),
         (label("Lorry", (0, 1, 2, 3)), "'Lorry' is not KITTI's"),
+        (label("Car", (0, 1, 2, 3), occlusion="nan"), "not finite"),
+        (label("Car", (0, 1, "1e400", 3)), "not finite"),
+        (label("Car", (0, 1, 2, 3), occlusion=0.5), "no whole number"),
     ],
 )
 def test_damaged_label_line_is_named(tmp_path, line, message):
@@ -278,13 +281,28 @@ def test_damaged_calibration(write_kitti, drive):
     fails("no usable line P2", folder, "kitti", drive)
 
 
+def test_kitti_files_that_are_no_text(write_kitti, drive):
+    for part in ("calib", "label_2"):
+        folder = write_kitti({"000001": [label("Car", tall(80))]})
+        path = folder / part / "000001.txt"
+        path.write_bytes(path.read_bytes() + b"\nCar \xf3\xff")
+        fails(rf"{part}/000001\.txt:\d: not a text file in UTF-8", folder, "kitti", drive)
+
+
+@pytest.mark.parametrize("numbers", ["nan " * 12, "0 " * 12, "1e400 " * 12, "1 0 0 1e300 0 1 0 1e300 0 0 1 1e300"])
+def test_calibrations_of_no_camera(write_kitti, drive, numbers):
+    folder = write_kitti({"000001": [label("Car", tall(80))]})
+    (folder / "calib" / "000001.txt").write_text(f"P2: {numbers}")
+    fails("no usable line P2", folder, "kitti", drive)
+
+
 def test_clevr_scene_without_boxes(write_clevr, clevr):
     folder = write_clevr({"a": [("cube", [10, 10, 50, 50], [0, 0, 0])]})
     path = folder / "scenes" / "a.json"
     scene = json.loads(path.read_text())
     del scene["objects"][0]["bbox"]
     path.write_text(json.dumps(scene))
-    fails(r"a\.json: not a CLEVR scene with boxes", folder, "clevr", clevr)
+    fails(r"a\.json: not a CLEVR scene with boxes: objects\[0\]\.bbox: is missing", folder, "clevr", clevr)
     path.write_text("{")
     fails(r"a\.json: not JSON", folder, "clevr", clevr)
 
@@ -293,15 +311,115 @@ def test_clevr_folder_of_something_else(tmp_path, clevr):
     fails("no scenes", tmp_path, "clevr", clevr)
 
 
-def test_coco_without_relations(tmp_path, clevr):
+def test_plain_coco_has_no_facts(tmp_path, clevr):
     folder = write_coco_rel(tmp_path)
     path = folder / "annotations.json"
     data = json.loads(path.read_text())
-    del data["rel_categories"]
+    del data["rel_categories"], data["rel_annotations"]
     path.write_text(json.dumps(data))
-    fails("not COCO with relations .*rel_categories", folder, "coco-rel", clevr)
+    (target,) = load_targets(folder, "coco-rel", clevr)
+    assert target.relations == () and len(target.objects) == 3
     path.unlink()
     fails(r"annotations\.json: no such file", folder, "coco-rel", clevr)
+    (folder / "instances_default.json").write_text("{}")
+    fails(r"annotations\.json: no such file.*instances_default\.json", folder, "coco-rel", clevr)
+
+
+def test_names_are_taken_as_domains_write_them(tmp_path, clevr):
+    categories = [{"id": 1, "name": "Cube"}, {"id": 2, "name": "tin can"}]
+    folder = write_coco_rel(tmp_path, categories=categories, rel_categories=[{"id": 5, "name": "LEFT OF"}])
+    (target,) = load_targets(folder, "coco-rel", clevr)
+    assert [o.label for o in target.objects] == ["cube", "tin_can", "cube"]
+    graph = SceneGraph(96, 64, file=target.file)
+    doubts = find_doubts([graph], [target], clevr, "coco-rel")
+    assert any("no class tin_can (1): 1 annotations and 1 facts" in line for line in doubts)
+
+
+def test_predicates_that_the_domain_has_not_are_told(tmp_path, clevr):
+    folder = write_coco_rel(tmp_path, rel_categories=[{"id": 5, "name": "hugs"}])
+    targets = load_targets(folder, "coco-rel", clevr)
+    doubts = find_doubts([SceneGraph(96, 64, file=targets[0].file)], targets, clevr, "coco-rel")
+    assert any("no predicate hugs (1): 1 facts are left out" in line for line in doubts)
+
+
+def change(key, index, **values):
+    def edit(data):
+        data[key][index] |= values
+
+    return edit
+
+
+COCO_MISTAKES = {
+    r"annotations\[0\]\.image_id: '3' is no id of an image": change("annotations", 0, image_id="3"),
+    r"annotations\[1\]\.id: 7 is the id of an annotation before": change("annotations", 1, id=7),
+    r"annotations\[0\]\.category_id: 99 is no id of a category": change("annotations", 0, category_id=99),
+    r"annotations\[0\]\.bbox: a list of 4 finite numbers is wanted, it is \[\]": change("annotations", 0, bbox=[]),
+    r"annotations\[1\]\.bbox: .* it is null": change("annotations", 1, bbox=None),
+    r"annotations\[0\]\.bbox: has no extent": change("annotations", 0, bbox=[1, 1, 0, 0]),
+    r"annotations\[0\]\.bbox: is -5 wide and 10 high": change("annotations", 0, bbox=[1, 1, -5, 10]),
+    r"annotations\[0\]\.bbox: a list of 4 finite": change("annotations", 0, bbox=[1, 1, float("inf"), 10]),
+    r"annotations\[0\]\.bbox: a list of 4 finite numbers": change("annotations", 0, bbox=[1, 1, 10**400, 10]),
+    r"annotations\[0\]\.pose: a mapping is wanted": change("annotations", 0, pose=[1]),
+    r"images\[0\]\.width: a whole number from 1 to 65535": change("images", 0, width=0),
+    r"images\[0\]\.camera\.K: .*3x3 finite": change("images", 0, camera={"K": [1]}),
+    r"images\[0\]\.file_name: there is no image": change("images", 0, file_name="C:\\data\\000000.jpg"),
+    r"images\[0\]\.file_name: a text is wanted": change("images", 0, file_name="a\0b"),
+    r"images\[1\]\.id: 3 is the id of an entry before": lambda d: d["images"].append(d["images"][0]),
+    r"rel_annotations\[0\]\.object_id: 999 is no id of an annotation": change("rel_annotations", 0, object_id=999),
+    r"rel_annotations\[1\]\.object_id: is the subject": change("rel_annotations", 1, object_id=7),
+    r"rel_annotations\[0\]\.predicate_id: 77 is no id of a predicate": change("rel_annotations", 0, predicate_id=77),
+    r"rel_annotations\[0\]\.object_id: .* must be of one image": change("rel_annotations", 0, image_id=4),
+    r"categories\[1\]\.name: is missing": lambda d: d["categories"][1].pop("name"),
+    r"annotations: a list is wanted": lambda d: d.update(annotations=5),
+    r"annotations\[0\]: a mapping is wanted": lambda d: d.update(annotations=[1]),
+}
+
+
+@pytest.mark.parametrize("message", COCO_MISTAKES)
+def test_mistakes_in_coco_name_the_entry(tmp_path, clevr, message):
+    folder = write_coco_rel(tmp_path)
+    path = folder / "annotations.json"
+    data = json.loads(path.read_text())
+    COCO_MISTAKES[message](data)
+    path.write_text(json.dumps(data))
+    fails(rf"annotations\.json: not COCO as it should be: {message}", folder, "coco-rel", clevr)
+
+
+def test_ids_may_be_texts_and_whole_floats(tmp_path, clevr):
+    folder = write_coco_rel(tmp_path)
+    path = folder / "annotations.json"
+    data = json.loads(path.read_text())
+    for entry in data["annotations"]:
+        entry |= {"image_id": 3.0, "id": f"a{entry['id']}"}
+    for entry in data["rel_annotations"]:
+        del entry["image_id"]
+        entry |= {key: f"a{entry[key]}" for key in ("subject_id", "object_id")}
+    path.write_text(json.dumps(data))
+    (target,) = load_targets(folder, "coco-rel", clevr)
+    assert len(target.objects) == 3 and len(target.relations) == 1
+
+
+def test_labelled_images_stay_in_their_folder(tmp_path, clevr, write_clevr):
+    draw(tmp_path / "secret.jpg", 96, 64, [])
+    images = [{"id": 3, "file_name": "../../secret.jpg", "width": 96, "height": 64}]
+    folder = write_coco_rel(tmp_path, images=images)
+    fails(r"images\[0\]\.file_name: .* lies outside .*--allow-outside", folder, "coco-rel", clevr)
+    assert load_targets(folder, "coco-rel", clevr, allow_outside=True)[0].path.name == "secret.jpg"
+    (folder / "images" / "link.jpg").symlink_to(tmp_path / "secret.jpg")
+    images[0]["file_name"] = "link.jpg"
+    write_coco_rel(tmp_path, images=images)
+    fails("lies outside", folder, "coco-rel", clevr)
+    scenes = write_clevr({"a": [("cube", [10, 10, 50, 50], [0, 0, 0])]})
+    path = scenes / "scenes" / "a.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "image_filename": str(tmp_path / "secret.jpg")}))
+    fails(r"lies outside .*--allow-outside", scenes, "clevr", clevr)
+
+
+def test_the_folder_of_images_may_be_a_link(tmp_path, clevr):
+    folder = write_coco_rel(tmp_path)
+    (folder / "images").rename(tmp_path / "elsewhere")
+    (folder / "images").symlink_to(tmp_path / "elsewhere")
+    assert len(load_targets(folder, "coco-rel", clevr)) == 1
 
 
 def test_coco_of_other_classes(tmp_path, drive):
