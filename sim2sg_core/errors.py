@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from os import PathLike, fspath
 
 
 class Sim2SGError(Exception):
@@ -34,3 +35,19 @@ def first_line(error: BaseException) -> str:
     """Returns the first line of what another library says of its failure, at most 200 characters."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:200]
+
+
+def printable(name: str | PathLike[str]) -> str:
+    r"""Returns a file's or topic's name as text that any terminal and file takes.
+
+    Bytes that are not UTF-8 (Python's surrogates) and control characters become escapes such as `\xff`.
+    """
+    text = _decoded(fspath(name))
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _decoded(name: str) -> str:
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # surrogates of another origin, such as JSON
+        return name.encode("utf-8", "backslashreplace").decode()

@@ -49,6 +49,11 @@ class JsonObject:
             raise Sim2SGError(f"{source}: {place + ': ' if place else ''}a mapping is wanted, it is {_shown(data)}")
         self._data, self._source, self._place = data, source, place
 
+    @property
+    def source(self) -> str:
+        """The file, as errors name it."""
+        return self._source
+
     def __contains__(self, key: str) -> bool:
         """Whether a key is there and not null."""
         return self._data.get(key) is not None
@@ -186,6 +191,11 @@ class JsonObject:
         for i, item in enumerate(value):
             yield f"{start}[{i}]", item
 
+    def embedded(self, key: str, default: str | None = None) -> Any:
+        """Decodes a text that holds JSON; `default` is the text where the key is missing."""
+        text = self.text(key) if default is None else self.text(key, default)
+        return decode_json(text, f"{self._source}: {self.place_of(key)}")
+
     def raw(self, key: str) -> Any:
         """Returns a value unchecked; None where it is missing."""
         return self._data.get(key)
@@ -283,7 +293,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, int) and abs(value) > 10**SHOWN:
         return "a number of many digits"
     text = json.dumps(value) if not isinstance(value, (dict, list)) or len(value) < 10 else ""
-    if not text or len(text) > SHOWN:
-        kinds = {dict: "a mapping", list: f"a list of {len(value) if isinstance(value, list) else 0}"}
-        return kinds.get(type(value), f"{text[: SHOWN - 1]}…")
-    return text
+    if text and len(text) <= SHOWN:
+        return text
+    if isinstance(value, dict):
+        return "a mapping"
+    return f"a list of {len(value)}" if isinstance(value, list) else f"{text[: SHOWN - 1]}…"

@@ -48,6 +48,8 @@ ONNX_METADATA_BYTES = 4 * MIB
 ONNX_NODES = 20_000
 ONNX_TENSOR_VALUES = 100_000_000
 """Values of one tensor that a model holds, or whose size a shape in it tells."""
+ONNX_RUN_BYTES = 1536 * MIB
+"""Of tensors while a model looks at one image; `dining` takes 60 MB."""
 
 CHECKPOINT_BYTES = 2048 * MIB
 CHECKPOINT_RATIO = 1.001

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sim2sg_core.errors import Sim2SGError, expecting, first_line
+from sim2sg_core.errors import Sim2SGError, expecting, first_line, printable
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,8 @@ def test_first_lines_are_short_and_never_empty():
     assert first_line(ValueError("\n one\ntwo")) == "one"
     assert first_line(ValueError()) == "ValueError"
     assert len(first_line(ValueError("x" * 1000))) == 200
+
+
+def test_control_characters_and_odd_bytes_are_escaped():
+    assert printable("a\x1b[31m\nb\udcff\u202e×") == r"a\x1b[31m\nb\xff\u202e×"
+    assert printable("\ud800") == r"\ud800"

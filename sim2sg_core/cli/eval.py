@@ -18,7 +18,7 @@ import numpy as np
 from sim2sg_core.cli.options import add_allow_outside, add_provider, add_relations, check_least, check_output
 from sim2sg_core.cli.text_table import table
 from sim2sg_core.domains import Domain, load_domain
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.evaluation import FORMATS, TargetImage, evaluate, evaluate_predcls, find_doubts, load_targets
 from sim2sg_core.evaluation.datasets import protocol_for
 from sim2sg_core.evaluation.labelled_images import Protocol
@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
     print(format_figures(figures, protocol_for(args.format, domain).levels))
     print(format_heights(by_height))
     for doubt in doubts:
-        print(f"mind: {doubt}")
+        print(f"mind: {printable(doubt)}")
     print(f"figures in {args.out}")
     if args.mistakes:
         print(draw_all(args.mistakes, predictions, targets, protocol_for(args.format, domain)))

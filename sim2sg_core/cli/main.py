@@ -14,6 +14,7 @@ import ast
 import contextlib
 import errno
 import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from types import ModuleType
 
 import sim2sg_core
 from sim2sg_core.cli.interrupts import Interrupts
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, printable
 
 VERB_GROUP = "sim2sg.verbs"
 # The order in which one uses them; other packages' verbs follow by name.
@@ -76,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 2 a mistake that the user can mend, 130 or 143 interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_OneLine())
     verb: ModuleType | None = None
     interrupts = Interrupts()
     try:
@@ -106,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         message = explain(error, arguments[0])
         if message is None:
             raise
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {printable(message)}", file=sys.stderr)
         return EXIT_USER_ERROR
 
 
@@ -114,6 +117,13 @@ def stopped(verb: ModuleType | None, interrupts: Interrupts) -> int:
     """Says that a signal ended the verb. Returns the exit code."""
     print("\nstopped; the same command continues" if getattr(verb, "RESUMES", False) else "\nstopped", file=sys.stderr)
     return interrupts.exit_code
+
+
+class _OneLine(logging.Formatter):
+    """Warnings name files, topics and keys of others: no control character of theirs reaches the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(record.getMessage())
 
 
 def explain(error: BaseException, verb: str) -> str | None:

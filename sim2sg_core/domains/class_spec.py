@@ -9,13 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import (
     Field,
-    ModelWrapValidatorHandler,
     SerializerFunctionWrapHandler,
     Strict,
     ValidationInfo,
     model_serializer,
     model_validator,
 )
+from pydantic.functional_validators import ModelWrapValidatorHandler  # where pydantic 2.10 has it
 
 from sim2sg_core.domains.fields import (
     RGB,

@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, ModelWrapValidatorHandler, Strict, ValidationError, ValidationInfo, model_validator
+from pydantic import Field, Strict, ValidationError, ValidationInfo, model_validator
+from pydantic.functional_validators import ModelWrapValidatorHandler  # where pydantic 2.10 has it
 from pydantic.json_schema import SkipJsonSchema
 
 from sim2sg_core.domains.appearance_spec import AppearanceSpec
@@ -24,6 +25,8 @@ from sim2sg_core.domains.layout_spec import Layout
 from sim2sg_core.domains.mesh_library import credits_of, library_digests, used_models
 from sim2sg_core.domains.predicate_spec import PredicateSpec
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.json_reader import decode_json
+from sim2sg_core.limits import CLASSES, PREDICATES
 from sim2sg_core.scene import PredicateRule
 from sim2sg_core.scene.layout import GROUND
 
@@ -146,8 +149,8 @@ class Domain(Spec):
     box: Literal["visible", "amodal", "cuboid"]
     input: InputSpec
     max_objects: Annotated[int, Strict(), Field(ge=2, le=256)] = 24
-    classes: tuple[ClassSpec, ...] = Field(min_length=1)
-    predicates: tuple[PredicateSpec, ...] = ()
+    classes: tuple[ClassSpec, ...] = Field(min_length=1, max_length=CLASSES)
+    predicates: tuple[PredicateSpec, ...] = Field((), max_length=PREDICATES)
     relation_classes: tuple[str, ...] = ()
     camera: CameraPrior
     layout: Layout
@@ -307,7 +310,7 @@ class Domain(Spec):
             Sim2SGError: Not a domain.
         """
         try:
-            return cls.model_validate(json.loads(data) if isinstance(data, str) else data)
+            return cls.model_validate(decode_json(data, "domain") if isinstance(data, str) else data)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

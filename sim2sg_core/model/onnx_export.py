@@ -15,12 +15,12 @@ import numpy as np
 import torch
 
 from sim2sg_core.domains import Domain
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.files import atomic_path
 from sim2sg_core.model.network import Graphs, SceneGraphNetwork
 from sim2sg_core.model.onnx_storage import halve_weights
 from sim2sg_core.model.relation_head import LEAST_PRESENCE
-from sim2sg_core.runtime.metadata import INPUT, MODEL_FORMAT, RELATIONS
+from sim2sg_core.runtime.metadata import INPUT, LONGEST_ID, MODEL_FORMAT, ONNX_IR, RELATIONS
 from sim2sg_core.scene import Camera
 
 OPSET = 18
@@ -85,7 +85,7 @@ def _metadata(
     view = None if camera is None else {"width": camera.width, "height": camera.height, **camera.to_json()}
     return {
         "sim2sg_format": str(MODEL_FORMAT),
-        "model_id": model_id or f"{domain.name}-{uuid.uuid4().hex[:8]}",
+        "model_id": printable(model_id or "")[:LONGEST_ID] or f"{domain.name}-{uuid.uuid4().hex[:8]}",
         "domain": json.dumps(domain.to_json()),
         "classes": json.dumps(list(domain.class_names)),
         "predicates": json.dumps(list(domain.predicate_names)),
@@ -129,6 +129,7 @@ def _write(network: SceneGraphNetwork, path: Path, metadata: dict[str, str], hal
         network.train(training).to(device)
     assert program is not None
     model = program.model_proto
+    model.ir_version = ONNX_IR
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, metadata)
     for item in (*model.graph.node, *model.graph.value_info, *model.graph.initializer):

@@ -24,8 +24,9 @@ import numpy as np
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
 from sim2sg_core.model.onnx_storage import widen_weights
-from sim2sg_core.runtime.metadata import INPUT, WEIGHT_BITS, load_info
+from sim2sg_core.runtime.metadata import INPUT, ONNX_IR, WEIGHT_BITS, load_info
 from sim2sg_core.runtime.preprocessing import letterbox
+from sim2sg_core.runtime.session import check_runs
 
 INT8 = "int8"
 """Value of the metadata key `quantized`, and suffix of the model's id."""
@@ -70,6 +71,7 @@ def quantize(model: Path | str, images: Iterable[np.ndarray], out: Path | str, *
         raise Sim2SGError(f"weights of {weight_bits} bits: they can have {' or '.join(map(str, WEIGHT_BITS))}")
     model, out = Path(model), Path(out)
     info = load_info(model)
+    check_runs(model, info)
     if info.quantized:
         raise Sim2SGError(f"{model}: is in {info.quantized} already: give the float model that it was made of")
     if out.exists() and out.samefile(model):
@@ -95,6 +97,7 @@ def quantize(model: Path | str, images: Iterable[np.ndarray], out: Path | str, *
         _quantize_nodes(source, raw, [node.name for node in nodes], inputs, weight_bits)
         result = onnx.load(raw)
         onnx.helper.set_model_props(result, properties)
+        result.ir_version = ONNX_IR
         onnx.save(result, temporary)
         load_info(temporary)
     return Quantized(out, properties["model_id"], len(inputs), len(convolutions), weight_bits)

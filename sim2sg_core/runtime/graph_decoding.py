@@ -100,8 +100,8 @@ def decode_graph(
 ) -> SceneGraph:
     """Turns the padded outputs of one image into a graph.
 
-    Padding is told by what cannot be a result: a score of zero, a box without area inside the image, a
-    pair of an object with itself.
+    Padding is told by what cannot be a result: a score of zero, a box without area inside the image, a number that is
+    not finite (half precision may overflow), a pair of an object with itself.
 
     Args:
         outputs: Name -> array without the batch axis: boxes (K, 4), scores (K,), classes (K,),
@@ -119,7 +119,10 @@ def decode_graph(
     boxes = (outputs["boxes"].reshape(-1, 2, 2) * ratio).clip(0, [width, height]).reshape(-1, 4)
     scores = outputs["scores"]
     order = np.argsort(-scores, kind="stable")
-    real = order[((scores > 0) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1))[order]]
+    finite = np.isfinite(
+        np.column_stack([outputs[name] for name in ("centres", "depths", "depth_stds", "sizes", "alphas")])
+    )
+    real = order[((scores > 0) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & finite.all(axis=1))[order]]
     keep = real[scores[real].astype(float) >= options.object_threshold]  # the first of them: they come best first
     lifted = None if camera is None else _lift(outputs, real, info, box, camera)
     objects = _objects(outputs["classes"][keep], scores[keep], boxes[keep], lifted, info)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +11,20 @@ import numpy as np
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError, first_line
+from sim2sg_core.json_reader import JsonObject
+from sim2sg_core.limits import IMAGE_SIDE, NETWORK_PIXELS, NETWORK_SIDE
 from sim2sg_core.packs.pack import shipped_files
-from sim2sg_core.runtime.providers import import_onnxruntime
+from sim2sg_core.runtime.onnx_file import check_onnx_file
+from sim2sg_core.runtime.providers import import_onnxruntime, plain_options
 from sim2sg_core.scene import Camera, PredicateRule
 from sim2sg_core.scene.layout import GROUND
 
 MODEL_FORMAT = 1
 """Version of the interface that this runtime reads (metadata key `sim2sg_format`)."""
+
+ONNX_IR = 8
+"""Version of ONNX's file format that is written: the lowest that our operators (opset 18) need, as robots keep old
+runtimes. onnxruntime reads it from 1.14 on."""
 
 INPUT = "image"
 OUTPUTS = (
@@ -33,6 +39,18 @@ OUTPUTS = (
     "pairs",
     "relations",
 )
+
+OBJECT_AXES = {"boxes": (4,), "centres": (2,), "sizes": (3,)}
+"""Of outputs that say more than one number of each object."""
+AXES = {INPUT: 3, "pairs": 2, "relations": 2, **dict.fromkeys(OBJECT_AXES, 2)}
+"""Number of axes beside the batch; of the others it is 1."""
+OUTPUT_TYPES = {"classes": "tensor(int64)", "pairs": "tensor(int64)"}
+"""In onnxruntime's words; the others are "tensor(float)"."""
+
+MOST_OUTPUTS = 10_000
+"""Objects or relations of an image: ours have 256 at most."""
+LARGEST_FOCAL = 1e6  # pixels
+LONGEST_ID = 200
 
 RELATIONS = ("learned", "rule", "both")
 """Who decides relations: the network's relation head, the rules on the lifted 3D poses, or both together."""
@@ -117,13 +135,10 @@ def load_info(model: Path | str) -> ModelInfo:
         Sim2SGError: No such file, not an ONNX file, not one of ours, or of a newer format.
     """
     path = check_file(model)
+    check_onnx_file(path)
     ort = import_onnxruntime()
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = 1
     try:
-        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(str(path), plain_options(ort), providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no common base class for its errors
         raise Sim2SGError(
             f"{path}: not an ONNX model that onnxruntime {ort.__version__} can load"
@@ -171,39 +186,104 @@ def read_info(session: Any, path: Path, provider: str = "") -> ModelInfo:
             f"{path}: model format {form}, and this sim2sg reads format {MODEL_FORMAT}:"
             " upgrade sim2sg, or export the model again with this version"
         )
-    missing = set(OUTPUTS) - {output.name for output in session.get_outputs()}
-    if missing or [value.name for value in session.get_inputs()] != [INPUT]:
+    shapes = _shapes(session, path)
+    data = JsonObject(metadata, f"{path}: its metadata is damaged")
+    try:
+        return _info(data, shapes, provider)
+    except Sim2SGError as error:
+        raise Sim2SGError(f"{error}: export it again") from None
+
+
+def _shapes(session: Any, path: Path) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes of input and outputs without the batch axis.
+
+    Raises:
+        Sim2SGError: One is not there, of another type, or of no known shape.
+    """
+    inputs, outputs = (
+        {value.name: value for value in found} for found in (session.get_inputs(), session.get_outputs())
+    )
+    missing = {INPUT, *OUTPUTS} - {*inputs, *outputs}
+    if missing or len(inputs) != 1 or INPUT not in inputs:
         raise Sim2SGError(
             f"{path}: damaged: wants input `{INPUT}` and outputs {', '.join(OUTPUTS)};"
             f" lacks {', '.join(sorted(missing)) or INPUT}: export it again"
         )
+    shapes = {}
+    for name, value in (inputs | outputs).items():
+        kind = "tensor(uint8)" if name == INPUT else OUTPUT_TYPES.get(name, "tensor(float)")
+        shape = tuple(value.shape[1:])
+        known = all(isinstance(n, int) and n >= 0 for n in shape)
+        if name in (INPUT, *OUTPUTS) and (value.type != kind or not known or len(shape) != AXES.get(name, 1)):
+            raise Sim2SGError(f"{path}: damaged: {name} is {value.type} {value.shape}: export it again")
+        shapes[name] = shape
+    return shapes
+
+
+def _info(data: JsonObject, shapes: dict[str, tuple[int, ...]], provider: str) -> ModelInfo:
+    """Takes the metadata apart and compares it with the shapes of input and outputs."""
     try:
-        domain = Domain.from_json(metadata["domain"])
-        for key, names in (("classes", domain.class_names), ("predicates", domain.predicate_names)):
-            if tuple(json.loads(metadata[key])) != names:
-                raise ValueError(f"{key} other than its domain's")
-        camera = json.loads(metadata.get("camera", "null"))
-        relations = metadata.get("relations", "learned")
-        if relations not in RELATIONS:
-            raise ValueError(f"relations {relations!r}")
-        quantized = metadata.get("quantized", "")
-        weight_bits = int(metadata.get("weight_bits", 8 if quantized else 32))  # unknown may be 8
-        if weight_bits not in (WEIGHT_BITS if quantized else (32,)):
-            raise ValueError(f"weight_bits {weight_bits}")
-        return ModelInfo(
-            model_id=metadata["model_id"],
-            domain=domain,
-            width=int(metadata["input_width"]),
-            height=int(metadata["input_height"]),
-            max_objects=int(metadata["max_objects"]),
-            focal_ref=float(metadata["focal_ref"]),
-            calibrated=metadata.get("calibrated", "false") == "true",
-            camera=Camera.from_json(camera, int(camera["width"]), int(camera["height"])) if camera else None,
-            relations=relations,
-            provider=provider,
-            quantized=quantized,
-            weight_bits=weight_bits,
-        )
-    except (KeyError, TypeError, ValueError, Sim2SGError) as error:
-        reason = str(error) if isinstance(error, Sim2SGError) else repr(error)
-        raise Sim2SGError(f"{path}: its metadata is damaged ({reason}): export it again") from None
+        domain = Domain.from_json(data.text("domain"))
+    except Sim2SGError as error:
+        raise data.error("domain", str(error)) from None
+    for key, names in (("classes", domain.class_names), ("predicates", domain.predicate_names)):
+        if data.embedded(key) != list(names):
+            raise data.error(key, "is not as its domain has it")
+    width, height = _whole(data, "input_width"), _whole(data, "input_height")
+    objects, pairs = _whole(data, "max_objects"), shapes["pairs"][0]
+    wanted = {INPUT: (height, width, 3), "pairs": (pairs, 2), "relations": (pairs, len(domain.predicate_names))}
+    wanted |= {name: (objects, *OBJECT_AXES.get(name, ())) for name in OUTPUTS if name not in wanted}
+    for name, shape in wanted.items():
+        if shapes[name] != shape:
+            told = "x".join(map(str, shapes[name]))
+            raise data.error(name, f"the graph has {told}, and the metadata {'x'.join(map(str, shape))}")
+    if width * height > NETWORK_PIXELS or max(width, height) > NETWORK_SIDE or max(objects, pairs) > MOST_OUTPUTS:
+        raise data.error("input_width", f"{width}x{height} with {objects} objects and {pairs} relations are too many")
+    relations, quantized = data.text("relations", "learned"), data.text("quantized", "")
+    if relations not in RELATIONS:
+        raise data.error("relations", f"{relations!r} is none of {', '.join(RELATIONS)}")
+    weight_bits = _whole(data, "weight_bits") if "weight_bits" in data else 8 if quantized else 32  # unknown may be 8
+    if weight_bits not in (WEIGHT_BITS if quantized else (32,)):
+        raise data.error("weight_bits", f"weights cannot have {weight_bits} bits")
+    model_id = data.text("model_id")
+    if not model_id.isprintable() or not 0 < len(model_id) <= LONGEST_ID:
+        raise data.error("model_id", f"wants 1 to {LONGEST_ID} characters that can be printed")
+    return ModelInfo(
+        model_id=model_id,
+        domain=domain,
+        width=width,
+        height=height,
+        max_objects=objects,
+        focal_ref=_focal(data),
+        calibrated=data.text("calibrated", "false") == "true",
+        camera=_camera(data),
+        relations=relations,
+        provider=provider,
+        quantized=quantized,
+        weight_bits=weight_bits,
+    )
+
+
+def _whole(data: JsonObject, key: str) -> int:
+    text = data.text(key)
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise data.error(key, f"{text[:20]!r} is no whole number")
+    return int(text)
+
+
+def _focal(data: JsonObject) -> float:
+    try:
+        focal = float(data.text("focal_ref"))
+    except ValueError:
+        focal = 0.0
+    if not 0 < focal < LARGEST_FOCAL:
+        raise data.error("focal_ref", f"{data.text('focal_ref')[:20]!r} is no focal length in pixels")
+    return focal
+
+
+def _camera(data: JsonObject) -> Camera | None:
+    camera = data.embedded("camera", "null")
+    if camera is None:
+        return None
+    view = JsonObject(camera, data.source, "camera")
+    return Camera.from_json(view, view.whole("width", 1, IMAGE_SIDE), view.whole("height", 1, IMAGE_SIDE))

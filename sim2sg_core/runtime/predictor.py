@@ -16,7 +16,7 @@ from sim2sg_core.runtime.graph_decoding import KEEP_ALL, DecodeOptions, RawOutpu
 from sim2sg_core.runtime.metadata import OUTPUTS, ModelInfo, check_file, load_info
 from sim2sg_core.runtime.preprocessing import Letterbox, letterbox
 from sim2sg_core.runtime.relation_scores import usable_relations, wanted_relations
-from sim2sg_core.runtime.session import open_runner
+from sim2sg_core.runtime.session import check_outputs, check_runs, open_runner
 from sim2sg_core.scene import Camera, SceneGraph
 
 logger = logging.getLogger(__name__)
@@ -81,6 +81,7 @@ class Predictor:
         """
         path = check_file(model)
         info = load_info(path)  # before any engine is built for a file that is not ours
+        check_runs(path, info)
         if info.quantized and provider == "auto":
             provider = "cpu"  # what it was made for: a GPU would convert to float and back at every layer
         self._run, running = open_runner(
@@ -200,6 +201,7 @@ class Predictor:
         prepared = time.perf_counter()
         values = self._run(self._input[: len(images)])
         inferred = time.perf_counter()
+        check_outputs(dict(zip(OUTPUTS, values, strict=True)), self.info)
         self.last_timing = Timing((prepared - started) * 1e3, (inferred - prepared) * 1e3)
         return [
             RawOutput({name: value[i] for name, value in zip(OUTPUTS, values, strict=True)}, self.info, box)

@@ -118,6 +118,15 @@ def open_session(
     return session, running
 
 
+def plain_options(ort: ModuleType) -> Any:
+    """Returns options of a session that only looks at a model: nothing is optimised, nothing is said."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    return options
+
+
 def has_cuda_graph(session: Any) -> bool:
     """Whether a session runs as one CUDA graph."""
     return bool(session.get_provider_options().get(PROVIDERS["cuda"], {}).get("enable_cuda_graph") == "1")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sim2sg_core.errors import first_line
-from sim2sg_core.runtime.metadata import INPUT, OUTPUTS
-from sim2sg_core.runtime.providers import has_cuda_graph, import_onnxruntime, open_session
+from sim2sg_core.errors import Sim2SGError, first_line
+from sim2sg_core.limits import ONNX_RUN_BYTES
+from sim2sg_core.runtime.metadata import INPUT, OUTPUTS, ModelInfo
+from sim2sg_core.runtime.preprocessing import PADDING
+from sim2sg_core.runtime.providers import has_cuda_graph, import_onnxruntime, open_session, plain_options
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +52,82 @@ class Runner:
 
         Returns:
             The outputs in the order of `metadata.OUTPUTS`, each (B, …); they stay valid after the next call.
+
+        Raises:
+            Sim2SGError: onnxruntime fails, for want of memory too.
         """
         if self._binding is None:
-            return list(self._session.run(OUTPUTS, {INPUT: images}))
-        each = [self._binding.run(image[None]) for image in images]
+            with failing("run"):
+                return list(self._session.run(OUTPUTS, {INPUT: images}))
+        with failing("run"):
+            each = [self._binding.run(image[None]) for image in images]
         return each[0] if len(each) == 1 else [np.concatenate(parts) for parts in zip(*each, strict=True)]
+
+
+@contextlib.contextmanager
+def failing(what: str, model: Path | str = "the model") -> Iterator[None]:
+    """Turns errors of onnxruntime, which have no common base class, into one line: it cannot `what` the model."""
+    try:
+        yield
+    except Sim2SGError:
+        raise
+    except Exception as error:
+        reason = first_line(error).split("Status Message: ")[-1]
+        raise Sim2SGError(
+            f"{model}: onnxruntime cannot {what} it ({reason}): free memory, or export the model again"
+        ) from None
+
+
+def check_runs(model: Path, info: ModelInfo) -> None:
+    """Runs a model once on a grey image, within `limits.ONNX_RUN_BYTES`, before it is run without bounds.
+
+    Nothing is optimised: constants are folded only when the session is opened that will be used.
+
+    Raises:
+        Sim2SGError: It fails, needs more memory, or gives other shapes or indices than it says.
+    """
+    ort = import_onnxruntime()
+    _limit_arena()
+    options = plain_options(ort)
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    shrink = ort.RunOptions()
+    shrink.log_severity_level = 4
+    shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")  # gives it back afterwards
+    image = np.full((1, info.height, info.width, 3), PADDING, np.uint8)
+    with failing("run", model):
+        session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        values = session.run(OUTPUTS, {INPUT: image}, shrink)
+    declared = {output.name: output.shape for output in session.get_outputs()}
+    for name, value in zip(OUTPUTS, values, strict=True):
+        if list(value.shape) != [1, *declared[name][1:]]:
+            raise Sim2SGError(f"{model}: damaged: {name} is {value.shape}, and is said to be {declared[name]}")
+    try:
+        check_outputs(dict(zip(OUTPUTS, values, strict=True)), info)
+    except Sim2SGError as error:
+        raise Sim2SGError(f"{model}: damaged: {error}") from None
+
+
+def check_outputs(outputs: Mapping[str, np.ndarray], info: ModelInfo) -> None:
+    """Checks that outputs, of one image or several, mean something.
+
+    Raises:
+        Sim2SGError: A class or an object that there is not, or a score that is not finite.
+    """
+    for name, count in (("classes", len(info.classes)), ("pairs", info.max_objects)):
+        indices = outputs[name]
+        if indices.size and not 0 <= indices.min() <= indices.max() < count:
+            raise Sim2SGError(f"{name} has {indices.max()} and {indices.min()}, and there are {count}: export it again")
+    for name in ("scores", "relations"):
+        if not np.isfinite(outputs[name]).all():
+            raise Sim2SGError(f"{name} that are not finite: its weights are damaged; export it again")
+
+
+@functools.cache
+def _limit_arena() -> None:
+    """Gives this process an allocator with a limit, for sessions that ask for it; onnxruntime keeps one for good."""
+    ort = import_onnxruntime()
+    about = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(about, ort.OrtArenaCfg({"max_mem": ONNX_RUN_BYTES}))
 
 
 def open_runner(model: Path, provider: str = "auto", *, device: int = 0, **options: Any) -> tuple[Runner, str]:

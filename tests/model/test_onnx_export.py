@@ -12,6 +12,8 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.model import Graphs, ModelConfig, export_onnx
 from sim2sg_core.model.network import build_network_from_config
 from sim2sg_core.model.onnx_export import _compare, check_parity
+from sim2sg_core.runtime.metadata import ONNX_IR
+from sim2sg_core.runtime.onnx_file import OPERATORS, read_onnx_file
 from sim2sg_core.scene import Camera
 
 ort = pytest.importorskip("onnxruntime")
@@ -150,3 +152,8 @@ def test_a_failed_export_leaves_the_old_file(exported, domain, tmp_path, monkeyp
 def test_depth_normalisation_is_a_property_of_the_config(exported):
     network, _ = exported
     assert network.config.focal_ref == dataclasses.replace(network.config).focal
+
+
+def test_the_file_is_of_the_version_and_operators_that_we_read(exported):
+    found = read_onnx_file(exported[1])
+    assert found.ir_version == ONNX_IR and found.operators <= OPERATORS and not found.external

@@ -15,9 +15,9 @@ from onnx import numpy_helper
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.model.quantization import OPERATORS, backbone_nodes, quantize
-from sim2sg_core.runtime import Predictor, load_info
+from sim2sg_core.runtime import Predictor, load_info, onnx_file
 from sim2sg_core.runtime.cpu import saturates
-from sim2sg_core.runtime.metadata import OUTPUTS
+from sim2sg_core.runtime.metadata import ONNX_IR, OUTPUTS
 from sim2sg_core.runtime.preprocessing import letterbox
 from sim2sg_core.runtime.providers import open_session
 from tests.model.small_model import HEIGHT, OBJECTS, WIDTH, pictures, small_model
@@ -181,6 +181,8 @@ def test_metadata_is_kept(model, made):
     assert (made.frames, made.weight_bits) == (6, 7)
     assert made.path.stat().st_size < 0.5 * model.stat().st_size
     assert not [path for path in made.path.parent.iterdir() if path.name.startswith(".")], "no temporary files"
+    found = onnx_file.read_onnx_file(made.path)
+    assert found.ir_version == ONNX_IR and found.operators <= onnx_file.OPERATORS
 
 
 def test_the_predictor_runs_it_on_the_cpu(model, made):

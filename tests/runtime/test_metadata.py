@@ -102,10 +102,36 @@ def test_a_newer_format(make_model):
         {"quantized": "int8", "weight_bits": "seven"},
         {"quantized": "int8", "weight_bits": "4"},
         {"quantized": "int8", "weight_bits": "32"},
+        {"input_width": "1000000000"},
+        {"input_width": "64", "input_height": "32"},
+        {"input_width": "-5"},
+        {"input_width": "٣"},
+        {"max_objects": "999999999999"},
+        {"max_objects": "1"},
+        {"focal_ref": "nan"},
+        {"focal_ref": "0"},
+        {"focal_ref": "inf"},
+        {"classes": '"abc"'},
+        {"classes": "[[1], 2, null]"},
+        {"predicates": "[]"},
+        {"domain": "[" * 100_000 + "]" * 100_000},
+        {"domain": json.dumps({**load_domain("clevr").to_json(), "predicates": [1, 2]})},
+        {"domain": json.dumps({**load_domain("clevr").to_json(), "classes": [1]})},
+        {"camera": '{"width": 1e999, "height": 3, "K": [[1,0,0],[0,1,0],[0,0,1]]}'},
+        {"camera": '{"width": 0, "height": 0, "K": [[1,0,0],[0,1,0],[0,0,1]]}'},
+        {"camera": '{"width": 9, "height": 9, "K": [[NaN,0,0],[0,NaN,0],[0,0,1]]}'},
+        {"camera": '{"width": 9, "height": 9, "K": [[1,0,0],[0,1,0],[0,0,1]], "ground": [0,0,0,1]}'},
+        {"camera": json.dumps({**json.loads(CAMERA_JSON), "distortion": [1] * 40})},
+        {"camera": json.dumps({**json.loads(CAMERA_JSON), "distortion": [1], "distortion_model": "x"})},
+        {"model_id": "\x1b[31mred"},
+        {"model_id": "two\nlines"},
+        {"model_id": ""},
+        {"model_id": "x" * 201},
+        {"relations": "zzz"},
     ],
 )
 def test_damaged_metadata(make_model, change):
-    refuse(make_model(empty_outputs(2, 1), **change), "metadata is damaged")
+    refuse(make_model(empty_outputs(2, 1, len(load_domain("clevr").predicates)), **change), "metadata is damaged")
 
 
 def test_a_missing_output(make_model):
