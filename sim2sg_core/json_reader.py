@@ -179,6 +179,13 @@ class JsonObject:
             found.append(value)
         return tuple(found)
 
+    def flags(self, key: str, count: int) -> tuple[bool, ...]:
+        """Returns a list of `count` trues and falses."""
+        value = self._data.get(key)
+        if not isinstance(value, list) or len(value) != count or not all(isinstance(v, bool) for v in value):
+            raise self._wrong(key, f"a list of {count} true or false")
+        return tuple(value)
+
     def _items(self, key: str, most: int, default: tuple[()] | None) -> Iterator[tuple[str, Any]]:
         value = self._data.get(key)
         if value is None and default is not None:

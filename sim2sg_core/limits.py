@@ -40,6 +40,7 @@ MESH_FACES = 4_000_000
 GLTF_PARTS = 20_000
 """Nodes, meshes, accessors and other lists of a glTF file, each."""
 
+NETWORK_CHANNELS = 1024
 NETWORK_SIDE = 4096
 """Pixels of a side of a network's input."""
 NETWORK_PIXELS = 4096 * 2160
@@ -52,6 +53,8 @@ ONNX_RUN_BYTES = 1536 * MIB
 """Of tensors while a model looks at one image; `dining` takes 60 MB."""
 
 CHECKPOINT_BYTES = 2048 * MIB
+CHECKPOINT_TREE_BYTES = 32 * MIB
+"""Of a checkpoint without the numbers of its tensors."""
 CHECKPOINT_RATIO = 1.001
 """Bytes of what a checkpoint holds to its own: PyTorch stores, and never deflates."""
 

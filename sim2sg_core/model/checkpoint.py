@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import torch
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
+from sim2sg_core.json_reader import JsonObject
+from sim2sg_core.model.checkpoint_checks import AGAIN, check_container, check_weights
 from sim2sg_core.model.model_config import ModelConfig
 from sim2sg_core.model.network import SceneGraphNetwork, build_network_from_config
 from sim2sg_core.packs.pack import shipped_files
@@ -79,6 +83,7 @@ def load_checkpoint(path: Path | str) -> dict[str, Any]:
         Sim2SGError: No such file, cut short, or not ours.
     """
     path = find_checkpoint(path)
+    check_container(path)
     try:
         data = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler and zip reader do
@@ -86,7 +91,8 @@ def load_checkpoint(path: Path | str) -> dict[str, Any]:
             f"{path}: not a whole checkpoint ({type(error).__name__}): cut short, or another program's; "
             "delete it and take an earlier one"
         ) from None
-    if not isinstance(data, dict) or data.get("format") != CHECKPOINT_FORMAT or "network" not in data:
+    form = data.get("format") if isinstance(data, dict) else None
+    if not isinstance(form, int) or form != CHECKPOINT_FORMAT or "network" not in data:
         raise Sim2SGError(f"{path}: not a checkpoint of `sim2sg train` (format {CHECKPOINT_FORMAT})")
     return data
 
@@ -124,7 +130,16 @@ def load_network(path: Path | str, *, ema: bool = True) -> tuple[SceneGraphNetwo
         Sim2SGError: No such file, cut short, or not ours.
     """
     data = load_checkpoint(path)
-    return network_from(data, ema=ema), Domain.from_json(data["domain"])
+    domain = _plain(data, "domain", f"{path}: its domain")
+    try:
+        found = Domain.from_json(domain)
+    except Sim2SGError as error:
+        raise Sim2SGError(f"{path}: its domain: {error}; {AGAIN}") from None
+    network = network_from(data, ema=ema, source=str(path))
+    counts = network.config.classes, network.config.predicates
+    if counts != (len(found.classes), len(found.predicates)):
+        raise Sim2SGError(f"{path}: {counts[0]} classes and {counts[1]} predicates are not as in its domain; {AGAIN}")
+    return network, found
 
 
 def load_start(start: Path | str, domain: Domain) -> SceneGraphNetwork:
@@ -162,12 +177,40 @@ def _interface(domain: Domain) -> dict[str, object]:
     }
 
 
-def network_from(data: dict[str, Any], *, ema: bool = True) -> SceneGraphNetwork:
-    """Builds the network that a checkpoint's entries describe, in evaluation mode."""
-    config = ModelConfig.from_json(data["config"])
-    network = build_network_from_config(config, pretrained=False)
-    network.load_state_dict(data["network"])
-    if ema and data.get("ema"):
-        network.load_state_dict(data["ema"], strict=False)
-    network.freeze(int(data.get("frozen_blocks", 0)))
+def network_from(data: dict[str, Any], *, ema: bool = True, source: str = "checkpoint") -> SceneGraphNetwork:
+    """Builds the network that a checkpoint's entries describe, in evaluation mode.
+
+    Args:
+        data: From `load_checkpoint`.
+        ema: Takes the averaged weights, where there are any.
+        source: The file, for errors.
+
+    Raises:
+        Sim2SGError: An entry is missing, of another form, or not finite.
+    """
+    name = f"{source}: its network"
+    config = ModelConfig.from_json(JsonObject(_plain(data, "config", name), name))
+    try:
+        network = build_network_from_config(config, pretrained=False)
+    except Sim2SGError as error:
+        raise Sim2SGError(f"{name}: {error}") from None
+    network.load_state_dict(check_weights(name, data["network"], network.state_dict()))
+    averaged, frozen = data.get("ema"), data.get("frozen_blocks", 0)
+    if ema and averaged:
+        parameters = dict(network.named_parameters())
+        network.load_state_dict(check_weights(name, averaged, parameters, complete=False), strict=False)
+    if not isinstance(frozen, int) or frozen < 0:
+        raise Sim2SGError(f"{name}: frozen_blocks is no whole number from 0 up; {AGAIN}")
+    network.freeze(frozen)
     return network.eval()
+
+
+def _plain(data: dict[str, Any], key: str, source: str) -> dict[str, Any]:
+    """Returns an entry as JSON has it: lists for tuples, no tensors."""
+    try:
+        found = json.loads(json.dumps(data.get(key)))
+    except (TypeError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise Sim2SGError(f"{source}: {key} wants plain keys and values; {AGAIN}")
+    return found

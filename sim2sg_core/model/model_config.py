@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.json_reader import JsonObject, as_json_object
+from sim2sg_core.limits import CLASSES, MAX_OBJECTS, NETWORK_CHANNELS, NETWORK_SIDE, PREDICATES
 
 if TYPE_CHECKING:
     from sim2sg_core.domains import Domain
@@ -88,11 +90,31 @@ class ModelConfig:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> ModelConfig:
-        """Reads what `to_json` returned (lists become tuples again)."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        kept = {name: _tuples(value) for name, value in data.items() if name in known}
-        config = cls(**kept)
+    def from_json(cls, data: dict[str, Any] | JsonObject) -> ModelConfig:
+        """Reads what `to_json` returned (lists become tuples again). Raises Sim2SGError when it is of another form."""
+        data = as_json_object(data, "network")
+        classes, predicates = data.whole("classes", 1, CLASSES), data.whole("predicates", 1, PREDICATES)
+        objects = data.whole("max_objects", 2, MAX_OBJECTS, default=cls.max_objects)
+        sizes = data.numbers("class_sizes", classes, 3)
+        if not (sizes > 0).all():
+            raise data.error("class_sizes", "extents above 0 m are wanted")
+        config = cls(
+            classes=classes,
+            predicates=predicates,
+            width=data.whole("width", MULTIPLE, NETWORK_SIDE),
+            height=data.whole("height", MULTIPLE, NETWORK_SIDE),
+            backbone=data.text("backbone", cls.backbone),
+            channels=data.whole("channels", 1, NETWORK_CHANNELS, default=cls.channels),
+            max_objects=objects,
+            max_relations=data.whole("max_relations", 1, objects * (objects - 1), default=cls.max_relations),
+            class_sizes=_tuples(sizes.tolist()),
+            yaw_symmetry=tuple(int(order) for order in data.numbers("yaw_symmetry", classes)),
+            relation_classes=data.flags("relation_classes", classes),
+            symmetric=data.flags("symmetric", predicates),
+            focal=data.number("focal", 1e-3, default=cls.focal),
+            principal=_tuples(data.numbers("principal", 2).tolist()),
+            typical_depth=data.number("typical_depth", 1e-3, default=cls.typical_depth),
+        )
         config.validate()
         return config
 
