@@ -29,9 +29,8 @@ MAX_OBJECTS = 1000
 """Objects per image that a network gives."""
 
 YAML_BYTES = 4 * MIB
-YAML_VALUES = 100_000
-"""Keys and values of a domain file; the largest of ours has 700."""
-YAML_ALIASES = 1000
+YAML_VALUES = 10_000
+"""Keys and values of a domain file, aliases written out; the largest of ours has 700."""
 YAML_DEPTH = 50
 
 MESH_BYTES = 256 * MIB

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from sim2sg_core.domains.domain_spec import Domain
 from sim2sg_core.domains.fields import nearest
-from sim2sg_core.domains.yaml_errors import too_deep, yaml_mistake
+from sim2sg_core.domains.yaml_errors import check_yaml_size, too_many, yaml_mistake
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.limits import YAML_BYTES, YAML_VALUES, check_file_size
 from sim2sg_core.packs.pack import shipped_files
 
 FILE = "domain.yaml"  # of a pack
@@ -64,6 +65,7 @@ def load_domain(name_or_path: str | Path, further: Further | None = None) -> Dom
     if path.is_dir():
         raise Sim2SGError(f"{path}: is a folder; give the domain's YAML file")
     try:
+        check_file_size(path, YAML_BYTES, "a domain has some kilobytes")
         return parse_domain(path.read_text(encoding="utf-8"), str(path), further)
     except FileNotFoundError:
         hint = nearest(name_or_path, builtin_domains())
@@ -79,14 +81,13 @@ def parse_domain(text: str, file: str, further: Further | None = None) -> Domain
     """Reads a domain from YAML text; `file` names it in errors, and paths in it are relative to its folder."""
     lines: dict[Place, int] = {(): 1}
     try:
+        check_yaml_size(text, file)
         root = yaml.compose(text, Loader=_Loader)
         if not isinstance(root, yaml.MappingNode):
             raise Sim2SGError(f"{file}:1: a domain is a mapping that starts with `name: …`")
         data = _to_data(root, (), lines, file, ())
     except yaml.YAMLError as error:
         raise Sim2SGError(yaml_mistake(error, file, text)) from None
-    except RecursionError:
-        raise Sim2SGError(too_deep(text, file)) from None
     try:
         domain = Domain.model_validate(data, context={"folder": Path(file).parent})
     except ValidationError as error:
@@ -100,6 +101,8 @@ def _to_data(node: yaml.Node, place: Place, lines: dict[Place, int], file: str, 
     """Turns a YAML node into plain data and notes the line of every key and item."""
     lines.setdefault(place, node.start_mark.line + 1)
     line = node.start_mark.line + 1
+    if len(lines) > YAML_VALUES:  # aliases of aliases: each is written out
+        raise too_many(file, line)
     if node in parents:
         raise Sim2SGError(f"{file}:{line}: {_dotted(place[:-1])}: an alias holds itself; write the values out")
     if isinstance(node, yaml.SequenceNode):

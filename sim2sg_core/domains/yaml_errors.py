@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import yaml
 
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.limits import YAML_BYTES, YAML_DEPTH, YAML_VALUES, check_limit
+
 # What the parser's message contains -> what would be right. {begun} is the line where the unfinished part begins.
 _REMEDIES = (
     ("mapping values are not allowed", "indent it like the keys beside it, and put a text that holds `: ` in quotes"),
@@ -20,18 +23,33 @@ _REMEDIES = (
 # The parser notices these at the next line or at the file's end: the mistake is where it began.
 _NOTICED_LATE = ("could not find expected ':'", "while scanning a quoted scalar")
 
-DEEPEST = 50  # brackets within brackets: no domain comes near, and Python's stack holds many more
 
+def check_yaml_size(text: str, file: str) -> None:
+    """Refuses a text of more values, or nested more deeply, than any domain is, before its values are made.
 
-def too_deep(text: str, file: str) -> str:
-    """Says in one line where a text is nested more deeply than any domain is."""
-    depth, line = 0, 1
+    Raises:
+        Sim2SGError: It is.
+        yaml.YAMLError: It is no YAML.
+    """
+    check_limit(file, "characters of YAML", len(text), YAML_BYTES)
+    depth = values = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        line = event.start_mark.line + 1 if event.start_mark else line
-        if depth > DEEPEST:
-            break
-    return f"{file}:{line}: lists and mappings are nested too deeply; close the brackets that open here"
+        values += isinstance(event, yaml.NodeEvent)
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if depth > YAML_DEPTH:
+            raise Sim2SGError(
+                f"{file}:{line}: lists and mappings are nested too deeply; close the brackets that open here"
+            )
+        if values > YAML_VALUES:
+            raise too_many(file, line)
+
+
+def too_many(file: str, line: int) -> Sim2SGError:
+    """Returns the error for a file of too many values; aliases count as what they stand for."""
+    return Sim2SGError(
+        f"{file}:{line}: more than {YAML_VALUES:,} keys and values up to here; a domain has some hundreds"
+    )
 
 
 def yaml_mistake(error: yaml.YAMLError, file: str, text: str) -> str:

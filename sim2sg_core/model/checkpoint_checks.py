@@ -1,6 +1,6 @@
 """Checks of checkpoints that others made: the container before it is read, the entries before they are used.
 
-PyTorch's own reader runs no code of a file (`weights_only`), but unpacks what is deflated and takes entries as they are.
+PyTorch's own reader runs no code of a file (`weights_only`), but unpacks what is deflated and takes entries as given.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from sim2sg_core import limits
 from sim2sg_core.domains import Domain, builtin_domains, load_domain
 from sim2sg_core.domains.loading import parse_domain
 from sim2sg_core.errors import Sim2SGError
@@ -228,3 +229,30 @@ def test_finishes_are_a_list_or_shares() -> None:
         domain = parse_domain(GOOD.replace("noise: [0, 1e1]", f"materials: {text}"), "f")
         assert domain.appearance.materials == wanted
         assert Domain.from_json(json.dumps(domain.to_json())) == domain
+
+
+def laughs(levels, wide=9):
+    rows = ["a0: &a0 [lol, lol]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * wide)}]" for n in range(1, levels)]
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (laughs(9), r"\d"),
+        (laughs(4000, 2), r"\d+"),
+        ("\n".join(f"key{n}: 1" for n in range(9000)), "5000"),
+        ("classes:\n" + "  - {name: a, sizes: [[1, 1, 1]]}\n" * 2000, r"\d+"),
+        ("a: [" + "1, " * 20_000 + "1]", "1"),
+    ],
+)
+def test_more_values_than_any_domain_has_are_not_made(text, line):
+    with pytest.raises(Sim2SGError, match=rf"^f:{line}: more than 10,000 keys and values up to here"):
+        parse_domain(text, "f")
+
+
+def test_files_larger_than_any_domain_are_not_read(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("# " + "x" * limits.YAML_BYTES)
+    with pytest.raises(Sim2SGError, match=r"a\.yaml: .* bytes, and at most .* are read"):
+        load_domain(path)
