@@ -13,8 +13,8 @@ MIB = 1 << 20
 
 IMAGE_SIDE = 65_535
 """Pixels of a side that a file may tell of its images: no camera has more, and JPEG knows no more."""
-TEXTURE_PIXELS = 36_000_000
-"""Of a texture of a mesh or a domain: 6000x6000 decode to 144 MB."""
+TEXTURE_PIXELS = 8192 * 8192
+"""Of a texture of a mesh: they decode to 256 MB."""
 
 JSON_BYTES = 512 * MIB
 JSON_VALUES = 24_000_000

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from sim2sg_core.cli.domain_arguments import add_library_arguments
+from sim2sg_core.cli.options import add_allow_outside
 from sim2sg_core.cli.text_table import table
 from sim2sg_core.domains import ClassSpec, Domain, builtin_domains, load_domain
 from sim2sg_core.domains.template import template_parts
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = verbs.add_parser("show", help="check a domain and print what it consists of")
     show.add_argument("domain", nargs="?", help="name or YAML file; left out, the built-in ones are listed")
     show.add_argument("--json", action="store_true", help="print the whole domain, defaults filled in, as JSON")
+    add_allow_outside(show, "meshes and pictures that the domain's file names")
 
     layouts = list(template_parts())
     new = verbs.add_parser("new", help="write a commented starting point, and the schema that editors check it with")
@@ -61,7 +63,7 @@ def run_show(args: argparse.Namespace) -> int:
     else:  # A user's file may name assets and images that are not there.
         from sim2sg_core.synthesis.validate_assets import validate_assets
 
-        domain = load_domain(args.domain, validate_assets)
+        domain = load_domain(args.domain, validate_assets, allow_outside=args.allow_outside)
     print(json.dumps(domain.to_json(), indent=2) if args.json else describe(domain))
     return 0
 

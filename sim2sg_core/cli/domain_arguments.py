@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from sim2sg_core.cli.options import add_allow_outside
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.domains.mesh_library import FOLDERS, LIBRARIES, used_models
 from sim2sg_core.errors import Sim2SGError
@@ -23,6 +24,7 @@ def add_library_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"meshes of a library beside a built-in domain's own: {', '.join(LIBRARIES)} (default: none)",
     )
     add_library_path(parser)
+    add_allow_outside(parser, "meshes and pictures that the domain's file names")
 
 
 def add_library_path(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +57,7 @@ def domain_to_draw(args: argparse.Namespace) -> Domain:
     from sim2sg_core.synthesis.validate_assets import validate_assets
 
     use_library_path(args.library_path)
-    domain = load_domain(args.domain, validate_assets)
+    domain = load_domain(args.domain, validate_assets, allow_outside=args.allow_outside)
     own = Counter(library for library, _ in used_models(domain.to_json()))
     for library, count in own.items():
         print(f"{count} mesh{'es' * (count != 1)} of {library}, as the domain's file says", file=sys.stderr)

@@ -158,7 +158,7 @@ def read_predictions(args: argparse.Namespace) -> tuple[Predictions, list[Target
     name = args.domain or next(usual, None)
     if name is None:
         raise Sim2SGError(f"--graphs with --format {args.format}: say which domain with --domain NAME|YAML")
-    domain = load_domain(name)
+    domain = load_domain(name, allow_outside=args.allow_outside)
     return Predictions(model, domain, graphs), load_targets(
         args.data, args.format, domain, allow_outside=args.allow_outside
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from sim2sg_core.cli.options import add_allow_outside
 from sim2sg_core.domains import load_domain
 from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.progress import Progress
@@ -16,6 +17,7 @@ RESUMES = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("--domain", required=True, help="name of a built-in domain, or its YAML file")
+    add_allow_outside(parser, "meshes and pictures that the domain's file names")
     parser.add_argument(
         "--data",
         required=True,
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from sim2sg_core.model import build_network, load_start
     from sim2sg_core.model.checkpoint import find_checkpoint
 
-    domain = load_domain(args.domain)
+    domain = load_domain(args.domain, allow_outside=args.allow_outside)
     defaults = domain.training
     config = TrainConfig(
         steps=defaults.source_steps if args.steps is None else args.steps,

@@ -29,10 +29,12 @@ from sim2sg_core.domains.fields import (
     Spec,
     mistake,
 )
+from sim2sg_core.domains.mesh_checks import check_mesh
 from sim2sg_core.domains.mesh_files import folder_files, mesh_extents
 from sim2sg_core.domains.mesh_library import library_model
 from sim2sg_core.domains.sh3f_archives import LibraryModel
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import is_within
 from sim2sg_core.scene.layout import GROUND
 
 SLACK = 0.1  # how far sizes leave those of meshes each way
@@ -152,6 +154,10 @@ class ClassSpec(Spec):
         sized = spec.size is not None or bool(spec.sizes)
         if spec.meshes and from_file:
             files = [(i, file) for i, entry in enumerate(spec.meshes) for file in _files(entry, i)]
+            outside = info.context is None or info.context.get("allow_outside")
+            for i, mesh in files:
+                if mesh.file is not None:
+                    _check_mesh(Path(mesh.file), None if outside or info.context is None else info.context["folder"], i)
             update: dict[str, Any] = {"meshes": tuple(file for _, file in files)}
             if not sized:
                 update["sizes"] = tuple(_measured(file, i) for i, file in files)
@@ -221,6 +227,15 @@ def _files(entry: MeshSpec, index: int) -> Iterator[MeshSpec]:
         raise mistake(f"no meshes in the folder {path}; put OBJ, GLB, GLTF or PLY files there", "meshes", index)
     for file in files:
         yield entry.model_copy(update={"file": str(file)})
+
+
+def _check_mesh(file: Path, within: Path | None, index: int) -> None:
+    try:
+        if within is not None and not is_within(file, within):  # a link in a folder of meshes
+            raise Sim2SGError(f"{file} lies outside {within}; move it there, or give --allow-outside if you trust it")
+        check_mesh(file, within)
+    except Sim2SGError as error:
+        raise mistake(str(error), "meshes", index) from None
 
 
 def _measured(spec: MeshSpec, index: int) -> tuple[float, float, float]:

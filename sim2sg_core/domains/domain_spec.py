@@ -310,7 +310,7 @@ class Domain(Spec):
             Sim2SGError: Not a domain.
         """
         try:
-            return cls.model_validate(decode_json(data, "domain") if isinstance(data, str) else data)
+            return cls.model_validate(decode_json(data, "not a domain") if isinstance(data, str) else data)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sim2sg_core.domains.mesh_files import SUFFIXES
+from sim2sg_core.files import is_within
 
 
 def mistake(message: str, *at: str | int) -> PydanticCustomError:
@@ -185,12 +186,14 @@ def _existing(what: str, suffixes: tuple[str, ...] = (), folders: bool = False) 
     def found(value: str, info: ValidationInfo) -> str:
         # Only a domain read from a file says where its files are; what a model carries along is taken as it is.
         folder = (info.context or {}).get("folder")
-        if folder is None:
+        if info.context is None or folder is None:
             return value
         path = folder / value
         path = path.parent.resolve() / path.name  # A link keeps its own name: what it leads to may have no suffix.
         if not (path.is_file() or (folders and path.is_dir())):
             raise mistake(f"no {what} {path}; give a path that is absolute or relative to this file")
+        if not info.context.get("allow_outside") and not is_within(path, folder):
+            raise mistake(f"{path} lies outside {folder}; move it there, or give --allow-outside if you trust it")
         if path.is_file() and suffixes and path.suffix.lower() not in suffixes:
             raise mistake(f"{path.name} is not a {what} that can be read; known: {', '.join(suffixes)}")
         return str(path)

@@ -47,13 +47,14 @@ def builtin_domains() -> tuple[str, ...]:
     return tuple(sorted(shipped_files(FILE)))
 
 
-def load_domain(name_or_path: str | Path, further: Further | None = None) -> Domain:
+def load_domain(name_or_path: str | Path, further: Further | None = None, *, allow_outside: bool = False) -> Domain:
     """Reads a domain.
 
     Args:
         name_or_path: Name of a built-in domain, or path of a YAML file.
         further: What else a file must stand, e.g. `synthesis.validate_assets` before scenes are drawn; it finds the
             places in the file, keys and indices from its top, and what is wrong there.
+        allow_outside: Whether meshes and pictures that it names may lie outside the file's folder.
 
     Raises:
         Sim2SGError: No such domain, or a mistake in it: `file:line: key: what is wrong; what would be
@@ -66,7 +67,7 @@ def load_domain(name_or_path: str | Path, further: Further | None = None) -> Dom
         raise Sim2SGError(f"{path}: is a folder; give the domain's YAML file")
     try:
         check_file_size(path, YAML_BYTES, "a domain has some kilobytes")
-        return parse_domain(path.read_text(encoding="utf-8"), str(path), further)
+        return parse_domain(path.read_text(encoding="utf-8"), str(path), further, allow_outside=allow_outside)
     except FileNotFoundError:
         hint = nearest(name_or_path, builtin_domains())
         raise Sim2SGError(f"no domain {str(name_or_path)!r}; {hint}, or give the path of a YAML file") from None
@@ -77,8 +78,11 @@ def load_domain(name_or_path: str | Path, further: Further | None = None) -> Dom
         raise Sim2SGError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def parse_domain(text: str, file: str, further: Further | None = None) -> Domain:
-    """Reads a domain from YAML text; `file` names it in errors, and paths in it are relative to its folder."""
+def parse_domain(text: str, file: str, further: Further | None = None, *, allow_outside: bool = False) -> Domain:
+    """Reads a domain from YAML text; `file` names it in errors, and paths in it are relative to its folder.
+
+    The other arguments are as of `load_domain`.
+    """
     lines: dict[Place, int] = {(): 1}
     try:
         check_yaml_size(text, file)
@@ -89,7 +93,7 @@ def parse_domain(text: str, file: str, further: Further | None = None) -> Domain
     except yaml.YAMLError as error:
         raise Sim2SGError(yaml_mistake(error, file, text)) from None
     try:
-        domain = Domain.model_validate(data, context={"folder": Path(file).parent})
+        domain = Domain.model_validate(data, context={"folder": Path(file).parent, "allow_outside": allow_outside})
     except ValidationError as error:
         raise Sim2SGError(_told(_mistakes(error, lines), lines, file)) from None
     if further is not None and (found := list(further(domain))):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sim2sg_core.domains.mesh_checks import check_mesh, named_file, read_text
 from sim2sg_core.errors import Sim2SGError
 
 if TYPE_CHECKING:
@@ -118,11 +121,47 @@ def _load(file: Path) -> Any:
         raise Sim2SGError(f"no mesh {file}; put it back or correct its path")
     if file.suffix.lower() not in SUFFIXES:
         raise Sim2SGError(f"{file}: is not a mesh that can be read; known: {', '.join(SUFFIXES)}")
+    check_mesh(file)
     try:
-        return trimesh.load(str(file), force="scene", process=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pixels: `check_mesh` has its own limit
+            return trimesh.load(
+                _stream(file), file_type=file.suffix[1:].lower(), resolver=_resolver(file), force="scene", process=False
+            )
     except Exception as error:  # The readers raise whatever their parsing stumbles over.
         reason = (str(error).splitlines() or [""])[0][:120] or type(error).__name__
         raise Sim2SGError(f"{file}: cannot be read as a mesh ({reason}); export it again, e.g. as GLB") from None
+
+
+def _stream(file: Path) -> io.BytesIO:
+    """Returns a file's bytes; of OBJ, whose names are in any encoding, as UTF-8."""
+    return io.BytesIO(read_text(file).encode() if file.suffix.lower() == ".obj" else file.read_bytes())
+
+
+def _resolver(file: Path) -> Any:
+    """Returns what trimesh asks for the files that a mesh names: its own takes UTF-8 and the mesh's folder alone."""
+    from trimesh.resolvers import Resolver
+
+    class Beside(Resolver):  # type: ignore[misc]
+        def __init__(self) -> None:
+            pass
+
+        def get(self, key: str) -> bytes:
+            found = named_file(file.parent, key)
+            if found is None:
+                raise FileNotFoundError(key)
+            return read_text(found).encode() if found.suffix.lower() == ".mtl" else found.read_bytes()
+
+        def write(self, name: str, data: Any) -> None:
+            raise NotImplementedError
+
+        def namespaced(self, namespace: str) -> Any:
+            return self
+
+        def keys(self) -> Any:
+            return ()
+
+    return Beside()
 
 
 def _moved(part: Any, transform: np.ndarray) -> Any:
