@@ -1,6 +1,6 @@
 """Checks of checkpoints that others made: the container before it is read, the entries before they are used.
 
-PyTorch's own reader runs no code of a file (`weights_only`), but unpacks what is deflated and takes entries as given.
+PyTorch's own reader runs no code of a file (`weights_only`), but it unpacks what is deflated and believes all entries.
 """
 
 from __future__ import annotations
