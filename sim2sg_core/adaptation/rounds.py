@@ -72,7 +72,7 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
         require_logs(config.logs)
     inputs = read_inputs([*config.logs, *([config.camera_file] if config.camera_file else [])])
     if isinstance(config.source, StartCheckpoint):
-        load_start(config.source.start, domain)  # Told of now, not after an hour.
+        load_start(config.source.start, domain)  # Checked before any work starts.
     witness = LogWitness(config.witness, domain) if config.witness else None
     with locked(out):
         run = Run(out)
