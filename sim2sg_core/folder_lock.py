@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,9 @@ def _take(folder: Path, file: Path) -> int:
             raise Sim2SGError(
                 f"{folder}: {who} is at work in it; wait for it, or stop it, or give another --out"
             ) from None
+        except OSError:
+            print(f"note: {folder}: no locks on this file system: see that nobody else works in it", file=sys.stderr)
+            return handle
         # Whoever had the lock removes the file: then this one is locked, but not the one that others find.
         if _same(handle, file):
             return handle

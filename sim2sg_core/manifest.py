@@ -70,8 +70,8 @@ class Manifest:
         if self.path.exists():
             try:
                 self.facts, self._entries = _read(self.path)
-            except Sim2SGError as error:
-                _say(f"{error}: everything in the folder is made anew")
+            except (Sim2SGError, OSError, RecursionError):
+                _say(f"{self.path}: damaged: everything in the folder is made anew")
 
     def lists(self, path: Path) -> bool:
         """Whether something is known of an artefact, be it as it was or not."""
@@ -98,7 +98,7 @@ class Manifest:
         """Strikes artefacts that are about to be made anew. Damaged files go first: unknown, they might be taken up."""
         known = [artefact for artefact in artefacts if self._name(artefact.path) in self._entries]
         for artefact in known:
-            if artefact.files is None:
+            if artefact.files is None and not artefact.path.is_dir():
                 artefact.path.unlink(missing_ok=True)
             del self._entries[self._name(artefact.path)]
         if known:
@@ -154,7 +154,7 @@ class Manifest:
             return False
         try:
             size, digest = _measured(artefact)
-        except OSError:
+        except (OSError, ValueError):  # Damaged lists name files of no such path.
             _say(f"{artefact.path}: is not there any more, or not whole: made anew")
             return False
         if digest not in (entry.sha256, entry.earlier):
@@ -171,8 +171,8 @@ class Manifest:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Entry]]:
-    """Reads a manifest. Raises Sim2SGError when it is not one."""
-    with expecting(f"{path}: damaged", "cannot be read"):
+    """Reads a manifest. Raises Sim2SGError, OSError or RecursionError when it is not one."""
+    with expecting(f"{path}: not a manifest", "delete it"):
         data = json.loads(path.read_text(encoding="utf-8"))
         files = {str(name): Entry(**entry) for name, entry in data.pop("files").items()}
         return dict(data), files

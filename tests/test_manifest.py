@@ -37,6 +37,16 @@ def test_what_was_entered_holds_and_the_rest_does_not(tmp_path, chain, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("folder", ["first", "manifest.json"])
+def test_a_folder_in_the_place_of_a_file_is_one_line_and_kept(tmp_path, chain, capsys, folder):
+    (tmp_path / folder).unlink()
+    (tmp_path / folder / "mine").mkdir(parents=True)
+    manifest = Manifest(tmp_path)
+    assert manifest.holds(chain[:1]) == [False]
+    manifest.forget(chain[:1])
+    assert len(capsys.readouterr().err.splitlines()) == 1 and (tmp_path / folder / "mine").is_dir()
+
+
 @pytest.mark.parametrize("text", ["fir", "", "FIRST", None])
 def test_a_changed_cut_or_missing_file_is_named_in_one_line(tmp_path, chain, capsys, text):
     if text is None:

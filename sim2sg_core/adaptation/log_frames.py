@@ -96,9 +96,10 @@ def read_frames(index: Path) -> tuple[list[SampledFrame], str, str]:
 def _files(index: Path) -> list[Path]:
     """Returns the index and the frames that it names; the index alone where it cannot be read."""
     try:
-        return [index, *(index.parent / frame["file"] for frame in json.loads(index.read_bytes())["frames"])]
-    except (OSError, ValueError, KeyError, TypeError):
-        return [index]
+        names = [Path(frame["file"]).name for frame in json.loads(index.read_bytes())["frames"]]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        names = []
+    return [index, *(index.parent / name for name in names)]
 
 
 def _camera(

@@ -93,6 +93,8 @@ def is_damaged(checkpoint: Path) -> bool:
 
     It is a zip archive with a checksum of every part, which torch itself does not check.
     """
+    if checkpoint.is_dir():
+        return False
     with checkpoint.open("rb") as file:
         head = file.read(4)
     if head.strip(b"\0") and head != ZIP:

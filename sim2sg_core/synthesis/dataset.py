@@ -95,6 +95,8 @@ def frame_state(out: Path, index: int, key: str) -> FrameState:
         jpeg = image_path(out, index).read_bytes()
     except FileNotFoundError:
         return FrameState.MISSING
+    except OSError:
+        return FrameState.DAMAGED
     return FrameState.WHOLE if _sha256(jpeg) == record["sha256"] else FrameState.DAMAGED
 
 
@@ -104,7 +106,7 @@ def read_record(out: Path, index: int) -> dict[str, Any] | None:
         record = json.loads(scene_path(out, index).read_bytes())
         digest = record.pop("digest", None)  # Those of earlier versions have none.
         return record if "key" in record and digest in (None, _digest(record)) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -125,7 +127,7 @@ def write_annotations(out: Path, domain: Domain, count: int) -> None:
 def files_of(out: Path) -> list[Path]:
     """Returns the files of a finished data set: the annotations, and the images and records that they name."""
     files = [annotations_path(out)]
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         names = [image["file_name"] for image in json.loads(files[0].read_bytes())["images"]]
         files += [
             file for name in names for file in (out / "images" / name, (out / "scenes" / name).with_suffix(".json"))

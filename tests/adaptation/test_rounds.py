@@ -1,6 +1,8 @@
 """The whole loop, small: killed in the middle, it ends where an uninterrupted run ends."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.kills import differences
 from sim2sg_core.cli.main import main
+from sim2sg_core.folder_lock import locked
 from sim2sg_core.model import load_checkpoint
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.scene.graph import load_graphs
@@ -55,6 +59,8 @@ def start(log, out):
         [*command, "--log", str(log), "--out", str(out), *SETTINGS, "--mixing", "0.5"],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
     )
 
 
@@ -67,35 +73,105 @@ def finish(process):
     return out.decode(), err.decode()
 
 
-def test_a_killed_run_ends_like_an_uninterrupted_one(log, tmp_path):
-    whole = start(log, tmp_path / "whole")
-    finish(whole)
-    killed = start(log, tmp_path / "killed")
+def kill(log, out, begun):
+    """Starts a run and kills it with all its workers as soon as `begun` says so."""
+    process = start(log, out)
     deadline = time.monotonic() + PATIENCE
-    while not (tmp_path / "killed/source/train/checkpoint.pt").exists():
-        assert killed.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
-    printed, told = finish(start(log, tmp_path / "killed"))
-    assert "found -> with those missed: " in told
-    assert printed.split() == [str(tmp_path / "killed/model.onnx"), str(tmp_path / "killed/report.html")]
+    while not begun():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
 
-    a, b = (load_checkpoint(tmp_path / n / "round_1/train/checkpoint.pt")["network"] for n in ("whole", "killed"))
-    assert all(torch.equal(a[k], b[k]) for k in a)
-    for name in ("layouts.json", "inferred.json", "calibration.json"):
-        first, second = (tmp_path / n / "round_1" / name for n in ("whole", "killed"))
-        assert json.loads(first.read_text()) == json.loads(second.read_text()), name
-    first, second = (tmp_path / n / "round_1/mixed" for n in ("whole", "killed"))
-    assert (first / "annotations.json").read_bytes() == (second / "annotations.json").read_bytes()
-    assert [p.read_bytes() for p in sorted(first.glob("images/*"))] == [
-        p.read_bytes() for p in sorted(second.glob("images/*"))
-    ]
-    assert len(list(first.glob("images/*"))) == 2 and not (tmp_path / "whole/source/mixed").exists()
-    trained = json.loads((tmp_path / "whole/round_1/train/train.json").read_text())
+
+@pytest.fixture(scope="module")
+def whole(log, tmp_path_factory):
+    """A run that nobody disturbs."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    finish(start(log, out))
+    return out
+
+
+def test_a_killed_run_ends_like_an_uninterrupted_one(log, tmp_path, whole):
+    run = tmp_path / "killed"
+    kill(log, run, lambda: len(list(run.glob("source/data/images/0*.jpg"))) >= 2)  # in rendering
+    assert not (run / "source/held_out/annotations.json").exists()
+    kill(log, run, (run / "source/train/metrics.jsonl").exists)  # in training
+    (run / "source/.half.part").write_bytes(b"what a killed process may leave")
+    (run / ".lock").write_text("1")
+    printed, told = finish(start(log, run))
+    assert "found -> with those missed: " in told and "note: " not in told
+    assert printed.split() == [str(run / "model.onnx"), str(run / "report.html")]
+    assert differences(whole, run) == []
+
+    assert len(list((run / "round_1/mixed").glob("images/*"))) == 2 and not (run / "source/mixed").exists()
+    trained = json.loads((run / "round_1/train/train.json").read_text())
     assert trained["shares"] == [0.5, 0.5]
-    check_outputs(tmp_path / "killed")
-    check_verbs(log.parent / "tiny.yaml", tmp_path / "killed/round_1", tmp_path)
+    listed = json.loads((run / "manifest.json").read_text())["files"]
+    stage = {"layouts.json", "data", "held_out", "train/checkpoint.pt", "train/metrics.jsonl", "calibration.json"}
+    stage |= {"model.onnx", "inferred.json", "self_consistency.json"}
+    assert listed.keys() >= {f"{name}/{file}" for name in ("source", "round_1") for file in stage}
+    assert listed.keys() >= {"config.yaml", "stages.json", "frames/frames.json", "frames/0.jpg", "round_1/appearance"}
+    assert listed.keys() >= {"model.onnx", "chosen.json", "report.html", "source/tiled.json", "round_1/mixed"}
+    check_outputs(run)
+    check_verbs(log.parent / "tiny.yaml", run / "round_1", tmp_path)
+
+
+def half(code):
+    return code[: len(code) // 2]
+
+
+def flip(code):
+    return code[: len(code) // 2] + bytes([code[len(code) // 2] ^ 16]) + code[len(code) // 2 + 1 :]
+
+
+SPOILT = {
+    "config.yaml": half,
+    "stages.json": lambda code: b"[]",
+    "frames/1.jpg": flip,
+    "source/layouts.json": lambda code: b"[]",
+    "source/data/annotations.json": half,
+    "source/data/images/000001.jpg": None,
+    "source/held_out/scenes/000000.json": half,
+    "source/calibration.json": half,
+    "source/inferred.json": lambda code: b"[]",
+    "source/tiled.json": half,
+    "source/self_consistency.json": lambda code: b"",
+    "source/train/metrics.jsonl": half,
+    "source/model.onnx": half,
+    "round_1/appearance/appearance.json": lambda code: b"{}",
+    "round_1/mixed/images/000000.jpg": flip,
+    "round_1/train/checkpoint.pt": flip,
+    "round_1/model.onnx": flip,
+    "chosen.json": half,
+    "model.onnx": half,
+}
+
+
+def test_what_is_damaged_is_named_and_made_as_it_was(log, tmp_path, whole):
+    run = shutil.copytree(whole, tmp_path / "run")
+    for name, spoil in SPOILT.items():
+        code = (run / name).read_bytes()
+        (run / name).unlink()
+        if spoil is not None:
+            (run / name).write_bytes(spoil(code))
+    _, told = finish(start(log, run))
+    notes = [line for line in told.splitlines() if line.startswith("note: ")]
+    for name in SPOILT:
+        parts = [run / name, *(run / name).parents]  # Data sets and appearances have one entry.
+        assert any(f"note: {part}: " in note for part in parts for note in notes), name
+    assert differences(whole, run) == []
+
+
+def test_the_second_process_stops_with_one_line(log, tmp_path, whole):
+    run = shutil.copytree(whole, tmp_path / "run")
+    with locked(run):
+        process = start(log, run)
+        _, err = process.communicate(timeout=PATIENCE)
+    lines = err.decode().splitlines()
+    assert process.returncode == 2 and len(lines) == 1, lines
+    assert lines[0].startswith(f"error: {run}: process {os.getpid()} is at work in it")
+    assert differences(whole, run) == []
 
 
 def test_a_run_may_start_from_a_checkpoint_in_place_of_source_training(log, tmp_path, capsys):
@@ -118,6 +194,12 @@ def test_a_run_may_start_from_a_checkpoint_in_place_of_source_training(log, tmp_
     error = capsys.readouterr().err
     assert "a checkpoint of domain dining with classes" in error and len(error.splitlines()) == 1
     assert not (tmp_path / "wrong").exists()
+
+
+def test_a_log_that_is_not_there_is_told_before_anything_is_made(log, tmp_path, capsys):
+    words = ["adapt", "--domain", str(log.parent / "tiny.yaml"), "--log", "nowhere", "--out", str(tmp_path / "run")]
+    assert main(words) == 2 and capsys.readouterr().err.startswith("error: nowhere: no such log")
+    assert not (tmp_path / "run").exists()
 
 
 def check_outputs(run):

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim2sg_core.manifest import Artefact, Manifest
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 import ablation  # noqa: E402
@@ -91,3 +93,22 @@ def test_runs_end_at_the_deadline(capsys):
     with ablation.stopping(3.0), ablation.in_own_groups(1) as pool:
         list(pool.map(time.sleep, [600]))
     assert time.monotonic() - began < 300 and "the same command goes on" in capsys.readouterr().out
+
+
+def test_a_branch_trusts_the_source_stage_that_it_was_given(tmp_path):
+    source, target = tmp_path / "source_model", tmp_path / "ours"
+    (source / "source/train").mkdir(parents=True)
+    manifest, files = (
+        Manifest(source),
+        [source / "frames", source / "source/model.onnx", source / "source/inferred.json"],
+    )
+    for file in files:
+        file.write_text(file.name)
+        manifest.enter([Artefact(file)])
+    ablation.copy_stage(source, target)
+    ablation.copy_stage(source, target)
+    copied = Manifest(target)
+    (target / "frames").write_text("of another log")
+    copied.enter([Artefact(target / "frames")])
+    assert copied.holds([Artefact(target / "source/model.onnx")]) == [True]
+    assert not copied.lists(target / "source/inferred.json") and not (target / "source/inferred.json").exists()
