@@ -42,7 +42,8 @@ def lift_box(box: np.ndarray, size: np.ndarray, camera: Camera, grounded: bool =
     fronts, stds = fuse_depth(
         np.array([by_height]), np.array([std]), centre[None], size[2:], camera, np.array([grounded and not cut_high])
     )
-    ray = camera.to_world(camera.rays(centre)) - camera.to_world(np.zeros(3))
+    through, _ = camera.bounded_rays(centre)
+    ray = camera.to_world(through) - camera.to_world(np.zeros(3))
     away = HEADINGS - np.arctan2(ray[1], ray[0])
     across, along = np.abs(np.sin(away)), np.abs(np.cos(away))
     cost = ACROSS * np.abs(np.sin(HEADINGS)) + OBLIQUE * np.abs(np.sin(2 * HEADINGS))
@@ -51,5 +52,5 @@ def lift_box(box: np.ndarray, size: np.ndarray, camera: Camera, grounded: bool =
         cost = cost + np.abs(np.log(seen / extent[0]))
     best = int(cost.argmin())
     depth = fronts[0] + (size[0] * along + size[1] * across)[best] / 2
-    pose = Pose3D(camera.rays(centre) * depth, camera_yaw(float(HEADINGS[best])), np.asarray(size, float))
+    pose = Pose3D(through * depth, camera_yaw(float(HEADINGS[best])), np.asarray(size, float))
     return pose, float(stds[0])

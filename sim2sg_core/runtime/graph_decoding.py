@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,7 +158,9 @@ def _objects(
     names, values = [info.classes[c] for c in classes.tolist()], scores.tolist()
     if lifted is None:
         return tuple(map(SceneObject, names, values, boxes))
-    poses = map(Pose3D, lifted.positions, lifted.yaws.tolist(), lifted.sizes)
+    poses: Iterable[Pose3D | None] = map(Pose3D, lifted.positions, lifted.yaws.tolist(), lifted.sizes)
+    if not lifted.seen.all():
+        poses = [pose if seen else None for pose, seen in zip(poses, lifted.seen.tolist())]
     return tuple(map(SceneObject, names, values, boxes, poses))
 
 

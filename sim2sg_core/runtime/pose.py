@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +20,14 @@ class Lifted:
         yaws: (N,) radians in [-pi, pi), as of `Pose3D`.
         sizes: (N, 3) length, width, height, metres.
         stds: (N,) standard deviations of the depths, relative to them.
+        seen: (N,) whether a ray of the camera leads to the centre; where none does the position is none.
     """
 
     positions: np.ndarray
     yaws: np.ndarray
     sizes: np.ndarray
     stds: np.ndarray
+    seen: np.ndarray
 
 
 def azimuth(rays: np.ndarray, camera: Camera) -> np.ndarray:
@@ -70,14 +71,14 @@ def lift(
         grounded: (N,) bool: objects that stand on the ground for certain; None means all. Those that may stand on
             others keep the network's depth.
     """
-    rays = camera.rays(centres)
+    rays, seen = camera.bounded_rays(centres)
     yaws = wrap_angle(alphas + azimuth(rays, camera))
-    if camera.distortion.any():
+    if not camera.is_pinhole:
         # Inverting a lens is most of the cost: once is enough. From here as if seen by a camera without one.
         centres = rays[:, :2] @ camera.K[:2, :2].T + camera.K[:2, 2]
-        camera = dataclasses.replace(camera, distortion=np.zeros(0))
+        camera = camera.without_lens()
     depths, stds = fuse_depth(depths, depth_stds, centres, sizes[:, 2], camera, grounded)
-    return Lifted(rays * depths[:, None], yaws, sizes, stds)
+    return Lifted(rays * depths[:, None], yaws, sizes, stds, seen)
 
 
 def level_covariances(positions: np.ndarray, relative_stds: np.ndarray, camera: Camera) -> np.ndarray:

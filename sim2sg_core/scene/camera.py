@@ -16,8 +16,8 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.json_reader import JsonObject, as_json_object
+from sim2sg_core.scene.lens import DISTORTION_MODELS, bends, distort_points, undistort_points
 
-DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "equidistant")
 MOST_COEFFICIENTS = 14
 """Of distortion, in OpenCV's longest model."""
 LEAST_NORMAL = 1e-6
@@ -35,8 +35,9 @@ class Camera:
         K: (3, 3) intrinsics, pixels.
         ground: (4,) plane [nx, ny, nz, d] in the camera frame, n·p + d = 0, n the unit normal that
             points up, so that d is the camera's height in metres; None when unknown.
-        distortion: Coefficients in the order of ROS CameraInfo.D; empty for none.
-        distortion_model: One of `DISTORTION_MODELS` (names of sensor_msgs/CameraInfo).
+        distortion: Coefficients in the order of ROS CameraInfo.D; empty for none. An equidistant lens bends by its
+            angle even where they are all zero.
+        distortion_model: One of `lens.DISTORTION_MODELS` (names of sensor_msgs/CameraInfo).
     """
 
     width: int
@@ -114,12 +115,29 @@ class Camera:
         normalised = distort_points(points[..., :2] / points[..., 2:3], self.distortion, self.distortion_model)
         return normalised @ self.K[:2, :2].T + self.K[:2, 2]
 
+    @property
+    def is_pinhole(self) -> bool:
+        """Whether its lens bends no rays."""
+        return not bends(self.distortion, self.distortion_model)
+
+    def without_lens(self) -> Camera:
+        """Returns the pinhole camera with the same K."""
+        return dataclasses.replace(self, distortion=np.zeros(0), distortion_model="plumb_bob")
+
     def rays(self, pixels: np.ndarray) -> np.ndarray:
-        """Returns (..., 3) camera-frame rays with z = 1 through (..., 2) pixels."""
+        """Returns (..., 3) camera-frame rays with z = 1 through (..., 2) pixels; NaN where no such ray leads.
+
+        No ray leads to the rim of a fisheye's image that looks sideways or back, nor to where a lens model folds.
+        """
+        rays, seen = self.bounded_rays(pixels)
+        return np.where(seen[..., None], rays, np.nan)
+
+    def bounded_rays(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns rays as `rays`, else the outermost of the lens; and (...,) bool: where there is one."""
         pixels = np.asarray(pixels, float)
         normalised = (pixels - self.K[:2, 2]) @ self._inverse_focal.T
-        normalised = undistort_points(normalised, self.distortion, self.distortion_model)
-        return np.concatenate([normalised, np.ones_like(normalised[..., :1])], axis=-1)
+        normalised, seen = undistort_points(normalised, self.distortion, self.distortion_model)
+        return np.concatenate([normalised, np.ones_like(normalised[..., :1])], axis=-1), seen
 
     def ground_depth(self, pixels: np.ndarray, height_m: float | np.ndarray = 0.0) -> np.ndarray:
         """Depth z (metres) at which rays meet the plane `height_m` above the ground.
@@ -156,7 +174,7 @@ class Camera:
         if not exact:
             K, ground = K.round(6), None if ground is None else np.asarray(ground).round(8)
         data: dict[str, Any] = {"K": K.tolist(), "ground": None if ground is None else ground.tolist()}
-        if len(self.distortion):
+        if not self.is_pinhole:
             data["distortion"] = np.asarray(self.distortion, float).tolist()
             data["distortion_model"] = self.distortion_model
         return data
@@ -180,46 +198,3 @@ class Camera:
             known = ", ".join(DISTORTION_MODELS)
             raise data.error("distortion", f"at most {MOST_COEFFICIENTS} numbers by one of {known} are wanted")
         return cls(width, height, K, ground, distortion, model)
-
-
-def distort_points(points: np.ndarray, coefficients: np.ndarray, model: str) -> np.ndarray:
-    """Applies lens distortion to (..., 2) normalised image points.
-
-    Formulas: Brown–Conrady with OpenCV's rational extension, and the Kannala–Brandt fisheye.
-
-    Raises:
-        Sim2SGError: Unknown model.
-    """
-    d = np.asarray(coefficients, float)
-    if not d.any():
-        return points
-    x, y = points[..., 0], points[..., 1]
-    if model in ("plumb_bob", "rational_polynomial"):
-        k1, k2, p1, p2, k3, k4, k5, k6 = [*d.tolist(), *[0.0] * 8][:8]
-        r2 = x * x + y * y
-        radial = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
-        bent = np.empty_like(points, float)
-        bent[..., 0] = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
-        bent[..., 1] = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
-        return bent
-    if model == "equidistant":
-        k1, k2, k3, k4 = [*d.tolist(), *[0.0] * 4][:4]
-        r = np.hypot(x, y)
-        theta = np.arctan(r)
-        t2 = theta * theta
-        bent = theta * (1 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4))))
-        return points * np.where(r > 1e-9, bent / np.maximum(r, 1e-9), 1.0)[..., None]
-    raise Sim2SGError(f"distortion model {model!r} is not known: use one of {DISTORTION_MODELS}")
-
-
-def undistort_points(points: np.ndarray, coefficients: np.ndarray, model: str) -> np.ndarray:
-    """Inverts `distort_points` by fixed-point iteration on (..., 2) normalised points, to 1e-9 or 30 steps."""
-    if not np.asarray(coefficients).any():
-        return points
-    result = np.array(points, float)
-    for _ in range(30):
-        error = points - distort_points(result, coefficients, model)
-        result = result + error
-        if np.abs(error).max(initial=0.0) < 1e-9:  # a millionth of a pixel
-            break
-    return result

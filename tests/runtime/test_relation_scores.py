@@ -229,7 +229,7 @@ def test_all_boxes_at_once_as_one_by_one(seed, count):
     rng = np.random.default_rng(seed)
     camera = Camera.from_extrinsics(640, 480, np.diag([500.0, 500, 1]), *rng.uniform([0.3, -0.5, -0.5], [3, 1, 0.5]))
     positions, sizes = rng.normal(0, 5, (count, 3)), rng.uniform(0.1, 3, (count, 3))
-    lifted = Lifted(positions, rng.uniform(-np.pi, np.pi, count), sizes, np.ones(count))
+    lifted = Lifted(positions, rng.uniform(-np.pi, np.pi, count), sizes, np.ones(count), np.ones(count, bool))
     poses = [Pose3D(*values) for values in zip(positions, lifted.yaws, sizes)]
     found, expected = level_boxes(lifted, camera), level_placements(poses, camera)
     assert len(found) == len(expected) == count

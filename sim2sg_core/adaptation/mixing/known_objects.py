@@ -95,7 +95,7 @@ def without_distortion(graph: SceneGraph) -> SceneGraph:
     """Returns the graph as a camera without the lens's distortion sees it; boxes are those round the bent ones."""
     camera = graph.camera
     assert camera is not None
-    straight = dataclasses.replace(camera, distortion=np.zeros(0))
+    straight = camera.without_lens()
     objects = tuple(dataclasses.replace(o, box=_straightened(o.box, camera)) for o in graph.objects)
     return dataclasses.replace(graph, objects=objects, camera=straight)
 
@@ -104,6 +104,6 @@ def _straightened(box: np.ndarray, camera: Camera) -> np.ndarray:
     x1, y1, x2, y2 = box
     x, y = (x1 + x2) / 2, (y1 + y2) / 2
     rim = np.array([[x1, y1], [x, y1], [x2, y1], [x2, y], [x2, y2], [x, y2], [x1, y2], [x1, y]])
-    pixels = camera.rays(rim)[:, :2] @ camera.K[:2, :2].T + camera.K[:2, 2]
+    pixels = camera.bounded_rays(rim)[0][:, :2] @ camera.K[:2, :2].T + camera.K[:2, 2]
     limit = [camera.width, camera.height]
     return np.concatenate([np.clip(pixels.min(axis=0), 0, limit), np.clip(pixels.max(axis=0), 0, limit)])

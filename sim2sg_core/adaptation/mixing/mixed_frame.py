@@ -90,7 +90,7 @@ class MixedFrame:
         """Returns image and graph as a camera without distortion sees them: what is rendered has none."""
         image, camera = read_image(self.image), self.graph.camera
         assert camera is not None
-        if not camera.distortion.any():
+        if camera.is_pinhole:
             return image, self.graph
         graph = without_distortion(self.graph)
         assert graph.camera is not None
