@@ -13,6 +13,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sim2sg.msg import SceneGraph as GraphMessage
 from std_msgs.msg import Header
 
+from sim2sg_core.logs.image_decoding import ValueRange
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.tracking import Tracker
 from sim2sg_ros.diagnostics import StreamStatistics
@@ -58,6 +59,7 @@ class CameraStream:
         name: "" for a single camera without a name.
         prefix: Of its outputs: `~`, or `~/<name>`.
         statistics: Counts and latencies.
+        value_range: Of its 16-bit images.
     """
 
     def __init__(self, node: LifecycleNode, name: str = "") -> None:
@@ -78,6 +80,7 @@ class CameraStream:
 
     def _begin(self, parameters: NodeParameters) -> None:
         self._calibration = CameraCalibration()
+        self.value_range = ValueRange()
         self._tracker = Tracker(parameters.track_memory)
         self._latest: LatestGraph | None = None
         self._sequence = 0

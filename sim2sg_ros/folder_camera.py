@@ -1,9 +1,9 @@
-"""A folder of images as the messages of a camera: it can be played like a bag."""
+"""A folder of images, or a video, as the messages of a camera: it can be played like a bag."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,8 +11,12 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs.camera_log import Log, RawMessage, TopicInfo
+from sim2sg_core.logs.camera_log import Log, LogFrame, RawMessage, TopicInfo
 from sim2sg_core.logs.folders import FolderLog
+from sim2sg_core.logs.videos import VideoLog
+from sim2sg_core.scene import Camera
+
+logger = logging.getLogger(__name__)
 
 TOPIC = "/camera/image/compressed"
 FRAME_ID = "camera"
@@ -21,26 +25,50 @@ PERIOD = 100_000_000
 """Nanoseconds between images whose names tell no time."""
 
 
-class FolderCamera(FolderLog):
-    """The images of a folder as `sensor_msgs/CompressedImage` on one topic, the files as they are."""
+class FolderCamera(Log):
+    """Images of a folder or video as `sensor_msgs/CompressedImage` on one topic, files as they are."""
 
-    def __init__(self, path: Path) -> None:
-        """Lists the folder. Raises Sim2SGError as `FolderLog` does."""
-        super().__init__(path)
-        self._timed = self.duration() > 0
+    def __init__(self, log: Log) -> None:
+        """Takes the log that has the images."""
+        self.path, self._log = log.path, log
 
     def topics(self) -> list[TopicInfo]:
         """Returns the camera's topic."""
-        return [TopicInfo(TOPIC, KIND, sum(info.count for info in super().topics()))]
+        return [TopicInfo(TOPIC, KIND, sum(info.count for info in self._log.topics()))]
+
+    def image_topics(self) -> list[TopicInfo]:
+        """The same."""
+        return self.topics()
+
+    def duration(self) -> float:
+        """Returns seconds from the first to the last image; 0 without times."""
+        return self._log.duration()
+
+    def camera(self, topic: str | None = None) -> Camera | None:
+        """Returns the camera of the images, or None."""
+        return self._log.camera()
+
+    def extrinsics(self, topic: str | None = None) -> tuple[float, float, float] | None:
+        """Returns its extrinsics, or None."""
+        return self._log.extrinsics()
+
+    def frames(self, topic: str | None = None) -> Iterator[LogFrame]:
+        """Yields the images."""
+        return self._log.frames()
 
     def messages(self, topics: list[str] | None = None) -> Iterator[RawMessage]:
-        """Yields the images, by their stamps or at ten a second."""
+        """Yields the images, by their stamps or at ten a second; damaged ones are left out with a warning."""
         if topics is not None and TOPIC not in topics:
             return
+        timed = self._log.timed and self.duration() > 0
         for number, frame in enumerate(self.frames()):
-            stamp = frame.stamp if self._timed else number * PERIOD
-            coded = frame.encoded()
-            data, suffix = coded if coded and coded[1] in (".jpg", ".png") else (_as_png(frame.decode()), ".png")
+            stamp = frame.stamp if timed else number * PERIOD
+            try:
+                coded = frame.encoded()
+                data, suffix = coded if coded and coded[1] in (".jpg", ".png") else (_as_png(frame.decode()), ".png")
+            except Sim2SGError as error:
+                logger.warning("left out: %s", error)
+                continue
             message = CompressedImage(format="jpeg" if suffix == ".jpg" else "png", data=data)
             message.header.frame_id = FRAME_ID
             message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp, 10**9)
@@ -48,8 +76,8 @@ class FolderCamera(FolderLog):
 
 
 def playable(log: Log) -> Log:
-    """Returns a log that has messages: itself, or for a folder of images a `FolderCamera`."""
-    return FolderCamera(log.path) if isinstance(log, FolderLog) else log
+    """Returns a log that has messages: itself, or for images and videos a `FolderCamera`."""
+    return FolderCamera(log) if isinstance(log, (FolderLog, VideoLog)) else log
 
 
 def _as_png(image: np.ndarray) -> bytes:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from array import array
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.images import BitRange
 from sim2sg_core.logs import image_decoding
 from sim2sg_ros.error_text import one_line
 
@@ -32,17 +32,22 @@ class Pixels(NamedTuple):
     bgr: bool
 
 
-def pixels_from_message(message: Image | CompressedImage) -> Pixels:
+def pixels_from_message(message: Image | CompressedImage, bits: BitRange = None) -> Pixels:
     """Reads an image of either kind.
+
+    Args:
+        message: The image.
+        bits: Of values that are stored in 16 (`images.BitRange`).
 
     Raises:
         Sim2SGError: As for `pixels_from_image` and `pixels_from_compressed`.
     """
-    return pixels_from_compressed(message) if isinstance(message, CompressedImage) else pixels_from_image(message)
+    read = pixels_from_compressed if isinstance(message, CompressedImage) else pixels_from_image
+    return read(message, bits)
 
 
-def pixels_from_image(message: Image) -> Pixels:
-    """Reads a raw image; 16-bit values are cut to their upper eight bits.
+def pixels_from_image(message: Image, bits: BitRange = None) -> Pixels:
+    """Reads a raw image.
 
     Raises:
         Sim2SGError: Unknown encoding, or size, step and data do not fit together.
@@ -51,37 +56,25 @@ def pixels_from_image(message: Image) -> Pixels:
         raise Sim2SGError(f"image of {message.width}x{message.height} is empty: the driver sent no pixels")
     if message.encoding.lower() not in image_decoding.ENCODINGS:
         return _pixels_by_cv_bridge(message)
-    try:
-        image, bgr = image_decoding.decode_raw(
-            message.data,
-            message.width,
-            message.height,
-            message.encoding,
-            message.step,
-            bool(message.is_bigendian),
-        )
-    except cv2.error as error:  # Such as an odd width in yuv422.
-        size = f"{message.width}x{message.height}"
-        raise Sim2SGError(f"image of {size} {message.encoding} cannot be converted: {one_line(error)[:200]}") from None
+    image, bgr = image_decoding.decode_raw(
+        message.data,
+        message.width,
+        message.height,
+        message.encoding,
+        message.step,
+        bool(message.is_bigendian),
+        bits,
+    )
     return Pixels(image, bgr)
 
 
-def pixels_from_compressed(message: CompressedImage) -> Pixels:
-    """Decodes JPEG, PNG and whatever else OpenCV reads.
+def pixels_from_compressed(message: CompressedImage, bits: BitRange = None) -> Pixels:
+    """Decodes JPEG, PNG and what else `images.decode_bgr` reads.
 
     Raises:
-        Sim2SGError: Not an image, or a JPEG that was cut short.
+        Sim2SGError: Not an image, or one that was cut short.
     """
-    data = np.frombuffer(message.data, np.uint8)
-    if "compressedDepth" in message.format:
-        raise Sim2SGError(f"format {message.format!r} is a depth image: remap `image` to the colour camera")
-    if data[:2].tobytes() == b"\xff\xd8" and b"\xff\xd9" not in data[-4096:].tobytes():
-        # OpenCV would fill the missing part with grey and call it an image.
-        raise Sim2SGError(f"JPEG of {len(data)} bytes is cut short: it was lost in part on the way")
-    try:
-        return Pixels(image_decoding.decode_compressed(data), bgr=True)
-    except cv2.error as error:
-        raise Sim2SGError(f"{len(data)} bytes of format {message.format!r}: {one_line(error)[:200]}") from None
+    return Pixels(image_decoding.decode_compressed(message.data, message.format, bits), bgr=True)
 
 
 def image_to_message(image: np.ndarray, header: Header) -> Image:

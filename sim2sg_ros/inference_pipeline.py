@@ -88,7 +88,7 @@ class InferencePipeline:
         if camera.jumped_back(stamp):
             self._lookup.reset()
         taken = time.perf_counter()
-        pixels = pixels_from_message(message)
+        pixels = pixels_from_message(message, camera.value_range)
         decoded = time.perf_counter()
         height, width = pixels.image.shape[:2]
         graph = predictor.predict(

@@ -10,7 +10,7 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs.camera_calibration import camera_from_info
+from sim2sg_core.logs.camera_info import camera_from_info
 from sim2sg_core.scene import Camera
 from sim2sg_ros.parameters import NodeParameters
 
@@ -81,11 +81,12 @@ def camera_from_message(info: CameraInfo, ground: np.ndarray | None = None, *, r
     Raises:
         Sim2SGError: Not calibrated, not finite, or a lens model that is not known.
     """
-    camera = camera_from_info(info, rectified, "camera_info")
-    if camera is None or not camera.width or not camera.height:
-        raise Sim2SGError("camera_info is not calibrated (its focal length or size is zero): it is not used")
-    if not (np.isfinite(camera.K).all() and np.isfinite(camera.distortion).all()):
-        raise Sim2SGError("camera_info holds numbers that are not finite: calibrate the camera again")
+    try:
+        camera = camera_from_info(info, rectified)
+    except Sim2SGError as error:
+        raise Sim2SGError(f"camera_info is not used: {error}") from None
+    if camera is None:
+        raise Sim2SGError("camera_info is not calibrated (its focal length is zero): it is not used")
     return dataclasses.replace(camera, ground=ground)
 
 

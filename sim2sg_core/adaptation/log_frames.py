@@ -14,8 +14,9 @@ from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import Domain
 from sim2sg_core.files import make_folder
 from sim2sg_core.images import read_image, write_jpeg
-from sim2sg_core.logs import LogFrame, open_logs, resolve_camera, sample_frames
+from sim2sg_core.logs import LogFrame, decoded, open_logs, resolve_camera, sample_frames
 from sim2sg_core.logs.camera_calibration import resolve_extrinsics
+from sim2sg_core.logs.names import UniqueNames, flat_name
 from sim2sg_core.manifest import Artefact
 from sim2sg_core.progress import Progress
 from sim2sg_core.scene import Camera
@@ -61,18 +62,19 @@ def collect_frames(config: LogConfig, domain: Domain, run: Run) -> tuple[list[Sa
 
 def write_frames(config: LogConfig, domain: Domain, index: Path) -> None:
     """Samples frames evenly over all logs; writes them as JPEG, and last their cameras to `index` beside them."""
-    logs = [log for path in config.logs for log in open_logs(path)]
-    chosen = sample_frames(logs, config.topic, config.frames, config.min_interval, config.min_change)
+    logs = open_logs(config.logs)
+    needs_times = config.min_interval != LogConfig.min_interval  # the default is no wish of the user
+    chosen = sample_frames(
+        logs, config.topic, config.frames, config.min_interval, config.min_change, need_times=needs_times
+    )
     records: list[dict[str, Any]] = []
     told_by = ("", "")
-    taken: set[str] = set()
+    names = UniqueNames()
     make_folder(index.parent)
     with Progress(len(chosen), "sample", unit="frames") as progress:
-        for frame in chosen:
-            image = frame.decode()
+        for frame, image in decoded(chosen):
             camera, told_by = _camera(config, domain, frame, image.shape[1], image.shape[0])
-            name = _unique(frame.name, taken)
-            taken.add(name)
+            name = names(flat_name(frame.name), ".jpg")
             write_jpeg(index.parent / name, image, KEPT_QUALITY)
             record = {"file": name, "stamp": frame.stamp, "width": camera.width, "height": camera.height}
             records.append({**record, "camera": camera.to_json()})
@@ -117,12 +119,3 @@ def _camera(
         camera, intrinsics = resolve_extrinsics(Camera(width, height, guess.K), given, None), "prior of the domain"
     extrinsics = "" if camera.ground is None else "options" if config.camera_height else "/tf_static of the log"
     return camera, (intrinsics, extrinsics)
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    """Keeps names apart when two logs hold the same topic and stamp."""
-    stem, suffix = Path(name).stem, ".jpg"
-    candidate, number = stem + suffix, 2
-    while candidate in taken:
-        candidate, number = f"{stem}_{number}{suffix}", number + 1
-    return candidate

@@ -24,12 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--log",
         nargs="+",
         required=True,
-        help="bags (.mcap, .db3, .bag), folders of bags, or folders of images",
+        help="bags (.mcap, .db3, .bag), videos (.mp4, …), folders of them or of images",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; the same command continues it")
     parser.add_argument("--topic", help="image topic (default: the only one)")
     camera = parser.add_argument_group("camera", "default: what the log says, then what it shows, then the prior")
-    camera.add_argument("--camera", metavar="FILE", help="intrinsics: ROS camera_info YAML or KITTI calib")
+    camera.add_argument("--camera", metavar="FILE", help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib")
     camera.add_argument("--camera-height", type=float, metavar="M", help="height over the ground, metres")
     camera.add_argument("--camera-pitch", type=float, metavar="DEG", help="positive looks down")
     camera.add_argument("--camera-roll", type=float, metavar="DEG", help="positive is clockwise")

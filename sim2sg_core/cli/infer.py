@@ -16,15 +16,18 @@ from sim2sg_core.cli.options import (
     add_relations,
     add_sampling,
     add_source,
+    add_strict,
     check_least,
     check_output,
     check_sampling,
+    expected_frames,
     open_source,
 )
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import write_jpeg
 from sim2sg_core.lifting.extrinsics import extrinsics_of_ground
-from sim2sg_core.logs import Log, LogFrame, resolve_camera, select_frames
+from sim2sg_core.logs import Log, LogFrame, decoded, resolve_camera, select_frames
+from sim2sg_core.logs.names import UniqueNames, flat_name
 from sim2sg_core.progress import Progress
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.runtime import DecodeOptions, Predictor
@@ -52,8 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{name}-threshold", type=float, default=default, metavar="P", help=f"of the overlays (default {default})"
         )
     add_sampling(parser)
+    add_strict(parser)
     camera = parser.add_argument_group("camera", "default: what the log says, then the camera of the training log")
-    camera.add_argument("--camera", type=Path, metavar="FILE", help="intrinsics: ROS camera YAML or KITTI calib")
+    camera.add_argument(
+        "--camera", type=Path, metavar="FILE", help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib"
+    )
     camera.add_argument("--camera-height", type=float, metavar="M", help="height over the ground, metres")
     camera.add_argument("--camera-pitch", type=float, metavar="DEG", help="positive looks down")
     camera.add_argument("--camera-roll", type=float, metavar="DEG", help="positive is clockwise")
@@ -74,32 +80,25 @@ def run(args: argparse.Namespace) -> int:
     predictor = Predictor(args.model, args.provider, args.require_provider, args.threads)
     info = predictor.info
     print(f"{info.model_id} ({info.domain.name}) on {info.provider}", file=sys.stderr)
-    with Progress(expected(args, logs, topics), "inferring", unit="frames") as progress:
+    with Progress(expected_frames(args, logs, topics), "inferring", unit="frames") as progress:
         save_graphs(args.out, infer(args, predictor, logs, progress), info.model_id)
     print(f"{progress.done} graphs in {args.out}")
     return 0
 
 
-def expected(args: argparse.Namespace, logs: Sequence[Log], topics: Sequence[str]) -> int | None:
-    """Returns how many frames there will be; None where time and change decide."""
-    if args.every or args.min_change:
-        return None
-    total = sum(t.count for log, topic in zip(logs, topics) for t in log.topics() if t.name == topic)
-    return min(total, args.max) if args.max else total
-
-
 def infer(
     args: argparse.Namespace, predictor: Predictor, logs: Sequence[Log], progress: Progress
 ) -> Iterator[SceneGraph]:
-    """Yields one graph after the other; no more than one image is held at a time."""
+    """Yields one graph after the other; no more than a few images are held at a time."""
     cameras = CameraFinder(args, predictor.info.camera)
     options = DecodeOptions(relations=args.relations)
-    for frame in select_frames(logs, args.topic, args.max, args.every, args.min_change):
-        image = frame.decode()
+    chosen = select_frames(logs, args.topic, args.max, args.every, args.min_change)
+    names = UniqueNames()
+    for frame, image in decoded(chosen, strict=args.strict):
         camera = cameras.find(frame, image.shape[1], image.shape[0])
         graph = predictor.predict(image, camera, options, file=frame.name, stamp=frame.stamp)
         if args.overlay:
-            write_overlay(args, predictor, image, graph)
+            write_overlay(args, predictor, image, graph, names(flat_name(frame.name), ".jpg"))
         progress.update()
         yield graph
     if not progress.done:
@@ -152,8 +151,10 @@ def describe_camera(camera: Camera | None) -> str:
     return f"focal length {camera.focal:.0f} px, {height:.2f} m up, pitch {degrees} degrees"
 
 
-def write_overlay(args: argparse.Namespace, predictor: Predictor, image: np.ndarray, graph: SceneGraph) -> None:
-    """Writes an image with its graph drawn on it."""
+def write_overlay(
+    args: argparse.Namespace, predictor: Predictor, image: np.ndarray, graph: SceneGraph, name: str
+) -> None:
+    """Writes an image with its graph drawn on it, under a file name."""
     drawn = draw_overlay(
         image,
         graph,
@@ -163,4 +164,4 @@ def write_overlay(args: argparse.Namespace, predictor: Predictor, image: np.ndar
         predicates=predictor.info.predicates,
     )
     args.overlay.mkdir(parents=True, exist_ok=True)
-    write_jpeg(args.overlay / Path(graph.file).with_suffix(".jpg").name, drawn, OVERLAY_QUALITY)
+    write_jpeg(args.overlay / name, drawn, OVERLAY_QUALITY)

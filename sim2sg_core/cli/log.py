@@ -6,11 +6,16 @@ import argparse
 import math
 from pathlib import Path
 
-from sim2sg_core.cli.options import add_sampling, check_sampling
+from sim2sg_core.cli.options import add_sampling, add_strict, check_sampling, expected_frames
 from sim2sg_core.cli.text_table import table
-from sim2sg_core.logs import Log, extract, open_log, open_logs, sample_frames
+from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.logs import Log, extract, open_log, open_logs, select_frames
+from sim2sg_core.logs.extraction import describe_flags
 from sim2sg_core.progress import Progress
 from sim2sg_core.scene import Camera
+
+LOOKED_AT = 20
+"""Images among which a whole one is looked for."""
 
 HELP = "look into a camera log, or take images out of it"
 
@@ -19,11 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares `info` and `extract`."""
     verbs = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     info = verbs.add_parser("info", help="print topics, duration, intrinsics and extrinsics")
-    info.add_argument("log", type=Path, metavar="LOG", help="bag, folder of bags, or folder of images")
-    take = verbs.add_parser("extract", help="write frames as JPEG files, with frames.json")
-    take.add_argument("log", type=Path, metavar="LOG", help="bag (.mcap, .db3, .bag, or its folder)")
+    info.add_argument("log", type=Path, metavar="LOG", help="bag, folder of bags, folder of images, image or video")
+    take = verbs.add_parser("extract", help="write frames as JPEG files, with frames.json, which tells their origin")
+    take.add_argument("log", type=Path, metavar="LOG", help="bag (.mcap, .db3, .bag, or its folder), folder or video")
     take.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the images go")
     add_sampling(take)
+    add_strict(take)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,10 +39,14 @@ def run(args: argparse.Namespace) -> int:
         return 0
     check_sampling(args)
     log = open_log(args.log)
-    frames = sample_frames(log, args.topic, args.max, args.every, args.min_change)
-    with Progress(len(frames), "extracting", unit="frames") as progress:
-        extract(log, frames, args.out, lambda _: progress.update())
-    print(f"{len(frames)} frames of {frames[0].topic} in {args.out}")
+    topic = log.image_topic(args.topic)
+    frames = select_frames([log], args.topic, args.max, args.every, args.min_change)
+    with Progress(expected_frames(args, [log], [topic]), "extracting", unit="frames") as progress:
+        records = extract(frames, args.out, lambda _: progress.update(), strict=args.strict)
+    if not records:
+        raise Sim2SGError(f"no frames in {printable(args.log)}")
+    flags = describe_flags(records)
+    print(f"{len(records)} frames of {printable(topic)} in {printable(args.out)}{flags and f' ({flags})'}")
     return 0
 
 
@@ -46,31 +56,63 @@ def describe_log(log: Log) -> str:
     rows = [("topic", "type", "messages", "per second")]
     for topic in log.topics():
         rate = f"{(topic.count - 1) / seconds:.1f}" if seconds > 0 and topic.count > 1 else "-"
-        rows.append((topic.name, topic.type, str(topic.count), rate))
-    lines = [f"{log.path}: {seconds:.1f} s" if seconds else str(log.path), table(rows)]
+        rows.append((printable(topic.name), printable(topic.type), str(topic.count), rate))
+    path = printable(log.path)
+    lines = [f"{path}: {seconds:.1f} s" if seconds else path]
+    if told := log.describe_time():
+        lines.append(told)
+    lines.append(table(rows))
     cameras = log.image_topics()
     if not cameras:
-        lines.append("no camera: no topic with sensor_msgs/msg/Image or CompressedImage")
+        lines.append(f"no camera: {log.why_no_camera()}")
     for topic in cameras:
-        frame = next(iter(log.frames(topic.name))).decode()
-        lines += [
-            f"camera {topic.name}: images {frame.shape[1]}x{frame.shape[0]}",
-            f"  intrinsics: {describe_intrinsics(log.camera(topic.name))}",
-            f"  extrinsics: {describe_extrinsics(log, topic.name)}",
-        ]
+        lines += describe_topic(log, topic.name)
     return "\n".join(lines)
+
+
+def describe_topic(log: Log, topic: str) -> list[str]:
+    """Returns a camera as lines: its images, or why there are none, intrinsics and extrinsics."""
+    name = printable(topic)
+    try:
+        return [
+            f"camera {name}: {describe_images(log, topic)}",
+            f"  intrinsics: {describe_intrinsics(log.camera(topic))}",
+            f"  extrinsics: {describe_extrinsics(log, topic)}",
+        ]
+    except Sim2SGError as error:
+        return [f"camera {name}: {error}"]
+
+
+def describe_images(log: Log, topic: str) -> str:
+    """Returns the size of the images, by the first one that is whole.
+
+    Raises:
+        Sim2SGError: None of the first `LOOKED_AT` is.
+    """
+    problem = Sim2SGError("it has no images")
+    for number, frame in enumerate(log.frames(topic)):
+        try:
+            image = frame.decode()
+        except Sim2SGError as error:
+            problem = error if not number else problem
+            if number + 1 >= LOOKED_AT:
+                break
+            continue
+        damaged = f" (the first {number} damaged)" if number else ""
+        return f"images {image.shape[1]}x{image.shape[0]}{damaged}"
+    raise problem
 
 
 def describe_intrinsics(camera: Camera | None) -> str:
     """Returns focal lengths, centre and distortion as text."""
     if camera is None:
-        return "unknown (no CameraInfo beside it): give --camera FILE where 3D is wanted"
+        return "unknown (no CameraInfo beside it that can be used): give --camera FILE where 3D is wanted"
     K = camera.K
     text = (
         f"{camera.width}x{camera.height}, focal length {K[0, 0]:.1f} {K[1, 1]:.1f} px,"
         f" centre {K[0, 2]:.1f} {K[1, 2]:.1f} px"
     )
-    if not len(camera.distortion):
+    if camera.is_pinhole:
         return f"{text}, no distortion"
     return f"{text}, {camera.distortion_model} {' '.join(f'{v:g}' for v in camera.distortion)}"
 

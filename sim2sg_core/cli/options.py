@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, printable
 
 if TYPE_CHECKING:
     from sim2sg_core.logs import Log
@@ -23,9 +24,13 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Declares `--images` and `--log`, one of which is given; `open_source` opens it."""
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--images", type=Path, metavar="DIR", help="folder of images")
+    source.add_argument("--images", type=Path, metavar="DIR", help="folder of images, or one image")
     source.add_argument(
-        "--log", type=Path, nargs="+", metavar="LOG", help="bags (.mcap, .db3, .bag), or folders of them"
+        "--log",
+        type=Path,
+        nargs="+",
+        metavar="LOG",
+        help="bags (.mcap, .db3, .bag), videos (.mp4, …), folders of them or of images",
     )
 
 
@@ -36,9 +41,29 @@ def open_source(args: argparse.Namespace) -> list[Log]:
 
     if args.log:
         return open_logs(args.log)
-    if not args.images.is_dir():
-        raise Sim2SGError(f"{args.images}: no such folder of images")
-    return [FolderLog(args.images)]
+    if not args.images.exists():
+        raise Sim2SGError(f"{printable(args.images)}: no such folder of images")
+    logs = open_logs(args.images)
+    if not all(isinstance(log, FolderLog) for log in logs):
+        raise Sim2SGError(f"{printable(args.images)}: holds no images but a bag or video: give it by --log")
+    return logs
+
+
+def add_strict(parser: argparse.ArgumentParser) -> None:
+    """Declares `--strict`."""
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="stop at the first damaged frame (default: leave damaged frames out, and tell how many at the end)",
+    )
+
+
+def expected_frames(args: argparse.Namespace, logs: Sequence[Log], topics: Sequence[str]) -> int | None:
+    """Returns how many frames the options of `add_sampling` will take; None where time and change decide."""
+    if args.every or args.min_change:
+        return None
+    total = sum(t.count for log, topic in zip(logs, topics) for t in log.topics() if t.name == topic)
+    return min(total, args.max) if args.max else total
 
 
 def add_sampling(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +74,7 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="S",
-        help="least seconds between two frames (default: all)",
+        help="least seconds between two frames (default: all); refused where names of images tell no time",
     )
     parser.add_argument("--max", type=int, default=0, metavar="N", help="most frames, evenly chosen (default: all)")
     parser.add_argument(

@@ -56,7 +56,10 @@ def run(args: argparse.Namespace) -> int:
 
     check(args)
     calibration, held_out = split_frames(args)
-    made = quantize(args.model, (frame.decode() for frame in calibration), args.out, weight_bits=args.weights)
+    from sim2sg_core.logs import decoded
+
+    images = (image for _, image in decoded(calibration))
+    made = quantize(args.model, images, args.out, weight_bits=args.weights)
     print(describe(made))
     graphs, times = run_in_turn((args.model, args.out), held_out, args.threads)
     print(figures(args, times, compare_predictions(graphs[0], graphs[1]), len(held_out)))
@@ -97,7 +100,7 @@ def run_in_turn(
     Returns:
         The graphs of each, and the median of its inferences, milliseconds.
     """
-    from sim2sg_core.logs import resolve_camera
+    from sim2sg_core.logs import decoded, resolve_camera
     from sim2sg_core.runtime import Predictor
 
     predictors = [Predictor(model, "cpu", threads=threads) for model in models]
@@ -105,8 +108,7 @@ def run_in_turn(
         predictor.warm_up()
     graphs: list[list[SceneGraph]] = [[], []]
     times: list[list[float]] = [[], []]
-    for frame in frames:
-        image = frame.decode()
+    for frame, image in decoded(frames):
         size = image.shape[1], image.shape[0]
         camera = resolve_camera(frame.log, frame.topic, *size, fallback=predictors[0].info.camera)
         for _ in range(-(-RUNS // len(frames))):

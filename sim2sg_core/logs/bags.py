@@ -1,323 +1,326 @@
-"""ROS bags through rosbags: MCAP, sqlite3 and ROS 1, files and folders."""
+"""ROS bags as logs: MCAP, sqlite3 and ROS 1, single files, folders and split recordings."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import struct
-from collections.abc import Iterator
-from functools import cache
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from sim2sg_core.errors import Sim2SGError, first_line
-from sim2sg_core.logs.camera_calibration import camera_from_info
-from sim2sg_core.logs.camera_log import Log, LogFrame, RawMessage, TopicInfo, frame_name
-from sim2sg_core.logs.image_decoding import (
-    compressed_suffix,
-    decode_compressed,
-    decode_raw,
-    decode_thumbnail,
-    to_rgb,
+from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.logs.bag_files import BagFiles, find_bag, open_storage
+from sim2sg_core.logs.bag_frames import make_frame, value_bits
+from sim2sg_core.logs.bag_messages import (
+    ENCODINGS,
+    IMAGE_TYPES,
+    INFO_TYPES,
+    RAW_TYPES,
+    TRANSFORM_TYPES,
+    VIDEO_TYPES,
+    ImageMessage,
+    decode_camera_info,
+    decode_image_message,
+    decode_transforms,
+    to_cdr,
 )
+from sim2sg_core.logs.camera_info import camera_from_info
+from sim2sg_core.logs.camera_log import Log, LogFrame, RawMessage, TopicInfo
+from sim2sg_core.logs.image_decoding import check_format, is_depth
+from sim2sg_core.logs.names import base_topic, camera_info_topics
 from sim2sg_core.logs.static_extrinsics import extrinsics_from_transforms
+from sim2sg_core.logs.storage import Storage, Stored
 from sim2sg_core.scene import Camera
 
-BAG_SUFFIXES = (".mcap", ".db3", ".bag")
-IMAGE_TYPE = "sensor_msgs/msg/Image"
-COMPRESSED_TYPE = "sensor_msgs/msg/CompressedImage"
-CAMERA_INFO_TYPE = "sensor_msgs/msg/CameraInfo"
-TRANSFORMS_TYPE = "tf2_msgs/msg/TFMessage"
+logger = logging.getLogger(__name__)
+
+RANGE_SAMPLES = 8
+"""Messages of a topic, spread over the log, that tell the range of its 16-bit values."""
+CLOCK_SAMPLES = 5
+"""First frames of a topic whose stamps are all equal when the clock of its driver stands still."""
+INFO_SAMPLES = 50
+"""First CameraInfos among which a calibrated one is looked for: drivers begin with zeros."""
 
 
 class BagLog(Log):
-    """A bag of any ROS version. Holds no open file, so it can be sent to another process."""
+    """A bag of any ROS version, of one file or several. Holds no open file, so it can be sent to another process."""
 
-    def __init__(self, path: Path) -> None:
-        """Reads the bag's index.
+    def __init__(self, bag: BagFiles | Path) -> None:
+        """Reads the indices of its files.
+
+        Args:
+            bag: Its files; or the path of one, or of a folder with metadata.yaml.
 
         Raises:
             Sim2SGError: No bag, or a damaged one.
         """
-        self.path = path
-        self._ros1 = path.suffix == ".bag"
-        with self._reader() as reader:
-            self._topics = sorted(
-                (TopicInfo(name, info.msgtype or "?", info.msgcount) for name, info in reader.topics.items()),
-                key=lambda topic: topic.name,
-            )
-            self._duration = max(0, reader.duration - 1) / 1e9 if reader.message_count else 0.0
+        if isinstance(bag, Path):
+            bag = (find_bag(bag) if bag.is_dir() else None) or BagFiles(bag, bag.name.partition(".")[0], (bag,), None)
+        self.path, self._name = bag.path, bag.name
+        self._told: set[str] = set()
+        self._bits: dict[str, int] = {}
+        self._storages = self._open(bag)
+        self._tell_notes()
+        self._warn_of_claims(bag.claimed)
+
+    @property
+    def name(self) -> str:
+        """Short name, for reports."""
+        return self._name
 
     def topics(self) -> list[TopicInfo]:
         """Returns all topics, sorted by name."""
         return list(self._topics)
 
     def image_topics(self) -> list[TopicInfo]:
-        """Returns the image topics with messages; depth images are none."""
-        return [
-            topic
-            for topic in self._topics
-            if topic.type in (IMAGE_TYPE, COMPRESSED_TYPE) and topic.count and "depth" not in topic.name.lower()
+        """Returns a topic of each camera: raw and compressed of one count once; depth is none."""
+        return [topic for topic in self._topics if topic.name in self._cameras]
+
+    def selectable_topics(self) -> list[TopicInfo]:
+        """Returns every topic of images, depth too."""
+        known = {c.topic for s in self._storages for c in s.channels if c.encoding in ENCODINGS}
+        return [t for t in self._topics if t.type in IMAGE_TYPES and t.count and t.name in known]
+
+    def why_no_camera(self) -> str:
+        """Says what there is in place of a camera, and what to do."""
+        depth = {t.name: self._encodings[t.name] for t in self.selectable_topics()}
+        if depth:
+            shown = ", ".join(f"{printable(name)} ({printable(encoding)})" for name, encoding in depth.items())
+            grey = any(encoding.lower().startswith("16uc1") and _readable(encoding) for encoding in depth.values())
+            fix = (
+                "choose one of 16UC1 with --topic to read it as a grey picture" if grey else "record the colour camera"
+            )
+            return f"its images are depth: {shown}: {fix}"
+        video = [f"{printable(t.name)} ({printable(t.type)})" for t in self._topics if t.type in VIDEO_TYPES]
+        if video:
+            return (
+                f"{', '.join(video)} is video, whose images depend on each other: play the bag beside"
+                " `ros2 run image_transport republish ffmpeg raw` and record what comes out"
+            )
+        odd = [
+            f"{printable(c.topic)} ({printable(c.encoding)})"
+            for s in self._storages
+            for c in s.channels
+            if c.type in IMAGE_TYPES and c.encoding not in ENCODINGS
         ]
+        if odd:
+            return f"{', '.join(odd)} is of an encoding that is not known ({', '.join(ENCODINGS)} are): convert it"
+        return super().why_no_camera()
 
     def duration(self) -> float:
         """Returns seconds from the first message to the last."""
-        return self._duration
+        span = self._span
+        return (span[1] - span[0]) / 1e9 if span else 0.0
 
     def camera(self, topic: str | None = None) -> Camera | None:
-        """Returns the camera from the CameraInfo beside the image topic, else from the bag's only one."""
+        """Returns the camera from the CameraInfo beside the image topic, else from the bag's only one.
+
+        None, and a warning, when it cannot be used.
+        """
         topic = self.image_topic(topic)
-        infos = [info.name for info in self._topics if info.type == CAMERA_INFO_TYPE and info.count]
-        beside = camera_info_topic(topic)
-        chosen = beside if beside in infos else infos[0] if len(infos) == 1 else None
+        infos = [info.name for info in self._topics if info.type in INFO_TYPES and info.count]
+        beside = camera_info_topics(topic)
+        chosen = next((name for name in beside if name in infos), infos[0] if len(infos) == 1 else None)
         if chosen is None:
             return None
         rectified = "rect" in base_topic(topic).rsplit("/", 1)[-1]
-        for _, _, message in self._decoded([chosen]):
-            return camera_from_info(message, rectified, f"{self.path}: {chosen}")
+        problem = ""
+        for number, stored in enumerate(self._stored([chosen])):
+            try:
+                if camera := camera_from_info(decode_camera_info(stored), rectified):
+                    return camera
+            except Sim2SGError as error:
+                problem = problem or str(error)
+            if number + 1 >= INFO_SAMPLES:
+                break
+        self._tell(f"{printable(chosen)}: {problem or 'not calibrated (zeros)'}: no 3D poses by it; give --camera FILE")
         return None
 
     def extrinsics(self, topic: str | None = None) -> tuple[float, float, float] | None:
         """Returns the camera's extrinsics by chaining /tf_static from its frame to the base's."""
         topic = self.image_topic(topic)
-        statics = [t.name for t in self._topics if t.name.lstrip("/") == "tf_static" and t.type == TRANSFORMS_TYPE]
+        statics = [t.name for t in self._topics if t.name.lstrip("/") == "tf_static" and t.type in TRANSFORM_TYPES]
         if not statics:
             return None
-        transforms = [t for _, _, message in self._decoded(statics) for t in message.transforms]
-        frame = next((m.header.frame_id for _, _, m in self._decoded([topic])), "")
-        return extrinsics_from_transforms(transforms, frame)
+        transforms = []
+        for stored in self._stored(statics):
+            try:
+                transforms += decode_transforms(stored)
+            except Sim2SGError as error:
+                self._tell(str(error))
+        first = self._first_images(topic, 1)
+        return extrinsics_from_transforms(transforms, first[0][1].frame_id if first else "")
 
     def frames(self, topic: str | None = None) -> Iterator[LogFrame]:
-        """Yields the frames of an image topic, in the order of the log."""
+        """Yields the frames of an image topic, in the order of the log.
+
+        A message that is damaged is a frame whose `decode` tells why.
+        """
         topic = self.image_topic(topic)
-        for stamp, _, message in self._decoded([topic]):
-            yield self._frame(topic, stamp, message)
+        frozen = self._clock_stands(topic)
+        last, repeats, count = -1, 0, 0
+        for stored in self._stored([topic]):
+            last, repeats = stored.stamp, repeats + 1 if stored.stamp == last else 0
+            yield self._frame(stored, repeats, frozen)
+            count += 1
+        claimed = sum(info.count for info in self._topics if info.name == topic)
+        if count != claimed:
+            self._tell(f"{printable(topic)}: {count} messages read, and {claimed} claimed by the bag's index")
 
     def messages(self, topics: list[str] | None = None) -> Iterator[RawMessage]:
-        """Yields messages as CDR bytes in recorded order.
+        """Yields messages as CDR bytes in recorded order; those of protobuf and JSON are left out.
 
         Args:
             topics: Names; None means all.
         """
-        for connection, stamp, data in self._raw(topics):
-            if self._ros1:
-                data = self._to_cdr(data, connection.msgtype)
-            yield RawMessage(connection.topic, connection.msgtype, stamp, data)
+        for stored in self._stored(topics):
+            if stored.channel.encoding not in ("cdr", "ros1"):
+                self._tell(f"{printable(stored.channel.topic)}: {stored.channel.encoding} is no ROS message: left out")
+                continue
+            try:
+                yield RawMessage(stored.channel.topic, stored.channel.type, stored.stamp, to_cdr(stored))
+            except Sim2SGError as error:
+                raise Sim2SGError(f"{printable(self.path)}: {error}") from None
 
-    def _to_cdr(self, data: bytes, type_: str) -> bytes:
-        """Turns a ROS 1 message into ROS 2's CDR."""
-        store = typestore(False)
-        if type_ not in store.fielddefs:
-            raise Sim2SGError(f"{self.path}: messages of {type_} are not known to ROS 2: choose other topics")
+    @cached_property
+    def _topics(self) -> list[TopicInfo]:
+        types: dict[str, set[str]] = {}
+        counts: Counter[str] = Counter()
+        for channel in (c for s in self._storages for c in s.channels):
+            if channel.count or channel.topic not in types:
+                types.setdefault(channel.topic, set()).add(channel.type)
+            counts[channel.topic] += channel.count
+        names = sorted(types)
+        return [TopicInfo(n, next(iter(types[n])) if len(types[n]) == 1 else "?", counts[n]) for n in names]
+
+    @cached_property
+    def _span(self) -> tuple[int, int] | None:
+        """Time of the first and the last message, ns."""
+        starts = [s.start for s in self._storages if s.start is not None]
+        ends = [s.end for s in self._storages if s.end is not None]
+        return (min(starts), max(ends)) if starts and ends else None
+
+    @cached_property
+    def _encodings(self) -> dict[str, str]:
+        """Encoding, or format, of the first image of each image topic; "" where none is whole."""
+        found: dict[str, str] = {}
+        for topic in self.selectable_topics():
+            first = self._first_images(topic.name, 1)
+            found[topic.name] = first[0][1].encoding if first else ""
+        return found
+
+    @cached_property
+    def _cameras(self) -> set[str]:
+        """One topic for each camera."""
+        best: dict[str, tuple[tuple[bool, int, bool], str]] = {}
+        for topic in self.selectable_topics():
+            encoding = self._encodings[topic.name]
+            if is_depth(encoding):
+                continue
+            rank = (_readable(encoding), topic.count, topic.type in RAW_TYPES)
+            base = base_topic(topic.name)
+            if base not in best or rank > best[base][0]:
+                best[base] = (rank, topic.name)
+        return {name for _, name in best.values()}
+
+    def _open(self, bag: BagFiles) -> list[Storage]:
+        """Opens the files; those that are damaged are left out, with a warning, as long as one is whole."""
+        storages: list[Storage] = []
+        problems: list[Sim2SGError] = []
+        for part in bag.parts:
+            try:
+                storages.append(open_storage(part, compressed=bag.claimed is not None or len(bag.parts) > 1))
+            except Sim2SGError as error:
+                problems.append(error)
+        if not storages:
+            raise problems[0]
+        for problem in problems:
+            self._tell(f"a part is left out: {problem}")
+        return storages
+
+    def _warn_of_claims(self, claimed: dict[str, int] | None) -> None:
+        found = {topic.name: topic.count for topic in self._topics}
+        for name, count in (claimed or {}).items():
+            if found.get(name, 0) != count:
+                self._tell(f"{printable(name)}: {found.get(name, 0)} messages found, {count} claimed by metadata.yaml")
+
+    def _tell(self, text: str) -> None:
+        """Warns once."""
+        if text not in self._told:
+            self._told.add(text)
+            logger.warning("%s: %s", printable(self.path), text)
+
+    def _tell_notes(self) -> None:
+        for storage in self._storages:
+            for note in storage.notes:
+                self._tell(note if len(self._storages) == 1 else f"{printable(storage.path.name)}: {note}")
+
+    def _stored(self, topics: list[str] | None, start: int | None = None, stop: int | None = None) -> Iterator[Stored]:
+        """Yields messages of all files, one file after the other."""
         try:
-            message = to_ros2(typestore(True).deserialize_ros1(data, type_), store)
-            return bytes(store.serialize_cdr(message, type_))
-        except Exception as error:  # of rosbags, struct and numpy, on damaged data
-            raise Sim2SGError(f"{self.path}: a {type_} is damaged ({first_line(error)})") from None
+            for storage in self._storages:
+                yield from storage.messages(topics, start, stop)
+        except OSError as error:
+            raise Sim2SGError(f"{printable(self.path)}: {error.strerror}: is the disk still there?") from None
+        finally:
+            self._tell_notes()
 
-    def _frame(self, topic: str, recorded: int, message: Any) -> LogFrame:
-        """Wraps an image message; its pixels stay encoded."""
-        exposed = message.header.stamp
-        stamp = exposed.sec * 10**9 + exposed.nanosec or recorded
-        name = frame_name(topic, stamp)
-        if hasattr(message, "format"):
-            data = message.data.tobytes()
-            return LogFrame(
-                name,
-                stamp,
-                self,
-                topic,
-                lambda: to_rgb(decode_compressed(data), bgr=True),
-                lambda: decode_thumbnail(data),
-                lambda: (data, compressed_suffix(data)),
-            )
+    def _first_images(self, topic: str, count: int, start: int | None = None) -> list[tuple[int, ImageMessage]]:
+        """Returns time of recording and message of the first images that are whole, of the first 50."""
+        found: list[tuple[int, ImageMessage]] = []
+        for number, stored in enumerate(self._stored([topic], start)):
+            try:
+                found.append((stored.stamp, decode_image_message(stored)))
+            except Sim2SGError:
+                continue
+            if len(found) >= count or number >= 50:
+                break
+        return found
 
-        def decode() -> np.ndarray:
-            return to_rgb(
-                *decode_raw(
-                    message.data,
-                    message.width,
-                    message.height,
-                    message.encoding,
-                    message.step,
-                    bool(message.is_bigendian),
-                )
-            )
+    def _clock_stands(self, topic: str) -> bool:
+        """Whether the stamps of a topic tell no time, so that the times of recording are taken."""
+        first = self._first_images(topic, CLOCK_SAMPLES)
+        stamps = {message.stamp for _, message in first}
+        if len(stamps) != 1 or (len(first) == 1 and 0 not in stamps) or len({time for time, _ in first}) < len(first):
+            return False
+        if len(first) > 1:
+            self._tell(f"{printable(topic)}: the header stamps stand still: times of recording are taken")
+        return True
 
-        frame = LogFrame(name, stamp, self, topic, decode, lambda: decode()[::8, ::8].mean(axis=2))
-        return dataclasses.replace(frame, _detach=lambda: self._detached(frame, recorded))
+    def _value_bits(self, topic: str) -> int:
+        """Returns the range of a topic's 16-bit values, from images spread over the log."""
+        if topic not in self._bits:
+            begin, end = self._span or (0, 0)
+            found = [8]
+            for i in range(RANGE_SAMPLES):
+                for _, message in self._first_images(topic, 1, begin + i * (end - begin) // RANGE_SAMPLES):
+                    found.append(value_bits(message))
+            self._bits[topic] = max(found)
+            if max(found) < 16:
+                self._tell(f"{printable(topic)}: values of 16 bits use {max(found)}: read by that range")
+        return self._bits[topic]
 
-    def _detached(self, frame: LogFrame, recorded: int) -> LogFrame:
-        """Returns a frame that reads its message from the bag again whenever it is decoded."""
+    def _frame(self, stored: Stored, repeats: int, frozen: bool) -> LogFrame:
+        topic = stored.channel.topic
+        again = self._detached(stored, repeats, frozen)
+        return make_frame(self, stored, frozen, lambda _: self._value_bits(topic), again)
+
+    def _detached(self, stored: Stored, repeats: int, frozen: bool) -> Callable[[], LogFrame]:
+        """Returns what reads a frame's message from the bag again."""
+        topic, recorded = stored.channel.topic, stored.stamp
 
         def again() -> LogFrame:
-            for stamp, _, message in self._decoded([frame.topic], recorded, recorded + 1):
-                found = self._frame(frame.topic, stamp, message)
-                if found.stamp == frame.stamp:
-                    return found
-            raise Sim2SGError(f"{self.path}: frame {frame.name} is gone: the bag was changed")
+            for number, found in enumerate(self._stored([topic], recorded, recorded + 1)):
+                if number == repeats:
+                    return self._frame(found, repeats, frozen)
+            raise Sim2SGError("is gone: the bag was changed")
 
-        return dataclasses.replace(
-            frame,
-            _decode=lambda: again().decode(),
-            _thumbnail=lambda: again().thumbnail(),
-            _detach=None,
-        )
-
-    def _decoded(
-        self, topics: list[str], start: int | None = None, stop: int | None = None
-    ) -> Iterator[tuple[int, str, Any]]:
-        """Yields recorded time, topic and deserialised message."""
-        store = typestore(self._ros1)
-        read = store.deserialize_ros1 if self._ros1 else store.deserialize_cdr
-        for connection, stamp, data in self._raw(topics, start, stop):
-            try:
-                message = read(data, connection.msgtype)
-            except Exception as error:  # rosbags raises its own, struct's and numpy's errors on damaged data
-                raise Sim2SGError(
-                    f"{self.path}: a message of {connection.topic} is damaged ({first_line(error)})"
-                ) from None
-            yield stamp, connection.topic, message
-
-    def _raw(
-        self, topics: list[str] | None, start: int | None = None, stop: int | None = None
-    ) -> Iterator[tuple[Any, int, bytes]]:
-        """Yields connection, recorded time and bytes; errors of reading become Sim2SGError."""
-        with self._reader() as reader:
-            connections = [c for c in reader.connections if topics is None or c.topic in topics]
-            if not connections:  # rosbags takes an empty list for all
-                return
-            messages = reader.messages(connections, start=start, stop=stop)
-            count = 0
-            while True:
-                try:
-                    item = next(messages)
-                except StopIteration:
-                    return
-                except Exception as error:  # of rosbags, sqlite3, zstd, lz4, struct …
-                    raise Sim2SGError(
-                        f"{self.path}: damaged after {count} messages ({first_line(error)}): {_remedy(self.path)}"
-                    ) from None
-                count += 1
-                yield item
-
-    @contextlib.contextmanager
-    def _reader(self) -> Iterator[Any]:
-        """Opens the bag for the length of a `with` block."""
-        from rosbags import rosbag1, rosbag2
-
-        check_complete(self.path)
-        reader: Any = None
-        try:
-            reader = (rosbag1.Reader if self._ros1 else rosbag2.Reader)(self.path)
-            reader.open()
-        except FileNotFoundError:
-            raise Sim2SGError(f"{self.path}: no such bag") from None
-        except PermissionError:
-            raise Sim2SGError(f"{self.path}: may not be read: check its permissions") from None
-        except Exception as error:  # of rosbags, sqlite3, zstd, lz4, struct …
-            readable = readable_messages(self.path)
-            found = "" if readable is None else f"; {readable} of its messages are whole"
-            raise Sim2SGError(
-                f"{self.path}: truncated or damaged ({first_line(error)}){found}: {_remedy(self.path)}"
-            ) from None
-        try:
-            yield reader
-        finally:
-            reader.close()
+        return again
 
 
-def base_topic(topic: str) -> str:
-    """Returns an image topic without the suffix that image_transport appends."""
-    for transport in ("/compressed", "/image_raw/ffmpeg", "/theora"):
-        if topic.endswith(transport):
-            return topic.removesuffix(transport)
-    return topic
-
-
-def camera_info_topic(topic: str) -> str:
-    """Returns where image_transport looks for the CameraInfo of an image topic: beside it."""
-    return f"{base_topic(topic).rpartition('/')[0]}/camera_info"
-
-
-def check_complete(path: Path) -> None:
-    """Raises Sim2SGError when an sqlite3 bag is shorter than its header says: sqlite would read zeros.
-
-    Format: https://www.sqlite.org/fileformat.html, section 1.3: page size at 16, page count at 28, valid when
-    the counters at 24 and 92 agree.
-    """
-    for file in sorted(path.glob("*.db3")) if path.is_dir() else [path] if path.suffix == ".db3" else []:
-        with file.open("rb") as database:
-            head = database.read(100)
-        if len(head) < 100 or head[24:28] != head[92:96]:
-            continue
-        page_size, page_count = struct.unpack(">H", head[16:18])[0], struct.unpack(">I", head[28:32])[0]
-        wanted = (65536 if page_size == 1 else page_size) * page_count
-        if file.stat().st_size < wanted:
-            raise Sim2SGError(f"{path}: truncated, {file.stat().st_size} of {wanted} bytes: {_remedy(path)}")
-
-
-def readable_messages(path: Path) -> int | None:
-    """Counts the whole messages of an MCAP file without its index; None for other formats.
-
-    Follows the MCAP specification: after 8 bytes of magic come records of one byte opcode, an 8-byte length
-    and a body. 0x05 is a message, 0x07 the message index behind a chunk, with 16 bytes for each message.
-    """
-    if path.is_dir():
-        counts = [readable_messages(file) for file in sorted(path.glob("*.mcap"))]
-        return sum(c for c in counts if c is not None) if counts else None
-    if path.suffix != ".mcap":
-        return None
-    count, size = 0, path.stat().st_size
-    with path.open("rb") as file:
-        if file.read(8) != b"\x89MCAP0\r\n":
-            return 0
-        while len(head := file.read(9)) == 9:
-            opcode, length = struct.unpack("<BQ", head)
-            end = file.tell() + length
-            if end > size:
-                break
-            if opcode == 0x05:
-                count += 1
-            elif opcode == 0x07:
-                _, array = struct.unpack("<HI", file.read(6))
-                count += array // 16
-            file.seek(end)
-    return count
-
-
-@cache
-def typestore(ros1: bool) -> Any:
-    """Definitions of the standard messages.
-
-    These, and not the bag's own: a bag then opens whatever else was recorded in it.
-    """
-    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
-
-    if not ros1:
-        return get_typestore(Stores.ROS2_HUMBLE)
-    store = get_typestore(Stores.ROS1_NOETIC)
-    store.register(get_types_from_msg("geometry_msgs/TransformStamped[] transforms", TRANSFORMS_TYPE))
-    return store
-
-
-def to_ros2(message: Any, store: Any) -> Any:
-    """Returns a ROS 1 message as ROS 2's: no `seq` in headers, lower-case names (CameraInfo's K)."""
-    if isinstance(message, list):
-        return [to_ros2(item, store) for item in message]
-    if not hasattr(message, "__msgtype__"):
-        return message
-    class_ = store.types[message.__msgtype__]
-    names = [f.name for f in dataclasses.fields(class_) if f.name != "__msgtype__"]
-    return class_(**{n: to_ros2(getattr(message, n if hasattr(message, n) else n.upper()), store) for n in names})
-
-
-def _remedy(path: Path) -> str:
-    """Names the tool that mends a damaged bag."""
-    if path.suffix == ".bag":
-        return "mend it with `rosbag reindex`"
-    if path.suffix == ".mcap" or any(path.glob("*.mcap")):
-        return "mend it with `mcap recover`"
-    return "copy it again, or mend it with `ros2 bag reindex`"
+def _readable(encoding: str) -> bool:
+    try:
+        check_format(encoding)
+    except Sim2SGError:
+        return False
+    return True

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.scene import Camera
 
 
@@ -44,10 +44,13 @@ class LogFrame:
     """One camera frame, still encoded: pixels are decoded when asked for, and never kept.
 
     Attributes:
-        name: File name; from a bag `<topic>_<stamp>.jpg`.
-        stamp: Exposure time (header stamp), nanoseconds.
+        name: File name; from a bag `<topic>_<stamp>.jpg`. Text that any terminal and file takes.
+        stamp: Exposure time (header stamp), nanoseconds; a plain number where the log tells no time.
         log: The log that it comes from.
         topic: Topic that it comes from.
+        recorded: Time of recording, nanoseconds; None where there is none.
+        size: Bytes that it holds until it is detached.
+        why: It was chosen, in words; "" before that.
     """
 
     name: str
@@ -58,9 +61,12 @@ class LogFrame:
     _thumbnail: Callable[[], np.ndarray] = field(repr=False)
     _encoded: Callable[[], tuple[bytes, str] | None] = field(repr=False, default=lambda: None)
     _detach: Callable[[], LogFrame] | None = field(repr=False, default=None)
+    recorded: int | None = None
+    size: int = 0
+    why: str = ""
 
     def decode(self) -> np.ndarray:
-        """Returns the (h, w, 3) uint8 RGB image. Raises Sim2SGError when its data is damaged."""
+        """Returns the (h, w, 3) uint8 RGB image, turned as its EXIF says. Raises Sim2SGError when it is damaged."""
         return self._named(self._decode)
 
     def thumbnail(self) -> np.ndarray:
@@ -72,15 +78,28 @@ class LogFrame:
         try:
             return decode()
         except Sim2SGError as error:
-            raise Sim2SGError(f"{self.log.path}: {self.name}: {error}") from None
+            raise Sim2SGError(f"{printable(self.log.path)}: {self.name}: {error}") from None
 
     def encoded(self) -> tuple[bytes, str] | None:
-        """Returns the compressed file as it was recorded and its suffix (".jpg"), or None for raw images."""
+        """Returns the compressed file as it was recorded and its suffix (".jpg").
+
+        None for raw images, and for those that EXIF turns: their pixels are not as the file has them.
+        """
         return self._encoded()
 
     def detach(self) -> LogFrame:
-        """Returns this frame without large data: raw pixels are then read from the log again when needed."""
-        return self._detach() if self._detach else self
+        """Returns this frame without its data: they are read from the log again when needed."""
+        again = self._detach
+        if again is None:
+            return self
+        return replace(
+            self,
+            _decode=lambda: again()._decode(),
+            _thumbnail=lambda: again()._thumbnail(),
+            _encoded=lambda: again()._encoded(),
+            _detach=None,
+            size=0,
+        )
 
 
 class Log(ABC):
@@ -88,14 +107,25 @@ class Log(ABC):
 
     Attributes:
         path: The file or folder.
+        label: Put before the names of frames, as a folder, where several logs are read together; "" for none.
     """
 
     path: Path
+    label: str = ""
 
     @property
     def name(self) -> str:
         """Short name, for reports: the last part of the path."""
-        return self.path.resolve().stem if self.path.is_file() else self.path.resolve().name
+        return printable(self.path.resolve().stem if self.path.is_file() else self.path.resolve().name)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the stamps of frames are times."""
+        return True
+
+    def describe_time(self) -> str:
+        """Returns in one line where the times come from; "" when there is nothing to say."""
+        return ""
 
     @abstractmethod
     def topics(self) -> list[TopicInfo]:
@@ -104,6 +134,10 @@ class Log(ABC):
     @abstractmethod
     def image_topics(self) -> list[TopicInfo]:
         """Returns the topics that carry camera images and have messages."""
+
+    def selectable_topics(self) -> list[TopicInfo]:
+        """Returns the topics that may be chosen by name: also those that are not taken without being asked for."""
+        return self.image_topics()
 
     @abstractmethod
     def camera(self, topic: str | None = None) -> Camera | None:
@@ -125,6 +159,11 @@ class Log(ABC):
     def duration(self) -> float:
         """Returns seconds from the first message to the last; 0 when there are no times."""
 
+    def why_no_camera(self) -> str:
+        """Says what the log has in place of a camera."""
+        found = ", ".join(f"{printable(t.name)} ({printable(t.type)})" for t in self.topics()) or "nothing"
+        return f"needs a topic of sensor_msgs/msg/Image or CompressedImage; it has {found}"
+
     def image_topic(self, name: str | None = None) -> str:
         """Returns the image topic to use.
 
@@ -134,25 +173,20 @@ class Log(ABC):
         Raises:
             Sim2SGError: No camera, several, or no such topic; lists what there is.
         """
+        path = printable(self.path)
         cameras = [topic.name for topic in self.image_topics()]
+        shown = ", ".join(map(printable, cameras))
         if name is not None:
+            chosen = [topic.name for topic in self.selectable_topics()]
             for candidate in (name, f"/{name}"):
-                if candidate in cameras:
+                if candidate in chosen:
                     return candidate
-            known = ", ".join(cameras) or "none"
             other = [t.type for t in self.topics() if t.name == name]
-            what = f"topic {name} carries {other[0]}, not images" if other else f"no topic {name}"
-            raise Sim2SGError(f"{self.path}: {what}; its image topics: {known}")
+            topic = printable(name)
+            what = f"topic {topic} carries {printable(other[0])}, not images" if other else f"no topic {topic}"
+            raise Sim2SGError(f"{path}: {what}; its image topics: {shown or 'none'}")
         if not cameras:
-            found = ", ".join(f"{t.name} ({t.type})" for t in self.topics()) or "nothing"
-            raise Sim2SGError(
-                f"{self.path}: no camera: needs a topic of sensor_msgs/msg/Image or CompressedImage; it has {found}"
-            )
+            raise Sim2SGError(f"{path}: no camera: {self.why_no_camera()}")
         if len(cameras) > 1:
-            raise Sim2SGError(f"{self.path}: {len(cameras)} cameras: choose one with --topic: {', '.join(cameras)}")
+            raise Sim2SGError(f"{path}: {len(cameras)} cameras: choose one with --topic: {shown}")
         return cameras[0]
-
-
-def frame_name(topic: str, stamp: int) -> str:
-    """Returns the file name of a frame: leading `/` dropped, other characters of the path `_`."""
-    return f"{topic.lstrip('/').replace('/', '_')}_{stamp}.jpg"

@@ -1,82 +1,130 @@
-"""Writes the frames of a log as image files."""
+"""Writes the frames of a log as image files, and a manifest of where they come from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from sim2sg_core.errors import Sim2SGError
+import cv2
+import numpy as np
+
+from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.files import atomic_path
 from sim2sg_core.images import encode_jpeg
-from sim2sg_core.logs.camera_log import Log, LogFrame
+from sim2sg_core.logs.camera_log import LogFrame
+from sim2sg_core.logs.decoded import decoded
 from sim2sg_core.logs.folders import INDEX
+from sim2sg_core.logs.names import UniqueNames, flat_name
 from sim2sg_core.scene.graph import write_json
 
 EXTRACTED_QUALITY = 95
+DARK = 12.0
+"""Grey level of 255 below which the brightest hundredth of a frame leaves it dark."""
+BLURRED = 0.2
+"""Share of the median sharpness of all frames below which one is blurred."""
 
 
 def extract(
-    log: Log,
-    frames: Sequence[LogFrame],
+    frames: Iterable[LogFrame],
     out: Path | str,
     progress: Callable[[int], None] = lambda done: None,
-) -> list[Path]:
-    """Writes frames and `frames.json`, which tells stamps and camera; `open_log` reads the folder again.
+    *,
+    strict: bool = False,
+) -> list[dict[str, Any]]:
+    """Writes frames and `frames.json`, which tells stamps, camera and origin; `open_log` reads the folder again.
 
-    Recorded JPEGs are written byte by byte as they are; anything else is encoded as JPEG.
+    Recorded JPEGs are written byte by byte as they are, but for those that EXIF turns; anything else is encoded as
+    JPEG. Frames that are dark or blurred are flagged. No more than a few images are held, however many there are.
 
     Args:
-        log: Where the frames come from.
-        frames: See `sample_frames`.
+        frames: See `select_frames`.
         out: Folder; made when missing. Files of the same names are replaced.
         progress: Called with the number of frames written.
+        strict: The first damaged frame is an error; else damaged ones are left out (`decoded`).
 
     Returns:
-        The image files.
+        What frames.json tells of each frame: `file`, `stamp`, `recorded`, `width`, `height`, `source` (its name in the
+        log), `log`, `sha256` (of the file), `why` (it was chosen) and `flags`.
 
     Raises:
-        Sim2SGError: A damaged frame, or the disk is full.
+        Sim2SGError: Most frames are damaged, or the disk is full.
     """
     out = Path(out)
-    written: list[Path] = []
     records: list[dict[str, Any]] = []
-    width = height = 0
+    names = UniqueNames()
+    first: LogFrame | None = None
+    sharpness: list[float] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for frame in frames:
-            data, (width, height) = _jpeg(frame)
-            path = out / Path(frame.name).with_suffix(".jpg").name
+        for frame, image in decoded(frames, strict=strict):
+            first = first or frame
+            path = out / names(flat_name(frame.name), ".jpg")
+            data = _jpeg(frame, image)
             with atomic_path(path) as temporary:
                 temporary.write_bytes(data)
-            written.append(path)
-            records.append({"file": path.name, "stamp": frame.stamp, "width": width, "height": height})
-            progress(len(written))
-        topic = frames[0].topic if frames else ""
-        camera = log.camera(topic) if frames else None
-        write_json(
-            out / INDEX,
-            {
-                "log": log.name,
-                "topic": topic,
-                "camera": {"width": camera.width, "height": camera.height, **camera.to_json()} if camera else None,
-                "frames": records,
-            },
-            indent=1,
-        )
+            grey = cv2.cvtColor(image[::2, ::2], cv2.COLOR_RGB2GRAY)
+            sharpness.append(_sharpness(grey))
+            records.append(_record(frame, path.name, image, data, grey))
+            progress(len(records))
+        for record, value in zip(records, sharpness):
+            if value < BLURRED * float(np.median(sharpness)) and "dark" not in record["flags"]:
+                record["flags"].append("blurred")
+        write_json(out / INDEX, {**_origin(first), "frames": records}, indent=1)
     except OSError as error:
         raise Sim2SGError(
-            f"{out}: {error.strerror or error} after {len(written)} of {len(frames)} frames:"
+            f"{printable(out)}: {error.strerror or error} after {len(records)} frames:"
             " make room or choose another folder, and run it again"
         ) from None
-    return written
+    return records
 
 
-def _jpeg(frame: LogFrame) -> tuple[bytes, tuple[int, int]]:
-    """Returns a frame as JPEG, and its width and height."""
-    image = frame.decode()  # also of a recorded JPEG: a damaged one is found here, not by the next tool
-    size = (image.shape[1], image.shape[0])
+def describe_flags(records: Iterable[dict[str, Any]]) -> str:
+    """Returns how many frames are dark and blurred, in words; "" for none."""
+    flags = [flag for record in records for flag in record["flags"]]
+    return ", ".join(f"{flags.count(name)} {name}" for name in ("dark", "blurred") if name in flags)
+
+
+def _origin(first: LogFrame | None) -> dict[str, Any]:
+    """What frames.json tells of the log."""
+    if first is None:
+        return {"log": "", "topic": "", "timed": False, "camera": None}
+    camera = first.log.camera(first.topic)
+    return {
+        "log": first.log.name,
+        "topic": printable(first.topic),
+        "timed": first.log.timed,
+        "camera": {"width": camera.width, "height": camera.height, **camera.to_json()} if camera else None,
+    }
+
+
+def _record(frame: LogFrame, file: str, image: np.ndarray, data: bytes, grey: np.ndarray) -> dict[str, Any]:
+    return {
+        "file": file,
+        "stamp": frame.stamp,
+        "recorded": frame.recorded,
+        "width": image.shape[1],
+        "height": image.shape[0],
+        "source": frame.name,
+        "log": printable(frame.log.path.name),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "why": frame.why,
+        "flags": ["dark"] if float(np.percentile(grey, 99)) < DARK else [],
+    }
+
+
+def _sharpness(grey: np.ndarray) -> float:
+    """Variance of the Laplacian, at a width that does not depend on the camera's."""
+    scale = 320 / max(grey.shape)
+    if scale < 1:
+        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
+
+
+def _jpeg(frame: LogFrame, image: np.ndarray) -> bytes:
+    """Returns a frame as JPEG."""
     recorded = frame.encoded()
     if recorded and recorded[1] == ".jpg":
-        return recorded[0], size
-    return encode_jpeg(image, EXTRACTED_QUALITY), size
+        return recorded[0]
+    return encode_jpeg(image, EXTRACTED_QUALITY)

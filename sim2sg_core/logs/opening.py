@@ -1,68 +1,121 @@
-"""Finds out what kind of log a path is."""
+"""Finds out what kind of log a path is, by content."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs.bags import BAG_SUFFIXES, BagLog
+from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.logs.bag_files import BAG_SUFFIXES, METADATA, BagFiles, find_bag, group_parts, is_bag_file
+from sim2sg_core.logs.bags import BagLog
 from sim2sg_core.logs.camera_log import Log
-from sim2sg_core.logs.folders import FolderLog, image_files
+from sim2sg_core.logs.folder_times import natural_key
+from sim2sg_core.logs.folders import FOREIGN_SUFFIXES, IMAGE_SUFFIXES, FolderLog, image_files
+from sim2sg_core.logs.videos import VIDEO_SUFFIXES, VideoLog, is_video
+
+logger = logging.getLogger(__name__)
+
+DEPTH = 3
+"""Levels of folders below the one that is given."""
 
 
 def open_log(path: Path | str) -> Log:
-    """Opens one log: a bag file, a bag folder or a folder of images.
+    """Opens one log: a bag file, a bag folder, a folder of images, one image, or a video.
 
     Raises:
         Sim2SGError: No such file, no log, a damaged one, or a folder of several (see `open_logs`).
     """
     logs = open_logs(path)
     if len(logs) > 1:
-        names = ", ".join(log.path.name for log in logs)
-        raise Sim2SGError(f"{path}: {len(logs)} logs ({names}): give one of them")
+        names = ", ".join(printable(log.label or log.name) for log in logs)
+        raise Sim2SGError(f"{printable(path)}: {len(logs)} logs ({names}): give one of them")
     return logs[0]
 
 
 def open_logs(paths: Path | str | Iterable[Path | str]) -> list[Log]:
-    """Opens logs, where a folder may also hold several bags or folders of images, one level down.
+    """Opens logs, where a folder may also hold several, up to three levels down.
 
     Args:
-        paths: One path or several.
+        paths: One path or several. Parts of a split bag among them become one log.
 
     Returns:
-        The logs, in the order given, those of one folder sorted by name.
+        The logs, in the order given, those of one folder in natural order.
 
     Raises:
         Sim2SGError: No such file, no log in it, or a damaged one.
     """
-    if isinstance(paths, (str, Path)):
-        paths = [paths]
+    given = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
+    parts = _parts_of(given)
     logs: list[Log] = []
-    for path in map(Path, paths):
-        if not path.exists():
-            raise Sim2SGError(f"{path}: no such file or folder: give a bag or a folder of images")
-        found = _open(path, nested=True)
+    for path in given:
+        if path in parts:
+            if (bag := parts[path]) is not None:
+                logs.append(BagLog(bag))
+            continue
+        try:
+            if not path.exists():
+                raise Sim2SGError(f"{printable(path)}: no such file or folder: give a bag or a folder of images")
+            found = _open_file(path) if path.is_file() else _open_folder(path, path, DEPTH)
+        except OSError as error:
+            raise Sim2SGError(f"{printable(path)}: {error.strerror}: check its permissions") from None
         if not found:
             raise Sim2SGError(
-                f"{path}: no log: wants a bag ({', '.join(BAG_SUFFIXES)} or its folder)"
-                " or a folder of images (.jpg, .png, …)"
+                f"{printable(path)}: no log: no images in it (.jpg, .png, …), no video (.mp4, …) and no bag"
+                f" ({', '.join(BAG_SUFFIXES[:3])})"
             )
         logs += found
+    _label(logs, given)
     return logs
 
 
-def _open(path: Path, nested: bool) -> list[Log]:
-    """Opens all logs at a path; `nested` looks one level down."""
-    if path.is_file():
-        return [BagLog(path)] if path.suffix in BAG_SUFFIXES else []
-    if (path / "metadata.yaml").is_file():
-        return [BagLog(path)]
-    children = sorted(path.iterdir())
-    if bags := [child for child in children if child.suffix in BAG_SUFFIXES and child.is_file()]:
-        return [BagLog(bag) for bag in bags]
-    if image_files(path):
+def _parts_of(given: Sequence[Path]) -> dict[Path, BagFiles | None]:
+    """Maps the first part of each split bag among the paths to the bag, and the others to None."""
+    files = [path for path in given if path.name.lower().endswith(BAG_SUFFIXES) and path.is_file()]
+    found: dict[Path, BagFiles | None] = {}
+    for bag in group_parts(files):
+        if len(bag.parts) > 1:
+            first = next(path for path in given if path in bag.parts)
+            found |= {**dict.fromkeys(bag.parts), first: bag}
+    return found
+
+
+def _open_file(path: Path) -> list[Log]:
+    suffix = path.suffix.lower()
+    if suffix in FOREIGN_SUFFIXES or suffix in IMAGE_SUFFIXES:
         return [FolderLog(path)]
-    if not nested:
+    if is_bag_file(path):
+        return [BagLog(path)]
+    return [VideoLog(path)] if is_video(path) else []
+
+
+def _open_folder(path: Path, root: Path, depth: int) -> list[Log]:
+    """Opens all logs in a folder: its bag, its bags, its images, its videos, or those of the folders in it."""
+    if (path / METADATA).is_file() and (bag := find_bag(path)):
+        return [BagLog(bag)]
+    label = "" if path == root else path.relative_to(root).as_posix()
+    children = sorted((p for p in path.iterdir() if p.name[0] != "."), key=lambda p: natural_key(p.name))
+    skip = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, ".json", ".yaml", ".txt")
+    if bags := [p for p in children if p.suffix.lower() not in skip and is_bag_file(p)]:
+        return [BagLog(bag) for bag in group_parts(bags)]
+    videos = [p for p in children if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
+    if images := image_files(path):
+        if videos:
+            logger.warning("%s: its images are read, and %d videos are left out", printable(path), len(videos))
+        return [FolderLog(path, printable(label), images)]
+    if videos:
+        return [VideoLog(video, printable(label)) for video in videos]
+    if not depth:
         return []
-    return [log for child in children if child.is_dir() for log in _open(child, nested=False)]
+    return [log for child in children if child.is_dir() for log in _open_folder(child, root, depth - 1)]
+
+
+def _label(logs: Sequence[Log], given: Sequence[Path]) -> None:
+    """Puts the folder's name before the names of images where several logs are read together."""
+    if len(logs) < 2:
+        for log in logs:
+            log.label = ""
+        return
+    for log in logs:
+        if isinstance(log, FolderLog) and len(given) > 1:
+            log.label = f"{log.name}/{log.label}".rstrip("/") if log.label else log.name

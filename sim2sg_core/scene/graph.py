@@ -240,7 +240,7 @@ class SceneGraph:
 def write_json(path: Path | str, data: Any, *, indent: int | None = None) -> None:
     """Writes JSON so that a crash leaves the old file or the new one, never half of one."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(data, indent=indent))  # dumps runs in C, dump to a file does not
+        file.write(json.dumps(data, indent=indent, allow_nan=False))  # dumps runs in C, dump to a file does not
 
 
 def save_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str) -> None:
@@ -253,7 +253,7 @@ def save_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str) -> N
         file.write(f'{{"model": {json.dumps(model)}, "images": [')
         for i, graph in enumerate(graphs):
             file.write(",\n" if i else "\n")
-            file.write(json.dumps(graph.to_json()))
+            file.write(json.dumps(graph.to_json(), allow_nan=False))
         file.write("\n]}\n")
 
 

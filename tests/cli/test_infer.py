@@ -150,11 +150,15 @@ def test_bad_models(sim2sg, images, tmp_path, make_model, three_objects):
     mistake(sim2sg("infer", "--model", foreign, *out), "not one of sim2sg")
 
 
-def test_a_failure_half_way_keeps_the_old_graphs(sim2sg, model, images, tmp_path):
+def test_a_failure_half_way_keeps_the_old_graphs(sim2sg, model, images, tmp_path, caplog):
     out = tmp_path / "graphs.json"
     out.write_text("the old ones")
     (images / "z.jpg").write_bytes(b"no picture")
-    mistake(sim2sg("infer", "--model", model, "--images", images, "--out", out), "z.jpg: cannot be read")
+    use = ("infer", "--model", model, "--images", images)
+    mistake(sim2sg(*use, "--out", out, "--strict"), "z.jpg: 10 bytes are no image")
     assert out.read_text() == "the old ones"
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == [], "no temporary file is left"
-    mistake(sim2sg("infer", "--model", model, "--images", images, "--out", tmp_path), "is a folder")
+    mistake(sim2sg(*use, "--out", tmp_path), "is a folder")
+    tolerant = sim2sg(*use, "--out", out)
+    assert tolerant.returncode == 0 and "1 of 3 frames are damaged" in caplog.text
+    assert len(json.loads(out.read_text())["images"]) == 2

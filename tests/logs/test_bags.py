@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import sqlite3
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs import open_log, open_logs
-from sim2sg_core.logs.bags import readable_messages, typestore
+from sim2sg_core.logs.bag_messages import typestore
 from tests.logs.bag_writing import T0, K, bag, picture
 
 TOPIC = "/cam/image_raw/compressed"
@@ -119,7 +120,12 @@ def test_camera_info_is_that_of_the_topic(tmp_path):
     ("topic", "info", "expected_k", "expected_d"),
     [
         ("/c/image_raw", {"d": [0.1, 0, 0, 0, 0]}, K, [0.1, 0, 0, 0, 0]),
-        ("/c/image_rect_color", {"d": [0.1, 0, 0, 0, 0], "p": 7 * np.eye(3, 4).ravel()}, np.eye(3) * 7, []),
+        (
+            "/c/image_rect_color",
+            {"d": [0.1, 0, 0, 0, 0], "p": (np.diag([7.0, 7, 1]) @ np.eye(3, 4)).ravel()},
+            np.diag([7.0, 7, 1]),
+            [],
+        ),
         ("/c/image_raw", {"binning": (2, 2)}, np.diag([0.5, 0.5, 1]) @ K, []),
         ("/c/image_raw", {"roi": (10, 4, 24, 32, False)}, K - [[0, 0, 10], [0, 0, 4], [0, 0, 0]], []),
     ],
@@ -135,11 +141,44 @@ def test_what_camera_info_can_say(tmp_path, topic, info, expected_k, expected_d)
     assert (camera.width, camera.height) == (32, 24) if {"binning", "roi"} & set(info) else (64, 48)
 
 
-def test_uncalibrated_cameras_are_unknown_and_odd_lenses_refused(drive):
-    assert open_log(drive(k=np.zeros(9))).camera() is None
-    odd = open_log(drive(name="odd", model="barrel", d=[0.1]))
-    with pytest.raises(Sim2SGError, match="barrel"):
-        odd.camera()
+BAD_INFO = [
+    ({"k": np.zeros(9)}, "not calibrated"),
+    ({"model": "barrel", "d": [0.1]}, "'barrel' is not known .focal length 300.0 310.0"),
+    ({"model": "Inverse Brown Conrady", "d": [0.1]}, "Inverse Brown Conrady"),
+    ({"k": np.full(9, np.nan)}, "not finite"),
+    ({"d": [np.inf, 0, 0, 0, 0]}, "not finite"),
+    ({"width": 0, "height": 0}, "0x0"),
+    ({"k": np.diag([300.0, -300, 1]).ravel()}, "above zero"),
+    ({"k": np.ones(9)}, "not the matrix of a camera"),
+    ({"model": "rational_polynomial", "d": [0.1] * 14}, "14 coefficients"),
+]
+
+
+@pytest.mark.parametrize(("info", "reason"), BAD_INFO)
+def test_bad_calibrations_give_no_camera_and_one_line(drive, form, caplog, info, reason):
+    log = open_log(drive(form, **info))
+    assert log.camera() is None and log.camera() is None
+    [line] = [r.getMessage() for r in caplog.records]
+    assert re.search(rf"/cam/camera_info: .*{reason}.*no 3D poses by it; give --camera FILE", line), line
+
+
+def test_a_calibrated_info_behind_zeros_is_found(tmp_path):
+    with bag(tmp_path / "b", "mcap") as b:
+        b.compressed(TOPIC, picture(), T0)
+        b.info("/cam/camera_info", T0, k=np.zeros(9))
+        b.info("/cam/camera_info", T0 + 1)
+    np.testing.assert_allclose(open_log(tmp_path / "b").camera().K, K)
+
+
+def test_eight_coefficients_under_plumb_bob_are_rational(drive):
+    camera = open_log(drive(model="plumb_bob", d=[7.1, 5.1, 0, 0, 0.2, 7.4, 7.2, 1.7])).camera()
+    assert camera.distortion_model == "rational_polynomial" and len(camera.distortion) == 8
+
+
+def test_an_equidistant_lens_without_coefficients_stays_one(drive):
+    camera = open_log(drive(model="equidistant", d=np.zeros(4))).camera()
+    assert camera.distortion_model == "equidistant" and not camera.is_pinhole
+    assert camera.project(np.array([np.tan(1.0), 0, 1]))[0] == pytest.approx(K[0, 2] + K[0, 0] * 1.0)
 
 
 def test_no_camera(tmp_path, form):
@@ -154,7 +193,6 @@ def test_several_cameras_are_listed_and_unknown_ones_refused(tmp_path):
     with bag(tmp_path / "b", "mcap") as b:
         b.compressed("/left/compressed", picture(), T0)
         b.compressed("/right/compressed", picture(), T0)
-        b.raw("/depth/image", picture().ravel(), 64, 48, "rgb8", 0, T0)
         b.info("/left/camera_info", T0)
     log = open_log(tmp_path / "b")
     with pytest.raises(Sim2SGError, match=r"2 cameras.*--topic: /left/compressed, /right/compressed"):
@@ -168,26 +206,19 @@ def test_several_cameras_are_listed_and_unknown_ones_refused(tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.99])
-def test_truncated_bags_say_so_in_one_line(drive, form, share):
+def test_of_truncated_bags_what_is_whole_is_read_and_said(drive, form, share, caplog):
     path = drive(form, count=40)
     file = path if path.is_file() else next(f for f in path.iterdir() if f.suffix in (".mcap", ".db3"))
     whole = file.read_bytes()
     file.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(Sim2SGError, match=r"truncated|damaged") as caught:
-        list(open_log(path).frames())
-    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+    try:
+        frames = list(open_log(path).frames())
+    except Sim2SGError as error:  # sqlite's pages cannot be told apart; of others nothing was whole
+        assert re.search("truncated|nothing in it is whole", str(error)) and "\n" not in str(error)
+    else:
+        assert 0 < len(frames) <= 40 and all(f.decode().shape == (48, 64, 3) for f in frames)
+        assert "cut off" in caplog.text and form != "sqlite3"
     assert file.read_bytes() == whole[: int(len(whole) * share)], "the log is left as it was"
-
-
-def test_whole_messages_of_a_truncated_mcap_are_counted(drive):
-    [file] = drive("mcap", count=40).glob("*.mcap")
-    assert readable_messages(file) == 80
-    whole = file.read_bytes()
-    cut = file.with_name("cut.mcap")
-    cut.write_bytes(whole[: len(whole) // 3])
-    assert 0 <= readable_messages(cut) < 80
-    with pytest.raises(Sim2SGError, match=r"\d+ of its messages are whole.*mcap recover"):
-        open_log(cut)
 
 
 @pytest.mark.parametrize("name", ["b.mcap", "b.db3", "b.bag"])
@@ -205,8 +236,9 @@ def test_a_damaged_message_is_named(tmp_path):
     with sqlite3.connect(file) as database:
         database.execute("UPDATE messages SET data = substr(data, 1, 30)")
     database.close()
+    [frame] = open_log(tmp_path / "b").frames()
     with pytest.raises(Sim2SGError, match="a message of /c/compressed is damaged"):
-        list(open_log(tmp_path / "b").frames())
+        frame.decode()
 
 
 def test_a_damaged_jpeg_is_found_when_decoded(tmp_path):

@@ -1,90 +1,142 @@
-"""Folders of images, and what `extract` writes, as logs."""
+"""Folders of images as logs: what is read, in which order, and what is said of the rest."""
 
 from __future__ import annotations
 
-import json
+import os
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs import extract, frame_name, open_log, sample_frames
-from sim2sg_core.logs.folders import stamp_of
-from tests.logs.bag_writing import T0, K, bag, picture
+from sim2sg_core.images import encode_jpeg
+from sim2sg_core.logs import frame_name, open_log, open_logs, sample_frames
+from sim2sg_core.logs.names import UniqueNames, flat_name
+from tests.logs.bag_writing import T0, picture
+from tests.pictures import noise, with_orientation
 
 
 def save(folder, *names):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     for i, name in enumerate(names):
         cv2.imwrite(str(folder / name), picture(i)[..., ::-1])
 
 
-def test_images_sorted_by_name_with_stamps_from_names(tmp_path):
-    save(tmp_path, "cam_30.png", "cam_4.png", "A_2.JPG")
+def names(log):
+    return [frame.name for frame in log.frames()]
+
+
+def test_natural_order_and_stamps(tmp_path):
+    save(tmp_path, *(f"frame{i}.png" for i in (10, 2, 1)))
     (tmp_path / "readme.txt").write_text("no image")
     log = open_log(tmp_path)
-    assert [(f.name, f.stamp) for f in log.frames()] == [("A_2.JPG", 2), ("cam_30.png", 30), ("cam_4.png", 4)]
-    assert [t.count for t in log.topics()] == [3]
-    np.testing.assert_array_equal(next(f for f in log.frames() if f.name == "cam_4.png").decode(), picture(1))
+    assert [(f.name, f.stamp) for f in log.frames()] == [("frame1.png", 1), ("frame2.png", 2), ("frame10.png", 10)]
+    assert [t.count for t in log.topics()] == [3] and not log.timed and log.duration() == 0
+    np.testing.assert_array_equal(next(f for f in log.frames() if f.name == "frame2.png").decode(), picture(1))
     assert log.camera() is None and log.extrinsics() is None
 
 
-@pytest.mark.parametrize(
-    ("name", "stamp"),
-    [
-        ("000127.png", 127),
-        ("left_1700000000000000000.jpg", T0),
-        ("view.png", 5),
-        ("a1b.jpg", 5),
-        ("1" * 25, 5),
-    ],
-)
-def test_stamp_of(name, stamp):
-    assert stamp_of(name, 5) == stamp
+def test_names_as_seconds_are_sorted_by_time_and_sampled(tmp_path):
+    save(tmp_path, *(f"{1_700_000_000 + i / 10!r}.png" for i in range(20)))
+    log = open_log(tmp_path)
+    assert log.timed and log.duration() == pytest.approx(1.9) and "seconds" in log.describe_time()
+    stamps = [f.stamp for f in log.frames()]
+    assert stamps == sorted(stamps)
+    assert len(sample_frames(log, min_interval_s=0.5)) == 4
 
 
-def test_name_from_topic_and_stamp():
-    assert frame_name("/camera/image/compressed", 12) == "camera_image_compressed_12.jpg"
+def test_an_interval_is_refused_where_names_tell_no_time(tmp_path):
+    save(tmp_path, "1.png", "2.png", "3.png")
+    log = open_log(tmp_path)
+    with pytest.raises(Sim2SGError, match=r"plain numbers, which tell no time.*use --max or --min-change"):
+        sample_frames(log, min_interval_s=0.5)
+    assert len(sample_frames(log, min_interval_s=0.5, need_times=False)) == 3
 
 
-def test_extract_keeps_recorded_jpegs_and_opens_again(drive, tmp_path, form):
-    log = open_log(drive(form))
-    files = extract(log, sample_frames(log), tmp_path / "out")
-    assert [f.read_bytes() for f in files] == [f.encoded()[0] for f in log.frames()], "not compressed twice"
-    again = open_log(tmp_path / "out")
-    assert [(f.name, f.stamp) for f in again.frames()] == [(f.name, f.stamp) for f in log.frames()]
-    camera = again.camera()
-    np.testing.assert_allclose(camera.K, K)
-    assert (camera.width, camera.height) == (64, 48)
-    assert again.duration() == pytest.approx(0.4)
+def test_hidden_files_are_none(tmp_path, caplog):
+    save(tmp_path, "a.jpg")
+    (tmp_path / "._a.jpg").write_bytes(b"\0\x05\x16\x07")
+    (tmp_path / ".b.jpg").write_bytes(b"")
+    assert names(open_log(tmp_path)) == ["a.jpg"] and not caplog.text
 
 
-def test_extract_encodes_raw_images_and_png(tmp_path):
-    with bag(tmp_path / "raw", "mcap") as b:
-        b.raw("/c", picture(2).ravel(), 64, 48, "rgb8", 0, T0)
-    with bag(tmp_path / "png", "mcap") as b:
-        b.compressed("/c", picture(2), T0, suffix=".png")
-    for name in ("raw", "png"):
-        log = open_log(tmp_path / name)
-        [file] = extract(log, sample_frames(log), tmp_path / f"{name}_out")
-        assert file.name == f"c_{T0}.jpg" and file.read_bytes()[:2] == b"\xff\xd8"
-        assert np.abs(cv2.imread(str(file))[..., ::-1].astype(int) - picture(2)).mean() < 3
+def test_images_of_many_kinds(tmp_path):
+    save(tmp_path, "a.jpg", "b.png", "c.webp", "d.bmp", "e.tiff", "f.ppm", "g.jpe", "h.gif")
+    (tmp_path / "i.jfif").write_bytes(encode_jpeg(picture(8)))
+    (tmp_path / "j.jpg").write_bytes(cv2.imencode(".png", picture(9)[..., ::-1])[1].tobytes())
+    frames = list(open_log(tmp_path).frames())
+    assert len(frames) == 10
+    for i, frame in enumerate(frames):
+        assert np.abs(frame.decode().astype(int) - picture(i)).mean() < (12 if frame.name == "h.gif" else 3), frame.name
 
 
-def test_extract_where_nothing_can_be_written(drive, tmp_path):
-    (tmp_path / "file").write_text("")
-    log = open_log(drive())
-    with pytest.raises(Sim2SGError, match="after 0 of 5 frames"):
-        extract(log, sample_frames(log), tmp_path / "file" / "out")
+@pytest.mark.parametrize(("name", "tool"), [("IMG_1.HEIC", "heif-convert"), ("a.avif", "avifdec")])
+def test_formats_that_must_be_converted_are_named(tmp_path, caplog, name, tool):
+    (tmp_path / name).write_bytes(b"\0\0\0\x1cftyp" + name[-4:].lower().encode())
+    for path in (tmp_path, tmp_path / name):
+        with pytest.raises(Sim2SGError, match=tool):
+            next(open_log(path).frames()).decode()
+    save(tmp_path, "a.jpg")
+    assert names(open_log(tmp_path)) == ["a.jpg"]
+    assert "1 " in caplog.text and tool in caplog.text and "left out" in caplog.text
 
 
-def test_a_damaged_image_is_named(tmp_path):
+def test_depth_beside_pictures_is_no_picture(tmp_path, caplog):
+    save(tmp_path, "0_rgb.png", "1_rgb.png")
+    for i in range(2):
+        cv2.imwrite(str(tmp_path / f"{i}_x.png"), np.full((48, 64), 1500 + i, np.uint16))
+    assert names(open_log(tmp_path)) == ["0_rgb.png", "1_rgb.png"]
+    assert "2 images of 16 bits and one channel are taken for depth" in caplog.text
+
+
+def test_grey_images_of_twelve_bits_alone_are_read_by_one_range(tmp_path, caplog):
+    for i, level in enumerate((255, 100, 20)):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((48, 64), level << 4, np.uint16))
+    assert [int(f.decode().mean()) for f in open_log(tmp_path).frames()] == [255, 100, 20]
+    assert "read as grey pictures" in caplog.text and "values of 16 bits use 12" in caplog.text
+
+
+def test_one_image_is_a_log(tmp_path):
+    save(tmp_path, "a.jpg", "b.jpg")
+    assert names(open_log(tmp_path / "b.jpg")) == ["b.jpg"]
+
+
+def test_folders_three_deep_carry_their_names(tmp_path):
+    for folder in ("x/cam0/data", "x/cam1/data"):
+        save(tmp_path / folder, "1.jpg", "2.jpg")
+    logs = open_logs(tmp_path)
+    frames = sample_frames(logs)
+    assert [f.name for f in frames] == [f"x/cam{c}/data/{i}.jpg" for c in (0, 1) for i in (1, 2)]
+    assert names(open_log(tmp_path / "x" / "cam0")) == ["1.jpg", "2.jpg"]
+    together = sample_frames(open_logs([tmp_path / "x/cam0/data", tmp_path / "x/cam1/data"]))
+    assert len({f.name for f in together}) == 4
+
+
+def test_names_that_are_not_utf8(tmp_path):
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff\xfe_4.jpg")).write_bytes(encode_jpeg(picture(0)))
+    (tmp_path / "a\n\x1b[31m.jpg").write_bytes(encode_jpeg(picture(1)))
+    log = open_log(tmp_path)
+    assert all(f.decode().shape == (48, 64, 3) for f in log.frames())
+    assert sorted(names(log)) == [r"a\n\x1b[31m.jpg", r"bad\xff\xfe_4.jpg"]
+
+
+def test_damaged_images_are_named(tmp_path):
     save(tmp_path, "a.png")
     (tmp_path / "b.jpg").write_bytes(b"no picture")
-    _, bad = open_log(tmp_path).frames()
-    with pytest.raises(Sim2SGError, match=r"b\.jpg: cannot be read as an image"):
+    (tmp_path / "c.jpg").write_bytes(encode_jpeg(noise(48, 64))[:2000])
+    _, bad, half = open_log(tmp_path).frames()
+    with pytest.raises(Sim2SGError, match=r"b\.jpg: .*no image of a known format"):
         bad.decode()
+    with pytest.raises(Sim2SGError, match=r"c\.jpg: .*cut short"):
+        half.decode()
+
+
+def test_exif_turns_pixels_and_thumbnails_alike(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(with_orientation(encode_jpeg(picture(0)), 6))
+    [frame] = open_log(tmp_path).frames()
+    assert frame.decode().shape == (64, 48, 3) and frame.thumbnail().shape == (8, 6)
+    assert frame.encoded() is None, "the bytes alone would lie on their side"
 
 
 @pytest.mark.parametrize(
@@ -106,10 +158,15 @@ def test_a_folder_has_no_topics_and_no_messages(tmp_path):
         list(log.messages())
 
 
-def test_index_is_plain_json(drive, tmp_path):
-    log = open_log(drive())
-    extract(log, sample_frames(log, max_frames=2), tmp_path / "out")
-    data = json.loads((tmp_path / "out" / "frames.json").read_text())
-    assert data["topic"] == "/cam/image_raw/compressed"
-    assert [f["stamp"] for f in data["frames"]] == [T0, T0 + 400_000_000]
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"frames.json"} | {f["file"] for f in data["frames"]}
+def test_names_of_files_are_safe():
+    assert frame_name("/camera/image/compressed", 12) == "camera_image_compressed_12.jpg"
+    assert frame_name("/a\0b/../\n", 3) == "a_b_..___3.jpg"
+    assert flat_name("../../x/y.jpg") == "_.._x_y.jpg"
+    long = frame_name("/" + "é" * 4000, T0)
+    assert len(long.encode()) <= 180 and long.endswith(f"_{T0}.jpg")
+
+
+def test_names_are_given_once():
+    unique = UniqueNames()
+    made = [unique(name, ".jpg") for name in ("a.jpg", "a.png", "a.JPG", "a_2.jpg", "b/a.jpg", "a.jpg")]
+    assert len(set(made)) == 6 and made[0] == "a.jpg" and made[4] == "b/a.jpg"

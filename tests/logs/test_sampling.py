@@ -35,7 +35,7 @@ class Still:
 )
 def test_kept_frames_are_apart_and_none_is_dropped_without_need(gaps, interval):
     stamps = (T0 + np.cumsum(gaps)).tolist()
-    kept = [f.stamp for _, f in spaced([Still(s) for s in stamps], interval, 0)]
+    kept = [item.frame.stamp for item in spaced([Still(s) for s in stamps], interval, 0)]
     assert kept[0] == stamps[0]
     assert all(b - a >= interval * SECOND for a, b in itertools.pairwise(kept))
     for stamp in set(stamps) - set(kept):

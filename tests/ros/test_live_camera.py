@@ -57,7 +57,7 @@ def test_region_and_binning_are_applied() -> None:
     ("message", "reason"),
     [
         (info(k=[0.0] * 9), "not calibrated"),
-        (info(width=0), "not calibrated"),
+        (info(width=0), "0x480"),
         (info(k=[math.nan, 0, 320, 0, 510, 240, 0, 0, 1]), "not finite"),
         (info(k=[500.0, 0, math.inf, 0, 510, 240, 0, 0, 1]), "not finite"),
         (info(d=[math.nan]), "not finite"),

@@ -118,7 +118,7 @@ def test_a_calibration_that_is_none_takes_poses_away_and_nothing_else(live: Live
         assert live.shoot(good()).objects
         assert live.status()[1]["camera_info problem"].startswith("camera_info")
         # The others come too soon after the first for another line in the log.
-        assert "camera_info holds numbers that are not finite" in live.process.log()
+        assert "the calibration holds numbers that are not finite" in live.process.log()
 
 
 def test_a_model_file_that_became_rubbish_is_refused_and_the_old_one_works_on(

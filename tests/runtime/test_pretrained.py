@@ -7,7 +7,7 @@ import pytest
 
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.images import decode_jpeg
+from sim2sg_core.images import decode_image
 from sim2sg_core.runtime import DecodeOptions, Predictor, load_info
 from sim2sg_core.runtime.metadata import pretrained_models
 from sim2sg_core.scene.boxes import box_iou
@@ -25,7 +25,7 @@ def test_each_finds_what_its_domain_shows(name: str) -> None:
     found = []
     for seed in range(FRAMES):
         frame = synthesizer.frame(synthesizer.sample(seed), seed)
-        graph = predictor.predict(decode_jpeg(frame.jpeg()), frame.graph.camera, DecodeOptions(0.15))
+        graph = predictor.predict(decode_image(frame.jpeg()), frame.graph.camera, DecodeOptions(0.15))
         for item in frame.graph.objects:
             if (item.visibility or 0) > 0.8 and np.subtract(item.box[2:], item.box[:2]).min() > 24:
                 boxes = np.array([o.box for o in graph.objects if o.label == item.label]).reshape(-1, 4)

@@ -17,7 +17,7 @@ from pycocotools.coco import COCO
 
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.images import decode_jpeg
+from sim2sg_core.images import decode_image
 from sim2sg_core.synthesis import read_dataset, render_dataset
 from sim2sg_core.synthesis.dataset import files_of, is_label
 
@@ -56,7 +56,7 @@ def test_round_trip(dataset, synthesizer):
             assert abs(a.visibility - b.visibility) < 1e-3
             np.testing.assert_allclose(a.pose.position, b.pose.position, atol=1e-3)
         np.testing.assert_allclose(graph.camera.K, frame.layout.camera.K, atol=1e-5)
-        assert decode_jpeg(path.read_bytes()).shape == (SIZE[1], SIZE[0], 3)
+        assert decode_image(path.read_bytes()).shape == (SIZE[1], SIZE[0], 3)
         record = json.loads((dataset / "scenes" / f"{seed:06d}.json").read_text())
         assert record["seed"] == seed
         assert record["image"]["file"] == path.name

@@ -29,7 +29,7 @@ from sim2sg_core.adaptation.appearance.image_measures import (
 from sim2sg_core.adaptation.appearance.material_shares import material_shares
 from sim2sg_core.adaptation.appearance.reference_renderer import SCENES, ReferenceRenderer
 from sim2sg_core.domains import AppearanceSpec, Domain
-from sim2sg_core.images import decode_jpeg, encode_jpeg
+from sim2sg_core.images import decode_image, encode_jpeg
 from sim2sg_core.render.sensor import add_noise
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.synthesis.appearance import PAINT_MATERIALS
@@ -226,7 +226,7 @@ def _fit_sensor(
     def shot(frame: SyntheticFrame, blur: float, noise: float, grain: float) -> np.ndarray:
         image = cv2.GaussianBlur(frame.image, (0, 0), blur) if blur > 0.2 else frame.image
         image = add_noise(image, noise, grain, rng) if noise > 0.1 else image
-        return decode_jpeg(encode_jpeg(image, quality))
+        return decode_image(encode_jpeg(image, quality))
 
     curve = [np.mean([fine_noise(shot(f, 0, n, g)) for f in frames[:3] for g in (0.0, 0.6)]) for n in NOISES]
     curve = np.maximum.accumulate(curve) + 1e-6 * np.arange(len(curve))

@@ -9,7 +9,7 @@ import numpy as np
 from sim2sg_core.adaptation.appearance.image_measures import Crop, Measures, measure_image
 from sim2sg_core.adaptation.content.object_sampling import with_supports
 from sim2sg_core.domains import AppearanceSpec, Domain
-from sim2sg_core.images import decode_jpeg
+from sim2sg_core.images import decode_image
 from sim2sg_core.lifting import lift_graph
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.scene import Layout, SceneGraph
@@ -49,7 +49,7 @@ class ReferenceRenderer:
 
     def measure(self, spec: AppearanceSpec, count: int | None = None) -> list[Measures]:
         """Draws the first `count` scenes, or all, and measures them."""
-        return [measure_image(decode_jpeg(frame.jpeg()), frame.graph) for frame in self.render(spec, count)]
+        return [measure_image(decode_image(frame.jpeg()), frame.graph) for frame in self.render(spec, count)]
 
     def close(self) -> None:
         """Frees the renderer."""

@@ -5,7 +5,7 @@ import os
 os.environ.setdefault("LP_NUM_THREADS", "0")  # before Mesa is loaded: one thread
 
 from sim2sg_core.domains import load_domain
-from sim2sg_core.images import decode_jpeg
+from sim2sg_core.images import decode_image
 from sim2sg_core.scene import Layout
 from sim2sg_core.synthesis.synthesizer import Synthesizer
 
@@ -48,4 +48,4 @@ def log_of(update, count=14, size=SIZE, objects=True):
     layouts = layouts if objects else [Layout(layout.camera, ()) for layout in layouts]
     made = [synthesizer.frame(layout, k) for k, layout in enumerate(layouts)]
     synthesizer.close()
-    return [(decode_jpeg(f.jpeg()), f.graph) for f in made]
+    return [(decode_image(f.jpeg()), f.graph) for f in made]

@@ -1,0 +1,81 @@
+"""Decodes the frames of a log ahead of their use, and leaves out those that are damaged."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.logs.camera_log import LogFrame
+
+logger = logging.getLogger(__name__)
+
+LISTED = 10
+"""Damaged frames that are named; the others are counted."""
+WORKERS = 2
+AHEAD = 4
+"""Images that are decoded ahead."""
+
+
+def decoded(
+    frames: Iterable[LogFrame], *, strict: bool = False, workers: int = WORKERS
+) -> Iterator[tuple[LogFrame, np.ndarray]]:
+    """Yields each whole frame and its image, in order. At the end damaged ones are counted and named in a warning.
+
+    Args:
+        frames: Of one log or several.
+        strict: The first damaged frame is an error.
+        workers: Threads that decode; OpenCV lets them run beside each other.
+
+    Yields:
+        The frame and its (h, w, 3) uint8 RGB image.
+
+    Raises:
+        Sim2SGError: More frames are damaged than whole; with `strict`, one is.
+    """
+    good, bad = 0, 0
+    problems: list[str] = []
+    for frame, image in _ahead(frames, workers):
+        if isinstance(image, Sim2SGError):
+            if strict:
+                raise image
+            bad += 1
+            problems += [str(image)] if bad <= LISTED else []
+            continue
+        good += 1
+        yield frame, image
+    if not bad:
+        return
+    more = f"; and {bad - LISTED} more" if bad > LISTED else ""
+    text = f"{bad} of {good + bad} frames are damaged: {'; '.join(problems)}{more}"
+    if bad > good:
+        raise Sim2SGError(text)
+    logger.warning("%s; they are left out", text)
+
+
+def _ahead(frames: Iterable[LogFrame], workers: int) -> Iterator[tuple[LogFrame, np.ndarray | Sim2SGError]]:
+    waiting: deque[tuple[LogFrame, Future[np.ndarray | Sim2SGError]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for frame in frames:
+                waiting.append((frame, pool.submit(_try, frame)))
+                if len(waiting) >= AHEAD:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _try(frame: LogFrame) -> np.ndarray | Sim2SGError:
+    try:
+        return frame.decode()
+    except Sim2SGError as error:
+        return error
