@@ -18,6 +18,7 @@ RANGES = (8, 10, 12, 14, 16)
 """Bits that sensors have, of the 16 that their values are stored in."""
 BitRange = int | Callable[[np.ndarray], int] | None
 """Bits of values that are stored in 16; what tells them of the values; or None: as `bits_of` finds in this image."""
+_RGB = getattr(cv2, "IMREAD_COLOR_RGB", None)  # before OpenCV 4.11 colours are swapped after decoding
 
 
 def read_image(path: Path | str) -> np.ndarray:
@@ -27,7 +28,7 @@ def read_image(path: Path | str) -> np.ndarray:
         Sim2SGError: No such file, or not a whole image.
     """
     try:
-        return cv2.cvtColor(decode_bgr(read_bytes(path)), cv2.COLOR_BGR2RGB)
+        return decode_image(read_bytes(path))
     except Sim2SGError as error:
         raise Sim2SGError(f"{printable(path)}: cannot be read as an image: {error}") from None
 
@@ -53,7 +54,9 @@ def read_bytes(path: Path | str) -> bytes:
 
 def decode_image(data: bytes, bits: BitRange = None) -> np.ndarray:
     """Returns the bytes of an image file as (H, W, 3) uint8 RGB; otherwise as `decode_bgr`."""
-    return cv2.cvtColor(decode_bgr(data, bits), cv2.COLOR_BGR2RGB)
+    if _RGB is None:
+        return cv2.cvtColor(decode_bgr(data, bits), cv2.COLOR_BGR2RGB)
+    return to_8_bits(_imdecode(data, _RGB | cv2.IMREAD_ANYDEPTH, read_header(data)), bits)
 
 
 def decode_bgr(data: bytes, bits: BitRange = None) -> np.ndarray:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.images import bits_of, decode_grey, decode_values
+from sim2sg_core.images import bits_of, decode_grey, decode_image, decode_values
 from sim2sg_core.logs.bag_messages import ImageMessage, decode_image_message
 from sim2sg_core.logs.camera_log import Log, LogFrame
 from sim2sg_core.logs.folders import upright_jpeg
-from sim2sg_core.logs.image_decoding import check_format, decode_compressed, decode_raw, to_rgb
+from sim2sg_core.logs.image_decoding import check_format, decode_raw, to_rgb
 from sim2sg_core.logs.names import frame_name
 from sim2sg_core.logs.storage import Stored
 
@@ -40,7 +40,8 @@ def make_frame(
         data = bytes(message.data)
 
         def decode() -> np.ndarray:
-            return to_rgb(decode_compressed(data, message.encoding, bits), bgr=True)
+            check_format(message.encoding)
+            return decode_image(data, bits)
 
         def thumbnail() -> np.ndarray:
             check_format(message.encoding)

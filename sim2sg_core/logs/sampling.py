@@ -61,7 +61,7 @@ def select_frames(
     min_change: float = 0.0,
     need_times: bool = True,
 ) -> Iterator[LogFrame]:
-    """Yields frames that are apart in time and differ in content, each under a name of its own.
+    """Returns frames that are apart in time and differ in content, each under a name of its own, one by one.
 
     A frame is kept when it comes at least `min_interval_s` after the last one kept of its log and differs
     from that one by at least `min_change` (see `change`). When more than `max_frames` are left, an even
@@ -78,10 +78,16 @@ def select_frames(
         need_times: An interval is an error where a log tells no times; else it counts for nothing there.
 
     Raises:
-        Sim2SGError: No camera, several, an unknown topic, a damaged log, or no times.
+        Sim2SGError: No camera, several, an unknown topic or no times (at once); a damaged log (on the way).
     """
     topics = [log.image_topic(topic) for log in logs]
     intervals = [_interval(log, min_interval_s, need_times) for log in logs]
+    return _selected(logs, topics, intervals, max_frames, min_change)
+
+
+def _selected(
+    logs: Sequence[Log], topics: Sequence[str], intervals: Sequence[float], max_frames: int, min_change: float
+) -> Iterator[LogFrame]:
     names = UniqueNames()
     spread: dict[tuple[int, int], str] | None = None
     if max_frames:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from sim2sg_core.images import encode_jpeg
 from tests.logs.bag_writing import T0
+from tests.pictures import noise
 
 
 def sim2sg(*words):
@@ -33,6 +37,46 @@ def test_extract(log, tmp_path):
     names = sorted(p.name for p in (tmp_path / "out").iterdir())
     stamps = [T0 + i * 200_000_000 for i in range(6)]
     assert names == [*(f"cam_image_raw_compressed_{s}.jpg" for s in stamps), "frames.json"]
+
+
+def images(folder, count=4, damaged=()):
+    folder.mkdir()
+    for i in range(1, count + 1):
+        data = encode_jpeg(noise(48, 64, i))
+        (folder / f"{i}.jpg").write_bytes(data[: len(data) // 2] if i in damaged else data)
+    return folder
+
+
+def test_damaged_frames_are_counted_and_strict_stops_at_the_first(tmp_path):
+    folder = images(tmp_path / "images", damaged=(2,))
+    result = sim2sg("log", "extract", folder, "--out", tmp_path / "out")
+    assert result.returncode == 0 and "3 frames of images" in result.stdout
+    assert len(list((tmp_path / "out").glob("*.jpg"))) == 3
+    assert "1 of 4 frames are damaged" in result.stderr and "2.jpg" in result.stderr
+    strict = sim2sg("log", "extract", folder, "--out", tmp_path / "strict", "--strict")
+    assert strict.returncode == 2 and strict.stderr.splitlines()[-1].startswith("error: ")
+    assert "2.jpg: a JPEG" in strict.stderr and not (tmp_path / "strict" / "frames.json").exists()
+
+
+def test_an_interval_without_times_is_refused(tmp_path):
+    result = sim2sg("log", "extract", images(tmp_path / "images"), "--out", tmp_path / "out", "--every", 1)
+    assert result.returncode == 2 and "which tell no time" in result.stderr and not (tmp_path / "out").exists()
+
+
+def test_info_tells_what_names_were_taken_for(tmp_path):
+    folder = images(tmp_path / "images")
+    for i, file in enumerate(sorted(folder.iterdir())):
+        file.rename(folder / f"{1_700_000_000_000 + 100 * i}.jpg")
+    result = sim2sg("log", "info", folder)
+    assert "0.3 s" in result.stdout and "names are milliseconds" in result.stdout, result.stdout
+
+
+def test_a_name_that_is_not_utf8_goes_through(tmp_path):
+    (folder := tmp_path / "images").mkdir()
+    Path(os.fsdecode(os.fsencode(folder) + b"/bad\xff_4.jpg")).write_bytes(encode_jpeg(noise(48, 64)))
+    for words in (("info", folder), ("extract", folder, "--out", tmp_path / "out")):
+        result = sim2sg("log", *words)
+        assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize(

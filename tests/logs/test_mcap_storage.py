@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 
 import numpy as np
@@ -17,6 +15,7 @@ from sim2sg_core.logs import open_log, storage
 from sim2sg_core.logs.bag_messages import typestore
 from sim2sg_core.logs.mcap_storage import McapStorage
 from tests.logs.bag_writing import T0, K, picture
+from tests.logs.foxglove_writing import foxglove_channel, foxglove_message, foxglove_schema
 from tests.logs.mcap_writing import Channel, McapFile
 
 TOPIC = "/cam/image_raw/compressed"
@@ -157,74 +156,9 @@ def test_ros1_messages(tmp_path):
     assert last.type == KIND and store.deserialize_cdr(last.data, KIND).header.frame_id == "cam"
 
 
-def foxglove_schema(name: str) -> bytes:
-    """The descriptors of Foxglove's schemas, as their field numbers and types are published."""
-    from google.protobuf import descriptor_pb2, timestamp_pb2
-
-    F = descriptor_pb2.FieldDescriptorProto
-    time = (1, "timestamp", F.TYPE_MESSAGE)
-    fields = {
-        "CompressedImage": [
-            time,
-            (4, "frame_id", F.TYPE_STRING),
-            (2, "data", F.TYPE_BYTES),
-            (3, "format", F.TYPE_STRING),
-        ],
-        "RawImage": [
-            time,
-            (7, "frame_id", F.TYPE_STRING),
-            (2, "width", F.TYPE_FIXED32),
-            (3, "height", F.TYPE_FIXED32),
-            (4, "encoding", F.TYPE_STRING),
-            (5, "step", F.TYPE_FIXED32),
-            (6, "data", F.TYPE_BYTES),
-        ],
-        "CameraCalibration": [
-            time,
-            (9, "frame_id", F.TYPE_STRING),
-            (2, "width", F.TYPE_FIXED32),
-            (3, "height", F.TYPE_FIXED32),
-            (4, "distortion_model", F.TYPE_STRING),
-            *((number, letter, F.TYPE_DOUBLE) for number, letter in ((5, "D"), (6, "K"), (7, "R"), (8, "P"))),
-        ],
-    }[name]
-    file = descriptor_pb2.FileDescriptorProto(name=f"foxglove/{name}.proto", package="foxglove", syntax="proto3")
-    file.dependency.append("google/protobuf/timestamp.proto")
-    message = file.message_type.add(name=name)
-    for number, field, type_ in fields:
-        label = F.LABEL_REPEATED if type_ == F.TYPE_DOUBLE else F.LABEL_OPTIONAL
-        added = message.field.add(name=field, number=number, type=type_, label=label)
-        if type_ == F.TYPE_MESSAGE:
-            added.type_name = ".google.protobuf.Timestamp"
-    files = descriptor_pb2.FileDescriptorSet(file=[file])  # in the wrong order: files before their imports
-    timestamp_pb2.DESCRIPTOR.CopyToProto(files.file.add())
-    return files.SerializeToString()
-
-
-def foxglove_message(name: str, how: str, **values) -> bytes:
-    if how == "json":
-        plain = {k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in values.items()}
-        seconds, nanoseconds = divmod(plain.pop("timestamp"), 10**9)
-        return json.dumps({"timestamp": {"sec": seconds, "nsec": nanoseconds}, **plain}).encode()
-    from sim2sg_core.logs.bag_messages import _protobuf_class
-
-    message = _protobuf_class(foxglove_schema(name), f"foxglove.{name}")()
-    message.timestamp.FromNanoseconds(values.pop("timestamp"))
-    for key, value in values.items():
-        if isinstance(value, list):
-            getattr(message, key).extend(value)
-        else:
-            setattr(message, key, value)
-    return message.SerializeToString()
-
-
 @pytest.mark.parametrize("encoding", ["protobuf", "json"])
 @pytest.mark.parametrize("kind", ["CompressedImage", "RawImage"])
 def test_foxglove_images(tmp_path, encoding, kind):
-    def channel(topic, name):
-        schema = foxglove_schema(name) if encoding == "protobuf" else b"{}"
-        return Channel(topic, f"foxglove.{name}", encoding, {"json": "jsonschema"}.get(encoding, encoding), schema)
-
     messages = []
     for i in range(4):
         stamp = T0 + i * 10**8
@@ -236,7 +170,11 @@ def test_foxglove_images(tmp_path, encoding, kind):
     lens = {"width": 64, "height": 48, "distortion_model": "plumb_bob", "D": [0.1, 0, 0, 0, 0], "K": K.ravel().tolist()}
     lens |= {"R": np.eye(3).ravel().tolist(), "P": np.column_stack([K, np.zeros(3)]).ravel().tolist()}
     messages.append((2, T0, foxglove_message("CameraCalibration", encoding, timestamp=T0, **lens)))
-    made = McapFile([channel("/cam", kind), channel("/calibration", "CameraCalibration")], messages, "")
+    channels = [
+        foxglove_channel("/cam", kind, encoding),
+        foxglove_channel("/calibration", "CameraCalibration", encoding),
+    ]
+    made = McapFile(channels, messages, "")
     log = open_log(made.write(tmp_path / "a.mcap"))
     frames = list(log.frames())
     assert [f.stamp for f in frames] == [T0 + i * 10**8 for i in range(4)]
