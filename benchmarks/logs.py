@@ -7,7 +7,7 @@ of the size asked for. `rosbags + cv2` reads it as its users do: rosbags' reader
 `sim2sg` reads it as `sim2sg log extract` and `infer` do, with checks of every image and frames decoded ahead on two
 threads; `sim2sg, one thread` decodes on one. These three read the same first frames in turn, each time in a fresh
 process, and their rate is over the wall. The other rows read the whole log: `all frames` decodes every one, `400 of
-all, 0.2 s apart` samples as `sim2sg adapt` does, `changes only` lets near-duplicates go by. Their peak memory is that of
+all, 0.2 s apart` samples as `sim2sg adapt` does, `changes only` lets near-duplicates go by. Peak memory is that of
 the process.
 """
 
