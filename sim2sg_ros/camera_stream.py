@@ -10,6 +10,7 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CompressedImage, Image
 from sim2sg.msg import SceneGraph as GraphMessage
 from std_msgs.msg import Header
 
@@ -18,7 +19,7 @@ from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.tracking import Tracker
 from sim2sg_ros.diagnostics import StreamStatistics
 from sim2sg_ros.graph_conversions import graph_to_message
-from sim2sg_ros.image_conversions import Pixels
+from sim2sg_ros.image_conversions import Pixels, why_odd
 from sim2sg_ros.image_input import ImageInput
 from sim2sg_ros.inference_thread import ReceivedImage
 from sim2sg_ros.live_camera import CameraCalibration
@@ -86,7 +87,7 @@ class CameraStream:
         self._sequence = 0
         self._stamp = 0
         self._transform_problem = ""
-        self._frame_problem = ""
+        self._oddity = ""
 
     # On the executor
 
@@ -141,7 +142,7 @@ class CameraStream:
             "QoS problem": source.qos_problem if source else "",
             "silence": self.silence,
             "target frame problem": self._transform_problem if source else "",
-            "input problem": (source.mixture or self._frame_problem) if source else "",
+            "input problem": (source.mixture or self._oddity) if source else "",
         }
 
     # In the inference thread
@@ -179,7 +180,7 @@ class CameraStream:
             lookup: Knows the target frame.
         """
         header = image.message.header
-        self._check_frame(header)
+        self._check(image.message)
         transform, self._transform_problem = lookup.find(header)
         if self._transform_problem:
             self._node.get_logger().warning(
@@ -195,16 +196,12 @@ class CameraStream:
         self._sequence += 1
         self.statistics.count("published")
 
-    def _check_frame(self, header: Header) -> None:
-        """Says once when images do not tell their frame."""
-        before, self._frame_problem = self._frame_problem, ""
-        if not header.frame_id:
+    def _check(self, message: Image | CompressedImage) -> None:
+        """Says once what is odd about the images."""
+        before, self._oddity = self._oddity, why_odd(message)
+        if self._oddity and self._oddity != before:
             who = f"camera {self.name}: " if self.name else ""
-            self._frame_problem = (
-                "images have an empty frame_id: set it in the camera's driver, or tf cannot place poses"
-            )
-            if not before:
-                self._node.get_logger().warning(f"{who}{self._frame_problem}")
+            self._node.get_logger().warning(f"{who}{self._oddity}")
 
     def publish_outputs(self, pixels: Pixels, classes: Sequence[str], predicates: Sequence[str]) -> None:
         """Publishes what is drawn and told of the latest graph, where anybody listens.

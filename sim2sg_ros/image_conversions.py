@@ -77,6 +77,16 @@ def pixels_from_compressed(message: CompressedImage, bits: BitRange = None) -> P
     return Pixels(image_decoding.decode_compressed(message.data, message.format, bits), bgr=True)
 
 
+def why_odd(message: Image | CompressedImage) -> str:
+    """Says, in one line, what is odd about an image that can be used all the same; "" where nothing is."""
+    if not message.header.frame_id:
+        return "images have an empty frame_id: set it in the camera's driver, or tf cannot place poses"
+    encoding = message.format if isinstance(message, CompressedImage) else message.encoding
+    if image_decoding.is_depth(encoding):
+        return f"images are {encoding}, as depth images are: remap `image` to the colour camera"
+    return ""
+
+
 def image_to_message(image: np.ndarray, header: Header) -> Image:
     """Puts an (H, W, 3) uint8 RGB image into a message."""
     height, width = image.shape[:2]

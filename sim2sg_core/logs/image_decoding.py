@@ -157,7 +157,23 @@ def decode_compressed(data: np.ndarray | bytes | memoryview, format_: str = "", 
         Sim2SGError: Damaged or of no known format.
     """
     check_format(format_)
-    return decode_bgr(bytes(data), bits)
+    image = decode_bgr(bytes(data), bits)
+    pattern = _mosaic(format_)
+    if pattern and np.array_equal(image[..., 0], image[..., 2]):  # grey: nobody has made colours of it yet
+        return _convert(np.ascontiguousarray(image[..., 0]), _TO_BGR[pattern], format_)
+    return image
+
+
+def _mosaic(format_: str) -> str:
+    """Returns the Bayer pattern of a camera whose driver compresses the mosaic itself; "" for other formats.
+
+    The format is `bayer_rggb8; jpeg compressed`, with an encoding behind where image_transport made colours of it.
+    """
+    encoding, _, how = format_.lower().partition(";")
+    pattern = encoding.strip().rstrip("0123456789")
+    return (
+        pattern if pattern in _TO_BGR and pattern.startswith("bayer_") and "gr8" not in how and "gb8" not in how else ""
+    )
 
 
 def to_rgb(image: np.ndarray, bgr: bool) -> np.ndarray:

@@ -172,3 +172,18 @@ def test_compressed(suffix):
 def test_damaged_compressed_images(data):
     with pytest.raises(Sim2SGError, match=r"damaged|cut short|empty"):
         decode_compressed(data)
+
+
+@pytest.mark.parametrize("pattern", ["RGGB", "BGGR", "GBRG", "GRBG"])
+def test_a_mosaic_that_the_driver_compressed_gets_its_colours(pattern):
+    code = cv2.imencode(".png", mosaic(np.full((16, 24, 3), (200, 120, 40), np.uint8), pattern))[1].tobytes()
+    image = decode_compressed(code, f"bayer_{pattern.lower()}8; png compressed ")
+    np.testing.assert_array_equal(image[4:-4, 4:-4], np.broadcast_to((40, 120, 200), (8, 16, 3)))
+    grey = decode_compressed(code, "mono8; png compressed ")
+    assert np.array_equal(grey[..., 0], grey[..., 2])
+
+
+def test_colours_that_image_transport_made_of_a_mosaic_stay():
+    picture = np.full((16, 24, 3), (40, 120, 200), np.uint8)
+    code = cv2.imencode(".png", picture)[1].tobytes()
+    np.testing.assert_array_equal(decode_compressed(code, "bayer_rggb8; png compressed bgr8"), picture)

@@ -21,6 +21,7 @@ from sim2sg_ros.image_conversions import (
     pixels_from_compressed,
     pixels_from_image,
     pixels_from_message,
+    why_odd,
 )
 
 pytestmark = pytest.mark.ros
@@ -212,3 +213,11 @@ def test_pixels_get_into_the_message_as_a_block() -> None:
         image_to_message(image, Header())
         times.append(time.thread_time() - start)
     assert min(times) < 0.1  # Byte by byte it takes half a second.
+
+
+def test_what_is_odd_is_told() -> None:
+    plain = Image(header=Header(frame_id="eye"), encoding="rgb8")
+    assert why_odd(plain) == ""
+    assert "empty frame_id" in why_odd(Image(encoding="rgb8"))
+    assert "as depth images are" in why_odd(Image(header=plain.header, encoding="16UC1"))
+    assert "as depth images are" in why_odd(CompressedImage(header=plain.header, format="16UC1; png compressed"))
