@@ -10,8 +10,12 @@ from os import PathLike, fspath
 class Sim2SGError(Exception):
     """A mistake that the user can mend: one line that says what is wrong and what to do.
 
-    The command line prints it without a stack trace and exits with status 2.
+    The command line prints it without a stack trace and exits with status 2. Its text may hold names and keys of
+    files of others: see `printable`.
     """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 @contextlib.contextmanager

@@ -43,3 +43,8 @@ def test_first_lines_are_short_and_never_empty():
 def test_control_characters_and_odd_bytes_are_escaped():
     assert printable("a\x1b[31m\nb\udcff\u202e×") == r"a\x1b[31m\nb\xff\u202e×"
     assert printable("\ud800") == r"\ud800"
+
+
+def test_an_error_is_one_line_whatever_it_names():
+    error = Sim2SGError("a\x1b[31m\n\udcff.yaml: wrong")
+    assert str(error) == r"a\x1b[31m\n\xff.yaml: wrong" == str(Sim2SGError(str(error)))

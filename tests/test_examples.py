@@ -19,7 +19,7 @@ FOLDER = ROOT / "examples" / "warehouse"
 PAGE = (ROOT / "docs" / "warehouse.md").read_text(encoding="utf-8")
 CLASSES = {"shelf", "pallet", "box", "forklift", "person"}
 COMMANDS = re.findall(r"(?m)^    (sim2sg .*)$", PAGE)
-BROKEN = sorted((FOLDER / "broken").glob("*.yaml"))
+BROKEN = sorted(FOLDER.glob("broken_*.yaml"))
 SCENES = 8
 MOST_BYTES = 60_000
 

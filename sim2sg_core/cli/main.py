@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         message = explain(error, arguments[0])
         if message is None:
             raise
-        print(f"error: {printable(message)}", file=sys.stderr)
+        print(f"error: {printable(message)}", file=sys.stderr)  # of OSErrors too
         return EXIT_USER_ERROR
 
 

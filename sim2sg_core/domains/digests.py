@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -64,3 +65,29 @@ def without_folders(domain: Mapping[str, Any], digests: Mapping[str, str]) -> di
     if look.get("environment"):
         look["environment"] = known(look["environment"])
     return {**domain, "classes": classes, "appearance": look}
+
+
+def relative_files(domain: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the JSON form of a domain with files named from the folder that holds them all, not from the root.
+
+    Models and checkpoints carry it: folders say who made them. The hash stays the same.
+    """
+    files = sorted(set(named_files(domain)))
+    absolute = [file for file in files if Path(file).is_absolute()]
+    if not absolute:
+        return dict(domain)
+    folder = os.path.commonpath([str(Path(file).parent) for file in absolute])
+    short = {file: os.path.relpath(file, folder) if file in absolute else file for file in files}
+    meshes = [
+        [{**mesh, "file": short[mesh["file"]]} if "file" in mesh else mesh for mesh in spec["meshes"]]
+        for spec in domain["classes"]
+    ]
+    look = dict(domain["appearance"])
+    look["patches"] = {surface: [short[file] for file in files] for surface, files in look["patches"].items()}
+    if look.get("environment"):
+        look["environment"] = short[look["environment"]]
+    made = {**domain, "appearance": look}
+    made["classes"] = [{**spec, "meshes": entry} for spec, entry in zip(domain["classes"], meshes, strict=True)]
+    if "digests" in domain:
+        made["digests"] = {short.get(file, file): digest for file, digest in domain["digests"].items()}
+    return made

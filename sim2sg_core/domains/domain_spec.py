@@ -19,7 +19,7 @@ from pydantic.json_schema import SkipJsonSchema
 from sim2sg_core.domains.appearance_spec import AppearanceSpec
 from sim2sg_core.domains.camera_prior import CameraPrior
 from sim2sg_core.domains.class_spec import ClassSpec
-from sim2sg_core.domains.digests import digests_of, named_files, without_folders
+from sim2sg_core.domains.digests import digests_of, named_files, relative_files, without_folders
 from sim2sg_core.domains.fields import Extent, Identifier, Metres, Share, Spec, mistake, nearest
 from sim2sg_core.domains.layout_spec import Layout
 from sim2sg_core.domains.mesh_library import credits_of, library_digests, used_models
@@ -301,6 +301,10 @@ class Domain(Spec):
     def to_json(self) -> dict[str, Any]:
         """Returns the whole domain as JSON-ready data."""
         return self.model_dump(mode="json", exclude={key for key in MADE if not getattr(self, key)})
+
+    def to_portable_json(self) -> dict[str, Any]:
+        """Returns `to_json` without the folders of this machine, for files that are passed on."""
+        return relative_files(self.to_json())
 
     @classmethod
     def from_json(cls, data: dict[str, Any] | str) -> Domain:

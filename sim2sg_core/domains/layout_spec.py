@@ -201,6 +201,8 @@ def _parse(data: Any, info: ValidationInfo) -> LayoutSpec:
     kind = data.get("type")
     if kind is None:
         raise mistake(f"no type; add {', '.join(f'`type: {name}`' for name in known)}")
+    if not isinstance(kind, str):
+        raise mistake(f"{kind!r} is no type; write one of {', '.join(known)}", "type")
     if kind in known:
         kinds: Any = known[kind].spec
         context = {**(info.context or {}), "class_names": _class_names(info)}

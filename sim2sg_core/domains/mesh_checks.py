@@ -10,7 +10,7 @@ import logging
 import struct
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import unquote
 
 from sim2sg_core.errors import Sim2SGError
@@ -233,7 +233,7 @@ def _checked(file: Path, name: str, within: Path | None, what: str) -> Path | No
     return found
 
 
-def _check_picture(source: str, stream: io.BufferedIOBase | io.BytesIO) -> None:
+def _check_picture(source: str, stream: IO[bytes]) -> None:
     """Checks a picture's pixels by its header."""
     from PIL import Image, UnidentifiedImageError  # comes with trimesh's extra
 

@@ -142,7 +142,7 @@ def _resolver(file: Path) -> Any:
     """Returns what trimesh asks for the files that a mesh names: its own takes UTF-8 and the mesh's folder alone."""
     from trimesh.resolvers import Resolver
 
-    class Beside(Resolver):  # type: ignore[misc]
+    class Beside(Resolver):
         def __init__(self) -> None:
             pass
 

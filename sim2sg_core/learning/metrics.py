@@ -24,9 +24,9 @@ class MetricsLog:
         """Opens the log in `folder` with the rows of steps up to `start`."""
         self.path, self.rows = folder / FILE, list(rows)
         restore_metrics(folder, rows)
-        from torch.utils.tensorboard import SummaryWriter
+        from sim2sg_core.learning.event_file import EventFile
 
-        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1 if start else None)
+        self.board = EventFile(folder / "tensorboard", start)
 
     def write(self, step: int, values: dict[str, float], images_per_second: float) -> None:
         """Appends the values of one step."""

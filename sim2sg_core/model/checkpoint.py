@@ -52,7 +52,7 @@ def save_checkpoint(path: Path | str, network: SceneGraphNetwork, domain: Domain
     payload = {
         "format": CHECKPOINT_FORMAT,
         "config": network.config.to_json(),
-        "domain": domain.to_json(),
+        "domain": domain.to_portable_json(),
         "network": network.state_dict(),
         **more,
     }

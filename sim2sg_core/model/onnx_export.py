@@ -86,7 +86,7 @@ def _metadata(
     return {
         "sim2sg_format": str(MODEL_FORMAT),
         "model_id": printable(model_id or "")[:LONGEST_ID] or f"{domain.name}-{uuid.uuid4().hex[:8]}",
-        "domain": json.dumps(domain.to_json()),
+        "domain": json.dumps(domain.to_portable_json()),
         "classes": json.dumps(list(domain.class_names)),
         "predicates": json.dumps(list(domain.predicate_names)),
         "inverses": json.dumps(domain.inverses()),

@@ -14,6 +14,7 @@ import numpy as np
 import yaml
 from matplotlib.figure import Figure
 
+from sim2sg_core.errors import printable
 from sim2sg_core.files import atomic_path
 from sim2sg_core.images import encode_jpeg
 from sim2sg_core.report import charts
@@ -118,7 +119,7 @@ def render_report(data: ReportData) -> str:
     """Returns the report as HTML text."""
     page = {
         "title": data.title,
-        "facts": data.facts,
+        "facts": _without_folders(dict(data.facts)),
         "warnings": data.warnings,
         "overlays": _overlays(data.overlays),
         "frames": _frames(data),
@@ -130,11 +131,19 @@ def render_report(data: ReportData) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sim2sg_core.report", "."),
         autoescape=True,
+        finalize=_visible,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template(TEMPLATE).render(page=page)
+
+
+def _visible(value: Any) -> Any:
+    """Shows control characters and odd bytes of names as escapes; what macros made is left alone."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return "\n".join(printable(line) for line in value.split("\n"))
 
 
 def embed(image: np.ndarray, width: int, alt: str) -> Picture:
@@ -197,4 +206,14 @@ def _sources(plots: Sequence[tuple[str, Figure]]) -> list[tuple[str, str]]:
 def _yaml(config: Mapping[str, Any]) -> str:
     if not config:
         return ""
-    return yaml.safe_dump(json.loads(json.dumps(config, default=str)), sort_keys=False, allow_unicode=True)
+    plain = _without_folders(json.loads(json.dumps(config, default=str)))
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+
+
+def _without_folders(value: Any) -> Any:
+    """Names files by their last part: a report is passed on, and folders say who made it."""
+    if isinstance(value, dict):
+        return {_without_folders(k): _without_folders(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(v) for v in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value

@@ -144,7 +144,10 @@ def load_info(model: Path | str) -> ModelInfo:
             f"{path}: not an ONNX model that onnxruntime {ort.__version__} can load"
             f" ({first_line(error).split(' : ')[-1]}): give the model.onnx that `sim2sg export` or `sim2sg adapt` wrote"
         ) from None
-    return read_info(session, path)
+    try:
+        return read_info(session, path)
+    except UnicodeDecodeError:  # of names in the graph: onnxruntime takes any bytes
+        raise Sim2SGError(f"{path}: its metadata is damaged (a text is not UTF-8): export it again") from None
 
 
 def check_file(model: Path | str) -> Path:

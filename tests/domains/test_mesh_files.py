@@ -256,3 +256,17 @@ def test_mistakes_name_their_line(tmp_path, entry, says):
         domain(entry, tmp_path)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_models_carry_no_folders_of_the_machine(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / "meshes" / folder).mkdir(parents=True)
+        write(
+            trimesh.creation.box((0.4, 0.3, 0.2 if folder == "a" else 0.1)), tmp_path / "meshes" / folder / "crate.ply"
+        )
+    made = domain("  - {name: crate, meshes: [meshes/a/crate.ply, meshes/b/crate.ply]}\n", tmp_path)
+    carried = made.to_portable_json()
+    assert str(tmp_path) not in str(carried)
+    assert [mesh["file"] for mesh in carried["classes"][0]["meshes"]] == ["a/crate.ply", "b/crate.ply"]
+    again = Domain.from_json(carried)
+    assert again.hash() == made.hash() and again.to_portable_json() == carried

@@ -157,3 +157,22 @@ def test_written_whole_or_not_at_all(tmp_path, data: ReportData, monkeypatch) ->
         write_report(path, ReportData("another"))
     assert path.read_text(encoding="utf-8") == first
     assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+
+
+def test_names_of_others_stay_text() -> None:
+    """Names of files, topics and models are shown as they are: no markup, no control characters, no folders."""
+    name = "<script>alert(1)</script>\x1b[31m\udcff.jpg"
+    rounds = [RoundReport(name, note=name)]
+    image = np.zeros((8, 8, 3), np.uint8)
+    data = ReportData(
+        name,
+        facts={"log": "/home/somebody/logs/drive.mcap", name: name},
+        rounds=rounds,
+        overlays=[OverlayPair(name, image, image)],
+        config={"log": ["/home/somebody/logs/drive.mcap"], name: name},
+        warnings=[name],
+    )
+    page = render_report(data)
+    page.encode()
+    assert "<script>alert" not in page and "\x1b" not in page and "/home/somebody" not in page
+    assert r"&lt;script&gt;alert(1)&lt;/script&gt;\x1b[31m\xff.jpg" in page and "drive.mcap" in page

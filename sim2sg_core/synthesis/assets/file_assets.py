@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from sim2sg_core.domains.class_spec import MeshSpec
 from sim2sg_core.domains.mesh_files import is_gltf, read_parts
+from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.synthesis.assets.mesh_assets import PAINT, build_asset
 
@@ -46,4 +47,7 @@ def file_asset(name: str) -> Asset:
     file = unquote(path)
     spec = MeshSpec.model_validate({"file": file, "turn_deg": turn, **options})
     parts = read_parts(file, spec.unit, spec.up, spec.turn_deg)
-    return build_asset(name, parts, [PAINT if painted else ""] * len(parts), is_linear=is_gltf(file))
+    try:
+        return build_asset(name, parts, [PAINT if painted else ""] * len(parts), is_linear=is_gltf(file))
+    except Sim2SGError as error:
+        raise Sim2SGError(f"{file}: {error}") from None

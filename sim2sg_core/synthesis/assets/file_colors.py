@@ -6,10 +6,13 @@ is none. Textures are read at four points of a face, the middles of its quarters
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from sim2sg_core.errors import Sim2SGError, first_line
 
 if TYPE_CHECKING:
     import trimesh
@@ -204,11 +207,14 @@ def _is_default(material: Any) -> bool:
 
 
 def _pixels(image: Any) -> np.ndarray:
-    """Returns (H, W, 4) display colours and alpha, 0–1."""
-    if max(image.size) > LARGEST_TEXTURE:
-        image = image.copy()
-        image.thumbnail((LARGEST_TEXTURE, LARGEST_TEXTURE))
-    return np.asarray(image.convert("RGBA"), np.float32) / 255
+    """Returns (H, W, 4) display colours and alpha, 0–1. Raises Sim2SGError when the picture is damaged."""
+    try:
+        if max(image.size) > LARGEST_TEXTURE:
+            image = image.copy()
+            image.thumbnail((LARGEST_TEXTURE, LARGEST_TEXTURE))
+        return np.asarray(image.convert("RGBA"), np.float32) / 255
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:  # what Pillow's decoders raise
+        raise Sim2SGError(f"a texture is damaged ({first_line(error)}); save the picture again") from None
 
 
 def _texture(image: Any, uv: np.ndarray, faces: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
