@@ -7,8 +7,8 @@ of the size asked for. `rosbags + cv2` reads it as its users do: rosbags' reader
 `sim2sg` reads it as `sim2sg log extract` and `infer` do, with checks of every image and frames decoded ahead on two
 threads; `sim2sg, one thread` decodes on one. These three read the same first frames in turn, each time in a fresh
 process, and their rate is over the wall. The other rows read the whole log: `all frames` decodes every one, `400 of
-all, 0.2 s apart` samples as `sim2sg adapt` does, `changes only` lets near-duplicates go by. Peak memory is that of
-the process.
+all, 0.2 s apart` samples as `sim2sg adapt` does, `changes only` lets near-duplicates go by. Their peak memory is that
+of the process.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -117,8 +118,10 @@ def plain_frames(path: Path) -> Iterator[np.ndarray]:
     with Reader(path) as reader:
         connections = [connection for connection in reader.connections if connection.topic == TOPIC]
         for connection, _, data in reader.messages(connections):
-            message = store.deserialize_cdr(data, connection.msgtype)
-            yield cv2.cvtColor(cv2.imdecode(message.data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+            message: Any = store.deserialize_cdr(data, connection.msgtype)
+            image = cv2.imdecode(message.data, cv2.IMREAD_COLOR)
+            assert image is not None
+            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def our_frames(path: Path, workers: int) -> Iterator[np.ndarray]:

@@ -8,12 +8,22 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
 
 from sim2sg_core.errors import Sim2SGError, printable
-from sim2sg_core.logs.storage import MAX_CHUNK_BYTES, Channel, Extent, Storage, Stored, decompress, read_extents
+from sim2sg_core.logs.storage import (
+    MAX_CHUNK_BYTES,
+    Channel,
+    Extent,
+    Storage,
+    Stored,
+    decompress,
+    decompress_beginning,
+    read_extents,
+)
 
 MAGIC = b"\x89MCAP0\r\n"
 _HEADER, _FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _MESSAGE_INDEX, _CHUNK_INDEX = range(1, 9)
@@ -129,6 +139,11 @@ class McapStorage(Storage):
             end = position + 9 + length
             if end > self._size:
                 self.note(f"cut off after {self._size} bytes: what is whole of it is read (`mcap recover` mends it)")
+                if chunk is not None:
+                    self._finish_chunk(file, chunk, indexed)
+                chunk, indexed = None, Counter()
+                if opcode == _CHUNK:
+                    chunk = Extent(position, self._size - position, 0, 0, cut=True)
                 break
             if opcode != _MESSAGE_INDEX and chunk is not None:
                 self._finish_chunk(file, chunk, indexed)
@@ -171,9 +186,9 @@ class McapStorage(Storage):
             indexed = Counter(id_ for id_, _, _ in messages)
             if messages:
                 times = [stamp for _, stamp, _ in messages]
-                chunk = Extent(chunk.offset, chunk.size, min(times), max(times))
+                chunk = replace(chunk, start=min(times), end=max(times))
         self._counts.update(indexed)
-        self._extents.append(Extent(chunk.offset, chunk.size, chunk.start, chunk.end, frozenset(indexed)))
+        self._extents.append(replace(chunk, channels=frozenset(indexed)))
 
     def _load(self, file: BinaryIO, extent: Extent) -> list[tuple[int, int, memoryview]]:
         """Returns channel, time and bytes of the messages of an extent."""
@@ -183,17 +198,19 @@ class McapStorage(Storage):
         data = file.read(extent.size)
         try:
             if data[:1] == bytes([_CHUNK]):
-                data = _open_chunk(data)
-            return list(self._messages_of(data))
+                data = _open_chunk(data, extent.cut)
+            return list(self._messages_of(data, extent.cut))
         except (struct.error, IndexError) as error:
             raise Sim2SGError(f"damaged ({error})") from None
 
-    def _messages_of(self, data: bytes) -> Iterator[tuple[int, int, memoryview]]:
+    def _messages_of(self, data: bytes, cut: bool) -> Iterator[tuple[int, int, memoryview]]:
         view, position = memoryview(data), 0
         while position + 9 <= len(data):
             opcode, length = struct.unpack_from("<BQ", data, position)
             body, position = position + 9, position + 9 + length
             if position > len(data):
+                if cut:
+                    return
                 raise Sim2SGError("damaged (a record beyond its end)")
             if opcode == _MESSAGE:
                 id_, _, stamp = struct.unpack_from("<HIQ", data, body)
@@ -217,12 +234,14 @@ def check_magic(path: Path, magic: bytes) -> None:
     raise Sim2SGError(f"{printable(path)}: damaged, or not an MCAP file: it does not begin as one; copy it again")
 
 
-def _open_chunk(data: bytes) -> bytes:
-    """Returns the records of a chunk record."""
+def _open_chunk(data: bytes, cut: bool) -> bytes:
+    """Returns the records of a chunk record, of one that is cut off those at its beginning."""
     _, _, size, checksum = struct.unpack_from("<QQQI", data, 9)
     compression, at = _string(data, 37)
     (length,) = struct.unpack_from("<Q", data, at)
     packed = memoryview(data)[at + 8 : at + 8 + length]
+    if cut:
+        return decompress_beginning(packed, compression.decode(errors="replace"))
     if len(packed) < length:
         raise Sim2SGError("damaged (it claims more bytes than there are)")
     found = decompress(packed, compression.decode(errors="replace"), size)

@@ -8,11 +8,21 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from sim2sg_core.errors import Sim2SGError, printable
-from sim2sg_core.logs.storage import MAX_CHUNK_BYTES, Channel, Extent, Storage, Stored, decompress, read_extents
+from sim2sg_core.logs.storage import (
+    MAX_CHUNK_BYTES,
+    Channel,
+    Extent,
+    Storage,
+    Stored,
+    decompress,
+    decompress_beginning,
+    read_extents,
+)
 
 MAGIC = b"#ROSBAG V2.0\n"
 _MESSAGE, _BAG, _INDEX, _CHUNK, _CHUNK_INFO, _CONNECTION = range(2, 8)
@@ -103,9 +113,10 @@ class Ros1Storage(Storage):
                 record = _read_record(file, position, self._size)
             except (struct.error, KeyError, ValueError):
                 self.note("its end is cut off: what is whole of it is read (`rosbag reindex` mends it)")
+                self._add_extent(file, Extent(position, self._size - position, 0, 0, cut=True))
                 break
             if record.op == _CHUNK and record.end > record.data:
-                self._add_chunk(file, record)
+                self._add_extent(file, Extent(record.start, record.end - record.start, 0, 0))
             elif record.op == _CONNECTION:
                 self._add_connection(record, _data(file, record))
             elif record.op == _MESSAGE:  # of a chunk that was not ended: it lies open
@@ -122,8 +133,8 @@ class Ros1Storage(Storage):
             type_.replace("/", "/msg/") if "/msg/" not in type_ else type_,
         )
 
-    def _add_chunk(self, file: BinaryIO, record: _Record) -> None:
-        extent = Extent(record.start, record.end - record.start, 0, 0)
+    def _add_extent(self, file: BinaryIO, extent: Extent) -> None:
+        """Adds a chunk after a look into it."""
         try:
             messages = self._load(file, extent)
         except Sim2SGError as error:
@@ -133,7 +144,7 @@ class Ros1Storage(Storage):
             counts = Counter(id_ for id_, _, _ in messages)
             times = [stamp for _, stamp, _ in messages]
             self._counts.update(counts)
-            self._extents.append(Extent(extent.offset, extent.size, min(times), max(times), frozenset(counts)))
+            self._extents.append(replace(extent, start=min(times), end=max(times), channels=frozenset(counts)))
 
     def _add_message(self, record: _Record) -> None:
         id_, stamp = _uint32(record.fields[b"conn"]), _time(record.fields[b"time"])
@@ -150,6 +161,8 @@ class Ros1Storage(Storage):
         try:
             if extent.size > 2 * MAX_CHUNK_BYTES:
                 raise Sim2SGError(f"claims {extent.size} bytes, more than {MAX_CHUNK_BYTES >> 20} MiB")
+            if extent.cut:
+                return list(self._messages_of(_beginning(file, extent), True))
             record = _read_record(file, extent.offset, self._size)
             if record.op == _CHUNK:
                 compression = record.fields[b"compression"].decode(errors="replace")
@@ -157,13 +170,15 @@ class Ros1Storage(Storage):
             else:
                 file.seek(extent.offset)
                 data = file.read(extent.size)
-            return list(self._messages_of(data))
+            return list(self._messages_of(data, False))
         except (struct.error, KeyError, ValueError) as error:
             raise Sim2SGError(f"damaged ({error})") from None
 
-    def _messages_of(self, data: bytes) -> Iterator[tuple[int, int, memoryview]]:
+    def _messages_of(self, data: bytes, cut: bool) -> Iterator[tuple[int, int, memoryview]]:
         view, position = memoryview(data), 0
         while position < len(data):
+            if cut and not _is_whole(data, position):
+                return
             (length,) = struct.unpack_from("<I", data, position)
             fields = _fields(data[position + 4 : position + 4 + length])
             (size,) = struct.unpack_from("<I", data, position + 4 + length)
@@ -202,6 +217,26 @@ def _read_record(file: BinaryIO, position: int, size: int) -> _Record:
     if start + count > size:
         raise ValueError("a record beyond the end")
     return _Record(fields[b"op"][0], fields, position, start, start + count)
+
+
+def _beginning(file: BinaryIO, extent: Extent) -> bytes:
+    """Returns the records at the beginning of a chunk that is cut off; nothing of another record."""
+    file.seek(extent.offset)
+    data = file.read(min(extent.size, MAX_CHUNK_BYTES))
+    (length,) = struct.unpack_from("<I", data)
+    fields = _fields(data[4 : 4 + length])
+    if fields[b"op"] != bytes([_CHUNK]):
+        return b""
+    return decompress_beginning(memoryview(data)[8 + length :], fields[b"compression"].decode(errors="replace"))
+
+
+def _is_whole(data: bytes, position: int) -> bool:
+    """Whether a record ends before the data do."""
+    for _ in range(2):
+        if position + 4 > len(data):
+            return False
+        position += 4 + int(struct.unpack_from("<I", data, position)[0])
+    return position <= len(data)
 
 
 def _data(file: BinaryIO, record: _Record) -> bytes:

@@ -103,6 +103,7 @@ class Extent:
         start: Earliest time in it, ns.
         end: Latest.
         channels: Ids in it; None when unknown.
+        cut: The file ends in it: it is read up to its last whole message.
     """
 
     offset: int
@@ -110,6 +111,7 @@ class Extent:
     start: int
     end: int
     channels: frozenset[int] | None = None
+    cut: bool = False
 
 
 def read_extents(
@@ -187,6 +189,18 @@ def decompress(data: bytes | memoryview, compression: str, claimed: int | None =
         more = "more" if len(found) > limit else "less"
         raise Sim2SGError(f"its {compression} data hold {more} than the {limit} bytes that it claims")
     return found
+
+
+def decompress_beginning(data: bytes | memoryview, compression: str) -> bytes:
+    """Decompresses what is there of a chunk that is cut off. Raises Sim2SGError as `decompress`."""
+    if compression in ("", "none"):
+        return bytes(data)
+    try:
+        return bytes(_decompressor(compression)().decompress(bytes(data), MAX_CHUNK_BYTES))
+    except Sim2SGError:
+        raise
+    except Exception as error:  # each library raises its own
+        raise Sim2SGError(f"damaged {compression} data ({first_line(error)})") from None
 
 
 def _inflate(data: bytes, compression: str, limit: int) -> bytes:
