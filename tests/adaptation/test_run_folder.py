@@ -82,6 +82,15 @@ def test_logs_are_known_by_what_is_in_them(log, tmp_path):
     assert begin(tmp_path / "run", moved).identity == first.identity
 
 
+def test_damaged_frames_are_not_sampled_anew_from_another_log(log, tmp_path):
+    run = begin(tmp_path / "run", log)
+    run.cached(run.path / "source/layouts.json", lambda path: path.write_text("[]"), lambda path: None)
+    run.manifest.forget([Artefact(run.frames)])  # As sampling that fails leaves it.
+    (log / "1.png").write_bytes(b"another")
+    with pytest.raises(Sim2SGError, match="its contents are others"):
+        begin(run.path, log)
+
+
 def test_until_frames_are_taken_a_log_may_be_put_right(log, tmp_path):
     settings = {"logs": [str(log)]}
     Run(tmp_path / "run").begin(settings, read_inputs(settings["logs"]))
