@@ -102,7 +102,7 @@ def kind_of(use: Callable[[Any], object], given: Any) -> str:
     try:
         use(given)
     except Sim2SGError as error:
-        return "refused" if "\n" not in str(error) else "refused in several lines"
+        return "refused" if str(error).isprintable() else "refused with control characters"
     except Hang:
         return "hang"
     except MemoryError:
