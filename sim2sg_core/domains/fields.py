@@ -20,7 +20,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from sim2sg_core.domains.mesh_checks import check_picture
 from sim2sg_core.domains.mesh_files import SUFFIXES
+from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import is_within
 
 
@@ -196,6 +198,11 @@ def _existing(what: str, suffixes: tuple[str, ...] = (), folders: bool = False) 
             raise mistake(f"{path} lies outside {folder}; move it there, or give --allow-outside if you trust it")
         if path.is_file() and suffixes and path.suffix.lower() not in suffixes:
             raise mistake(f"{path.name} is not a {what} that can be read; known: {', '.join(suffixes)}")
+        if path.is_file() and not suffixes:
+            try:
+                check_picture(path)
+            except Sim2SGError as error:
+                raise mistake(str(error)) from None
         return str(path)
 
     return AfterValidator(found)

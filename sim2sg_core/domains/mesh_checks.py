@@ -7,6 +7,7 @@ import binascii
 import io
 import json
 import logging
+import re
 import struct
 import warnings
 from pathlib import Path
@@ -233,6 +234,18 @@ def _checked(file: Path, name: str, within: Path | None, what: str) -> Path | No
     return found
 
 
+def check_picture(file: Path) -> None:
+    """Checks the pixels of a picture that a domain names, by its header. Raises Sim2SGError when there are too many."""
+    with file.open("rb") as stream:
+        size = (
+            re.search(rb"[-+]Y (\d{1,9}) [-+]X (\d{1,9})", start) if (start := stream.read(4096))[:2] == b"#?" else None
+        )
+    if size is None:
+        return _check_picture(str(file), file.open("rb"))
+    height, width = map(int, size.groups())  # of Radiance's .hdr, which Pillow does not know
+    return _check_pixels(str(file), width, height)
+
+
 def _check_picture(source: str, stream: IO[bytes]) -> None:
     """Checks a picture's pixels by its header."""
     from PIL import Image, UnidentifiedImageError  # comes with trimesh's extra
@@ -244,7 +257,11 @@ def _check_picture(source: str, stream: IO[bytes]) -> None:
                 with Image.open(stream) as picture:
                     width, height = picture.size
         except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-            return  # The reader draws it without.
+            return  # Whoever reads it says so.
         except Image.DecompressionBombError:
             width = height = TEXTURE_PIXELS
+    _check_pixels(source, width, height)
+
+
+def _check_pixels(source: str, width: int, height: int) -> None:
     check_limit(source, f"pixels of a texture of {width}x{height}", width * height, TEXTURE_PIXELS, SMALLER)

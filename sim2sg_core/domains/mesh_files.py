@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sim2sg_core.domains.mesh_checks import check_mesh, named_file, read_text
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, first_line
 
 if TYPE_CHECKING:
     import trimesh
@@ -86,20 +88,29 @@ def scene_parts(scene: Any, to_world: np.ndarray, file: str, flat: bool = False)
     Raises:
         Sim2SGError: No faces, broken ones, or flat.
     """
+    with _reading(file):
+        parts = _placed(scene, to_world, file)
+    if not parts:
+        raise Sim2SGError(f"{file}: has no faces; export the object as a mesh of triangles")
+    _check(file, parts, flat)
+    return parts
+
+
+def _placed(scene: Any, to_world: np.ndarray, file: str) -> list[trimesh.Trimesh]:
     # Points and lines have no faces.
     solid = {name: part for name, part in scene.geometry.items() if len(getattr(part, "faces", ()))}
     for part in solid.values():
         if part.faces.min() < 0 or part.faces.max() >= len(part.vertices):
             raise Sim2SGError(f"{file}: its faces name vertices that are not there; export it again, e.g. as GLB")
+        uv = getattr(part.visual, "uv", None)
+        if uv is not None and np.shape(uv) != (len(part.vertices), 2):
+            raise Sim2SGError(f"{file}: vertices without their place on the texture; export it again, e.g. as GLB")
         part.remove_unreferenced_vertices()  # They may lie anywhere, and be no numbers.
     parts = []
     for node in scene.graph.nodes_geometry:
         transform, name = scene.graph[node]
         if name in solid:
             parts.append(_moved(solid[name], to_world @ transform))
-    if not parts:
-        raise Sim2SGError(f"{file}: has no faces; export the object as a mesh of triangles")
-    _check(file, parts, flat)
     return parts
 
 
@@ -122,14 +133,21 @@ def _load(file: Path) -> Any:
     if file.suffix.lower() not in SUFFIXES:
         raise Sim2SGError(f"{file}: is not a mesh that can be read; known: {', '.join(SUFFIXES)}")
     check_mesh(file)
+    with _reading(file), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pixels: `check_mesh` has its own limit
+        kind = file.suffix[1:].lower()
+        return trimesh.load(_stream(file), file_type=kind, resolver=_resolver(file), force="scene", process=False)
+
+
+@contextlib.contextmanager
+def _reading(file: str | Path) -> Iterator[None]:
+    """Turns whatever readers raise when their parsing stumbles, or what they made of it is no mesh, into one line."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pixels: `check_mesh` has its own limit
-            return trimesh.load(
-                _stream(file), file_type=file.suffix[1:].lower(), resolver=_resolver(file), force="scene", process=False
-            )
-    except Exception as error:  # The readers raise whatever their parsing stumbles over.
-        reason = (str(error).splitlines() or [""])[0][:120] or type(error).__name__
+        yield
+    except Sim2SGError:
+        raise
+    except Exception as error:
+        reason = first_line(error)[:120]
         raise Sim2SGError(f"{file}: cannot be read as a mesh ({reason}); export it again, e.g. as GLB") from None
 
 

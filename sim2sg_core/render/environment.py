@@ -48,7 +48,10 @@ def read_environment(file: str) -> np.ndarray:
     """
     if not Path(file).is_file():
         raise Sim2SGError(f"appearance.environment: no file {file}; put it back or correct its path")
-    image = cv2.imread(file, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
+    try:
+        image = cv2.imread(file, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
+    except cv2.error:
+        image = None
     if image is None:
         raise Sim2SGError(f"appearance.environment: {file} is no picture that OpenCV reads; save it as .hdr or .jpg")
     pixels = np.asarray(image[..., ::-1], np.float32)

@@ -193,3 +193,30 @@ def test_a_domain_names_nothing_outside_its_folder(tmp_path):
     )
     with pytest.raises(Sim2SGError, match=r"appearance\.patches\.floor.* lies outside"):
         parse_domain(look, file)
+
+
+def test_pictures_of_too_many_pixels(tmp_path):
+    Image.new("1", (9000, 9000)).save(tmp_path / "floor.png")
+    (tmp_path / "sky.hdr").write_bytes(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 40000 +X 80000\n\0\0")
+    crate = HEAD + "  - {name: crate, size: {length: 1, width: 1, height: 1}}\n"
+    for look in ("patches: {floor: [floor.png]}", "environment: sky.hdr"):
+        with pytest.raises(Sim2SGError, match=r"own\.yaml:9: appearance.* pixels of a texture of .*, and at most"):
+            parse_domain(f"{crate}appearance: {{{look}}}\n", str(tmp_path / "own.yaml"))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda t: t["accessors"][0].update(type="SCALAR"),
+        lambda t: t["nodes"][-1].update(matrix=[1]),
+        lambda t: t["nodes"].append({"mesh": 7, "children": [0]}),
+        lambda t: t["meshes"][0].update(primitives=5),
+        lambda t: t.update(accessors={}),
+    ],
+)
+def test_gltf_that_contradicts_itself_is_told_or_read(tmp_path, edit):
+    path = glb(tmp_path / "a.glb", edit)
+    try:
+        assert read_mesh(path).extents == pytest.approx(sorted(CUBE.extents), abs=0.3)
+    except Sim2SGError as error:
+        assert str(path) in str(error)

@@ -71,6 +71,8 @@ def test_names_come_from_the_user_else_from_the_model(tmp_path):
     assert open_detector(model, tmp_path / "names.txt")(WHITE).names.tolist() == ["ladle"]
     assert parse_class_names("['a', 'b']") == ("a", "b") and parse_class_names("{0: 'a', 2: 'c'}") == ("a", "", "c")
     assert parse_class_names("__import__('os')") == parse_class_names("3") == parse_class_names("{-1: 'a'}") == ()
+    for text in ("{1000000000: 'a'}", "[" * 100_000, "'" + "x" * (5 << 20) + "'"):
+        assert parse_class_names(text) == ()
 
 
 def test_unknown_outputs_tell_their_shapes_and_what_is_understood(tmp_path):

@@ -6,10 +6,16 @@ import ast
 from pathlib import Path
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.limits import TEXT_BYTES, check_file_size
 
 BACKGROUND = "background"
 MISSING = ""
 """Name of an index that stands for no class."""
+
+MOST = 100_000
+"""Of classes; the largest published sets have 20,000."""
+LONGEST = 4 << 20
+"""Characters of the names that a model holds."""
 
 _NAMES = """
 person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, stop sign,
@@ -35,6 +41,7 @@ def read_class_names(file: Path) -> tuple[str, ...]:
         Sim2SGError: No such file, not text, or empty.
     """
     try:
+        check_file_size(file, TEXT_BYTES, "give one class name a line")
         lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
     except OSError:
         raise Sim2SGError(f"{file}: no such file; give a text file with one class name a line") from None
@@ -51,12 +58,14 @@ def read_class_names(file: Path) -> tuple[str, ...]:
 
 def parse_class_names(text: str) -> tuple[str, ...]:
     """Reads the metadata `names` of an ONNX file, {0: 'person', …} or a list; () where it is something else."""
+    if len(text) > LONGEST:
+        return ()
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two of a text that is nested too deeply
         return ()
     if isinstance(value, (list, tuple)):
         value = dict(enumerate(value))
-    if not isinstance(value, dict) or not value or not all(isinstance(k, int) and k >= 0 for k in value):
+    if not isinstance(value, dict) or not value or not all(isinstance(k, int) and 0 <= k < MOST for k in value):
         return ()
     return tuple(str(value.get(index, MISSING)) for index in range(max(value) + 1))

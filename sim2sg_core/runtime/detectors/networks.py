@@ -17,6 +17,7 @@ from sim2sg_core.cores import usable_cores
 from sim2sg_core.errors import Sim2SGError, first_line
 from sim2sg_core.runtime.detectors.class_names import parse_class_names
 from sim2sg_core.runtime.providers import import_onnxruntime
+from sim2sg_core.runtime.session import failing
 
 
 class Network(Protocol):
@@ -43,6 +44,7 @@ class OnnxNetwork:
         Raises:
             Sim2SGError: It cannot be read, or does not take one image.
         """
+        self._file = file
         ort = import_onnxruntime()
         options = ort.SessionOptions()
         options.intra_op_num_threads = usable_cores()
@@ -80,7 +82,8 @@ class OnnxNetwork:
         """Runs it on one image."""
         pixels = image if self._dtype == np.uint8 else (image / np.float32(255)).astype(self._dtype)
         pixels = pixels.transpose(2, 0, 1) if self._channels_first else pixels
-        values = self._session.run(None, {self._input.name: pixels[None] if self._batched else pixels})
+        with failing("run", self._file):
+            values = self._session.run(None, {self._input.name: pixels[None] if self._batched else pixels})
         names = [output.name for output in self._session.get_outputs()]
         return dict(zip(names, map(np.asarray, values), strict=True))
 
@@ -96,6 +99,7 @@ class TensorFlowNetwork:
         Raises:
             Sim2SGError: One of the two is not there or cannot be read.
         """
+        self._file = file
         description = find_description(file)
         try:
             self._net = cv2.dnn.readNetFromTensorflow(str(file), str(description))
@@ -108,9 +112,12 @@ class TensorFlowNetwork:
 
     def run(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Runs it on one image."""
-        self._net.setInput(cv2.dnn.blobFromImage(np.ascontiguousarray(image)))
-        names = self._net.getUnconnectedOutLayersNames()
-        return dict(zip(names, map(np.asarray, self._net.forward(names)), strict=True))
+        try:
+            self._net.setInput(cv2.dnn.blobFromImage(np.ascontiguousarray(image)))
+            names = self._net.getUnconnectedOutLayersNames()
+            return dict(zip(names, map(np.asarray, self._net.forward(names)), strict=True))
+        except cv2.error as error:
+            raise Sim2SGError(f"{self._file}: OpenCV cannot run it ({first_line(error)}); give a whole graph") from None
 
 
 NETWORKS: dict[str, Callable[[Path], Network]] = {".onnx": OnnxNetwork, ".pb": TensorFlowNetwork}

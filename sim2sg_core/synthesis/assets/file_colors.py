@@ -208,6 +208,8 @@ def _is_default(material: Any) -> bool:
 
 def _pixels(image: Any) -> np.ndarray:
     """Returns (H, W, 4) display colours and alpha, 0–1. Raises Sim2SGError when the picture is damaged."""
+    if not hasattr(image, "convert"):  # The reader keeps what it cannot make sense of.
+        raise Sim2SGError("a texture is no picture; export it again, e.g. as GLB")
     try:
         if max(image.size) > LARGEST_TEXTURE:
             image = image.copy()
