@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +50,18 @@ def test_control_characters_and_odd_bytes_are_escaped():
 def test_an_error_is_one_line_whatever_it_names():
     error = Sim2SGError("a\x1b[31m\n\udcff.yaml: wrong")
     assert str(error) == r"a\x1b[31m\n\xff.yaml: wrong" == str(Sim2SGError(str(error)))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Küche 厨房.jpg", "Küche 厨房.jpg"),
+        (os.fsdecode(b"bad\xff\xfe.jpg"), r"bad\xff\xfe.jpg"),
+        ("a\n\x1b[31m\0.jpg", r"a\n\x1b[31m\x00.jpg"),
+        ("\ud800", r"\ud800"),
+        (Path("a/b"), "a/b"),
+    ],
+)
+def test_names_are_printed_as_text(name, shown):
+    assert printable(name) == shown
+    shown.encode()

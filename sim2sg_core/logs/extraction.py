@@ -118,7 +118,8 @@ def _sharpness(grey: np.ndarray) -> float:
     """Variance of the Laplacian, at a width that does not depend on the camera's."""
     scale = 320 / max(grey.shape)
     if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     return float(cv2.Laplacian(grey, cv2.CV_32F).var())
 
 

@@ -5,6 +5,7 @@ Follows https://mcap.dev/spec: after 8 bytes of magic come records of one byte o
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -160,7 +161,8 @@ class McapStorage(Storage):
                 self._counts[id_] += 1
                 self._extend_run(position, 9 + length, stamp)
             elif opcode in (_SCHEMA, _CHANNEL) and length <= MAX_CHUNK_BYTES:
-                (self._add_schema if opcode == _SCHEMA else self._add_channel)(file.read(length))
+                with contextlib.suppress(struct.error):  # a damaged one is missed where its messages are
+                    (self._add_schema if opcode == _SCHEMA else self._add_channel)(file.read(length))
             elif opcode in (_DATA_END, _FOOTER):
                 break
             position = end

@@ -99,3 +99,26 @@ def test_what_earlier_versions_wrote_is_read(log, tmp_path):
     index.write_text(json.dumps({"mount": data.pop("extrinsics"), **data}))
     frames, intrinsics, extrinsics = read_frames(index)
     assert (len(frames), intrinsics, extrinsics) == (5, "prior of the domain", "options")
+
+
+def test_an_interval_of_ones_own_needs_times(log, tmp_path):
+    assert len(collect(log, tmp_path / "default")[0]) == 5, "the default counts for nothing where there are no times"
+    with pytest.raises(Sim2SGError, match=r"which tell no time.*--min-interval"):
+        collect(log, tmp_path / "frames", min_interval=0.5)
+
+
+def test_damaged_frames_are_left_out(log, tmp_path, caplog):
+    (log / "2.png").write_bytes((log / "2.png").read_bytes()[:60])
+    frames, _, _ = collect(log, tmp_path / "frames")
+    assert [f.file for f in frames] == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
+    assert "1 of 5 frames are damaged" in caplog.text and "2.png" in caplog.text
+
+
+def test_a_video_is_a_log(tmp_path):
+    path = tmp_path / "drive.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (48, 32))
+    for i in range(10):
+        writer.write(np.full((32, 48, 3), 20 * i, np.uint8))
+    writer.release()
+    frames, _, _ = collect(path, tmp_path / "frames", min_interval=0.3)
+    assert [round(f.stamp / 1e8) for f in frames] == [0, 3, 6, 9]

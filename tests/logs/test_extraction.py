@@ -146,3 +146,12 @@ def test_topics_with_odd_characters(tmp_path):
         out = tmp_path / f"out{i}"
         [file] = written(extract(open_log(tmp_path / f"b{i}").frames(), out), out)
         assert file.parent == out and file.name.isprintable()
+
+
+@pytest.mark.parametrize("size", [(1, 2000), (2000, 3), (1, 1)])
+def test_frames_of_any_shape(tmp_path, size):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "1.png"), noise(*size))
+    [record] = extract(open_log(folder).frames(), tmp_path / "out")
+    assert (record["height"], record["width"]) == size

@@ -62,3 +62,13 @@ def test_other_files_are_refused(tmp_path, text):
         load_graphs(tmp_path / "g.json")
     with pytest.raises(Sim2SGError, match="no such file"):
         load_graphs(tmp_path / "missing.json")
+
+
+def test_json_never_holds_nan(tmp_path):
+    for write in (
+        lambda: write_json(tmp_path / "a.json", {"a": float("nan")}),
+        lambda: save_graphs(tmp_path / "a.json", [SceneGraph(4, 4, (SceneObject("a", np.nan, np.zeros(4)),), ())], "m"),
+    ):
+        with pytest.raises(ValueError, match="JSON compliant"):
+            write()
+    assert list(tmp_path.iterdir()) == [], "no half of a file"
