@@ -93,7 +93,7 @@ def test_padding_behind_a_whole_jpeg_does_not_matter(zeros: int) -> None:
     np.testing.assert_array_equal(decode_image(whole + bytes(zeros)), decode_image(whole))
 
 
-@pytest.mark.parametrize("suffix", [".png", ".webp"])
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".bmp", ".tiff", ".gif", ".ppm"])
 def test_half_of_other_formats(suffix: str) -> None:
     data = cv2.imencode(suffix, noise(48, 64))[1].tobytes()
     with pytest.raises(Sim2SGError, match=r"cut short|damaged"):

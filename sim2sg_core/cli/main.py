@@ -76,6 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 2 a mistake that the user can mend, 130 or 143 interrupted.
     """
+    # Before OpenCV is imported: it and FFmpeg would print lines of their own beside ours.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_OneLine())

@@ -46,12 +46,16 @@ def open_logs(paths: Path | str | Iterable[Path | str]) -> list[Log]:
         Sim2SGError: No such file, no log in it, or a damaged one.
     """
     given = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
-    parts = _parts_of(given)
+    parts, images = _parts_of(given), _images_of(given)
     logs: list[Log] = []
     for path in given:
         if path in parts:
             if (bag := parts[path]) is not None:
                 logs.append(BagLog(bag))
+            continue
+        if path in images:
+            if files := images[path]:
+                logs.append(FolderLog(path.parent, files=files))
             continue
         try:
             if not path.exists():
@@ -77,6 +81,18 @@ def _parts_of(given: Sequence[Path]) -> dict[Path, BagFiles | None]:
         if len(bag.parts) > 1:
             first = next(path for path in given if path in bag.parts)
             found |= {**dict.fromkeys(bag.parts), first: bag}
+    return found
+
+
+def _images_of(given: Sequence[Path]) -> dict[Path, list[Path]]:
+    """Maps the first of several images of one folder among the paths to all of them, and the others to none."""
+    found: dict[Path, list[Path]] = {}
+    files = [path for path in given if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    for folder in dict.fromkeys(path.parent for path in files):
+        of_one = [path for path in files if path.parent == folder]
+        if len(of_one) > 1:
+            found |= {path: [] for path in of_one}
+            found[of_one[0]] = sorted(of_one, key=lambda path: natural_key(path.name))
     return found
 
 

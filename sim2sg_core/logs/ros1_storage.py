@@ -115,13 +115,19 @@ class Ros1Storage(Storage):
                 self.note("its end is cut off: what is whole of it is read (`rosbag reindex` mends it)")
                 self._add_extent(file, Extent(position, self._size - position, 0, 0, cut=True))
                 break
-            if record.op == _CHUNK and record.end > record.data:
-                self._add_extent(file, Extent(record.start, record.end - record.start, 0, 0))
-            elif record.op == _CONNECTION:
-                self._add_connection(record, _data(file, record))
-            elif record.op == _MESSAGE:  # of a chunk that was not ended: it lies open
-                self._add_message(record)
+            try:
+                self._take(file, record)
+            except (struct.error, KeyError, ValueError, Sim2SGError):
+                self.note("a damaged record is left out")
             position = record.end
+
+    def _take(self, file: BinaryIO, record: _Record) -> None:
+        if record.op == _CHUNK and record.end > record.data:
+            self._add_extent(file, Extent(record.start, record.end - record.start, 0, 0))
+        elif record.op == _CONNECTION:
+            self._add_connection(record, _data(file, record))
+        elif record.op == _MESSAGE:  # of a chunk that was not ended: it lies open
+            self._add_message(record)
 
     def _add_connection(self, record: _Record, data: bytes) -> None:
         fields = _fields(data)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,8 +145,6 @@ def is_video(path: Path) -> bool:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     """Opens a video for the length of a `with` block."""
-    # FFmpeg would print its own lines beside ours.
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     with _utf8_path(path) as name:
         capture = cv2.VideoCapture(name)
         try:

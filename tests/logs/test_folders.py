@@ -100,6 +100,8 @@ def test_grey_images_of_twelve_bits_alone_are_read_by_one_range(tmp_path, caplog
 def test_one_image_is_a_log(tmp_path):
     save(tmp_path, "a.jpg", "b.jpg")
     assert names(open_log(tmp_path / "b.jpg")) == ["b.jpg"]
+    [log] = open_logs([tmp_path / "b.jpg", tmp_path / "a.jpg"])
+    assert names(log) == ["a.jpg", "b.jpg"], "images of one folder, as the shell's * gives them, are one log"
 
 
 def test_folders_three_deep_carry_their_names(tmp_path):
