@@ -37,7 +37,7 @@ from sim2sg_core.scene.graph import load_graphs, save_graphs
 
 NEEDS = {"ours_witness": "witness", "peer": "peer", "peer_tiled": "peer"}
 """Rows that are run only where a file is given, and the option that gives it."""
-COMPARED = (("ours", "fair_source"), ("ours", "source"))
+COMPARED = (("ours", "fair_source"), ("ours", "source"), ("ours_mixing", "fair_source"), ("ours_mixing", "source"))
 PREDICTIONS = "dev_graphs.json"
 SMOKE_IMAGES = 2  # per drive
 
