@@ -62,7 +62,7 @@ def extract(
             first = first or frame
             path = out / names(flat_name(frame.name), ".jpg")
             data = _jpeg(frame, image)
-            with atomic_path(path) as temporary:
+            with atomic_path(path, durable=False) as temporary:
                 temporary.write_bytes(data)
             grey = cv2.cvtColor(image[::2, ::2], cv2.COLOR_RGB2GRAY)
             sharpness.append(_sharpness(grey))

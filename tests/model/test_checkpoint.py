@@ -91,8 +91,10 @@ def test_what_ships_to_start_from_is_what_ships_to_run(name):
     image = np.random.default_rng(0).integers(0, 255, (predictor.info.height, predictor.info.width, 3), dtype=np.uint8)
     image = cv2.GaussianBlur(image, (0, 0), 9)
     ours, theirs = network(torch.from_numpy(image)[None]), predictor.infer(image).outputs
-    np.testing.assert_allclose(ours.boxes[0].detach().numpy(), theirs["boxes"], atol=0.05)
-    assert np.array_equal(ours.classes[0].numpy(), theirs["classes"])
+    # Objects of nearly the same score may change places.
+    off = np.abs(ours.boxes[0].detach().numpy()[:, None] - theirs["boxes"]).max(axis=2)
+    off[ours.classes[0].numpy()[:, None] != theirs["classes"]] = np.inf
+    assert off.min(axis=0).max() < 0.05 and off.min(axis=1).max() < 0.05
 
 
 def test_an_unknown_name_is_told_the_known_ones():
