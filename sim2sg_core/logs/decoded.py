@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -39,7 +39,7 @@ def decoded(
     """
     good, bad = 0, 0
     problems: list[str] = []
-    for frame, image in _ahead(frames, workers):
+    for frame, image in ahead(frames, LogFrame.decode, workers):
         if isinstance(image, Sim2SGError):
             if strict:
                 raise image
@@ -57,12 +57,22 @@ def decoded(
     logger.warning("%s; they are left out", text)
 
 
-def _ahead(frames: Iterable[LogFrame], workers: int) -> Iterator[tuple[LogFrame, np.ndarray | Sim2SGError]]:
+def ahead(
+    frames: Iterable[LogFrame], work: Callable[[LogFrame], np.ndarray], workers: int = WORKERS
+) -> Iterator[tuple[LogFrame, np.ndarray | Sim2SGError]]:
+    """Yields each frame and what `work` makes of it, or its error, in order; threads work ahead."""
     waiting: deque[tuple[LogFrame, Future[np.ndarray | Sim2SGError]]] = deque()
+
+    def attempt(frame: LogFrame) -> np.ndarray | Sim2SGError:
+        try:
+            return work(frame)
+        except Sim2SGError as error:
+            return error
+
     with ThreadPoolExecutor(workers) as pool:
         try:
             for frame in frames:
-                waiting.append((frame, pool.submit(_try, frame)))
+                waiting.append((frame, pool.submit(attempt, frame)))
                 if len(waiting) >= AHEAD:
                     first, future = waiting.popleft()
                     yield first, future.result()
@@ -72,10 +82,3 @@ def _ahead(frames: Iterable[LogFrame], workers: int) -> Iterator[tuple[LogFrame,
         finally:
             for _, future in waiting:
                 future.cancel()
-
-
-def _try(frame: LogFrame) -> np.ndarray | Sim2SGError:
-    try:
-        return frame.decode()
-    except Sim2SGError as error:
-        return error

@@ -11,6 +11,7 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.logs.camera_log import Log, LogFrame
+from sim2sg_core.logs.decoded import ahead
 from sim2sg_core.logs.names import UniqueNames
 
 THUMBNAIL = (32, 32)
@@ -133,15 +134,20 @@ def spaced(frames: Iterable[LogFrame], min_interval_s: float, min_change: float)
     """Yields those frames of one log that are far enough from the last one yielded."""
     last_stamp: int | None = None
     last_view: np.ndarray | None = None
-    for index, frame in enumerate(frames):
+    views: Iterable[tuple[LogFrame, np.ndarray | Sim2SGError | None]] = ((frame, None) for frame in frames)
+    if min_change > 0 and not min_interval_s:  # with an interval most frames are not looked at
+        views = ahead(frames, _view)
+    for index, (frame, seen) in enumerate(views):
         gap = 0 if last_stamp is None else frame.stamp - last_stamp
         if last_stamp is not None and 0 <= gap < min_interval_s * 1e9:
             continue
         reasons = [] if last_stamp is None or not min_interval_s else [f"{gap / 1e9:.3f} s after the last"]
         if min_change > 0:
             try:
-                view = signature(frame.thumbnail())
-            except Sim2SGError:
+                view = _view(frame) if seen is None else seen
+            except Sim2SGError as error:
+                view = error
+            if isinstance(view, Sim2SGError):
                 yield Spaced(index, frame, "its change cannot be told")
                 continue
             difference = np.inf if last_view is None else change(last_view, view)
@@ -153,6 +159,10 @@ def spaced(frames: Iterable[LogFrame], min_interval_s: float, min_change: float)
         first = "first" if last_stamp is None else "every frame"
         last_stamp = frame.stamp
         yield Spaced(index, frame, ", ".join(reasons) or first)
+
+
+def _view(frame: LogFrame) -> np.ndarray:
+    return signature(frame.thumbnail())
 
 
 def signature(grey: np.ndarray) -> np.ndarray:

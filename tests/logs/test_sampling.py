@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs import open_log, open_logs, sample_frames
+from sim2sg_core.logs import open_log, open_logs, sample_frames, sampling
 from sim2sg_core.logs.sampling import change, signature, spaced
 from tests.logs.bag_writing import T0, bag, picture
 
@@ -94,3 +94,22 @@ def test_the_limit_spreads_over_all_logs(tmp_path, raw):
 def test_unknown_topics_are_refused_before_any_frame(drive):
     with pytest.raises(Sim2SGError, match="no topic /other"):
         sample_frames(open_log(drive()), "/other")
+
+
+def test_frames_whose_change_cannot_be_told_are_kept(tmp_path):
+    for i in range(4):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), picture(0)[..., ::-1])
+    (tmp_path / "2.png").write_bytes(b"damaged")
+    frames = sample_frames(open_log(tmp_path), min_change=2)
+    assert [(f.name, f.why) for f in frames] == [("0.png", "first"), ("2.png", "its change cannot be told")]
+
+
+def test_many_frames_are_not_held(tmp_path, monkeypatch):
+    with bag(tmp_path / "b", "mcap") as b:
+        for i in range(10):
+            b.compressed("/c", picture(i), T0 + i * SECOND)
+    size = len(next(open_log(tmp_path / "b").frames()).encoded()[0])
+    monkeypatch.setattr(sampling, "HELD_BYTES", 3 * size + 100)
+    frames = sample_frames(open_log(tmp_path / "b"))
+    assert [f.size > 0 for f in frames] == [True] * 3 + [False] * 7
+    assert all(np.abs(f.decode().astype(int) - picture(i)).mean() < 3 for i, f in enumerate(frames))

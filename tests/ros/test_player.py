@@ -263,3 +263,14 @@ def test_a_folder_of_images_keeps_the_times_in_its_names(tmp_path: Path) -> None
     made = list(playable(open_log(tmp_path)).messages([TOPIC]))
     assert [m.stamp for m in made] == [FIRST + PERIOD, FIRST + 3 * PERIOD]
     assert stamps([deserialize_message(m.data, CompressedImage) for m in made]) == [m.stamp for m in made]
+
+
+def test_a_video_is_played_as_a_camera_too(tmp_path: Path) -> None:
+    writer = cv2.VideoWriter(str(tmp_path / "v.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    for i in range(5):
+        writer.write(np.full((48, 64, 3), 40 * i, np.uint8))
+    writer.release()
+    made = list(playable(open_log(tmp_path / "v.avi")).messages([TOPIC]))
+    assert [round(message.stamp / 1e8) for message in made] == [0, 1, 2, 3, 4]
+    image = deserialize_message(made[3].data, CompressedImage)
+    assert cv2.imdecode(np.frombuffer(image.data, np.uint8), cv2.IMREAD_COLOR).shape == (48, 64, 3)
