@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.image_headers import exif_orientation
 from sim2sg_core.logs.bag_files import BagFiles, find_bag, open_storage
 from sim2sg_core.logs.bag_frames import make_frame, value_bits
 from sim2sg_core.logs.bag_messages import (
@@ -122,6 +123,11 @@ class BagLog(Log):
         beside = camera_info_topics(topic)
         chosen = next((name for name in beside if name in infos), infos[0] if len(infos) == 1 else None)
         if chosen is None:
+            return None
+        if any(m.compressed and exif_orientation(bytes(m.data)) != 1 for _, m in self._first_images(topic, 1)):
+            self._tell(
+                f"{printable(chosen)}: is of images before EXIF turns them: no 3D poses by it; give --camera FILE"
+            )
             return None
         rectified = "rect" in base_topic(topic).rsplit("/", 1)[-1]
         problem = ""

@@ -113,6 +113,8 @@ def _open_folder(path: Path, root: Path, depth: int) -> list[Log]:
     children = sorted((p for p in path.iterdir() if p.name[0] != "."), key=lambda p: natural_key(p.name))
     skip = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, ".json", ".yaml", ".txt")
     if bags := [p for p in children if p.suffix.lower() not in skip and is_bag_file(p)]:
+        if others := sum(p.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES) for p in children):
+            logger.warning("%s: its bags are read, and %d images or videos are left out", printable(path), others)
         return [BagLog(bag) for bag in group_parts(bags)]
     videos = [p for p in children if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
     if images := image_files(path):

@@ -65,6 +65,12 @@ def test_an_empty_part_is_left_out_and_told(tmp_path, caplog):
     assert "a part is left out" in caplog.text and "drive_2.mcap: is empty" in caplog.text
 
 
+def test_images_beside_bags_are_left_out_and_told(tmp_path, caplog):
+    split(tmp_path, "mcap", 1)
+    (tmp_path / "a.jpg").write_bytes(b"")
+    assert len(open_logs(tmp_path)) == 1 and "its bags are read, and 1 images or videos are left out" in caplog.text
+
+
 def test_hidden_companions_are_no_bags(tmp_path):
     split(tmp_path, "mcap", 1)
     (tmp_path / "._drive_0.mcap").write_bytes(b"\0\5\x16\7")

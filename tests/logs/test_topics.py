@@ -10,6 +10,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import encode_jpeg
 from sim2sg_core.logs import open_log, sample_frames
 from tests.logs.bag_writing import T0, bag, picture
+from tests.pictures import with_orientation
 
 
 def write(path, topics, count=3):
@@ -106,6 +107,16 @@ def test_a_clock_that_stands_still_gives_way_to_the_time_of_recording(tmp_path, 
     log = open_log(tmp_path / "b")
     assert [f.stamp for f in log.frames()] == [T0 + i * 10**9 for i in range(6)]
     assert "stamps stand still" in caplog.text and len(sample_frames(log, min_interval_s=2)) == 3
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_calibration_of_images_that_exif_turns_is_not_used(tmp_path, caplog, orientation):
+    with bag(tmp_path / "b", "mcap") as b:
+        data = np.frombuffer(with_orientation(encode_jpeg(picture()), orientation), np.uint8)
+        b.write("/a/compressed", b.make("sensor_msgs/msg/CompressedImage", b.header(T0), "jpeg", data), T0)
+        b.info("/a/camera_info", T0)
+        b.info("/camera_info", T0)
+    assert open_log(tmp_path / "b").camera() is None and "before EXIF turns them" in caplog.text
 
 
 @pytest.mark.parametrize("step", [10**8, 0])
