@@ -80,9 +80,7 @@ def _target(folder: Path, image: CocoImage, data: CocoData, domain: Domain, allo
         related=related,
         regions=np.array([a.box for a in annotations if a.is_region]).reshape(-1, 4),
         camera=image.camera,
-        lost_facts=sum(
-            not {objects[r.subject].label, objects[r.object].label} <= set(domain.class_names) for r in facts
-        ),
+        labelled_facts=tuple(facts),
     )
 
 

@@ -44,7 +44,8 @@ class TargetImage:
         related: Indices of the objects whose relations are labelled.
         regions: (R, 4) xyxy areas where nothing is labelled.
         camera: Intrinsics, or None when unknown.
-        lost_facts: Number of facts about objects of classes that the domain has not.
+        labelled_facts: All that is labelled, between any objects: where the data's words are not the domain's, it tells
+            what is left out.
     """
 
     file: str
@@ -56,7 +57,7 @@ class TargetImage:
     related: tuple[int, ...]
     regions: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
     camera: Camera | None = None
-    lost_facts: int = 0
+    labelled_facts: tuple[Relation, ...] = ()
 
     def boxes(self) -> np.ndarray:
         """Returns (N, 4) xyxy boxes in pixels."""

@@ -251,18 +251,23 @@ def _unknown_names(targets: Sequence[TargetImage], domain: Domain) -> list[str]:
     """Says which classes and predicates of the labels the domain has not, and how much is left out by it."""
     lines = []
     labels = Counter(o.label for t in targets for o in t.objects if o.label not in domain.class_names)
+    known = set(domain.class_names)
     if labels:
-        facts = sum(target.lost_facts for target in targets)
+        facts = sum(
+            not {t.objects[r.subject].label, t.objects[r.object].label} <= known
+            for t in targets
+            for r in t.labelled_facts
+        )
         lines.append(
             f"domain {domain.name} has no class {_counted(labels)}: {labels.total()} annotations and {facts} facts"
             f" about them are left out; rename them if they are one of {', '.join(domain.class_names)}"
         )
-    known = {*domain.predicate_names, *domain.inverses().values()}
-    predicates = Counter(r.predicate for t in targets for r in t.relations if r.predicate not in known)
+    words = {*domain.predicate_names, *domain.inverses().values()}
+    predicates = Counter(r.predicate for t in targets for r in t.labelled_facts if r.predicate not in words)
     if predicates:
         lines.append(
             f"domain {domain.name} has no predicate {_counted(predicates)}: {predicates.total()} facts are left out;"
-            f" rename them if they are one of {', '.join(sorted(known))}"
+            f" rename them if they are one of {', '.join(sorted(words))}"
         )
     return lines
 
