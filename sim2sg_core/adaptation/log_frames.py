@@ -91,8 +91,7 @@ def read_frames(index: Path) -> tuple[list[SampledFrame], str, str]:
         )
         for f in data["frames"]
     ]
-    # "mount" is what earlier runs wrote.
-    return frames, data["intrinsics"], data["extrinsics"] if "extrinsics" in data else data["mount"]
+    return frames, data["intrinsics"], data["extrinsics"]
 
 
 def _files(index: Path) -> list[Path]:

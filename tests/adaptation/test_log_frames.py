@@ -91,14 +91,9 @@ def test_an_empty_log_says_so(tmp_path):
         collect(tmp_path / "log", tmp_path / "run")
 
 
-def test_what_earlier_versions_wrote_is_read(log, tmp_path):
+def test_the_list_says_where_the_camera_is_from(log, tmp_path):
     collect(log, tmp_path / "run", camera_height=5.0)
-    index = tmp_path / "run/frames/frames.json"
-    assert read_frames(index)[1:] == ("prior of the domain", "options")
-    data = json.loads(index.read_text())
-    index.write_text(json.dumps({"mount": data.pop("extrinsics"), **data}))
-    frames, intrinsics, extrinsics = read_frames(index)
-    assert (len(frames), intrinsics, extrinsics) == (5, "prior of the domain", "options")
+    assert read_frames(tmp_path / "run/frames/frames.json")[1:] == ("prior of the domain", "options")
 
 
 def test_an_interval_of_ones_own_needs_times(log, tmp_path):
