@@ -231,7 +231,7 @@ class ImageInput:
         )
 
     def _on_incompatible_qos(self, _event: Any) -> None:
-        advice = "a publisher's QoS does not fit ours: see qos_overrides in the README"
+        advice = "a publisher's QoS does not fit ours: see qos_overrides in docs/ros.md"
         self.qos_problem = self.why_incompatible() or advice
         self._node.get_logger().warning(self.qos_problem)
 

@@ -1,7 +1,7 @@
-"""The README's tables of nodes, topics, services and parameters.
+"""The tables of docs/interface.md: nodes, topics, services and parameters.
 
-`python -m sim2sg_ros.interface_tables README.md` writes them between their markers; a test says whether they are
-current.
+`python -m sim2sg_ros.interface_tables docs/interface.md` writes them between their markers; a test says whether they
+are current.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ def markdown_code(text: str) -> str:
 
 
 def type_link(name: str) -> str:
-    """Returns a type by its short name, with a link where this package defines it."""
+    """Returns a type by its short name, with a link from docs/ where this package defines it."""
     package, kind, short = name.split("/")
     text = f"`{package}/{short}`"
-    return f"[{text}]({kind}/{short}.{kind})" if package == "sim2sg" else text
+    return f"[{text}](../{kind}/{short}.{kind})" if package == "sim2sg" else text
 
 
 def value_text(value: Any) -> str:
@@ -146,7 +146,7 @@ def with_current_tables(text: str) -> str:
 def main(words: Sequence[str] | None = None) -> int:
     """Rewrites the tables of a document, or with --check says whether they are current."""
     parser = argparse.ArgumentParser(prog="python -m sim2sg_ros.interface_tables", description=main.__doc__)
-    parser.add_argument("file", type=Path, help="Markdown document, such as README.md")
+    parser.add_argument("file", type=Path, help="Markdown document, such as docs/interface.md")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when tables are not current")
     args = parser.parse_args(words)
     try:

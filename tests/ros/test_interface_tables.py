@@ -1,4 +1,4 @@
-"""The README's tables: how they are written, and whether they are current."""
+"""The tables of docs/interface.md: how they are written, and whether they are current."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sim2sg_ros.parameters import PARAMETER_SPECS
 
 pytestmark = pytest.mark.ros
 
-README = Path(__file__).parents[2] / "README.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "interface.md"
 
 
 def test_every_parameter_has_its_row() -> None:
@@ -44,9 +44,10 @@ def test_names_of_topics_survive_markdown() -> None:
     assert not set("<>~") & set(outside)
 
 
-def test_the_readme_is_current() -> None:
-    text = README.read_text()
-    assert interface_tables.with_current_tables(text) == text, "run: python -m sim2sg_ros.interface_tables README.md"
+def test_the_document_is_current() -> None:
+    text = DOCUMENT.read_text()
+    fix = "run: python -m sim2sg_ros.interface_tables docs/interface.md"
+    assert interface_tables.with_current_tables(text) == text, fix
     assert {f"<!-- table: {name} -->" for name in interface_tables.TABLES} <= set(text.splitlines())
 
 
