@@ -39,7 +39,7 @@ def camera_from_info(message: Any, rectified: bool) -> Camera | None:
         uncalibrated camera.
 
     Raises:
-        Sim2SGError: See `make_camera`.
+        Sim2SGError: See `make_camera`; or binning leaves no pixel.
     """
 
     def array(name: str, *shape: int) -> np.ndarray:
@@ -59,7 +59,11 @@ def camera_from_info(message: Any, rectified: bool) -> Camera | None:
         shift[:2, 2] = -roi.x_offset, -roi.y_offset
         K = shift @ K
     camera = make_camera(width, height, K, np.zeros(0) if rectified else array("d"), message.distortion_model)
-    return camera.scaled(width // max(1, message.binning_x), height // max(1, message.binning_y))
+    binned = width // max(1, message.binning_x), height // max(1, message.binning_y)
+    if min(binned) < 1:
+        binning = f"{message.binning_x}x{message.binning_y}"
+        raise Sim2SGError(f"binning of {binning} leaves nothing of {width}x{height} pixels")
+    return camera.scaled(*binned)
 
 
 def make_camera(width: int, height: int, K: np.ndarray, distortion: Any, model: str) -> Camera:

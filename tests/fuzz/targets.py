@@ -421,7 +421,7 @@ def checkpoint(folder: Path) -> Target:
 
 def camera_info(folder: Path) -> Target:
     """sensor_msgs/CameraInfo."""
-    from sim2sg_core.logs.camera_calibration import camera_from_info
+    from sim2sg_core.logs.camera_info import camera_from_info
 
     values = dict(k=[500.0, 0, 320, 0, 500, 240, 0, 0, 1], p=[500.0, 0, 320, 0, 0, 500, 240, 0, 0, 0, 1, 0],
                   d=[0.1] * 5, width=640, height=480, distortion_model="plumb_bob", binning_x=0, binning_y=0,
@@ -448,7 +448,7 @@ def camera_info(folder: Path) -> Target:
     def use(made: dict[str, Any]) -> None:
         message = SimpleNamespace(**{**made, "roi": SimpleNamespace(**made["roi"])})
         with np.errstate(all="ignore"):
-            found = camera_from_info(message, made["rectified"], "topic")
+            found = camera_from_info(message, made["rectified"])
         if found is not None and found.has_aspect(640, 480):
             _use_camera(found.scaled(640, 480))
 
