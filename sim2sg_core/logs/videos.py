@@ -110,7 +110,8 @@ class VideoLog(Log):
                 index += 1
 
     def _frame(self, index: int, stamp: int, image: np.ndarray) -> LogFrame:
-        name = flat_name(f"{printable(self.path.stem)}_{stamp}.jpg")
+        # Of one length for videos of up to a day: files sort by time then.
+        name = flat_name(f"{printable(self.path.stem)}_{stamp:014d}.jpg")
 
         def decode() -> np.ndarray:
             return cv2.cvtColor(to_8_bits(image), cv2.COLOR_BGR2RGB)
