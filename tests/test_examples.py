@@ -2,6 +2,7 @@
 
 import math
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -93,9 +94,9 @@ def test_the_page_shows_the_example_as_it_is() -> None:
 
 def test_a_mesh_in_the_wrong_unit_is_told(tmp_path: Path) -> None:
     text = (FOLDER / "warehouse.yaml").read_text(encoding="utf-8")
-    changed = text.replace("forklift.obj, unit: cm, up: y", "forklift.obj").replace("meshes/", f"{FOLDER}/meshes/")
-    path = tmp_path / "changed.yaml"
-    path.write_text(changed, encoding="utf-8")
+    folder = shutil.copytree(FOLDER, tmp_path / "warehouse")
+    path = folder / "changed.yaml"
+    path.write_text(text.replace("forklift.obj, unit: cm, up: y", "forklift.obj"), encoding="utf-8")
     domain = load_domain(path)
-    [warning] = mesh_warnings(domain, raw_extents(domain), FOLDER)
+    [warning] = mesh_warnings(domain, raw_extents(domain), folder)
     assert "forklift.obj" in warning and "unit: cm" in warning

@@ -115,7 +115,7 @@ def log_commands(log: Path, tmp_path: Path, model: Path, result: Path, *more: st
     yield ("adapt", "--domain", "clevr", "--log", log, "--out", tmp_path / "run", *more)
 
 
-@pytest.mark.parametrize("share", [0.01, 0.1])
+@pytest.mark.parametrize("share", [0.0, 0.01])
 def test_a_bag_of_which_nothing_is_whole(fails, tmp_path, log, model, result, share):
     log.write_bytes(log.read_bytes()[: int(share * log.stat().st_size)])
     for command in log_commands(log, tmp_path, model, result):

@@ -90,7 +90,7 @@ def test_who_decides_relations_is_kept_or_refused(exported, domain, tmp_path, mo
     network, _ = exported
     written = {}
     monkeypatch.setattr(
-        "sim2sg_core.model.onnx_export._write", lambda network, path, metadata: written.update(metadata)
+        "sim2sg_core.model.onnx_export._write", lambda network, path, metadata, half: written.update(metadata)
     )
     monkeypatch.setattr("sim2sg_core.model.onnx_export.check_parity", lambda *a: None)
     export_onnx(network, domain, tmp_path / "m.onnx", relations="both")

@@ -176,5 +176,7 @@ def test_a_lens_is_inverted_once_and_the_depths_stay_those_of_the_lens(camera, s
     stands = np.array([True, grounded] * 3)
     lifted = lift(centres, depths, stds, sizes, np.zeros(6), camera, stands)
     expected, expected_stds = fuse_depth(depths, stds, centres, sizes[:, 2], camera, stands)
-    np.testing.assert_allclose(lifted.positions, camera.rays(centres) * expected[:, None], rtol=1e-9)
-    np.testing.assert_allclose(lifted.stds, expected_stds, rtol=1e-9)
+    rays = camera.rays(centres)
+    seen = np.isfinite(rays).all(axis=1)  # A wide lens shows corners that no ray reaches.
+    np.testing.assert_allclose(lifted.positions[seen], (rays * expected[:, None])[seen], rtol=1e-9)
+    np.testing.assert_allclose(lifted.stds[seen], expected_stds[seen], rtol=1e-9)
