@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -19,11 +19,9 @@ from sim2sg_core.logs.storage import (
     MAX_CHUNK_BYTES,
     Channel,
     Extent,
-    Storage,
-    Stored,
+    ExtentStorage,
     decompress,
     decompress_beginning,
-    read_extents,
 )
 
 MAGIC = b"\x89MCAP0\r\n"
@@ -33,7 +31,7 @@ _RUN = 4 << 20
 """Bytes of messages outside of chunks that are read as one extent."""
 
 
-class McapStorage(Storage):
+class McapStorage(ExtentStorage):
     """One MCAP file."""
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +45,6 @@ class McapStorage(Storage):
         self._schemas: dict[int, tuple[str, bytes]] = {}
         self._found: dict[int, tuple[int, str, str]] = {}  # channel: schema, topic, encoding
         self._counts: Counter[int] = Counter()
-        self._extents: list[Extent] = []
         self._indexed = False  # the summary holds every channel, count and chunk
         with path.open("rb") as file:
             check_magic(path, file.read(8))
@@ -58,17 +55,7 @@ class McapStorage(Storage):
             if not self._indexed:
                 self._scan(file)
         self.channels = [self._channel(id_) for id_ in sorted(self._found)]
-        if self._extents:
-            self.start, self.end = min(e.start for e in self._extents), max(e.end for e in self._extents)
-        if not self.channels and self.notes:
-            raise Sim2SGError(f"{printable(path)}: {'; '.join(self.notes)}; nothing in it is whole")
-
-    def messages(
-        self, topics: Collection[str] | None = None, start: int | None = None, stop: int | None = None
-    ) -> Iterator[Stored]:
-        """Yields messages as `Storage.messages`."""
-        with self.path.open("rb") as file:
-            yield from read_extents(self, self._extents, lambda extent: self._load(file, extent), topics, start, stop)
+        self._opened()
 
     def _channel(self, id_: int) -> Channel:
         schema, topic, encoding = self._found[id_]

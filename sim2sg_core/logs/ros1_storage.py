@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -17,11 +17,9 @@ from sim2sg_core.logs.storage import (
     MAX_CHUNK_BYTES,
     Channel,
     Extent,
-    Storage,
-    Stored,
+    ExtentStorage,
     decompress,
     decompress_beginning,
-    read_extents,
 )
 
 MAGIC = b"#ROSBAG V2.0\n"
@@ -39,7 +37,7 @@ class _Record(NamedTuple):
     end: int
 
 
-class Ros1Storage(Storage):
+class Ros1Storage(ExtentStorage):
     """One ROS 1 bag."""
 
     def __init__(self, path: Path) -> None:
@@ -52,7 +50,6 @@ class Ros1Storage(Storage):
         self._size = path.stat().st_size
         self._found: dict[int, tuple[str, str]] = {}  # connection: topic, type
         self._counts: Counter[int] = Counter()
-        self._extents: list[Extent] = []
         with path.open("rb") as file:
             check_magic(path, file.readline(64))
             try:
@@ -65,17 +62,7 @@ class Ros1Storage(Storage):
         self.channels = [
             Channel(id_, topic, type_, "ros1", self._counts[id_]) for id_, (topic, type_) in sorted(self._found.items())
         ]
-        if self._extents:
-            self.start, self.end = min(e.start for e in self._extents), max(e.end for e in self._extents)
-        if not self.channels and self.notes:
-            raise Sim2SGError(f"{printable(path)}: {'; '.join(self.notes)}; nothing in it is whole")
-
-    def messages(
-        self, topics: Collection[str] | None = None, start: int | None = None, stop: int | None = None
-    ) -> Iterator[Stored]:
-        """Yields messages as `Storage.messages`."""
-        with self.path.open("rb") as file:
-            yield from read_extents(self, self._extents, lambda extent: self._load(file, extent), topics, start, stop)
+        self._opened()
 
     def _read_index(self, file: BinaryIO) -> bool:
         """Reads connections and chunks from the end of the bag. Returns False when it has no index."""

@@ -7,10 +7,10 @@ import heapq
 import logging
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import lz4.frame
 
@@ -114,53 +114,60 @@ class Extent:
     cut: bool = False
 
 
-def read_extents(
-    storage: Storage,
-    extents: Iterable[Extent],
-    load: Callable[[Extent], list[tuple[int, int, memoryview]]],
-    topics: Collection[str] | None,
-    start: int | None,
-    stop: int | None,
-) -> Iterator[Stored]:
-    """Merges extents into one stream in the order of time; those that overlap are held together.
+class ExtentStorage(Storage):
+    """A file of extents, which are read one by one and merged into one stream in the order of time.
 
-    An extent that is damaged is left out and noted. Where all are, the reason becomes an error.
-
-    Args:
-        storage: Theirs.
-        extents: All of the file.
-        load: Returns (channel id, time, bytes) of each message of an extent.
-        topics: See `Storage.messages`.
-        start: The same.
-        stop: The same.
+    Those that overlap are held together. An extent that is damaged is left out and noted; where all are, the reason
+    becomes an error.
     """
-    wanted = {channel.id: channel for channel in storage.channels if topics is None or channel.topic in topics}
-    first, last = start if start is not None else -(2**63), stop if stop is not None else 2**64
-    waiting: list[tuple[int, int, Stored]] = []
-    number, good, held = 0, 0, 0
-    problem: Sim2SGError | None = None
-    for extent in sorted(extents, key=lambda extent: (extent.start, extent.offset)):
-        if extent.end < first or extent.start >= last:
-            continue
-        if extent.channels is not None and not extent.channels & wanted.keys():
-            continue
-        while waiting and (waiting[0][0] < extent.start or held > MAX_WAITING_BYTES):
-            held -= len(waiting[0][2].data)
-            yield heapq.heappop(waiting)[2]
-        try:
-            for channel, stamp, data in load(extent):
-                if channel in wanted and first <= stamp < last:
-                    heapq.heappush(waiting, (stamp, number, Stored(wanted[channel], stamp, bytes(data))))
-                    number += 1
-                    held += len(data)
-            good += 1
-        except Sim2SGError as error:
-            problem = problem or error
-            storage.note(f"a chunk is left out: {error}")
-    while waiting:
-        yield heapq.heappop(waiting)[2]
-    if problem is not None and not good:
-        raise Sim2SGError(f"{printable(storage.path)}: {problem}")
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._extents: list[Extent] = []
+
+    def _opened(self) -> None:
+        """Ends opening: sets the times. Raises Sim2SGError where nothing of a damaged file is whole."""
+        if self._extents:
+            self.start, self.end = min(e.start for e in self._extents), max(e.end for e in self._extents)
+        if not self.channels and self.notes:
+            raise Sim2SGError(f"{printable(self.path)}: {'; '.join(self.notes)}; nothing in it is whole")
+
+    @abstractmethod
+    def _load(self, file: BinaryIO, extent: Extent) -> list[tuple[int, int, memoryview]]:
+        """Returns (channel id, time, bytes) of each message of an extent. Raises Sim2SGError when it is damaged."""
+
+    def messages(
+        self, topics: Collection[str] | None = None, start: int | None = None, stop: int | None = None
+    ) -> Iterator[Stored]:
+        """Yields messages as `Storage.messages`."""
+        wanted = {channel.id: channel for channel in self.channels if topics is None or channel.topic in topics}
+        first, last = start if start is not None else -(2**63), stop if stop is not None else 2**64
+        waiting: list[tuple[int, int, Stored]] = []
+        number, good, held = 0, 0, 0
+        problem: Sim2SGError | None = None
+        with self.path.open("rb") as file:
+            for extent in sorted(self._extents, key=lambda extent: (extent.start, extent.offset)):
+                if extent.end < first or extent.start >= last:
+                    continue
+                if extent.channels is not None and not extent.channels & wanted.keys():
+                    continue
+                while waiting and (waiting[0][0] < extent.start or held > MAX_WAITING_BYTES):
+                    held -= len(waiting[0][2].data)
+                    yield heapq.heappop(waiting)[2]
+                try:
+                    for channel, stamp, data in self._load(file, extent):
+                        if channel in wanted and first <= stamp < last:
+                            heapq.heappush(waiting, (stamp, number, Stored(wanted[channel], stamp, bytes(data))))
+                            number += 1
+                            held += len(data)
+                    good += 1
+                except Sim2SGError as error:
+                    problem = problem or error
+                    self.note(f"a chunk is left out: {error}")
+            while waiting:
+                yield heapq.heappop(waiting)[2]
+            if problem is not None and not good:
+                raise Sim2SGError(f"{printable(self.path)}: {problem}")
 
 
 def decompress(data: bytes | memoryview, compression: str, claimed: int | None = None) -> bytes:
