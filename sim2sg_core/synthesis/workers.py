@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 CHUNK = 4  # Frames per task: short enough for an even end, long enough that passing tasks costs nothing.
 SHOWN = 5  # damaged frames that are named
-VERSION = 2  # Goes up when the same seed gives other pixels, so that no data set mixes both.
+VERSION = 3  # Goes up when the same seed gives other pixels, so that no data set mixes both.
 
 # Each worker draws on one thread of its own. Mesa's shader cache corrupted memory when shared between machines.
 ENVIRONMENT = {

@@ -7,7 +7,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.packs.pack import installed_packs
 from sim2sg_core.scene import Camera
 from sim2sg_core.synthesis import library_mix
-from sim2sg_core.synthesis.assets.registry import asset_names, class_assets
+from sim2sg_core.synthesis.assets.registry import asset_names, class_assets, load_asset
 from sim2sg_core.synthesis.library_mix import with_library
 from sim2sg_core.synthesis.synthesizer import sample_layout
 from tests.small_library import needs_library, write_library
@@ -47,18 +47,22 @@ def test_library_meshes_stand_beside_all_of_the_domains_own(listed):
     assert names[-2:] == ("library:sweethome3d/Small%23cart", "library:sweethome3d/Small%23cart?turn_deg=180")
 
 
-def test_streets_draw_from_both(listed):
+def test_streets_draw_from_both_and_keep_the_proportions_of_every_mesh(listed):
     import numpy as np
 
     domain = with_library(load_domain("drive"), "sweethome3d").domain
     camera = Camera.from_extrinsics(
         1242, 375, np.array([[720.0, 0, 621], [0, 720.0, 187], [0, 0, 1]]), height_m=1.65, pitch=0.0
     )
-    used = set()
+    cars = []
     for seed in range(12):
         layout = sample_layout(domain, camera, np.random.default_rng(seed))
-        used |= {p.asset.split(":")[0] for p in layout.placements if p.label == "car"}
+        cars += [p for p in layout.placements if p.label == "car"]
+    used = {p.asset.split(":")[0] for p in cars}
     assert "library" in used and len(used) > 5
+    stretch = np.array([p.size / load_asset(p.asset).size for p in cars])
+    scale = np.array(next(v.mesh_scale for v in domain.layout.vehicles if v.what == "car"))
+    np.testing.assert_allclose(stretch, np.broadcast_to(scale, stretch.shape), rtol=0.065)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,9 @@ def is_of_kind(mesh: str, kind: str) -> bool:
 class StreetModels:
     """Draws meshes and sizes of the classes of a street.
 
-    A class whose meshes are named like it takes its sizes from them, as its role varies them. One that lists meshes
-    has the sizes that the domain gives it; where meshes from files say these, each mesh has its own.
+    A class whose meshes are named like it takes its sizes from them, as its role varies them, and so it does where a
+    library's meshes stand beside its own. One that lists meshes alone has the sizes that the domain gives it; where
+    meshes from files say these, each mesh has its own.
     """
 
     def __init__(self, domain: Domain, rng: np.random.Generator) -> None:
@@ -76,8 +77,10 @@ class StreetModels:
         return np.asarray(size * self._mesh_scales.get(what, np.ones(3)) * rng.normal(1, 0.025, 3).clip(0.94, 1.06))
 
     def _has_own_sizes(self, what: str) -> bool:
+        """Whether sizes are drawn from the domain's ranges: meshes are stretched to them, whatever their proportions."""
         spec = self._specs[what]
-        return bool(named_assets(spec)) and not spec.measured
+        mixed = bool(spec.assets and spec.meshes)
+        return bool(named_assets(spec)) and not spec.measured and not mixed
 
     def _of_kind(self, what: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
         meshes = self._meshes[what]
