@@ -6,9 +6,7 @@ import struct
 from typing import NamedTuple
 
 from sim2sg_core.errors import Sim2SGError
-
-MAX_PIXELS = 120_000_000
-"""Of one image: more than any camera has; decoded it takes 360 MB."""
+from sim2sg_core.limits import IMAGE_PIXELS
 
 CONVERT = {
     "HEIC": "`heif-convert IMAGE.heic IMAGE.jpg`",
@@ -40,7 +38,7 @@ def read_header(data: bytes) -> ImageHeader:
 
     Raises:
         Sim2SGError: Not an image of a known format, one that must be converted first, cut short, of no pixels,
-            or of more than `MAX_PIXELS`.
+            or of more than `limits.IMAGE_PIXELS`.
     """
     try:
         header = _read(data)
@@ -48,10 +46,10 @@ def read_header(data: bytes) -> ImageHeader:
         raise Sim2SGError(f"an image of {len(data)} bytes is cut short: its header ends too early") from None
     if header.width < 1 or header.height < 1:
         raise Sim2SGError(f"a {header.format} of {header.width}x{header.height} has no pixels")
-    if header.width * header.height > MAX_PIXELS:
+    if header.width * header.height > IMAGE_PIXELS:
         size = f"{header.width}x{header.height}"
         raise Sim2SGError(
-            f"a {header.format} of {size} has more than {MAX_PIXELS // 10**6} million pixels: make it smaller"
+            f"a {header.format} of {size} has more than {IMAGE_PIXELS // 10**6} million pixels: make it smaller"
         )
     return header
 

@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
-from sim2sg_core.image_headers import MAX_PIXELS, ImageHeader, read_header
+from sim2sg_core.image_headers import ImageHeader, read_header
+from sim2sg_core.limits import IMAGE_BYTES
 
-MAX_FILE_BYTES = 4 * MAX_PIXELS
-"""Of one image file."""
 RANGES = (8, 10, 12, 14, 16)
 """Bits that sensors have, of the 16 that their values are stored in."""
 BitRange = int | Callable[[np.ndarray], int] | None
@@ -43,7 +42,7 @@ def read_bytes(path: Path | str) -> bytes:
     """
     try:
         size = os.stat(path).st_size if os.path.isfile(path) else -1
-        if size > MAX_FILE_BYTES:
+        if size > IMAGE_BYTES:
             raise Sim2SGError(f"{size} bytes are more than an image has: make it smaller")
         if size < 0:
             raise Sim2SGError("missing or no file; put a whole image there")

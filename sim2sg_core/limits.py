@@ -13,6 +13,10 @@ MIB = 1 << 20
 
 IMAGE_SIDE = 65_535
 """Pixels of a side that a file may tell of its images: no camera has more, and JPEG knows no more."""
+IMAGE_PIXELS = 120_000_000
+"""Of one image: more than any camera has; decoded it takes 360 MB."""
+IMAGE_BYTES = 4 * IMAGE_PIXELS
+"""Of one image file."""
 TEXTURE_PIXELS = 8192 * 8192
 """Of a texture of a mesh: they decode to 256 MB."""
 
@@ -56,6 +60,11 @@ CHECKPOINT_TREE_BYTES = 32 * MIB
 """Of a checkpoint without the numbers of its tensors."""
 CHECKPOINT_RATIO = 1.001
 """Bytes of what a checkpoint holds to its own: PyTorch stores, and never deflates."""
+
+CHUNK_BYTES = 512 * MIB
+"""Of a chunk or message of a bag, compressed or not. Recorders write chunks of a few MiB."""
+WAITING_BYTES = 256 * MIB
+"""Of a bag's messages that wait for those of chunks that overlap; beyond it order gives way to memory."""
 
 TEXT_BYTES = 16 * MIB
 """Of label files, calibrations, lists of class names and MTL files."""

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.limits import IMAGE_SIDE
 from sim2sg_core.scene import Camera
-
-MAX_SIZE = 100_000
-"""Pixels of a side."""
 
 _MODELS = {
     "": "plumb_bob",
@@ -81,7 +79,7 @@ def make_camera(width: int, height: int, K: np.ndarray, distortion: Any, model: 
         Sim2SGError: Numbers that are not finite or not those of a camera, no size, or an unknown model.
     """
     K, d = np.asarray(K, float), np.asarray(distortion, float).ravel()
-    if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
+    if not (1 <= width <= IMAGE_SIDE and 1 <= height <= IMAGE_SIDE):
         raise Sim2SGError(f"the calibration is for images of {width}x{height}: give one with their size")
     if K.shape != (3, 3) or not (np.isfinite(K).all() and np.isfinite(d).all()):
         raise Sim2SGError("the calibration holds numbers that are not finite: calibrate again")

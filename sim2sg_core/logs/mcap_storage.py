@@ -15,8 +15,8 @@ from typing import BinaryIO
 from zlib import crc32
 
 from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.limits import CHUNK_BYTES
 from sim2sg_core.logs.storage import (
-    MAX_CHUNK_BYTES,
     Channel,
     Extent,
     ExtentStorage,
@@ -147,7 +147,7 @@ class McapStorage(ExtentStorage):
                 id_, _, stamp = struct.unpack("<HIQ", file.read(14))
                 self._counts[id_] += 1
                 self._extend_run(position, 9 + length, stamp)
-            elif opcode in (_SCHEMA, _CHANNEL) and length <= MAX_CHUNK_BYTES:
+            elif opcode in (_SCHEMA, _CHANNEL) and length <= CHUNK_BYTES:
                 with contextlib.suppress(struct.error):  # a damaged one is missed where its messages are
                     (self._add_schema if opcode == _SCHEMA else self._add_channel)(file.read(length))
             elif opcode in (_DATA_END, _FOOTER):
@@ -181,8 +181,8 @@ class McapStorage(ExtentStorage):
 
     def _load(self, file: BinaryIO, extent: Extent) -> list[tuple[int, int, memoryview]]:
         """Returns channel, time and bytes of the messages of an extent."""
-        if extent.size > MAX_CHUNK_BYTES:
-            raise Sim2SGError(f"claims {extent.size} bytes, more than {MAX_CHUNK_BYTES >> 20} MiB")
+        if extent.size > CHUNK_BYTES:
+            raise Sim2SGError(f"claims {extent.size} bytes, more than {CHUNK_BYTES >> 20} MiB")
         file.seek(extent.offset)
         data = file.read(extent.size)
         try:
@@ -247,7 +247,7 @@ def _records(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[int, bytes
         opcode, length = struct.unpack("<BQ", file.read(9))
         if position + 9 + length > stop:
             raise ValueError("a record beyond the end")
-        yield opcode, b"" if opcode == _CHUNK or length > MAX_CHUNK_BYTES else file.read(length)
+        yield opcode, b"" if opcode == _CHUNK or length > CHUNK_BYTES else file.read(length)
         position += 9 + length
 
 

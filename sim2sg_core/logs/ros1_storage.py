@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.limits import CHUNK_BYTES
 from sim2sg_core.logs.storage import (
-    MAX_CHUNK_BYTES,
     Channel,
     Extent,
     ExtentStorage,
@@ -152,8 +152,8 @@ class Ros1Storage(ExtentStorage):
     def _load(self, file: BinaryIO, extent: Extent) -> list[tuple[int, int, memoryview]]:
         """Returns connection, time and bytes of the messages of an extent."""
         try:
-            if extent.size > 2 * MAX_CHUNK_BYTES:
-                raise Sim2SGError(f"claims {extent.size} bytes, more than {MAX_CHUNK_BYTES >> 20} MiB")
+            if extent.size > 2 * CHUNK_BYTES:
+                raise Sim2SGError(f"claims {extent.size} bytes, more than {CHUNK_BYTES >> 20} MiB")
             if extent.cut:
                 return list(self._messages_of(_beginning(file, extent), True))
             record = _read_record(file, extent.offset, self._size)
@@ -215,7 +215,7 @@ def _read_record(file: BinaryIO, position: int, size: int) -> _Record:
 def _beginning(file: BinaryIO, extent: Extent) -> bytes:
     """Returns the records at the beginning of a chunk that is cut off; nothing of another record."""
     file.seek(extent.offset)
-    data = file.read(min(extent.size, MAX_CHUNK_BYTES))
+    data = file.read(min(extent.size, CHUNK_BYTES))
     (length,) = struct.unpack_from("<I", data)
     fields = _fields(data[4 : 4 + length])
     if fields[b"op"] != bytes([_CHUNK]):
@@ -233,8 +233,8 @@ def _is_whole(data: bytes, position: int) -> bool:
 
 
 def _data(file: BinaryIO, record: _Record) -> bytes:
-    if record.end - record.data > MAX_CHUNK_BYTES:
-        raise Sim2SGError(f"claims {record.end - record.data} bytes, more than {MAX_CHUNK_BYTES >> 20} MiB")
+    if record.end - record.data > CHUNK_BYTES:
+        raise Sim2SGError(f"claims {record.end - record.data} bytes, more than {CHUNK_BYTES >> 20} MiB")
     file.seek(record.data)
     return file.read(record.end - record.data)
 

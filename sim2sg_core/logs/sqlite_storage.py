@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from sim2sg_core.errors import Sim2SGError, first_line, printable
-from sim2sg_core.logs.storage import MAX_CHUNK_BYTES, Channel, Storage, Stored
+from sim2sg_core.limits import CHUNK_BYTES
+from sim2sg_core.logs.storage import Channel, Storage, Stored
 
 MAGIC = b"SQLite format 3\0"
 REMEDY = "copy it again, or save what is left with `sqlite3 BAG.db3 .recover | sqlite3 NEW.db3`"
@@ -60,7 +61,7 @@ class SqliteStorage(Storage):
         with self._connect() as database:
             try:
                 for _, id_, stamp, size, data in self._rows(database, list(wanted), first, last):
-                    if id_ in wanted and first <= stamp < last and size is not None and size <= MAX_CHUNK_BYTES:
+                    if id_ in wanted and first <= stamp < last and size is not None and size <= CHUNK_BYTES:
                         count += 1
                         yield Stored(wanted[id_], stamp, bytes(data))
             except sqlite3.Error as error:

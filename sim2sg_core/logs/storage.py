@@ -15,13 +15,10 @@ from typing import Any, BinaryIO, NamedTuple
 import lz4.frame
 
 from sim2sg_core.errors import Sim2SGError, first_line, printable
+from sim2sg_core.limits import CHUNK_BYTES, WAITING_BYTES
 
 logger = logging.getLogger(__name__)
 
-MAX_CHUNK_BYTES = 512 << 20
-"""Of a chunk or message, compressed or not. Recorders write chunks of a few MiB."""
-MAX_WAITING_BYTES = 256 << 20
-"""Of messages that wait for those of chunks that overlap; beyond it order gives way to memory."""
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
@@ -151,7 +148,7 @@ class ExtentStorage(Storage):
                     continue
                 if extent.channels is not None and not extent.channels & wanted.keys():
                     continue
-                while waiting and (waiting[0][0] < extent.start or held > MAX_WAITING_BYTES):
+                while waiting and (waiting[0][0] < extent.start or held > WAITING_BYTES):
                     held -= len(waiting[0][2].data)
                     yield heapq.heappop(waiting)[2]
                 try:
@@ -179,13 +176,13 @@ def decompress(data: bytes | memoryview, compression: str, claimed: int | None =
         claimed: Size that it should have.
 
     Raises:
-        Sim2SGError: Damaged, of another size than claimed, or above `MAX_CHUNK_BYTES`.
+        Sim2SGError: Damaged, of another size than claimed, or above `limits.CHUNK_BYTES`.
     """
-    if max(claimed or 0, len(data)) > MAX_CHUNK_BYTES:
-        raise Sim2SGError(f"claims {max(claimed or 0, len(data))} bytes, more than {MAX_CHUNK_BYTES >> 20} MiB")
+    if max(claimed or 0, len(data)) > CHUNK_BYTES:
+        raise Sim2SGError(f"claims {max(claimed or 0, len(data))} bytes, more than {CHUNK_BYTES >> 20} MiB")
     if compression in ("", "none"):
         return bytes(data)
-    limit = MAX_CHUNK_BYTES if claimed is None else claimed
+    limit = CHUNK_BYTES if claimed is None else claimed
     try:
         found = _inflate(bytes(data), compression, limit + 1)
     except Sim2SGError:
@@ -203,7 +200,7 @@ def decompress_beginning(data: bytes | memoryview, compression: str) -> bytes:
     if compression in ("", "none"):
         return bytes(data)
     try:
-        return bytes(_decompressor(compression)().decompress(bytes(data), MAX_CHUNK_BYTES))
+        return bytes(_decompressor(compression)().decompress(bytes(data), CHUNK_BYTES))
     except Sim2SGError:
         raise
     except Exception as error:  # each library raises its own

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
-from sim2sg_core.image_headers import MAX_PIXELS
 from sim2sg_core.images import to_8_bits
+from sim2sg_core.limits import IMAGE_PIXELS
 from sim2sg_core.logs.camera_log import Log, LogFrame, RawMessage, TopicInfo
 from sim2sg_core.logs.names import flat_name
 from sim2sg_core.scene import Camera
@@ -41,7 +41,7 @@ class VideoLog(Log):
         self.path, self.label = path, label
         with _opened(path) as capture:
             width, height = (int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-            if width * height > MAX_PIXELS:
+            if width * height > IMAGE_PIXELS:
                 raise Sim2SGError(f"{printable(path)}: a video of {width}x{height}: make it smaller")
             self._count = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
             rate = capture.get(cv2.CAP_PROP_FPS)

@@ -112,7 +112,7 @@ def test_bombs_are_noticed_before_they_go_off(compression, monkeypatch):
 
     import lz4.frame
 
-    monkeypatch.setattr(storage, "MAX_CHUNK_BYTES", 1 << 20)
+    monkeypatch.setattr(storage, "CHUNK_BYTES", 1 << 20)
     pack = {"lz4": lz4.frame.compress, "zstd": storage.zstd_module().compress, "bz2": bz2.compress}[compression]
     with pytest.raises(Sim2SGError, match="more than the 1048576 bytes"):
         storage.decompress(pack(bytes(8 << 20)), compression)

@@ -77,7 +77,7 @@ class StreetModels:
         return np.asarray(size * self._mesh_scales.get(what, np.ones(3)) * rng.normal(1, 0.025, 3).clip(0.94, 1.06))
 
     def _has_own_sizes(self, what: str) -> bool:
-        """Whether sizes are drawn from the domain's ranges: meshes are stretched to them, whatever their proportions."""
+        """Whether sizes are drawn from the domain's ranges, to which meshes are stretched."""
         spec = self._specs[what]
         mixed = bool(spec.assets and spec.meshes)
         return bool(named_assets(spec)) and not spec.measured and not mixed
