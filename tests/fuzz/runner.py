@@ -19,7 +19,8 @@ from types import FrameType
 from typing import Any
 
 from sim2sg_core.errors import Sim2SGError
-from tests.fuzz.targets import PACKAGE, TARGETS, Target
+from tests.fuzz.target import PACKAGE, Target
+from tests.fuzz.targets import TARGETS
 
 SECONDS = 10
 """Of the processor after which an input counts as a hang: a busy machine makes none."""
