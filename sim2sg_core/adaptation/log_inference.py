@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from sim2sg_core.adaptation.content.log_extrinsics import camera_of, frame_extrinsics
 from sim2sg_core.adaptation.content.tiled_inference import infer_tiles
 from sim2sg_core.adaptation.content.witness_fusion import fuse_witness
 from sim2sg_core.adaptation.log_frames import SampledFrame
+from sim2sg_core.adaptation.log_witness import Testimony
 from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.adaptation.selection.self_consistency import SelfConsistency, measure_self_consistency
 from sim2sg_core.domains import Domain
@@ -56,13 +57,12 @@ class LogInference:
             self.stage / "tiled.json", lambda path: self._infer_tiles(path, graphs, half_scale), _read_graphs
         )
 
-    def witnessed_graphs(
-        self, graphs: Sequence[SceneGraph], seen: Sequence[SceneGraph], known: Collection[str]
-    ) -> list[SceneGraph]:
-        """Returns `graphs` made one with what a witness saw (`LogWitness`), without relations."""
+    def witnessed_graphs(self, graphs: Sequence[SceneGraph], seen: Testimony) -> list[SceneGraph]:
+        """Returns `graphs` made one with what a witness saw, without relations."""
 
         def fuse(path: Path) -> None:
-            save_graphs(path, fuse_witness(graphs, seen, self._domain, known), self.stage.name)
+            fused = fuse_witness(graphs, seen.graphs, self._domain, seen.known, seen.wholes)
+            save_graphs(path, fused, self.stage.name)
 
         return self._run.cached(self.stage / "witnessed.json", fuse, _read_graphs)
 

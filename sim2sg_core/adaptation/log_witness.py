@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ class Testimony(NamedTuple):
     """one per frame: boxes of the domain's classes, without poses"""
     known: frozenset[str]
     """the domain's classes that it can find"""
+    wholes: Mapping[str, frozenset[str]]
+    """by class, those of which it may have seen a part alone; see `ClassMapping.wholes`"""
 
 
 class LogWitness:
@@ -65,7 +67,7 @@ class LogWitness:
             save_graphs(path, found, self._name)
 
         boxes = run.path / "witness" / "boxes.json"
-        return Testimony(run.cached(boxes, make, lambda path: load_graphs(path)[1]), self.known)
+        return Testimony(run.cached(boxes, make, lambda path: load_graphs(path)[1]), self.known, self._mapping.wholes)
 
     def _look(self, frame: SampledFrame) -> SceneGraph:
         image = frame.image()

@@ -252,7 +252,7 @@ def round_stage(
     # What the witness saw says how many objects there are: for these classes no other correction is needed.
     shares, expected = found_shares_of(previous), None
     if seen is not None:
-        content = inference.witnessed_graphs(content, seen.graphs, seen.known)
+        content = inference.witnessed_graphs(content, seen)
         expected = {k: v for k, v in expected_counts(content).items() if k in seen.known}
         shares = {k: v for k, v in shares.items() if k not in seen.known}
     known, rendered = content, domain

@@ -14,6 +14,8 @@ from sim2sg_core.scene.boxes import box_area, intersection
 
 JOINED_SHARE = 0.3
 """Share of the smaller box from which two overlapping ones are one compound object."""
+LIKE_SIDES = 2.0
+"""Ratio of the longest sides up to which two boxes can be parts of one object: a row of bicycles is nobody's."""
 EXAMPLE = "person=pedestrian,car=car,person+bicycle=cyclist"
 
 
@@ -69,6 +71,15 @@ class ClassMapping:
         """The domain's classes that something stands for."""
         return frozenset(item[-1] for item in (*self.singles, *self.compounds))
 
+    @property
+    def wholes(self) -> dict[str, frozenset[str]]:
+        """By class, those of which it may be one part alone: a person is a cyclist where the bicycle was not seen."""
+        return {
+            target: frozenset(whole for first, _, whole in self.compounds if first == name)
+            for name, target in self.singles
+            if any(first == name for first, _, _ in self.compounds)
+        }
+
     def check_names(self, names: Collection[str]) -> None:
         """Raises Sim2SGError when the detector lacks a name."""
         for name in [item[0] for item in self.singles] + [n for item in self.compounds for n in item[:2]]:
@@ -86,8 +97,8 @@ class ClassMapping:
     def apply(self, found: Detections) -> Detections:
         """Returns what is mapped, by the names of the domain; what is not is left out.
 
-        A compound takes the boxes of both its parts, each once, those that overlap most first; its box holds both,
-        its score is their geometric mean.
+        A compound takes the boxes of both its parts, each once, those that overlap most and are surest first; its box
+        holds both, its score is their geometric mean.
         """
         used = np.zeros(len(found), bool)
         parts = []
@@ -120,16 +131,17 @@ def _named(name: str, count: int) -> np.ndarray:
 
 
 def _overlapping(found: Detections, first: str, second: str, used: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of unused boxes of two names that overlap, each box in one pair at most."""
+    """Pairs of unused boxes of two names that overlap and are of like size, each box in one pair at most."""
     a, b = (np.flatnonzero((found.names == name) & ~used) for name in (first, second))
     smaller = np.minimum(box_area(found.boxes[a])[:, None], box_area(found.boxes[b])[None])
     share = intersection(found.boxes[a], found.boxes[b]) / np.maximum(smaller, 1e-9)
+    sides = [np.log(np.maximum((found.boxes[k][:, 2:] - found.boxes[k][:, :2]).max(axis=1), 1e-9)) for k in (a, b)]
+    alike = np.abs(sides[0][:, None] - sides[1][None]) <= np.log(LIKE_SIDES)
+    worth = share * np.sqrt(found.scores[a][:, None] * found.scores[b][None])
+    worth[(share < JOINED_SHARE) | ~alike | (a[:, None] == b[None])] = 0.0
     pairs = []
-    while share.size and share.max() >= JOINED_SHARE:
-        i, j = np.unravel_index(share.argmax(), share.shape)
-        if a[i] != b[j]:
-            pairs.append((int(a[i]), int(b[j])))
-            share[i], share[:, j] = 0.0, 0.0
-        else:
-            share[i, j] = 0.0
+    while worth.size and worth.max() > 0:
+        i, j = np.unravel_index(worth.argmax(), worth.shape)
+        pairs.append((int(a[i]), int(b[j])))
+        worth[i], worth[:, j] = 0.0, 0.0
     return pairs

@@ -11,6 +11,9 @@ The witness knows some of the domain's classes and nothing of 3D or relations. O
   of them that it finds, Bayes' rule makes s (1 - r) / (s (1 - r) + 1 - s). r is measured on the log itself, without
   labels, by class and height: as the factor between the model's scores and what the witness finds.
 * Found by the witness alone: a new object with the witness's score. Box and class give its pose (`lifting.box_lift`).
+* A part alone: where the witness's class may be a part of a larger thing of another class (a person, of a cyclist
+  whose bicycle it missed) and the model takes the place for the larger thing rather than for the part, its box is
+  evidence for that.
 * Two boxes at one place, one of them the witness's, with different classes: only one can be right. The less sure gets
   what the surer leaves.
 """
@@ -18,7 +21,7 @@ The witness knows some of the domain's classes and nothing of 3D or relations. O
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -26,12 +29,16 @@ from sim2sg_core.adaptation.content.log_extrinsics import camera_of
 from sim2sg_core.domains import Domain
 from sim2sg_core.lifting import lift_box
 from sim2sg_core.scene import SceneGraph, SceneObject
-from sim2sg_core.scene.boxes import box_iou
+from sim2sg_core.scene.boxes import box_area, box_iou, intersection
 from sim2sg_core.scene.layout import GROUND
 
 SAME_IOU = 0.5
 LEAST_SCORE = 0.25
 """Boxes of which the witness is less sure are left out: there are many, and such scores mean least."""
+PART_INSIDE = 0.7
+"""Share of a part's box that lies in that of the whole, at least."""
+PART_HEIGHTS = (0.6, 1.15)
+"""Height of a part's box over that of the whole: a rider is nearly as high as the cyclist."""
 MOST_TRUST = 0.95
 MOST_RECALL = 0.9
 """The witness's silence is never a proof."""
@@ -42,7 +49,11 @@ HEIGHT_BINS = 4
 
 
 def fuse_witness(
-    graphs: Sequence[SceneGraph], seen: Sequence[SceneGraph], domain: Domain, known: Collection[str]
+    graphs: Sequence[SceneGraph],
+    seen: Sequence[SceneGraph],
+    domain: Domain,
+    known: Collection[str],
+    wholes: Mapping[str, Collection[str]] | None = None,
 ) -> list[SceneGraph]:
     """Fuses what the model and the witness found.
 
@@ -51,14 +62,39 @@ def fuse_witness(
         seen: Of the witness, in the same order: objects without poses, of the domain's classes.
         domain: Gives sizes, and which classes carry others.
         known: The classes that the witness can find.
+        wholes: By class, those of which it may have seen a part alone.
 
     Returns:
         Graphs without relations, objects best first.
     """
     sure = [graph.select(np.flatnonzero(graph.scores() >= LEAST_SCORE).tolist()) for graph in seen]
+    sure = [as_wholes(theirs, ours, wholes or {}) for theirs, ours in zip(sure, graphs, strict=True)]
     matches = [match_witness(ours, theirs) for ours, theirs in zip(graphs, sure, strict=True)]
     recalls = witness_recall(graphs, matches, known)
     return [fuse_frame(*parts, domain, known) for parts in zip(graphs, sure, matches, recalls, strict=True)]
+
+
+def as_wholes(theirs: SceneGraph, ours: SceneGraph, wholes: Mapping[str, Collection[str]]) -> SceneGraph:
+    """Returns the witness's objects, those of which the model knows better what they are part of as these.
+
+    Args:
+        theirs: The witness's objects.
+        ours: The model's.
+        wholes: By class, those of which it may be a part alone.
+    """
+    boxes, scores, labels = ours.boxes(), ours.scores(), ours.labels()
+    objects = []
+    for item in theirs.objects:
+        inside = intersection(item.box[None], boxes)[0] / max(float(box_area(item.box[None])[0]), 1e-9)
+        share = (item.box[3] - item.box[1]) / np.maximum(boxes[:, 3] - boxes[:, 1], 1e-9)
+        fits = (inside >= PART_INSIDE) & (share >= PART_HEIGHTS[0]) & (share <= PART_HEIGHTS[1])
+        there = np.flatnonzero(fits & np.isin(labels, list(wholes.get(item.label, ()))))
+        alone = scores[(labels == item.label) & (box_iou(item.box[None], boxes)[0] >= SAME_IOU)].max(initial=0.0)
+        if len(there) and scores[there].max() > alone:
+            best = there[scores[there].argmax()]
+            item = dataclasses.replace(item, label=str(labels[best]), box=boxes[best])
+        objects.append(item)
+    return dataclasses.replace(theirs, objects=tuple(objects))
 
 
 def match_witness(ours: SceneGraph, theirs: SceneGraph) -> np.ndarray:

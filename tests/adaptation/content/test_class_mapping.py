@@ -38,6 +38,22 @@ def test_the_surest_of_those_that_overlap_alike_rides_first():
     assert mapping.apply(seen).scores == pytest.approx([0.9])
 
 
+def test_a_row_of_bicycles_is_nobodys_and_a_small_one_far_off_neither():
+    mapping = ClassMapping.parse("person=pedestrian,person+bicycle=cyclist")
+    row, far = ("bicycle", 0.9, [0, 20, 300, 60]), ("bicycle", 0.9, [12, 40, 26, 50])
+    person = ("person", 0.9, [10, 0, 30, 50])
+    for bicycle in (row, far):
+        assert mapping.apply(found(person, bicycle)).names.tolist() == ["pedestrian"]
+    mine = ("bicycle", 0.3, [5, 25, 60, 65])
+    said = mapping.apply(found(person, row, mine))
+    assert said.names.tolist() == ["cyclist"] and said.scores == pytest.approx([0.27**0.5])
+
+
+def test_a_part_may_be_all_that_was_seen():
+    mapping = ClassMapping.parse("person=pedestrian,car=car,person+bicycle=cyclist,person+horse=rider")
+    assert mapping.wholes == {"pedestrian": {"cyclist", "rider"}}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

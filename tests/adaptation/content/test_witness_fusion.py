@@ -107,6 +107,23 @@ def test_a_witness_that_calls_one_thing_two_names_is_believed_once():
     assert {o.label: round(o.score, 6) for o in fused.objects} == {"car": 0.8, "pedestrian": 0.2}
 
 
+@pytest.mark.parametrize(("box", "part"), [((100, 170, 130, 235), True), ((100, 170, 130, 200), False)])
+@pytest.mark.parametrize(("rider", "walker"), [(0.3, 0.2), (0.2, 0.3)])
+def test_a_person_on_what_the_model_takes_for_a_cyclist_speaks_for_the_cyclist(box, part, rider, walker):
+    cyclist = SceneObject("cyclist", rider, np.array([95.0, 168, 140, 245]), POSE)
+    pedestrian = SceneObject("pedestrian", walker, np.array([101.0, 170, 131, 236]), POSE)
+    witnessed = seen(SceneObject("pedestrian", 0.9, np.array(box, float)))
+    ours, wholes = graph(cyclist, pedestrian), {"pedestrian": {"cyclist"}}
+    [fused] = fuse_witness([ours], [witnessed], DRIVE, {"pedestrian", "cyclist"}, wholes)
+    score = {label: max(o.score for o in fused.objects if o.label == label) for label in ("cyclist", "pedestrian")}
+    if part and rider > walker:
+        assert score["cyclist"] > 0.9 and score["pedestrian"] < walker
+        [item] = [o for o in fused.objects if o.label == "cyclist"]
+        np.testing.assert_allclose(item.box, cyclist.box)
+    else:
+        assert score["pedestrian"] >= 0.9 and score["cyclist"] < rider
+
+
 def test_what_stands_on_a_carrier_is_in_no_conflict_with_it():
     dining = load_domain("dining")
     carrier = next(iter(sorted(dining.carriers)))
