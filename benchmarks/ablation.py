@@ -364,7 +364,7 @@ class Ablation(ABC):
         """Evaluates `run/model.onnx` by the verb; every look at the target's labels goes on record."""
         out = run / name
         record = ["--log-evaluations", RECORD] if simulated is None and not self.smoke else []
-        data, form = (simulated, "coco-rel") if simulated else (self.data / self.test, self.form)
+        data, form = (simulated, "coco") if simulated else (self.data / self.test, self.form)
         words = ["eval", "--model", run / "model.onnx", "--data", data, "--format", form, "--out", out]
         sim2sg(*words, *extra, *record, log=out.with_suffix(".txt"))
         metrics: dict[str, float] = json.loads(out.read_text())["metrics"]

@@ -28,7 +28,7 @@ class Dining(Ablation):
     name = "dining"
     source = "dining"
     test = "test"
-    form = "coco-rel"
+    form = "coco"
     metrics = (
         "mAP50",
         *(f"AP50_{name}" for name in load_domain("dining").class_names),

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 from kitti_data import CAMERA_EXTRINSICS
 
-from sim2sg_core.adaptation.content.class_mapping import ClassMapping
 from sim2sg_core.domains import Domain
 from sim2sg_core.evaluation.labelled_images import TargetImage
 from sim2sg_core.images import read_image
 from sim2sg_core.lifting import lift_box
 from sim2sg_core.lifting.extrinsics import with_extrinsics
 from sim2sg_core.runtime.detectors import Detections, TiledDetector, open_detector
+from sim2sg_core.runtime.detectors.mapped_detections import mapped
 from sim2sg_core.runtime.pose import level_covariances
 from sim2sg_core.scene import Camera, Relation, SceneGraph, SceneObject
+from sim2sg_core.scene.class_mapping import ClassMapping
 from sim2sg_core.scene.graph import save_graphs
 from sim2sg_core.scene.predicates import level_placements, soft_rule_matrix
 
@@ -40,7 +41,7 @@ def predict_peer(model: Path, targets: Sequence[TargetImage], domain: Domain, ou
     mapping = ClassMapping.parse(MAPPING)
     mapping.check_names(detector.names)
     look = TiledDetector(detector) if tiled else detector
-    graphs = (peer_graph(mapping.apply(look(read_image(target.path))), target, domain) for target in targets)
+    graphs = (peer_graph(mapped(look(read_image(target.path)), mapping), target, domain) for target in targets)
     save_graphs(out, graphs, model.name)
 
 

@@ -81,7 +81,7 @@ def commands(args: argparse.Namespace) -> Iterator[tuple[Path, list[object]]]:
     export = [*sim2sg, "export", "--checkpoint", packed, "--calibrate", held_out, "--out", model, "--half"]
     yield model, [*export, *given("--model-id", args.model_id)]
     score = out / "held_out.json"
-    yield score, [*sim2sg, "eval", "--model", model, "--data", held_out, "--format", "coco-rel", "--out", score]
+    yield score, [*sim2sg, "eval", "--model", model, "--data", held_out, "--format", "coco", "--out", score]
 
 
 def given(option: str, value: object) -> list[object]:

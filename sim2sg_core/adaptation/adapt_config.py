@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sim2sg_core.adaptation.content.class_mapping import ClassMapping
 from sim2sg_core.adaptation.method import DEFAULT, METHODS, Method, ResolvedMethod
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.digests import file_digest
 from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.scene.class_mapping import ClassMapping
 
 T = TypeVar("T")
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sim2sg_core.adaptation.adapt_config import WitnessModel
-from sim2sg_core.adaptation.content.class_mapping import ClassMapping
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import Domain
 from sim2sg_core.progress import Progress
 from sim2sg_core.runtime.detectors import TiledDetector, open_detector
+from sim2sg_core.runtime.detectors.mapped_detections import mapped
 from sim2sg_core.scene import SceneGraph, SceneObject
+from sim2sg_core.scene.class_mapping import ClassMapping
 from sim2sg_core.scene.graph import load_graphs, save_graphs
 
 
@@ -71,7 +72,7 @@ class LogWitness:
 
     def _look(self, frame: SampledFrame) -> SceneGraph:
         image = frame.image()
-        found = self._mapping.apply(self._detector(image))
+        found = mapped(self._detector(image), self._mapping)
         parts = zip(found.names.tolist(), found.scores.tolist(), found.boxes, strict=True)
         objects = tuple(SceneObject(name, score, box) for name, score, box in parts)
         return SceneGraph(image.shape[1], image.shape[0], objects, file=frame.file, stamp=frame.stamp)

@@ -6,9 +6,9 @@ import argparse
 import math
 from pathlib import Path
 
-from sim2sg_core.adaptation.content.class_mapping import EXAMPLE
 from sim2sg_core.adaptation.method import DEFAULT, METHODS, resolve_method
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
+from sim2sg_core.scene.class_mapping import EXAMPLE
 
 HELP = "adapt a domain to an unlabelled camera log: train, infer, rebuild, render, train again; then export"
 RESUMES = True

@@ -20,7 +20,7 @@ from sim2sg_core.cli.text_table import table
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.evaluation import FORMATS, TargetImage, evaluate, evaluate_predcls, find_doubts, load_targets
-from sim2sg_core.evaluation.datasets import protocol_for
+from sim2sg_core.evaluation.datasets import FORMER_NAMES, protocol_for
 from sim2sg_core.evaluation.labelled_images import Protocol
 from sim2sg_core.evaluation.mistakes import MISTAKE_KINDS, find_mistakes
 from sim2sg_core.evaluation.recall_by_height import HEIGHTS, LEAST_PRECISION, score_by_height
@@ -30,6 +30,7 @@ from sim2sg_core.packs.pack import installed_packs
 from sim2sg_core.progress import Progress
 from sim2sg_core.report.overlay import RGB, draw_boxes
 from sim2sg_core.report.sheets import contact_sheet
+from sim2sg_core.scene.class_mapping import ClassMapping
 from sim2sg_core.scene.graph import Relation, SceneGraph, load_graphs, write_json
 
 if TYPE_CHECKING:
@@ -79,8 +80,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="model.onnx, or a checkpoint (.pt), of which PredCls is scored too",
     )
     what.add_argument("--graphs", type=Path, metavar="JSON", help="what `sim2sg infer` wrote for these images")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the labelled data set")
-    parser.add_argument("--format", choices=FORMATS, required=True, help="its format")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder of the labelled data set; of COCO also its JSON"
+    )
+    parser.add_argument(
+        "--format",
+        choices=(*FORMATS, *FORMER_NAMES),
+        required=True,
+        metavar="FORMAT",
+        help=f"one of {', '.join(FORMATS)}",
+    )
+    parser.add_argument(
+        "--map",
+        metavar="NAME=CLASS,…",
+        help="of COCO: what classes and predicates of the labels are in the domain's words, as dining_table=table",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="JSON", help="where the figures go")
     parser.add_argument(
         "--domain",
@@ -107,6 +121,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predicts, scores, prints a table and writes the figures."""
     check_least(args, "threads", 0)
+    args.format = FORMER_NAMES.get(args.format, args.format)
     check_output(args.out)
     if args.log_evaluations:
         check_output(args.log_evaluations)
@@ -151,6 +166,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def labelled(args: argparse.Namespace, domain: Domain) -> list[TargetImage]:
+    """Reads the data set that the options name."""
+    mapping = ClassMapping.parse(args.map, "--map") if args.map else None
+    return load_targets(args.data, args.format, domain, allow_outside=args.allow_outside, mapping=mapping)
+
+
 def read_predictions(args: argparse.Namespace) -> tuple[Predictions, list[TargetImage]]:
     """Reads graphs that were predicted before."""
     model, graphs = load_graphs(args.graphs)
@@ -159,9 +180,7 @@ def read_predictions(args: argparse.Namespace) -> tuple[Predictions, list[Target
     if name is None:
         raise Sim2SGError(f"--graphs with --format {args.format}: say which domain with --domain NAME|YAML")
     domain = load_domain(name, allow_outside=args.allow_outside)
-    return Predictions(model, domain, graphs), load_targets(
-        args.data, args.format, domain, allow_outside=args.allow_outside
-    )
+    return Predictions(model, domain, graphs), labelled(args, domain)
 
 
 def predict(args: argparse.Namespace) -> tuple[Predictions, list[TargetImage]]:
@@ -170,13 +189,13 @@ def predict(args: argparse.Namespace) -> tuple[Predictions, list[TargetImage]]:
 
     if args.model.suffix not in CHECKPOINT_SUFFIXES:
         info = load_info(args.model)
-        targets = load_targets(args.data, args.format, info.domain, allow_outside=args.allow_outside)
+        targets = labelled(args, info.domain)
         graphs, relations = run_model(args.model, targets, args)
         return Predictions(info.model_id, info.domain, graphs, relations=relations), targets
     from sim2sg_core.model import export_onnx, load_network
 
     network, domain = load_network(args.model)
-    targets = load_targets(args.data, args.format, domain, allow_outside=args.allow_outside)
+    targets = labelled(args, domain)
     with tempfile.TemporaryDirectory() as folder:
         onnx = export_onnx(network, domain, Path(folder) / "model.onnx", model_id=args.model.stem)
         graphs, relations = run_model(onnx, targets, args)

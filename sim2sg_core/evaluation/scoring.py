@@ -235,7 +235,7 @@ def find_doubts(graphs: Sequence[SceneGraph], targets: Sequence[TargetImage], do
     for rule in domain.rules():
         if rule.rule not in protocol.rules:
             doubts.append(f"{format} data cannot say where {rule.name} holds: it is not scored")
-    if protocol.name == "coco-rel":  # whose labels are the user's own words
+    if protocol.name == "coco":  # whose labels are the user's own words
         doubts += _unknown_names(targets, domain)
     pairs = [(rename(g, protocol), t) for g, t in pair_by_name(graphs, targets)]
     if not any(graph.objects for graph, _ in pairs):
@@ -248,28 +248,24 @@ def find_doubts(graphs: Sequence[SceneGraph], targets: Sequence[TargetImage], do
 
 
 def _unknown_names(targets: Sequence[TargetImage], domain: Domain) -> list[str]:
-    """Says which classes and predicates of the labels the domain has not, and how much is left out by it."""
-    lines = []
-    labels = Counter(o.label for t in targets for o in t.objects if o.label not in domain.class_names)
-    known = set(domain.class_names)
-    if labels:
-        facts = sum(
-            not {t.objects[r.subject].label, t.objects[r.object].label} <= known
-            for t in targets
-            for r in t.labelled_facts
-        )
-        lines.append(
-            f"domain {domain.name} has no class {_counted(labels)}: {labels.total()} annotations and {facts} facts"
-            f" about them are left out; rename them if they are one of {', '.join(domain.class_names)}"
-        )
-    words = {*domain.predicate_names, *domain.inverses().values()}
+    """Says in one line which classes and predicates of the labels the domain has not, and how much is left out."""
+    known, words = set(domain.class_names), {*domain.predicate_names, *domain.inverses().values()}
+    labels = Counter(o.label for t in targets for o in t.objects if o.label not in known)
     predicates = Counter(r.predicate for t in targets for r in t.labelled_facts if r.predicate not in words)
-    if predicates:
-        lines.append(
-            f"domain {domain.name} has no predicate {_counted(predicates)}: {predicates.total()} facts are left out;"
-            f" rename them if they are one of {', '.join(sorted(words))}"
-        )
-    return lines
+    facts = sum(
+        r.predicate not in words or not {t.objects[r.subject].label, t.objects[r.object].label} <= known
+        for t in targets
+        for r in t.labelled_facts
+    )
+    if not labels and not predicates:
+        return []
+    parts = [f"class {_counted(labels)}"] * bool(labels) + [f"predicate {_counted(predicates)}"] * bool(predicates)
+    example = f"{next(iter(labels))}=CLASS" if labels else f"{next(iter(predicates))}=PREDICATE"
+    return [
+        f"left out, as domain {domain.name} has no {' and no '.join(parts)}: {labels.total()} annotations and {facts}"
+        " facts; the figures are of the rest. Where one of these means one of"
+        f" {', '.join((*domain.class_names, *sorted(words)))}, say so: --map {example}"
+    ]
 
 
 def _counted(names: Counter[str]) -> str:

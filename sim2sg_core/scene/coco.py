@@ -80,12 +80,14 @@ class CocoData:
         annotations: By the id of the image, in the order of the file.
         relations: By the id of the image; indices are those of its annotations.
         labels: Names of the categories.
+        predicates: Names of the predicates.
     """
 
     images: list[CocoImage]
     annotations: dict[Id, list[CocoAnnotation]]
     relations: dict[Id, list[Relation]]
     labels: tuple[str, ...]
+    predicates: tuple[str, ...] = ()
 
 
 def read_coco(path: Path) -> CocoData:
@@ -116,7 +118,8 @@ def read_coco(path: Path) -> CocoData:
         if len(relations[image_id]) >= RELATIONS_PER_IMAGE:
             raise entry.error("subject_id", f"more than {RELATIONS_PER_IMAGE:,} relations of one image are not read")
         relations[image_id].append(relation)
-    return CocoData(images, annotations, relations, tuple(name for name, _ in labels.values()))
+    names = (tuple(name for name, _ in entries.values()) for entries in (labels, predicates))
+    return CocoData(images, annotations, relations, *names)
 
 
 def _image(entry: JsonObject) -> CocoImage:

@@ -13,8 +13,10 @@ from sim2sg_core.cli.main import main
 from sim2sg_core.evaluation import load_targets
 from sim2sg_core.images import read_image
 from sim2sg_core.scene import Camera
+from sim2sg_core.scene.class_mapping import ClassMapping
 from sim2sg_core.scene.graph import save_graphs
 from tests.evaluation.conftest import label
+from tests.evaluation.test_datasets import write_coco
 from tests.runtime.constant_model import empty_outputs, write_model
 
 CAR, PERSON = (100, 150, 200, 250), (300, 150, 340, 250)
@@ -152,6 +154,23 @@ def test_checkpoint_is_scored_with_predcls(write_clevr, clevr, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clevr", "eval.json", "source.pt"]
 
 
+def test_plain_coco_with_words_of_its_own(tmp_path, clevr, capsys):
+    """A mapping brings back what would be left out, and the line that says so."""
+    folder = write_coco(tmp_path, categories=[{"id": 1, "name": "Box"}, {"id": 2, "name": "sphere"}])
+    (target,) = load_targets(folder, "coco", clevr, mapping=ClassMapping.parse("box=cube"))
+    save_graphs(tmp_path / "graphs.json", [target.truth_graph()], "oracle")
+    out = tmp_path / "eval.json"
+    arguments = ["eval", "--graphs", tmp_path / "graphs.json", "--data", folder / "annotations.json"]
+    arguments += ["--format", "coco", "--domain", "clevr", "--out", out]
+    assert main([*map(str, arguments)]) == 0
+    assert "mind: left out, as domain clevr has no class box (2): 2 annotations and 2 facts" in capsys.readouterr().out
+    assert json.loads(out.read_text())["metrics"]["AP50_cube"] is None
+    assert main([*map(str, arguments), "--map", "box=cube"]) == 0
+    assert "left out" not in capsys.readouterr().out
+    figures = json.loads(out.read_text())["metrics"]
+    assert (figures["AP50_cube"], figures["sgdet_R20"]) == (1, 1)
+
+
 # ---- mistakes of users: one line, exit 2, and the old figures stay ----
 
 
@@ -198,7 +217,7 @@ def test_graphs_of_other_images(capsys, street, graphs, tmp_path):
 
 
 def test_domain_of_graphs_is_asked_for(capsys, street, graphs, tmp_path):
-    arguments = ("--graphs", graphs, "--data", street, "--format", "coco-rel")
+    arguments = ("--graphs", graphs, "--data", street, "--format", "coco")
     fails(capsys, "say which domain with --domain", tmp_path / "e.json", *arguments)
 
 

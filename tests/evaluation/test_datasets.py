@@ -1,6 +1,7 @@
 """The readers, on data sets that the tests write themselves."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sim2sg_core.evaluation import evaluate, find_doubts, load_targets
 from sim2sg_core.evaluation.kitti_format import DIFFICULTIES, read_labels
 from sim2sg_core.evaluation.labelled_images import image_size
 from sim2sg_core.scene import Relation, SceneGraph, SceneObject
+from sim2sg_core.scene.class_mapping import ClassMapping
 from sim2sg_core.synthesis.dataset import to_coco
 from tests.evaluation.conftest import draw, label
 
@@ -150,9 +152,9 @@ def test_clevr_relations_along_the_scene_directions(write_clevr, clevr):
     assert {r.frame for r in target.relations} == {"viewer"}
 
 
-def test_coco_rel(tmp_path, clevr):
-    folder = write_coco_rel(tmp_path)
-    (target,) = load_targets(folder, "coco-rel", clevr)
+def test_coco(tmp_path, clevr):
+    folder = write_coco(tmp_path)
+    (target,) = load_targets(folder, "coco", clevr)
     assert (target.file, target.width, target.height) == ("000000.jpg", 96, 64)
     assert [(o.label, o.box.tolist(), bool(o.levels)) for o in target.objects] == [
         ("cube", [10, 10, 30, 30], True),
@@ -164,7 +166,7 @@ def test_coco_rel(tmp_path, clevr):
     assert [(r.subject, r.predicate, r.object) for r in target.relations] == [(0, "left_of", 1)]
 
 
-def test_coco_rel_as_the_synthesis_writes_it(tmp_path, clevr):
+def test_coco_as_the_synthesis_writes_it(tmp_path, clevr):
     cube = SceneObject("cube", 1.0, np.array([10.0, 10, 30, 30]), visibility=0.9)
     hidden = SceneObject("sphere", 1.0, np.array([70.0, 10, 90, 30]), visibility=0.0)
     ball = SceneObject("sphere", 1.0, np.array([40.5, 10, 60, 30]), visibility=1.0)
@@ -172,7 +174,7 @@ def test_coco_rel_as_the_synthesis_writes_it(tmp_path, clevr):
     graph = SceneGraph(96, 64, (cube, hidden, ball), relations, file="000000.jpg")
     draw(tmp_path / "images" / "000000.jpg", 96, 64, graph.boxes())
     (tmp_path / "annotations.json").write_text(json.dumps(to_coco(clevr, [graph])))
-    (target,) = load_targets(tmp_path, "coco-rel", clevr)
+    (target,) = load_targets(tmp_path, "coco", clevr)
     assert [o.box.tolist() for o in target.objects] == graph.boxes().tolist()
     truth = target.truth_graph()
     assert [o.label for o in truth.objects] == ["cube", "sphere"]  # the hidden one is ignored
@@ -180,10 +182,10 @@ def test_coco_rel_as_the_synthesis_writes_it(tmp_path, clevr):
         (0, "left_of", 1),
         (1, "in_front_of", 0),
     }
-    assert evaluate([truth], [target], clevr, "coco-rel")["mAP50"] == 1
+    assert evaluate([truth], [target], clevr, "coco")["mAP50"] == 1
 
 
-def write_coco_rel(tmp_path, **changes):
+def write_coco(tmp_path, **changes):
     folder = tmp_path / "synth"
     draw(folder / "images" / "000000.jpg", 96, 64, [[10, 10, 30, 30]])
     boxes = {7: (1, [10, 10, 20, 20]), 8: (2, [40, 10, 20, 20]), 9: (1, [70, 10, 5, 5])}
@@ -237,7 +239,7 @@ def test_no_such_folder(tmp_path, drive):
 
 
 def test_unknown_format(tmp_path, drive):
-    fails("'voc' is not known: use one of kitti, clevr, coco-rel", tmp_path, "voc", drive)
+    fails("'voc' is not known: use one of kitti, clevr, coco", tmp_path, "voc", drive)
 
 
 def test_kitti_lacks_a_part(write_kitti, drive):
@@ -312,34 +314,86 @@ def test_clevr_folder_of_something_else(tmp_path, clevr):
 
 
 def test_plain_coco_has_no_facts(tmp_path, clevr):
-    folder = write_coco_rel(tmp_path)
+    folder = write_coco(tmp_path)
     path = folder / "annotations.json"
     data = json.loads(path.read_text())
     del data["rel_categories"], data["rel_annotations"]
     path.write_text(json.dumps(data))
-    (target,) = load_targets(folder, "coco-rel", clevr)
+    (target,) = load_targets(folder, "coco", clevr)
     assert target.relations == () and len(target.objects) == 3
     path.unlink()
-    fails(r"annotations\.json: no such file", folder, "coco-rel", clevr)
-    (folder / "instances_default.json").write_text("{}")
-    fails(r"annotations\.json: no such file.*instances_default\.json", folder, "coco-rel", clevr)
+    fails(r"annotations\.json: no such file", folder, "coco", clevr)
+
+
+@pytest.mark.parametrize(
+    ("labels", "images"),
+    [
+        ("annotations/instances_val2017.json", "val2017"),  # COCO
+        ("annotations/instances_default.json", "images"),  # CVAT 1
+        ("annotations/instances_default.json", "images/default"),  # CVAT 2
+        ("labels.json", "data"),  # FiftyOne
+        ("_annotations.coco.json", "."),  # Roboflow
+    ],
+)
+def test_coco_as_other_tools_lay_it_out(tmp_path, clevr, labels, images):
+    made = write_coco(tmp_path, images=[{"id": 3, "file_name": "a.jpg", "width": 96, "height": 64}])
+    data = tmp_path / "data set"
+    (data / labels).parent.mkdir(parents=True)
+    (data / images).mkdir(parents=True, exist_ok=True)
+    (made / "annotations.json").rename(data / labels)
+    (made / "images" / "000000.jpg").rename(data / images / "a.jpg")
+    for given in (data, data / labels):
+        (target,) = load_targets(given, "coco", clevr)
+        assert target.path.samefile(data / images / "a.jpg") and len(target.objects) == 3
+    (data / labels).with_name("other.json").write_text("{}")
+    fails(r"data set: which of .*\.json.*Give one", data, "coco", clevr)
+
+
+def test_what_words_of_labels_stand_for(tmp_path, clevr, caplog):
+    categories = [{"id": 1, "name": "Tea Box"}, {"id": 2, "name": "SPHERE"}]
+    folder = write_coco(tmp_path, categories=categories, rel_categories=[{"id": 5, "name": "to the left of"}])
+
+    def read(text):
+        return load_targets(folder, "coco", clevr, mapping=ClassMapping.parse(text, "--map"))[0]
+
+    target = read("tea_box=cube,to the left of=left_of")
+    assert [o.label for o in target.objects] == ["cube", "sphere", "cube"]
+    assert [(r.subject, r.predicate, r.object) for r in target.relations] == [(0, "left_of", 1)]
+    assert "'SPHERE' is sphere" in caplog.text
+    assert find_doubts([target.truth_graph()], [target], clevr, "coco") == []
+    for text, message in {
+        "dog=cube": "--map: the labels have no 'dog'; they have Tea Box, SPHERE, to the left of",
+        "tea box=left_of": "--map: domain clevr has no class 'left_of'; it has cube",
+        "to the left of=cube": "--map: domain clevr has no predicate 'cube'; it has left_of",
+        "tea box+sphere=cube": "joins boxes; labels are mapped one by one",
+    }.items():
+        with pytest.raises(Sim2SGError, match=re.escape(message)):
+            read(text)
+
+
+def test_words_of_other_formats_are_not_mapped(write_kitti, drive):
+    folder = write_kitti({"000001": [label("Car", tall(80))]})
+    with pytest.raises(Sim2SGError, match="--map goes with --format coco"):
+        load_targets(folder, "kitti", drive, mapping=ClassMapping.parse("car=van", "--map"))
 
 
 def test_names_are_taken_as_domains_write_them(tmp_path, clevr):
     categories = [{"id": 1, "name": "Cube"}, {"id": 2, "name": "tin can"}]
-    folder = write_coco_rel(tmp_path, categories=categories, rel_categories=[{"id": 5, "name": "LEFT OF"}])
-    (target,) = load_targets(folder, "coco-rel", clevr)
+    folder = write_coco(tmp_path, categories=categories, rel_categories=[{"id": 5, "name": "LEFT OF"}])
+    (target,) = load_targets(folder, "coco", clevr)
     assert [o.label for o in target.objects] == ["cube", "tin_can", "cube"]
     graph = SceneGraph(96, 64, file=target.file)
-    doubts = find_doubts([graph], [target], clevr, "coco-rel")
-    assert any("no class tin_can (1): 1 annotations and 1 facts" in line for line in doubts)
+    doubts = find_doubts([graph], [target], clevr, "coco")
+    (line,) = (line for line in doubts if line.startswith("left out"))
+    assert "no class tin_can (1): 1 annotations and 1 facts; the figures are of the rest" in line
+    assert "--map tin_can=CLASS" in line
 
 
 def test_predicates_that_the_domain_has_not_are_told(tmp_path, clevr):
-    folder = write_coco_rel(tmp_path, rel_categories=[{"id": 5, "name": "hugs"}])
-    targets = load_targets(folder, "coco-rel", clevr)
-    doubts = find_doubts([SceneGraph(96, 64, file=targets[0].file)], targets, clevr, "coco-rel")
-    assert any("no predicate hugs (2): 2 facts are left out" in line for line in doubts)
+    folder = write_coco(tmp_path, rel_categories=[{"id": 5, "name": "hugs"}])
+    targets = load_targets(folder, "coco", clevr)
+    doubts = find_doubts([SceneGraph(96, 64, file=targets[0].file)], targets, clevr, "coco")
+    assert any("no predicate hugs (2): 0 annotations and 2 facts" in line for line in doubts)
 
 
 def change(key, index, **values):
@@ -377,16 +431,16 @@ COCO_MISTAKES = {
 
 @pytest.mark.parametrize("message", COCO_MISTAKES)
 def test_mistakes_in_coco_name_the_entry(tmp_path, clevr, message):
-    folder = write_coco_rel(tmp_path)
+    folder = write_coco(tmp_path)
     path = folder / "annotations.json"
     data = json.loads(path.read_text())
     COCO_MISTAKES[message](data)
     path.write_text(json.dumps(data))
-    fails(rf"annotations\.json: not COCO as it should be: {message}", folder, "coco-rel", clevr)
+    fails(rf"annotations\.json: not COCO as it should be: {message}", folder, "coco", clevr)
 
 
 def test_ids_may_be_texts_and_whole_floats(tmp_path, clevr):
-    folder = write_coco_rel(tmp_path)
+    folder = write_coco(tmp_path)
     path = folder / "annotations.json"
     data = json.loads(path.read_text())
     for entry in data["annotations"]:
@@ -395,20 +449,20 @@ def test_ids_may_be_texts_and_whole_floats(tmp_path, clevr):
         del entry["image_id"]
         entry |= {key: f"a{entry[key]}" for key in ("subject_id", "object_id")}
     path.write_text(json.dumps(data))
-    (target,) = load_targets(folder, "coco-rel", clevr)
+    (target,) = load_targets(folder, "coco", clevr)
     assert len(target.objects) == 3 and len(target.relations) == 1
 
 
 def test_labelled_images_stay_in_their_folder(tmp_path, clevr, write_clevr):
     draw(tmp_path / "secret.jpg", 96, 64, [])
     images = [{"id": 3, "file_name": "../../secret.jpg", "width": 96, "height": 64}]
-    folder = write_coco_rel(tmp_path, images=images)
-    fails(r"images\[0\]\.file_name: .* lies outside .*--allow-outside", folder, "coco-rel", clevr)
-    assert load_targets(folder, "coco-rel", clevr, allow_outside=True)[0].path.name == "secret.jpg"
+    folder = write_coco(tmp_path, images=images)
+    fails(r"images\[0\]\.file_name: .* lies outside .*--allow-outside", folder, "coco", clevr)
+    assert load_targets(folder, "coco", clevr, allow_outside=True)[0].path.name == "secret.jpg"
     (folder / "images" / "link.jpg").symlink_to(tmp_path / "secret.jpg")
     images[0]["file_name"] = "link.jpg"
-    write_coco_rel(tmp_path, images=images)
-    fails("lies outside", folder, "coco-rel", clevr)
+    write_coco(tmp_path, images=images)
+    fails("lies outside", folder, "coco", clevr)
     scenes = write_clevr({"a": [("cube", [10, 10, 50, 50], [0, 0, 0])]})
     path = scenes / "scenes" / "a.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "image_filename": str(tmp_path / "secret.jpg")}))
@@ -416,14 +470,14 @@ def test_labelled_images_stay_in_their_folder(tmp_path, clevr, write_clevr):
 
 
 def test_the_folder_of_images_may_be_a_link(tmp_path, clevr):
-    folder = write_coco_rel(tmp_path)
+    folder = write_coco(tmp_path)
     (folder / "images").rename(tmp_path / "elsewhere")
     (folder / "images").symlink_to(tmp_path / "elsewhere")
-    assert len(load_targets(folder, "coco-rel", clevr)) == 1
+    assert len(load_targets(folder, "coco", clevr)) == 1
 
 
 def test_coco_of_other_classes(tmp_path, drive):
-    fails(r"\(cube, sphere\) are none of domain drive", write_coco_rel(tmp_path), "coco-rel", drive)
+    fails(r"\(cube, sphere\) are none of domain drive", write_coco(tmp_path), "coco", drive)
 
 
 def test_domain_of_other_classes(write_kitti, clevr):

@@ -18,13 +18,13 @@ def graphs(folder: Path) -> Target:
     """Graphs, and their scores against labelled data."""
     domain = load_domain("clevr")
     labelled = _coco_folder(folder, domain)
-    targets = load_targets(labelled, "coco-rel", domain)
+    targets = load_targets(labelled, "coco", domain)
     path = folder / "graphs.json"
 
     def use() -> None:
         _, found = load_graphs(path)
         json.dumps([item.to_json() for item in found])
-        evaluate(found, targets, domain, "coco-rel")
+        evaluate(found, targets, domain, "coco")
 
     return of_json(path, {"model": "m", "images": [graph().to_json()]}, use)
 
@@ -43,9 +43,9 @@ def coco(folder: Path) -> Target:
     seed = json.loads((labelled / "annotations.json").read_text())
 
     def use() -> None:
-        targets = load_targets(labelled, "coco-rel", domain)
-        evaluate([graph()], targets, domain, "coco-rel")
-        find_doubts([graph()], targets, domain, "coco-rel")
+        targets = load_targets(labelled, "coco", domain)
+        evaluate([graph()], targets, domain, "coco")
+        find_doubts([graph()], targets, domain, "coco")
         read_dataset(labelled)
 
     return of_json(labelled / "annotations.json", seed, use)
