@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TextIO
 
@@ -84,6 +88,40 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@contextlib.contextmanager
+def heartbeat(label: str, file: TextIO | None = None, interval_s: float = 5.0) -> Iterator[None]:
+    """Says every few seconds that a job goes on, while no `Progress` of this process shows it.
+
+    Args:
+        label: Name of the job.
+        file: Where to write; None means stderr.
+        interval_s: Seconds between two words; twice as long where the output is not a terminal.
+    """
+    file = file if file is not None else sys.stderr
+    terminal, ended, started = _has_size(file), threading.Event(), time.monotonic()
+
+    def beat() -> None:
+        shown = 0
+        while not ended.wait(interval_s if terminal else 2 * interval_s):
+            if len(_Bar._instances):  # of those that are shown
+                continue
+            text = f"{label}: at work for {time.monotonic() - started:.0f} s"
+            file.write(f"\r{text:{shown}}" if terminal else f"{text}\n")
+            file.flush()
+            shown = len(text)
+        if terminal and shown:
+            file.write("\r" + " " * shown + "\r")
+            file.flush()
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _has_size(file: TextIO) -> bool:

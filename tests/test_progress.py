@@ -10,7 +10,7 @@ import struct
 import termios
 import time
 
-from sim2sg_core.progress import Progress
+from sim2sg_core.progress import Progress, heartbeat
 
 
 def lines_of(file: io.StringIO) -> list[str]:
@@ -101,3 +101,18 @@ def test_closed_twice_and_after_a_failure() -> None:
     except KeyboardInterrupt:
         progress.close()
     assert [line for line in lines_of(file) if "4/9" in line] == lines_of(file)[-1:]
+
+
+def test_a_long_job_without_a_bar_says_that_it_goes_on() -> None:
+    file = io.StringIO()
+    with heartbeat("export", file, interval_s=0.02):
+        while file.getvalue().count("\n") < 2:
+            time.sleep(0.01)
+    assert all(re.fullmatch(r"export: at work for \d+ s", line) for line in lines_of(file))
+
+
+def test_a_bar_silences_it() -> None:
+    file = io.StringIO()
+    with heartbeat("train", file, interval_s=0.01), Progress(2, "x", io.StringIO()):
+        time.sleep(0.1)
+    assert file.getvalue() == ""

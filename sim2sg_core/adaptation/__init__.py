@@ -21,15 +21,24 @@ from sim2sg_core.adaptation.adapt_config import AdaptConfig, ResolvedConfig
 from sim2sg_core.adaptation.method import METHODS, Method, ResolvedMethod, resolve_method
 
 if TYPE_CHECKING:
-    from sim2sg_core.adaptation.rounds import adapt
+    from sim2sg_core.adaptation.rounds import adapt, describe_plan
 
-__all__ = ["METHODS", "AdaptConfig", "Method", "ResolvedConfig", "ResolvedMethod", "adapt", "resolve_method"]
+__all__ = [
+    "METHODS",
+    "AdaptConfig",
+    "Method",
+    "ResolvedConfig",
+    "ResolvedMethod",
+    "adapt",
+    "describe_plan",
+    "resolve_method",
+]
 
 
 def __getattr__(name: str) -> Any:
     # Settings can be read without torch, which takes seconds to import.
-    if name == "adapt":
-        from sim2sg_core.adaptation.rounds import adapt
+    if name in ("adapt", "describe_plan"):
+        from sim2sg_core.adaptation import rounds
 
-        return adapt
+        return getattr(rounds, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

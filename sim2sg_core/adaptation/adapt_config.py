@@ -32,6 +32,7 @@ class LogConfig:
         frames: Most frames taken from the logs.
         min_interval: Least time between two frames, seconds.
         min_change: Least change between two frames (see `logs.sampling`).
+        strict: Whether a damaged frame is an error; else it is left out, and counted.
     """
 
     logs: tuple[str, ...]
@@ -43,6 +44,7 @@ class LogConfig:
     frames: int = 400
     min_interval: float = 0.2
     min_change: float = 0.0
+    strict: bool = False
 
 
 @dataclass(frozen=True)

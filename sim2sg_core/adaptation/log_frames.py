@@ -16,6 +16,7 @@ from sim2sg_core.files import make_folder
 from sim2sg_core.images import read_image, write_jpeg
 from sim2sg_core.logs import LogFrame, decoded, open_logs, resolve_camera, sample_frames
 from sim2sg_core.logs.camera_calibration import resolve_extrinsics
+from sim2sg_core.logs.frame_flags import FrameFlags
 from sim2sg_core.logs.names import UniqueNames, flat_name
 from sim2sg_core.manifest import Artefact
 from sim2sg_core.progress import Progress
@@ -34,12 +35,14 @@ class SampledFrame:
         file: Its name in graphs (`<topic>_<stamp>.jpg`).
         stamp: Nanoseconds.
         camera: Intrinsics; its ground only when options or /tf_static gave it.
+        flags: "dark" or "blurred" (see `logs.frame_flags`), or none.
     """
 
     path: Path
     file: str
     stamp: int
     camera: Camera
+    flags: tuple[str, ...] = ()
 
     def image(self) -> np.ndarray:
         """Returns the (H, W, 3) uint8 RGB image."""
@@ -69,16 +72,19 @@ def write_frames(config: LogConfig, domain: Domain, index: Path) -> None:
     )
     records: list[dict[str, Any]] = []
     told_by = ("", "")
-    names = UniqueNames()
+    names, flags = UniqueNames(), FrameFlags()
     make_folder(index.parent)
     with Progress(len(chosen), "sample", unit="frames") as progress:
-        for frame, image in decoded(chosen):
+        for frame, image in decoded(chosen, strict=config.strict):
+            flags.look(image)
             camera, told_by = _camera(config, domain, frame, image.shape[1], image.shape[0])
             name = names(flat_name(frame.name), ".jpg")
             write_jpeg(index.parent / name, image, KEPT_QUALITY)
             record = {"file": name, "stamp": frame.stamp, "width": camera.width, "height": camera.height}
             records.append({**record, "camera": camera.to_json()})
             progress.update()
+    for record, found in zip(records, flags.flags(), strict=True):
+        record["flags"] = found
     write_json(index, {"intrinsics": told_by[0], "extrinsics": told_by[1], "frames": records}, indent=1)
 
 
@@ -87,7 +93,11 @@ def read_frames(index: Path) -> tuple[list[SampledFrame], str, str]:
     data = json.loads(index.read_text())
     frames = [
         SampledFrame(
-            index.parent / f["file"], f["file"], f["stamp"], Camera.from_json(f["camera"], f["width"], f["height"])
+            index.parent / f["file"],
+            f["file"],
+            f["stamp"],
+            Camera.from_json(f["camera"], f["width"], f["height"]),
+            tuple(f.get("flags", ())),  # runs of before have none
         )
         for f in data["frames"]
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import shutil
 import sys
@@ -29,6 +30,8 @@ from sim2sg_core.adaptation.log_contents import read_inputs, require_logs
 from sim2sg_core.adaptation.log_frames import SampledFrame, collect_frames
 from sim2sg_core.adaptation.log_inference import LogInference
 from sim2sg_core.adaptation.log_witness import LogWitness, Testimony
+from sim2sg_core.adaptation.machine import check_machine
+from sim2sg_core.adaptation.plan import Plan
 from sim2sg_core.adaptation.run_folder import Run, title_of
 from sim2sg_core.adaptation.selection.round_selection import choose_round
 from sim2sg_core.adaptation.stages import (
@@ -42,16 +45,18 @@ from sim2sg_core.adaptation.stages import (
     train_source,
 )
 from sim2sg_core.adaptation.summary import report_run
+from sim2sg_core.adaptation.verdict import verdict_on
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.files import atomic_path
 from sim2sg_core.folder_lock import locked
+from sim2sg_core.logs.frame_flags import describe_flags
 from sim2sg_core.manifest import NAME as MANIFEST
 from sim2sg_core.manifest import Artefact
 from sim2sg_core.model import load_start
 from sim2sg_core.model.checkpoint import find_checkpoint
 from sim2sg_core.scene import Camera, SceneGraph
-from sim2sg_core.scene.graph import write_json
+from sim2sg_core.scene.graph import load_graphs, write_json
 
 
 def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
@@ -70,6 +75,7 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
     """
     if not (out / MANIFEST).exists():
         require_logs(config.logs)
+    check_machine(config)
     inputs = read_inputs([*config.logs, *([config.camera_file] if config.camera_file else [])])
     if isinstance(config.source, StartCheckpoint):
         load_start(config.source.start, domain)  # Checked before any work starts.
@@ -77,18 +83,29 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
     with locked(out):
         run = Run(out)
         run.begin({**config.to_json(), "domain": domain.to_json()}, inputs)
+        run.plan = Plan(config, domain)
+        print(run.plan.describe(run.stage_times()), file=sys.stderr, flush=True)
         return _adapt(run, config, domain, witness)
+
+
+def describe_plan(config: ResolvedConfig, domain: Domain) -> str:
+    """Returns what `adapt` would do, after the checks that it begins with. Nothing is written."""
+    require_logs(config.logs)
+    check_machine(config)
+    return Plan(config, domain).describe({})
 
 
 def _adapt(run: Run, config: ResolvedConfig, domain: Domain, witness: LogWitness | None) -> Path:
     """Runs what is left of a run, in a folder that is locked and checked."""
     with run.timed("frames", f"sampling up to {config.frames} frames of the log"):
         frames, intrinsics, extrinsics = collect_frames(config, domain, run)
+    run.plan = Plan(dataclasses.replace(config, frames=len(frames)), domain)
     extrinsics = extrinsics or "estimated from the log"
-    if config.method.learns_from_log and config.rounds <= config.method.teacher_start_round:
-        late = f"no round comes after the {config.method.teacher_start_round} that `teacher_start_round` asks for"
-        _say(f"{late}: the log's frames teach nothing by themselves")
-    _say(f"{len(frames)} frames; intrinsics: {intrinsics}; extrinsics: {extrinsics}")
+    first = config.method.teacher_start_round + 1
+    if config.method.learns_from_log and 0 < config.rounds < first:
+        _say(f"training learns from the log's frames themselves from round {first} on: for that, give --rounds {first}")
+    flags = describe_flags(frame.flags for frame in frames)
+    _say(f"{len(frames)} frames{flags and f' ({flags})'}; intrinsics: {intrinsics}; extrinsics: {extrinsics}")
     seen = None
     if witness is not None:
         with run.timed("witness", f"what the witness finds of {', '.join(sorted(witness.known))}"):
@@ -115,6 +132,9 @@ def _adapt(run: Run, config: ResolvedConfig, domain: Domain, witness: LogWitness
         inference.graphs()
     final = hand_over(run, config, domain, chosen, why)
     _say(f"final model: {why}")
+    before, after = (load_graphs(stage / "inferred.json")[1] for stage in (stages[0], chosen))
+    flagged = [frame.flags for frame in frames]
+    verdict = verdict_on(before, after, flagged, rounds=len(stages) - 1, changed=chosen != stages[0])
     with run.timed("report", "drawing"):
         measured = map(title_of, dict.fromkeys([*stages, chosen]))
         facts = {
@@ -125,7 +145,8 @@ def _adapt(run: Run, config: ResolvedConfig, domain: Domain, witness: LogWitness
             "final model": why,
             **({"witness": witness.describe()} if witness else {}),
         }
-        run.manifest.note(report_run(run, config, domain, frames, stages, chosen, facts))
+        run.manifest.note(report_run(run, config, domain, frames, stages, chosen, facts, verdict))
+    print("", *verdict.sentences, sep="\n", file=sys.stderr, flush=True)
     return final
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
@@ -18,9 +18,13 @@ from sim2sg_core.errors import Sim2SGError, expecting
 from sim2sg_core.files import atomic_path
 from sim2sg_core.learning.train_config import difference
 from sim2sg_core.manifest import Artefact, Manifest
+from sim2sg_core.progress import heartbeat
 
-# They say where and how fast work is done, not what comes out.
-MAY_CHANGE = {"workers", "device", "rounds"}
+if TYPE_CHECKING:
+    from sim2sg_core.adaptation.plan import Plan
+
+# They say where, how fast and how long work is done, or what ends it, not what comes out.
+MAY_CHANGE = {"workers", "device", "rounds", "strict"}
 # Known by their contents: they may lie elsewhere.
 INPUTS = {"logs", "camera_file"}
 T = TypeVar("T")
@@ -41,6 +45,7 @@ class Run:
         path: The folder.
         manifest: What was finished.
         identity: Hash of the logs and of all settings that decide the result; "" before `begin`.
+        plan: What the run will do, to say how far it is; None where nobody planned.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -48,6 +53,7 @@ class Run:
         self.path = Path(path)
         self.manifest = Manifest(self.path)
         self.identity = ""
+        self.plan: Plan | None = None
         self._settled: set[Path] = set()  # found or made in this start
         self._times: dict[str, float] = {}
         if self.manifest.knows(self._stages):
@@ -135,10 +141,13 @@ class Run:
 
     @contextlib.contextmanager
     def timed(self, stage: str, message: str) -> Iterator[None]:
-        """Says what begins, and adds its wall time to stages.json when it has ended well."""
-        print(f"[{stage}] {message}", file=sys.stderr, flush=True)
+        """Says what begins and that it goes on, and adds its wall time to stages.json when it has ended well."""
+        place = self.plan.place(stage) if self.plan else ""
+        left = self.plan.remaining(stage, self._times) if self.plan else ""
+        print(f"{place}[{stage}] {message}{left}", file=sys.stderr, flush=True)
         started = time.monotonic()
-        yield
+        with heartbeat(stage):
+            yield
         spent = time.monotonic() - started
         self._times[stage] = round(self._times.get(stage, 0.0) + spent, 1)
         self.manifest.write(self._stages, json.dumps(self._times, indent=1))

@@ -12,6 +12,7 @@ import numpy as np
 from sim2sg_core.adaptation.adapt_config import ResolvedConfig, StartCheckpoint
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.mixing.mixed_frame import mixed_frames
+from sim2sg_core.adaptation.plan import held_out_count
 from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.adaptation.selection.score_calibration import calibrate
 from sim2sg_core.cores import usable_cores
@@ -38,8 +39,6 @@ from sim2sg_core.scene.graph import write_json
 from sim2sg_core.synthesis import read_dataset, render_dataset
 from sim2sg_core.synthesis.dataset import files_of
 
-HELD_OUT_SHARE = 0.1  # of a stage's scenes: rendered for calibration, never trained on
-MIN_HELD_OUT = 32
 SHADOW_SIZE = 1024  # texels, of mixed frames: beside real shadows coarse ones are seen
 MAX_LOADERS = 16  # more do not keep a GPU busier, and their batches take many open files
 
@@ -54,7 +53,7 @@ def render_stage(
     stage: int,
 ) -> None:
     """Renders a stage's scenes to `data`, and a tenth as many (of a round's, where it trains none) to `held_out`."""
-    held_out = max(MIN_HELD_OUT, round((count or config.round_frames) * HELD_OUT_SHARE))
+    held_out = held_out_count(config, count)
 
     def draw_layouts(path: Path) -> None:
         layouts = []

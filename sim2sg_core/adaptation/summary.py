@@ -12,6 +12,7 @@ from sim2sg_core.adaptation.adapt_config import ResolvedConfig
 from sim2sg_core.adaptation.appearance.appearance_files import APPEARANCE_FILE, draw_appearance, load_appearance
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.run_folder import Run, title_of
+from sim2sg_core.adaptation.verdict import Verdict
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image
 from sim2sg_core.report.curves import load_metrics
@@ -34,6 +35,7 @@ def report_run(
     stages: Sequence[Path],
     final: Path,
     facts: dict[str, str],
+    verdict: Verdict,
 ) -> Path:
     """Writes `report.html`.
 
@@ -45,6 +47,7 @@ def report_run(
         stages: Folders of source training and the rounds, in order, each with what its model inferred on the log.
         final: Folder of the final model, one of them or their mean, with what it inferred on the log.
         facts: Short facts for the head of the report.
+        verdict: What it comes to.
 
     Returns:
         The report's path.
@@ -65,6 +68,7 @@ def report_run(
         timings=run.stage_times(),
         config={**config.to_json(), "domain": domain.to_json()},
         warnings=_warnings(facts),
+        verdict=verdict.sentences,
     )
     path = run.path / "report.html"
     write_report(path, data)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
+import sys
 from pathlib import Path
 
 from sim2sg_core.adaptation.method import DEFAULT, METHODS, resolve_method
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
+from sim2sg_core.cli.options import add_strict
 from sim2sg_core.scene.class_mapping import EXAMPLE
 
 HELP = "adapt a domain to an unlabelled camera log: train, infer, rebuild, render, train again; then export"
@@ -27,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="bags (.mcap, .db3, .bag), videos (.mp4, …), folders of them or of images",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; the same command continues it")
+    parser.add_argument("--dry-run", action="store_true", help="check everything, print the stages, and end")
     parser.add_argument("--topic", help="image topic (default: the only one)")
     camera = parser.add_argument_group("camera", "default: what the log says, then what it shows, then the prior")
     camera.add_argument("--camera", metavar="FILE", help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib")
@@ -42,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         help="least change between frames, see `sim2sg log` (default: 0)",
     )
+    add_strict(work)
     work.add_argument(
         "--start",
         metavar="FILE|NAME",
@@ -99,7 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs or continues an adaptation."""
-    from sim2sg_core.adaptation import AdaptConfig, adapt
+    from sim2sg_core.adaptation import AdaptConfig, adapt, describe_plan
 
     domain = domain_to_draw(args)
     config = AdaptConfig(
@@ -112,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
         frames=args.frames,
         min_interval=args.min_interval,
         min_change=args.min_change,
+        strict=args.strict,
         start=args.start,
         backbone=args.backbone,
         source_frames=args.source_frames,
@@ -141,6 +147,11 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         workers=args.workers,
     ).resolved(domain)
+    if args.dry_run:
+        print(describe_plan(config, domain))
+        return 0
     model = adapt(config, domain, args.out)
-    print(f"{model}\n{args.out / 'report.html'}")
+    print(f"{model}\n{args.out / 'report.html'}", flush=True)
+    words = ["sim2sg", "infer", "--model", model, "--log", *args.log, "--out", "graphs.json", "--overlay", "overlays"]
+    print("next: " + shlex.join(map(str, words)), file=sys.stderr)
     return 0

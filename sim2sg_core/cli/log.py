@@ -10,7 +10,7 @@ from sim2sg_core.cli.options import add_sampling, add_strict, check_sampling, ex
 from sim2sg_core.cli.text_table import table
 from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.logs import Log, extract, open_log, open_logs, select_frames
-from sim2sg_core.logs.extraction import describe_flags
+from sim2sg_core.logs.frame_flags import describe_flags
 from sim2sg_core.progress import Progress
 from sim2sg_core.scene import Camera
 
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         records = extract(frames, args.out, lambda _: progress.update(), strict=args.strict)
     if not records:
         raise Sim2SGError(f"no frames in {printable(args.log)}")
-    flags = describe_flags(records)
+    flags = describe_flags(record["flags"] for record in records)
     print(f"{len(records)} frames of {printable(topic)} in {printable(args.out)}{flags and f' ({flags})'}")
     return 0
 

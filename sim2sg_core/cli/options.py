@@ -49,7 +49,7 @@ def open_source(args: argparse.Namespace) -> list[Log]:
     return logs
 
 
-def add_strict(parser: argparse.ArgumentParser) -> None:
+def add_strict(parser: argparse._ActionsContainer) -> None:
     """Declares `--strict`."""
     parser.add_argument(
         "--strict",

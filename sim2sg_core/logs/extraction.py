@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
@@ -16,14 +15,11 @@ from sim2sg_core.images import encode_jpeg
 from sim2sg_core.logs.camera_log import LogFrame
 from sim2sg_core.logs.decoded import decoded
 from sim2sg_core.logs.folders import INDEX
+from sim2sg_core.logs.frame_flags import FrameFlags
 from sim2sg_core.logs.names import UniqueNames, flat_name
 from sim2sg_core.scene.graph import write_json
 
 EXTRACTED_QUALITY = 95
-DARK = 12.0
-"""Grey level of 255 below which the brightest hundredth of a frame leaves it dark."""
-BLURRED = 0.2
-"""Share of the median sharpness of all frames below which one is blurred."""
 
 
 def extract(
@@ -55,7 +51,7 @@ def extract(
     records: list[dict[str, Any]] = []
     names = UniqueNames()
     first: LogFrame | None = None
-    sharpness: list[float] = []
+    flags = FrameFlags()
     try:
         out.mkdir(parents=True, exist_ok=True)
         for frame, image in decoded(frames, strict=strict):
@@ -64,13 +60,11 @@ def extract(
             data = _jpeg(frame, image)
             with atomic_path(path, durable=False) as temporary:
                 temporary.write_bytes(data)
-            grey = cv2.cvtColor(image[::2, ::2], cv2.COLOR_RGB2GRAY)
-            sharpness.append(_sharpness(grey))
-            records.append(_record(frame, path.name, image, data, grey))
+            flags.look(image)
+            records.append(_record(frame, path.name, image, data))
             progress(len(records))
-        for record, value in zip(records, sharpness):
-            if value < BLURRED * float(np.median(sharpness)) and "dark" not in record["flags"]:
-                record["flags"].append("blurred")
+        for record, found in zip(records, flags.flags(), strict=True):
+            record["flags"] = found
         write_json(out / INDEX, {**_origin(first), "frames": records}, indent=1)
     except OSError as error:
         raise Sim2SGError(
@@ -78,12 +72,6 @@ def extract(
             " make room or choose another folder, and run it again"
         ) from None
     return records
-
-
-def describe_flags(records: Iterable[dict[str, Any]]) -> str:
-    """Returns how many frames are dark and blurred, in words; "" for none."""
-    flags = [flag for record in records for flag in record["flags"]]
-    return ", ".join(f"{flags.count(name)} {name}" for name in ("dark", "blurred") if name in flags)
 
 
 def _origin(first: LogFrame | None) -> dict[str, Any]:
@@ -99,7 +87,7 @@ def _origin(first: LogFrame | None) -> dict[str, Any]:
     }
 
 
-def _record(frame: LogFrame, file: str, image: np.ndarray, data: bytes, grey: np.ndarray) -> dict[str, Any]:
+def _record(frame: LogFrame, file: str, image: np.ndarray, data: bytes) -> dict[str, Any]:
     return {
         "file": file,
         "stamp": frame.stamp,
@@ -110,17 +98,7 @@ def _record(frame: LogFrame, file: str, image: np.ndarray, data: bytes, grey: np
         "log": printable(frame.log.path.name),
         "sha256": hashlib.sha256(data).hexdigest(),
         "why": frame.why,
-        "flags": ["dark"] if float(np.percentile(grey, 99)) < DARK else [],
     }
-
-
-def _sharpness(grey: np.ndarray) -> float:
-    """Variance of the Laplacian, at a width that does not depend on the camera's."""
-    scale = 320 / max(grey.shape)
-    if scale < 1:
-        size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
 
 
 def _jpeg(frame: LogFrame, image: np.ndarray) -> bytes:

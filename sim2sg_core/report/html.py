@@ -78,6 +78,7 @@ class ReportData:
         timings: Seconds of each stage, in order.
         config: The resolved configuration, JSON-ready.
         warnings: What the reader must know first, e.g. that no calibration was found.
+        verdict: What it comes to, in sentences; above all else.
     """
 
     title: str
@@ -89,6 +90,7 @@ class ReportData:
     timings: Mapping[str, float] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    verdict: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def render_report(data: ReportData) -> str:
         "title": data.title,
         "facts": _without_folders(dict(data.facts)),
         "warnings": data.warnings,
+        "verdict": data.verdict,
         "overlays": _overlays(data.overlays),
         "frames": _frames(data),
         "content": _content(data.rounds),

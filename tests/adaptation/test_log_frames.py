@@ -107,6 +107,14 @@ def test_damaged_frames_are_left_out(log, tmp_path, caplog):
     frames, _, _ = collect(log, tmp_path / "frames")
     assert [f.file for f in frames] == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
     assert "1 of 5 frames are damaged" in caplog.text and "2.png" in caplog.text
+    with pytest.raises(Sim2SGError, match=r"2\.png"):
+        collect(log, tmp_path / "strict", strict=True)
+
+
+def test_dark_frames_are_flagged(log, tmp_path):
+    frames, _, _ = collect(log, tmp_path / "frames")
+    assert [f.flags for f in frames] == [("dark",), (), (), (), ()]
+    assert [f.flags for f in read_frames(tmp_path / "frames/frames/frames.json")[0]] == [f.flags for f in frames]
 
 
 def test_a_video_is_a_log(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -101,6 +102,13 @@ def test_a_killed_run_ends_like_an_uninterrupted_one(log, tmp_path, whole):
     (run / ".lock").write_text("1")
     printed, told = finish(start(log, run))
     assert "found -> with those missed: " in told and "note: " not in told
+    numbers = [tuple(map(int, re.findall(r"\d+", line)[:2])) for line in told.splitlines() if line.startswith("stage ")]
+    assert len(numbers) > 5 and sorted(numbers) == numbers and {count for _, count in numbers} == {15}
+    verdict = told.splitlines()[-4:-1]
+    assert verdict[0].startswith("Per frame it finds ") and told.splitlines()[-1].startswith(
+        "next: sim2sg infer --model"
+    )
+    assert all(sentence in (run / "report.html").read_text() for sentence in verdict[:1])
     assert printed.split() == [str(run / "model.onnx"), str(run / "report.html")]
     assert differences(whole, run) == []
 
@@ -194,6 +202,22 @@ def test_a_run_may_start_from_a_checkpoint_in_place_of_source_training(log, tmp_
     error = capsys.readouterr().err
     assert "a checkpoint of domain dining with classes" in error and len(error.splitlines()) == 1
     assert not (tmp_path / "wrong").exists()
+
+
+def test_a_dry_run_tells_the_stages_and_makes_nothing(log, tmp_path, capsys):
+    words = ["adapt", "--domain", str(log.parent / "tiny.yaml"), "--log", str(log), "--out", str(tmp_path / "run")]
+    assert main([*words, *SETTINGS, "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "  3  source/train" in out and "4 steps" in out and "14 stages, about " in out
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_told_before_anything_is_made(log, tmp_path, capsys):
+    words = ["adapt", "--domain", str(log.parent / "tiny.yaml"), "--log", str(log), "--out", str(tmp_path / "run")]
+    assert main([*words, *SETTINGS, "--device", "cuda"]) == 2
+    assert capsys.readouterr().err == "error: device cuda: torch sees no NVIDIA GPU here; use --device cpu\n"
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_log_that_is_not_there_is_told_before_anything_is_made(log, tmp_path, capsys):

@@ -4,8 +4,9 @@ import json
 import shutil
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
+from sim2sg_core.adaptation.plan import MIN_HELD_OUT
 from sim2sg_core.adaptation.run_folder import Run
-from sim2sg_core.adaptation.stages import MIN_HELD_OUT, labelled_datasets, render_stage
+from sim2sg_core.adaptation.stages import labelled_datasets, render_stage
 from sim2sg_core.domains import load_domain
 from sim2sg_core.manifest import Artefact, Manifest
 from sim2sg_core.scene import Layout

@@ -12,7 +12,7 @@ import pytest
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import encode_jpeg
 from sim2sg_core.logs import extract, open_log, sample_frames, select_frames
-from sim2sg_core.logs.extraction import describe_flags
+from sim2sg_core.logs.frame_flags import describe_flags
 from tests.logs.bag_writing import T0, K, bag, picture
 from tests.pictures import noise, with_orientation
 
@@ -105,7 +105,7 @@ def test_dark_and_blurred_frames_are_flagged_and_kept(tmp_path):
             b.raw("/c", image.ravel(), 128, 96, "rgb8", 0, T0 + i * 10**8)
     records = extract(open_log(tmp_path / "b").frames(), tmp_path / "out")
     assert [r["flags"] for r in records] == [[], [], [], ["blurred"], ["dark"], []]
-    assert describe_flags(records) == "1 dark, 1 blurred"
+    assert describe_flags(r["flags"] for r in records) == "1 dark, 1 blurred"
 
 
 def test_damaged_frames_are_left_out_and_told(tmp_path, caplog):

@@ -26,6 +26,7 @@ from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.boxes import box_area, greedy_match
 
 MOST_FRAMES = 60
+VIEWS = 5  # of a frame, itself among them: see `changed_views`
 ZOOMS = (0.8, 1.25)
 COMPARED_SCORE = 0.05  # at least: the slots that the network pads its list with would only add noise
 UNSEEN = 1.0

@@ -1,0 +1,116 @@
+"""What a run came to, in three sentences: what is found, how sure that is, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim2sg_core.scene import SceneGraph
+from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD
+
+MUCH_DARK = 0.3  # of the frames
+SURE = 0.5  # mean score from which a model counts as sure
+FEWER = 0.7  # times as many objects as before, from which on a loss is told
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Three sentences.
+
+    Attributes:
+        found: Objects and relations per frame, before and after.
+        sure: How sure the model is of them.
+        next: What to do.
+    """
+
+    found: str
+    sure: str
+    next: str
+
+    @property
+    def sentences(self) -> tuple[str, str, str]:
+        """All three."""
+        return self.found, self.sure, self.next
+
+
+def verdict_on(
+    before: Sequence[SceneGraph],
+    after: Sequence[SceneGraph],
+    flags: Sequence[Sequence[str]],
+    *,
+    rounds: int,
+    changed: bool,
+) -> Verdict:
+    """Judges a run by what its first and its final model infer on the log. No label is looked at.
+
+    Args:
+        before: What the first model infers, one unthresholded graph per frame.
+        after: What the final model infers.
+        flags: Of the frames, see `logs.frame_flags`.
+        rounds: How many there were.
+        changed: Whether the final model is another than the first.
+    """
+    old, new = (
+        [g.filtered(DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD) for g in gs] for gs in (before, after)
+    )
+    scores = np.concatenate([np.zeros(0), *(graph.scores() for graph in new)])
+    return Verdict(
+        _found(old, new, changed), _sure(new, after, scores), _next(old, new, scores, flags, rounds, changed)
+    )
+
+
+def _found(old: Sequence[SceneGraph], new: Sequence[SceneGraph], changed: bool) -> str:
+    counts = [(_mean(len(g.objects) for g in gs), _mean(len(g.relations) for g in gs)) for gs in (old, new)]
+    (objects, relations), (now_objects, now_relations) = counts
+    least = f"scores of {DEFAULT_OBJECT_THRESHOLD:g} and {DEFAULT_RELATION_THRESHOLD:g} or more"
+    if not changed:
+        return f"Per frame it finds {now_objects:.1f} objects and {now_relations:.1f} relations ({least})."
+    return (
+        f"Per frame it finds {now_objects:.1f} objects, before adaptation {objects:.1f}, and {now_relations:.1f}"
+        f" relations, before {relations:.1f} ({least})."
+    )
+
+
+def _sure(new: Sequence[SceneGraph], after: Sequence[SceneGraph], scores: np.ndarray) -> str:
+    empty = sum(not graph.objects for graph in new)
+    if not len(scores):
+        best = max((float(g.scores().max()) for g in after if g.objects), default=0.0)
+        return (
+            f"No object in {len(new)} frames scores {DEFAULT_OBJECT_THRESHOLD:g} or more; the best scores {best:.2f}."
+        )
+    blank = f"; {empty} of {len(new)} frames show nothing" if empty else ""
+    return f"By its own scores, {100 * float(scores.mean()):.0f} % of these objects are right{blank}."
+
+
+def _next(
+    old: Sequence[SceneGraph],
+    new: Sequence[SceneGraph],
+    scores: np.ndarray,
+    flags: Sequence[Sequence[str]],
+    rounds: int,
+    changed: bool,
+) -> str:
+    dark = sum("dark" in of_frame for of_frame in flags)
+    if dark >= MUCH_DARK * max(1, len(flags)):
+        return f"Show more light: {dark} of {len(flags)} frames are dark; record with lamps or a longer exposure."
+    if not len(scores):
+        return (
+            "Train longer (--source-frames and --source-steps in a new --out), after a look at the report: are the"
+            " domain's objects in these frames, and do its renders resemble them?"
+        )
+    if len(scores) < FEWER * sum(len(graph.objects) for graph in old):
+        return "It finds fewer objects than before: if the report shows that those were right, take source/model.onnx."
+    if rounds and not changed:
+        return (
+            "No round made it more consistent: compare the report's pictures with round_1/model.onnx before you use it."
+        )
+    if float(scores.mean()) < SURE:
+        return f"It is unsure: train longer, by the same command with --rounds {rounds + 1}."
+    return "Look at the pictures in the report; to know how good it is, label some frames and run `sim2sg eval`."
+
+
+def _mean(counts: Iterable[int]) -> float:
+    values = list(counts)
+    return sum(values) / max(1, len(values))
