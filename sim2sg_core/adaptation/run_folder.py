@@ -7,9 +7,9 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import yaml
 
@@ -19,9 +19,6 @@ from sim2sg_core.files import atomic_path
 from sim2sg_core.learning.train_config import difference
 from sim2sg_core.manifest import Artefact, Manifest
 from sim2sg_core.progress import heartbeat
-
-if TYPE_CHECKING:
-    from sim2sg_core.adaptation.plan import Plan
 
 # They say where, how fast and how long work is done, or what ends it, not what comes out.
 MAY_CHANGE = {"workers", "device", "rounds", "strict"}
@@ -33,6 +30,16 @@ T = TypeVar("T")
 def title_of(stage: Path) -> str:
     """Returns the name of a stage's folder in words: "round 1"."""
     return stage.name.replace("_", " ")
+
+
+class Schedule(Protocol):
+    """What is known in advance of a run's stages; see `plan.Plan`."""
+
+    def place(self, name: str) -> str:
+        """Returns which of how many a stage is."""
+
+    def remaining(self, name: str, spent: Mapping[str, float]) -> str:
+        """Returns about how long a stage and all after it take, by the seconds of those that have ended."""
 
 
 class Run:
@@ -53,7 +60,7 @@ class Run:
         self.path = Path(path)
         self.manifest = Manifest(self.path)
         self.identity = ""
-        self.plan: Plan | None = None
+        self.plan: Schedule | None = None
         self._settled: set[Path] = set()  # found or made in this start
         self._times: dict[str, float] = {}
         if self.manifest.knows(self._stages):
