@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sim2sg_core.api.graph import Graph
+from sim2sg_core.cli.graph_output import FORMS, check_place, write_as
 from sim2sg_core.cli.options import (
     add_model,
     add_provider,
@@ -18,23 +21,23 @@ from sim2sg_core.cli.options import (
     add_source,
     add_strict,
     check_least,
-    check_output,
     check_sampling,
     expected_frames,
     open_source,
 )
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import write_jpeg
-from sim2sg_core.lifting.extrinsics import extrinsics_of_ground
-from sim2sg_core.logs import Log, LogFrame, decoded, resolve_camera, select_frames
+from sim2sg_core.logs import Log, decoded, select_frames
+from sim2sg_core.logs.frame_cameras import FrameCameras
 from sim2sg_core.logs.names import UniqueNames, flat_name
 from sim2sg_core.progress import Progress
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.runtime import DecodeOptions, Predictor
-from sim2sg_core.scene import Camera, SceneGraph
-from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD, save_graphs
+from sim2sg_core.scene import SceneGraph
+from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD
 
 HELP = "write the scene graphs of images or of a camera log"
+EXAMPLE = "sim2sg infer --model dining --images photos/ --out graphs.json --overlay overlays/"
 OVERLAY_QUALITY = 95
 
 
@@ -43,11 +46,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_source(parser)
     parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="JSON",
-        help="where the graphs go: all objects and relations with their scores, no threshold",
+        "--out", type=Path, required=True, metavar="FILE", help="where the graphs go; a folder for --format yolo"
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMS,
+        default="json",
+        help="json (all, one image a line), jsonl (without the frame around it), coco (boxes, relations beside them),"
+        " csv (objects, and relations in OUT_relations.csv), yolo (boxes); default: json",
+    )
+    parser.add_argument(
+        "--min-score",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="leave out objects that score less, and their relations (default: 0, all are kept)",
     )
     parser.add_argument("--overlay", type=Path, metavar="DIR", help="also draw the graphs on the images")
     for name, default in (("object", DEFAULT_OBJECT_THRESHOLD), ("relation", DEFAULT_RELATION_THRESHOLD)):
@@ -74,23 +87,24 @@ def run(args: argparse.Namespace) -> int:
     """Infers every frame and writes the graphs; an older file stays until all is done."""
     check_sampling(args)
     check_least(args, "threads", 0)
-    check_output(args.out)
+    check_least(args, "min_score", 0)
+    check_place(args.out, args.format)
     logs = open_source(args)
     topics = [log.image_topic(args.topic) for log in logs]
     predictor = Predictor(args.model, args.provider, args.require_provider, args.threads)
     info = predictor.info
     print(f"{info.model_id} ({info.domain.name}) on {info.provider}", file=sys.stderr)
     with Progress(expected_frames(args, logs, topics), "inferring", unit="frames") as progress:
-        save_graphs(args.out, infer(args, predictor, logs, progress), info.model_id)
-    print(f"{progress.done} graphs in {args.out}")
+        place = write_as(args.format, args.out, infer(args, predictor, logs, progress), info.model_id)
+    print(f"{progress.done} graphs in {place}")
     return 0
 
 
-def infer(
-    args: argparse.Namespace, predictor: Predictor, logs: Sequence[Log], progress: Progress
-) -> Iterator[SceneGraph]:
+def infer(args: argparse.Namespace, predictor: Predictor, logs: Sequence[Log], progress: Progress) -> Iterator[Graph]:
     """Yields one graph after the other; no more than a few images are held at a time."""
-    cameras = CameraFinder(args, predictor.info.camera)
+    angles = (None if v is None else math.radians(v) for v in (args.camera_pitch, args.camera_roll))
+    tell = functools.partial(print, file=sys.stderr)
+    cameras = FrameCameras(args.camera, (args.camera_height, *angles), predictor.info.camera, tell)
     options = DecodeOptions(relations=args.relations)
     chosen = select_frames(logs, args.topic, args.max, args.every, args.min_change)
     names = UniqueNames()
@@ -100,55 +114,10 @@ def infer(
         if args.overlay:
             write_overlay(args, predictor, image, graph, names(flat_name(frame.name), ".jpg"))
         progress.update()
-        yield graph
+        kept = graph.filtered(args.min_score, 0.0) if args.min_score else graph
+        yield Graph.of(kept, classes=tuple(predictor.info.classes), predicates=tuple(predictor.info.predicates))
     if not progress.done:
         raise Sim2SGError("no frames in the log")
-
-
-class CameraFinder:
-    """Finds the camera of each frame, and says what it found whenever that changes."""
-
-    def __init__(self, args: argparse.Namespace, fallback: Camera | None) -> None:
-        self._file = args.camera
-        angles = (None if v is None else math.radians(v) for v in (args.camera_pitch, args.camera_roll))
-        self._extrinsics = (args.camera_height, *angles)
-        self._fallback = fallback
-        self._known: dict[tuple[str, str, int, int], Camera | None] = {}
-        self._told = ""
-
-    def find(self, frame: LogFrame, width: int, height: int) -> Camera | None:
-        """Returns the camera of a frame, None when unknown."""
-        # A folder of calibrations may hold one for every image.
-        name = frame.name if self._file is not None and self._file.is_dir() else ""
-        log = frame.log
-        key = (str(log.path), name, width, height)
-        if key not in self._known:
-            self._known[key] = resolve_camera(
-                log,
-                frame.topic,
-                width,
-                height,
-                camera_file=self._file,
-                extrinsics=self._extrinsics,
-                fallback=self._fallback,
-                name=name,
-            )
-            told = describe_camera(self._known[key])
-            if told != self._told:
-                self._told = told
-                print(f"{log.name}: {told}", file=sys.stderr)
-        return self._known[key]
-
-
-def describe_camera(camera: Camera | None) -> str:
-    """Returns in one line what 3D poses stand on."""
-    if camera is None:
-        return "no camera known, so no 3D poses: give --camera FILE"
-    if camera.ground is None:
-        return f"focal length {camera.focal:.0f} px, height unknown: depth from the network alone"
-    height, pitch, _ = extrinsics_of_ground(camera.ground)
-    degrees = round(math.degrees(pitch), 1) + 0.0  # never -0.0
-    return f"focal length {camera.focal:.0f} px, {height:.2f} m up, pitch {degrees} degrees"
 
 
 def write_overlay(

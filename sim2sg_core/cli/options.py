@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.errors import Sim2SGError
 
 if TYPE_CHECKING:
     from sim2sg_core.logs import Log
@@ -24,29 +24,16 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Declares `--images` and `--log`, one of which is given; `open_source` opens it."""
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--images", type=Path, metavar="DIR", help="folder of images, or one image")
-    source.add_argument(
-        "--log",
-        type=Path,
-        nargs="+",
-        metavar="LOG",
-        help="bags (.mcap, .db3, .bag), videos (.mp4, …), folders of them or of images",
-    )
+    what = "images, folders, bags (.mcap, .db3, .bag), videos (.mp4, …), or patterns in quotes ('shots/*.jpg')"
+    source.add_argument("--images", type=Path, nargs="+", metavar="PATH", help=what)
+    source.add_argument("--log", type=Path, nargs="+", metavar="LOG", help="the same")
 
 
 def open_source(args: argparse.Namespace) -> list[Log]:
     """Opens what `--images` or `--log` names. Raises Sim2SGError when it cannot be read."""
     from sim2sg_core.logs import open_logs
-    from sim2sg_core.logs.folders import FolderLog
 
-    if args.log:
-        return open_logs(args.log)
-    if not args.images.exists():
-        raise Sim2SGError(f"{printable(args.images)}: no such folder of images")
-    logs = open_logs(args.images)
-    if not all(isinstance(log, FolderLog) for log in logs):
-        raise Sim2SGError(f"{printable(args.images)}: holds no images but a bag or video: give it by --log")
-    return logs
+    return open_logs(args.log or args.images)
 
 
 def add_strict(parser: argparse._ActionsContainer) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sim2sg_core.scene import SceneGraph
 
 HELP = "make a model faster on CPUs: 8-bit convolutions, calibrated on a log without labels"
+EXAMPLE = "sim2sg quantize --model model.onnx --log drive.mcap --out fast.onnx"
 
 RUNS = 30
 """Least number of timed runs of each model."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -37,7 +38,8 @@ def open_logs(paths: Path | str | Iterable[Path | str]) -> list[Log]:
     """Opens logs, where a folder may also hold several, up to three levels down.
 
     Args:
-        paths: One path or several. Parts of a split bag among them become one log.
+        paths: One path or several, or patterns with `*` and `?` that files fit. Parts of a split bag among them become
+            one log.
 
     Returns:
         The logs, in the order given, those of one folder in natural order.
@@ -45,7 +47,7 @@ def open_logs(paths: Path | str | Iterable[Path | str]) -> list[Log]:
     Raises:
         Sim2SGError: No such file, no log in it, or a damaged one.
     """
-    given = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
+    given = [found for path in ([paths] if isinstance(paths, (str, Path)) else paths) for found in _matches(Path(path))]
     parts, images = _parts_of(given), _images_of(given)
     logs: list[Log] = []
     for path in given:
@@ -71,6 +73,16 @@ def open_logs(paths: Path | str | Iterable[Path | str]) -> list[Log]:
         logs += found
     _label(logs, given)
     return logs
+
+
+def _matches(path: Path) -> list[Path]:
+    """Returns the path, or what fits where it is no file but a pattern."""
+    if not glob.has_magic(str(path)) or path.exists():
+        return [path]
+    found = sorted(map(Path, glob.glob(str(path), recursive=True)), key=lambda p: natural_key(str(p)))
+    if not found:
+        raise Sim2SGError(f"{printable(path)}: no file fits this pattern")
+    return found
 
 
 def _parts_of(given: Sequence[Path]) -> dict[Path, BagFiles | None]:

@@ -27,6 +27,7 @@ from sim2sg_core.files import atomic_path, make_folder, path_within
 from sim2sg_core.json_reader import read_json
 from sim2sg_core.scene import SceneGraph, SceneObject
 from sim2sg_core.scene.coco import read_coco
+from sim2sg_core.scene.coco_writing import coco_of
 from sim2sg_core.scene.graph import write_json
 from sim2sg_core.scene.predicates import FRAMES
 
@@ -145,69 +146,14 @@ def is_label(domain: Domain, item: SceneObject) -> bool:
 
 def to_coco(domain: Domain, graphs: Iterable[SceneGraph]) -> dict[str, Any]:
     """Returns COCO detection annotations with relations."""
-    category = {name: k + 1 for k, name in enumerate(domain.class_names)}
-    predicate = {name: k + 1 for k, name in enumerate(domain.predicate_names)}
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    relations: list[dict[str, Any]] = []
-    for image_id, graph in enumerate(graphs, start=1):
-        camera = graph.camera.to_json() if graph.camera else None
-        images.append(
-            {
-                "id": image_id,
-                "file_name": graph.file,
-                "width": graph.width,
-                "height": graph.height,
-                "stamp": graph.stamp,
-                "camera": camera,
-            }
-        )
-        first = len(annotations) + 1
-        for item in graph.objects:
-            x1, y1, x2, y2 = (round(float(v), 3) for v in item.box)
-            width, height = round(x2 - x1, 3), round(y2 - y1, 3)
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": image_id,
-                    "category_id": category[item.label],
-                    "bbox": [x1, y1, width, height],
-                    "area": round(width * height, 3),
-                    "iscrowd": int(item.ignored),
-                    "ignore": int(not is_label(domain, item)),
-                    "visibility": None if item.visibility is None else round(item.visibility, 4),
-                    "pose": item.pose.to_json() if item.pose else None,
-                    **({} if item.score == 1 else {"score": round(float(item.score), 6)}),
-                }
-            )
-        for relation in graph.relations:
-            relations.append(
-                {
-                    "id": len(relations) + 1,
-                    "image_id": image_id,
-                    "subject_id": first + relation.subject,
-                    "object_id": first + relation.object,
-                    "predicate_id": predicate[relation.predicate],
-                }
-            )
-    return {
-        "info": {"description": f"synthetic frames of domain {domain.name}", "domain": domain.hash()},
-        "licenses": [],
-        "images": images,
-        "annotations": annotations,
-        "categories": [{"id": k, "name": name, "supercategory": ""} for name, k in category.items()],
-        "rel_categories": [
-            {
-                "id": predicate[p.name],
-                "name": p.name,
-                "inverse": p.inverse,
-                "symmetric": p.symmetric,
-                "frame": FRAMES[p.rule],
-            }
-            for p in domain.predicates
-        ],
-        "rel_annotations": relations,
-    }
+    predicates = [
+        {"name": p.name, "inverse": p.inverse, "symmetric": p.symmetric, "frame": FRAMES[p.rule]}
+        for p in domain.predicates
+    ]
+    info = {"description": f"synthetic frames of domain {domain.name}", "domain": domain.hash()}
+    return coco_of(
+        graphs, domain.class_names, predicates, info=info, is_ignored=lambda item: not is_label(domain, item)
+    )
 
 
 def read_dataset(out: Path | str) -> list[tuple[Path, SceneGraph]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from sim2sg_core.cli.main import main
 from sim2sg_core.scene.graph import load_graphs
@@ -122,6 +124,90 @@ def test_several_logs_in_one_file(sim2sg, model, log, tmp_path):
     assert [g.stamp for g in load_graphs(out)[1]] == [T0 + i * 10**9 for i in range(4)] + [T0 - 5]
 
 
+def test_a_pattern_a_file_and_a_video_are_sources(sim2sg, model, images, tmp_path):
+    out = tmp_path / "graphs.json"
+
+    def files(*paths):
+        result = sim2sg("infer", "--model", model, "--images", *paths, "--out", out)
+        assert result.returncode == 0, result.stderr
+        return [g.file for g in load_graphs(out)[1]]
+
+    assert files(images / "*.png") == ["b.png"]
+    assert files(images / "b.png", images / "a.jpg") == ["a.jpg", "b.png"]
+    writer = cv2.VideoWriter(str(tmp_path / "drive.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    for i in range(3):
+        writer.write(picture(i, 64, 48))
+    writer.release()
+    assert len(files(tmp_path / "drive.avi")) == 3
+
+
+def write(sim2sg, model, images, form, out, *words):
+    result = sim2sg("infer", "--model", model, "--images", images, "--format", form, "--out", out, *words)
+    assert result.returncode == 0, result.stderr
+    return out
+
+
+def test_lines_of_json(sim2sg, model, images, tmp_path):
+    whole = json.loads(write(sim2sg, model, images, "json", tmp_path / "g.json").read_text())
+    lines = write(sim2sg, model, images, "jsonl", tmp_path / "g.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [{"model": whole["model"], **image} for image in whole["images"]]
+
+
+def test_the_least_score_takes_relations_along(sim2sg, model, images, tmp_path):
+    _, everything = load_graphs(write(sim2sg, model, images, "json", tmp_path / "g.json"))
+    least = everything[0].objects[1].score
+    _, some = load_graphs(write(sim2sg, model, images, "json", tmp_path / "h.json", "--min-score", least))
+    kept = everything[0].select([0, 1])
+    assert [o.label for o in some[0].objects] == [o.label for o in kept.objects] and len(kept.objects) < 3
+    assert some[0].relations == kept.relations != everything[0].relations
+
+
+def test_coco_is_what_pycocotools_reads(sim2sg, model, images, tmp_path):
+    COCO = pytest.importorskip("pycocotools.coco").COCO
+    coco = COCO(str(write(sim2sg, model, images, "coco", tmp_path / "coco.json")))
+    _, graphs = load_graphs(write(sim2sg, model, images, "json", tmp_path / "g.json"))
+    assert [i["file_name"] for i in coco.loadImgs(coco.getImgIds())] == ["a.jpg", "b.png"]
+    rows = coco.loadAnns(coco.getAnnIds(imgIds=[1]))
+    names = [coco.cats[row["category_id"]]["name"] for row in rows]
+    assert names == [o.label for o in graphs[0].objects]
+    for row, item in zip(rows, graphs[0].objects, strict=True):
+        x, y, width, height = row["bbox"]
+        assert [x, y, x + width, y + height] == pytest.approx(item.box, abs=0.01)
+        assert row["score"] == pytest.approx(item.score, abs=1e-5)
+    relations = [r for r in coco.dataset["rel_annotations"] if r["image_id"] == 1]
+    assert [(r["subject_id"] - 1, r["object_id"] - 1) for r in relations] == [
+        (r.subject, r.object) for r in graphs[0].relations
+    ]
+
+
+def test_tables_of_objects_and_relations(sim2sg, model, images, tmp_path):
+    with write(sim2sg, model, images, "csv", tmp_path / "g.csv").open(newline="") as file:
+        objects = list(csv.DictReader(file))
+    with (tmp_path / "g_relations.csv").open(newline="") as file:
+        relations = list(csv.DictReader(file))
+    _, graphs = load_graphs(write(sim2sg, model, images, "json", tmp_path / "g.json"))
+    assert [(row["file"], row["index"], row["class"]) for row in objects] == [
+        (g.file, str(i), o.label) for g in graphs for i, o in enumerate(g.objects)
+    ]
+    assert len(relations) == sum(len(g.relations) for g in graphs)
+    assert relations[0]["subject_class"] == graphs[0].objects[graphs[0].relations[0].subject].label
+
+
+def test_yolo_boxes_are_shares_of_the_image(sim2sg, model, images, tmp_path):
+    out = write(sim2sg, model, images, "yolo", tmp_path / "yolo")
+    _, graphs = load_graphs(write(sim2sg, model, images, "json", tmp_path / "g.json"))
+    names = yaml.safe_load((out / "data.yaml").read_text())["names"]
+    assert sorted(p.name for p in (out / "labels").iterdir()) == ["a.txt", "b.txt"]
+    for line, item in zip((out / "labels/a.txt").read_text().splitlines(), graphs[0].objects, strict=True):
+        kind, x, y, width, height, score = line.split()
+        assert names[int(kind)] == item.label and float(score) == pytest.approx(item.score, abs=1e-5)
+        centre, size = np.array([float(x), float(y)]), np.array([float(width), float(height)])
+        box = np.concatenate([centre - size / 2, centre + size / 2]) * [640, 480, 640, 480]
+        np.testing.assert_allclose(box, item.box, atol=0.01)
+    again = sim2sg("infer", "--model", model, "--images", images, "--format", "yolo", "--out", out)
+    mistake(again, "is not empty")
+
+
 def mistake(result, reason):
     assert result.returncode == 2, result.stderr
     assert [line for line in result.stderr.splitlines() if line.startswith("error: ")]
@@ -135,7 +221,8 @@ def test_bad_sources(sim2sg, model, images, log, tmp_path):
     out = ("--out", tmp_path / "graphs.json")
     use = ("infer", "--model", model)
     mistake(in_its_own_process(*use, "--images", tmp_path / "empty", *out), "no images in it")
-    mistake(sim2sg(*use, "--images", tmp_path / "missing", *out), "no such folder")
+    mistake(sim2sg(*use, "--images", tmp_path / "missing", *out), "no such file or folder")
+    mistake(sim2sg(*use, "--images", tmp_path / "*.tiff", *out), "no file fits this pattern")
     mistake(sim2sg(*use, "--log", tmp_path / "missing.mcap", *out), "no such file")
     mistake(sim2sg(*use, "--log", log, "--topic", "/up", *out), "its image topics: /cam/image_raw/compressed")
     assert not (tmp_path / "graphs.json").exists()

@@ -20,7 +20,8 @@ def parse(add, *words: str) -> argparse.Namespace:
 def test_sources_are_opened(log, tmp_path):
     (found,) = open_source(parse(add_source, "--log", str(log)))
     assert found.path == log
-    with pytest.raises(Sim2SGError, match="no such folder of images"):
+    assert open_source(parse(add_source, "--images", str(log)))[0].path == log
+    with pytest.raises(Sim2SGError, match="no such file or folder"):
         open_source(parse(add_source, "--images", str(tmp_path / "missing")))
     for words in ((), ("--images", "a", "--log", "b")):
         with pytest.raises(SystemExit):

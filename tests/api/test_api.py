@@ -1,0 +1,126 @@
+"""What Python users take."""
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+import sim2sg_core as sg
+from sim2sg_core.images import read_image
+from tests.logs.bag_writing import T0, bag, picture
+
+
+@pytest.fixture
+def model(make_model, three_objects):
+    return sg.load(make_model(three_objects))
+
+
+@pytest.fixture
+def photo(tmp_path):
+    cv2.imwrite(str(tmp_path / "photo.png"), picture(0, 640, 480))
+    return tmp_path / "photo.png"
+
+
+def test_the_package_is_light():
+    """Nothing but the standard library is imported before it is used; no torch even then."""
+    code = """
+import sys
+import sim2sg_core as sg
+heavy = {"numpy", "cv2", "onnxruntime", "torch", "pydantic", "yaml", "matplotlib"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+assert {"load", "Graph"} <= set(dir(sg))
+sg.load
+assert not {"torch", "matplotlib"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_names_that_are_not_there():
+    with pytest.raises(AttributeError, match="has no attribute 'lode'"):
+        sg.lode  # noqa: B018
+
+
+def test_an_image_by_path_and_as_pixels(model, photo):
+    by_path, by_pixels = model(photo), model(read_image(photo))
+    assert by_path.file == "photo.png" and by_pixels.file == ""
+    assert [o.label for o in by_path.objects] == [o.label for o in by_pixels.objects]
+    assert all(o.score >= 0.3 for o in by_path.objects) and all(r.score >= 0.5 for r in by_path.relations)
+    everything = model(photo, min_score=0, min_relation=0)
+    assert len(everything.objects) == 3 and len(everything.relations) == 7
+    assert set(by_path.classes) >= {o.label for o in everything.objects}
+    with pytest.raises(sg.Sim2SGError, match=r"nowhere\.jpg: cannot be read"):
+        model("nowhere.jpg")
+
+
+def test_a_graph_prints_as_a_few_lines(model, photo):
+    graph = model(photo, min_score=0, min_relation=0)
+    lines = repr(graph).splitlines()
+    assert lines[0] == "photo.png 640x480: 3 objects, 7 relations" and len(lines) == 11
+    first = graph.relations[0]
+    assert lines[4].split()[:5] == graph.sentence(first).split()
+    crowd = sg.Graph(64, 48, graph.objects * 10)
+    assert str(crowd).splitlines()[-1] == "  and 18 more"
+
+
+def test_a_graph_draws_itself(model, photo, tmp_path):
+    graph = model(photo)
+    drawn = graph.overlay()
+    assert drawn.shape == (480, 640, 3) and np.abs(drawn.astype(int) - read_image(photo)).max() > 60
+    np.testing.assert_array_equal(drawn, graph.overlay(read_image(photo)))
+    with pytest.raises(sg.Sim2SGError, match=r"graph\.overlay\(image\)"):
+        model(read_image(photo)).overlay()
+
+
+def test_a_log_frame_by_frame(model, tmp_path):
+    with bag(tmp_path / "log", "mcap") as b:
+        for i in range(4):
+            b.compressed("/cam/image_raw/compressed", picture(i), T0 + i * 10**9)
+            b.info("/cam/camera_info", T0 + i * 10**9)
+    graphs = list(model.log(tmp_path / "log", every=2, camera_height=1.5, camera_pitch=10))
+    assert [g.stamp for g in graphs] == [T0, T0 + 2 * 10**9]
+    assert all(o.pose is not None for g in graphs for o in g.objects) and " m" in str(graphs[0])
+    sg.write_graphs(tmp_path / "graphs.json", graphs, model.id)
+    again = sg.read_graphs(tmp_path / "graphs.json")
+    assert [str(g) for g in again] == [str(g) for g in graphs]
+    coco = sg.to_coco(graphs)
+    assert [c["name"] for c in coco["categories"]] == list(model.classes) and len(coco["images"]) == 2
+    with pytest.raises(sg.Sim2SGError):
+        next(model.log(tmp_path / "nothing"))
+
+
+def test_to_networkx(model, photo):
+    pytest.importorskip("networkx", reason="networkx is not installed")
+    graph = model(photo, min_score=0, min_relation=0)
+    net = graph.to_networkx()
+    assert [data["class"] for _, data in net.nodes(data=True)] == [o.label for o in graph.objects]
+    assert {(s, o, p) for s, o, p in net.edges(keys=True)} == {
+        (r.subject, r.object, r.predicate) for r in graph.relations
+    }
+
+
+def test_to_pandas(model, photo):
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    graph = model(photo, min_score=0, min_relation=0)
+    objects, relations = graph.to_pandas()
+    assert list(objects["class"]) == [o.label for o in graph.objects]
+    assert len(relations) == 7 and set(relations["predicate"]) == {r.predicate for r in graph.relations}
+    assert len(sg.Graph(64, 48).to_pandas().objects) == 0
+
+
+def test_to_supervision(model, photo):
+    pytest.importorskip("supervision", reason="supervision is not installed")
+    graph = model(photo, min_score=0)
+    detections = graph.to_supervision()
+    np.testing.assert_allclose(detections.xyxy, graph.boxes(), atol=0.01)
+    assert list(detections.data["class_name"]) == [o.label for o in graph.objects]
+    assert [model.classes[i] for i in detections.class_id] == [o.label for o in graph.objects]
+
+
+def test_what_is_not_installed_is_named(model, photo, monkeypatch):
+    graph = model(photo)
+    for module in ("networkx", "pandas", "supervision"):
+        monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(sg.Sim2SGError, match=rf"to_{module}\(\) needs {module}: pip install {module}"):
+            getattr(graph, f"to_{module}")()
