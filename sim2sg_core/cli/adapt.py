@@ -11,9 +11,10 @@ from pathlib import Path
 from sim2sg_core.adaptation.method import DEFAULT, METHODS, resolve_method
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
 from sim2sg_core.cli.options import add_strict
-from sim2sg_core.scene.class_mapping import EXAMPLE
+from sim2sg_core.scene.class_mapping import MAPPING_EXAMPLE
 
 HELP = "adapt a domain to an unlabelled camera log: train, infer, rebuild, render, train again; then export"
+EXAMPLE = "sim2sg adapt --domain dining --log drive.mcap --start dining --out runs/tables"
 RESUMES = True
 
 
@@ -85,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     witness.add_argument(
         "--witness-map",
         metavar="NAME=CLASS,…",
-        help=f"what its classes stand for (default: equal names), as {EXAMPLE}",
+        help=f"what its classes stand for (default: equal names), as {MAPPING_EXAMPLE}",
     )
     witness.add_argument(
         "--witness-labels",

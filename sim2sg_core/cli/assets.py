@@ -12,6 +12,7 @@ from sim2sg_core.domains.sh3f_archives import LibraryModel
 from sim2sg_core.errors import Sim2SGError
 
 HELP = "list and draw the meshes of a library that domains can take"
+EXAMPLE = "sim2sg assets list --search chair"
 DEFAULT = next(iter(LIBRARIES))
 
 

@@ -9,6 +9,7 @@ from sim2sg_core.cli.options import add_model
 from sim2sg_core.errors import Sim2SGError
 
 HELP = "build a model's TensorRT engine, so that no robot compiles at its first frame"
+EXAMPLE = "sim2sg build-engine --model model.onnx --fp16"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from sim2sg_core.domains.template import template_parts
 from sim2sg_core.files import atomic_path
 
 HELP = "show a domain's classes and predicates, start a domain of your own, try it out"
+EXAMPLE = "sim2sg domain check bench.yaml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sim2sg_core.model import SceneGraphNetwork
 
 HELP = "score a model on labelled images: average precision and relation recall"
+EXAMPLE = "sim2sg eval --model dining --data labelled/ --format coco --map dining_table=table --out eval.json"
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth")
 MISTAKE_COLORS: dict[str, RGB] = {

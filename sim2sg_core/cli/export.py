@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 HELP = "export a checkpoint to ONNX and check that it computes the same"
+EXAMPLE = "sim2sg export --checkpoint runs/bench/checkpoint.pt --calibrate frames/ --out model.onnx"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ LOOKED_AT = 20
 """Images among which a whole one is looked for."""
 
 HELP = "look into a camera log, or take images out of it"
+EXAMPLE = "sim2sg log extract drive.mcap --every 1 --out frames/"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

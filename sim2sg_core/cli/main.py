@@ -3,6 +3,7 @@
 Verbs are entry points of the group `sim2sg.verbs`. Each names a module with
 
 - `HELP`: one line, a plain string constant;
+- `EXAMPLE` (optional): a command line, shown below the options;
 - `add_arguments(parser)` and `run(args) -> int` (the exit code);
 - `RESUMES` (optional): True when the same command continues work that was interrupted.
 """
@@ -42,6 +43,7 @@ ORDER = (
     "export",
     "quantize",
     "build-engine",
+    "doctor",
 )
 EXIT_USER_ERROR, EXIT_BROKEN_PIPE = 2, 141
 
@@ -92,8 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"sim2sg {sim2sg_core.__version__}")
             return 0
         verb = load_verb(arguments[0])
-        parser = argparse.ArgumentParser(prog=f"sim2sg {arguments[0]}", description=verb.HELP)
-        verb.add_arguments(parser)
+        parser = verb_parser(arguments[0], verb)
         options = parser.parse_args(arguments[1:])
         # Verbs that do not resume have nothing to tidy up, or handle signals themselves, as the node does.
         with interrupts.on() if getattr(verb, "RESUMES", False) else contextlib.nullcontext():
@@ -114,6 +115,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"error: {printable(message)}", file=sys.stderr)  # of OSErrors too
         return EXIT_USER_ERROR
+
+
+def verb_parser(name: str, verb: ModuleType) -> argparse.ArgumentParser:
+    """Returns the parser of a verb."""
+    example = getattr(verb, "EXAMPLE", "")
+    parser = argparse.ArgumentParser(
+        prog=f"sim2sg {name}",
+        description=verb.HELP,
+        epilog=f"example:\n  {example}" if example else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.add_arguments(parser)
+    return parser
 
 
 def stopped(verb: ModuleType | None, interrupts: Interrupts) -> int:

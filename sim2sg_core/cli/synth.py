@@ -14,6 +14,7 @@ from sim2sg_core.logs import load_calibration
 from sim2sg_core.progress import Progress
 
 HELP = "render synthetic frames with exact labels (COCO with relations)"
+EXAMPLE = "sim2sg synth --domain clevr --count 100 --out frames/"
 RESUMES = True
 
 

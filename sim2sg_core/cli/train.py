@@ -11,6 +11,7 @@ from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.progress import Progress
 
 HELP = "train a network on rendered (or other labelled) images"
+EXAMPLE = "sim2sg train --domain clevr --data frames/ --out runs/clevr"
 RESUMES = True
 
 

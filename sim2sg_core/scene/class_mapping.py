@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sim2sg_core.errors import Sim2SGError
 
-EXAMPLE = "person=pedestrian,car=car,person+bicycle=cyclist"
+MAPPING_EXAMPLE = "person=pedestrian,car=car,person+bicycle=cyclist"
 WITNESS_OPTION = "--witness-map"
 
 
@@ -38,7 +38,7 @@ class ClassMapping:
             left, equals, target = (word.strip() for word in part.partition("="))
             names = [name.strip() for name in left.split("+")]
             if not equals or not target or not all(names) or len(names) > 2:
-                raise Sim2SGError(f"{option}: {part!r} is not NAME=CLASS or NAME+NAME=CLASS, as in {EXAMPLE}")
+                raise Sim2SGError(f"{option}: {part!r} is not NAME=CLASS or NAME+NAME=CLASS, as in {MAPPING_EXAMPLE}")
             if len(names) == 2:
                 compounds.append((names[0], names[1], target))
             else:
@@ -83,7 +83,7 @@ class ClassMapping:
     def check_classes(self, classes: Collection[str]) -> None:
         """Raises Sim2SGError when the domain lacks a class, or nothing is mapped."""
         if not self.classes:
-            raise Sim2SGError(f"{self.option} is empty: say what its classes stand for, as in {EXAMPLE}")
+            raise Sim2SGError(f"{self.option} is empty: say what its classes stand for, as in {MAPPING_EXAMPLE}")
         for target in sorted(self.classes):
             if target not in classes:
                 raise Sim2SGError(f"{self.option}: the domain has no class {target!r}; it has {', '.join(classes)}")

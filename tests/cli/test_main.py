@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import sim2sg_core
-from sim2sg_core.cli.main import NO_SPACE, main, out_of_space
+from sim2sg_core.cli.main import NO_SPACE, find_verbs, load_verb, main, out_of_space, verb_parser
 
 VERB = '''
 """A verb of another package, as an installed plug-in brings it."""
@@ -230,3 +231,22 @@ def test_domain_show_points_at_the_mistake(plugin, tmp_path, capsys) -> None:
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert f"{path}:" in err
+
+
+@pytest.mark.parametrize(
+    "verb", [name for name, entry in find_verbs().items() if entry.value.startswith("sim2sg_core")]
+)
+def test_every_help_has_an_example_that_is_understood(verb: str) -> None:
+    module = load_verb(verb)
+    parser = verb_parser(verb, module)
+    assert f"example:\n  {module.EXAMPLE}" in parser.format_help()
+    program, name, *words = shlex.split(module.EXAMPLE)
+    assert (program, name) == ("sim2sg", verb)
+    parser.parse_args(words)
+
+
+def test_the_package_is_a_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sim2sg_core", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"sim2sg {sim2sg_core.__version__}\n"
