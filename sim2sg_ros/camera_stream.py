@@ -61,6 +61,7 @@ class CameraStream:
         prefix: Of its outputs: `~`, or `~/<name>`.
         statistics: Counts and latencies.
         value_range: Of its 16-bit images.
+        rotate: Degrees by which its images are turned for the network, clockwise.
     """
 
     def __init__(self, node: LifecycleNode, name: str = "") -> None:
@@ -77,11 +78,12 @@ class CameraStream:
         )
         self._outputs = Outputs(node, self.prefix)
         self._input: ImageInput | None = None
-        self._begin(NodeParameters())
+        self._begin(NodeParameters(cameras=[name]))
 
     def _begin(self, parameters: NodeParameters) -> None:
         self._calibration = CameraCalibration()
         self.value_range = ValueRange()
+        self.rotate = parameters.rotation(self.name)
         self._tracker = Tracker(parameters.track_memory)
         self._latest: LatestGraph | None = None
         self._sequence = 0
@@ -95,7 +97,7 @@ class CameraStream:
         """Counts graphs from zero, forgets what was known and subscribes.
 
         Args:
-            parameters: `transport` and `track_memory`.
+            parameters: `transport`, `rotate` and `track_memory`.
             on_image: Called with every Image or CompressedImage.
 
         Raises:
@@ -154,8 +156,8 @@ class CameraStream:
         return jumped
 
     def camera(self, width: int, height: int, parameters: NodeParameters, trained_for: Camera | None) -> Camera | None:
-        """Returns the camera of an image, as `CameraCalibration.camera`, and logs why there is none."""
-        camera = self._calibration.camera(width, height, parameters, trained_for)
+        """Returns the camera of an image once turned, as `CameraCalibration.camera`, and logs why there is none."""
+        camera = self._calibration.camera(width, height, parameters, trained_for, self.rotate)
         if problem := self._calibration.problem:
             self._node.get_logger().warning(problem, throttle_duration_sec=THROTTLE)
         return camera

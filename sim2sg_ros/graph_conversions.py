@@ -14,6 +14,7 @@ from std_msgs.msg import Header
 
 from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
 from sim2sg_core.scene.layout import camera_yaw, world_yaw
+from sim2sg_core.scene.turning import turn_matrix
 
 # Axes of a level camera in the world: right is -y, down is -z, forward is x.
 _LEVEL_CAMERA_WORLD = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
@@ -104,9 +105,13 @@ def _read_object(message: ObjectMessage, to_world: np.ndarray) -> SceneObject:
 
 
 def _camera_rotation(camera: Camera | None) -> np.ndarray:
-    """(3, 3) rotation from world axes to the camera's; a level camera where the ground is unknown."""
-    if camera is None or camera.ground is None:
+    """(3, 3) rotation from world axes to the camera's; where the ground is unknown it stands level once turned."""
+    if camera is None:
         return _LEVEL_CAMERA_WORLD
+    if camera.ground is None:
+        back = np.eye(3)
+        back[:2, :2] = turn_matrix(-camera.rotate)
+        return back @ _LEVEL_CAMERA_WORLD
     return camera.T_world_camera[:3, :3].T
 
 

@@ -11,9 +11,10 @@ from rclpy.time import Time
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import DecodeOptions, Predictor
+from sim2sg_core.scene.turning import turned_graph
 from sim2sg_ros.camera_stream import THROTTLE, CameraStream
 from sim2sg_ros.error_text import one_line
-from sim2sg_ros.image_conversions import Pixels, pixels_from_message
+from sim2sg_ros.image_conversions import Pixels, pixels_from_message, turned_image
 from sim2sg_ros.inference_thread import InferenceThread, ReceivedImage
 from sim2sg_ros.model_manager import ModelManager
 from sim2sg_ros.parameters import NodeParameters
@@ -92,12 +93,13 @@ class InferencePipeline:
         decoded = time.perf_counter()
         height, width = pixels.image.shape[:2]
         graph = predictor.predict(
-            pixels.image,
+            turned_image(pixels.image, camera.rotate),
             camera.camera(width, height, parameters, predictor.info.camera),
             DecodeOptions(parameters.object_threshold, parameters.relation_threshold, parameters.relations),
             bgr=pixels.bgr,
             stamp=stamp,
         )
+        graph = turned_graph(graph, -camera.rotate)
         predicted = time.perf_counter()
         if parameters.tracking:
             graph = camera.track(graph)

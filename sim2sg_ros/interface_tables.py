@@ -107,7 +107,7 @@ def value_text(value: Any) -> str:
 def allowed_values(spec: ParameterSpec) -> str:
     """Returns what values a parameter may have."""
     if spec.choices:
-        return ", ".join(spec.choices)
+        return ", ".join(map(str, spec.choices))
     if spec.limits is None:
         return ""
     return "{:.4g} to {:.4g}".format(*spec.limits) + (" or NaN" if spec.may_be_nan else "")

@@ -12,6 +12,7 @@ from std_msgs.msg import Header
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs.camera_info import camera_from_info
 from sim2sg_core.scene import Camera
+from sim2sg_core.scene.turning import turned_camera
 from sim2sg_ros.parameters import NodeParameters
 
 
@@ -42,15 +43,21 @@ class CameraCalibration:
             self._info = message
 
     def camera(
-        self, width: int, height: int, parameters: NodeParameters, trained_for: Camera | None = None
+        self,
+        width: int,
+        height: int,
+        parameters: NodeParameters,
+        trained_for: Camera | None = None,
+        rotate: int = 0,
     ) -> Camera | None:
-        """Returns the camera of images of this size, and sets `problem`.
+        """Returns the camera of images of this size once they are turned, and sets `problem`.
 
         Args:
             width: Of the image, pixels.
             height: Likewise.
             parameters: `rectified`, and the camera's mount.
             trained_for: The camera that the model was trained for: its mount counts where no parameter gives one.
+            rotate: Degrees by which the images are turned, clockwise. The mount is that of the turned images.
 
         Returns:
             None leaves the image to the camera that the model was trained for.
@@ -60,10 +67,10 @@ class CameraCalibration:
         if info is None:
             return None
         # The same object as long as nothing changes: it remembers what was computed of it.
-        made_of = (info, parameters, trained_for, width, height)
+        made_of = (info, parameters, trained_for, width, height, rotate)
         if self._camera is None or self._made_of != made_of:
             try:
-                self._camera = _calibrate(info, parameters, trained_for, width, height)
+                self._camera = _calibrate(info, parameters, trained_for, width, height, rotate)
                 self._made_of = made_of
             except Sim2SGError as error:
                 self._camera, self.problem = None, str(error)
@@ -91,15 +98,15 @@ def camera_from_message(info: CameraInfo, ground: np.ndarray | None = None, *, r
 
 
 def _calibrate(
-    info: CameraInfo, parameters: NodeParameters, trained_for: Camera | None, width: int, height: int
+    info: CameraInfo, parameters: NodeParameters, trained_for: Camera | None, width: int, height: int, rotate: int
 ) -> Camera:
     ground = parameters.ground()
     if ground is None and trained_for is not None:
         ground = trained_for.ground
-    camera = camera_from_message(info, ground, rectified=parameters.rectified)
+    camera = camera_from_message(info, rectified=parameters.rectified)
     if not camera.has_aspect(width, height):
         raise Sim2SGError(
             f"camera_info is for {camera.width}x{camera.height}, the image is {width}x{height}: it"
             " is not used; remap camera_info to this camera's own"
         )
-    return camera.scaled(width, height)
+    return dataclasses.replace(turned_camera(camera.scaled(width, height), rotate), ground=ground, rotate=0)

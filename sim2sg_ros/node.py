@@ -178,7 +178,7 @@ class SceneGraphNode(LifecycleNode):
 
     def _on_parameters(self, changed: Sequence[Parameter]) -> SetParametersResult:
         values = {parameter.name: parameter.value for parameter in changed}
-        if reason := why_invalid(values):
+        if reason := why_invalid({"cameras": self._node_parameters.cameras, **values}):
             return SetParametersResult(successful=False, reason=reason)
         before, self._node_parameters = self._node_parameters, self._node_parameters.updated(values)
         self._models.on_parameters_changed(before)

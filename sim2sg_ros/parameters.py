@@ -16,6 +16,7 @@ from rclpy.exceptions import ParameterUninitializedException
 
 from sim2sg_core.runtime.relation_scores import CHOICES
 from sim2sg_core.scene import Camera
+from sim2sg_core.scene.camera import TURNS
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -43,6 +44,7 @@ class NodeParameters:
     max_age: float = 0.0
     max_rate: float = 0.0
     rectified: bool = False
+    rotate: int | Sequence[int] = field(default_factory=lambda: [0])
     camera_height: float = UNKNOWN
     camera_pitch: float = UNKNOWN
     camera_roll: float = UNKNOWN
@@ -59,6 +61,11 @@ class NodeParameters:
         roll = 0.0 if math.isnan(self.camera_roll) else self.camera_roll
         return Camera.from_extrinsics(1, 1, np.eye(3), self.camera_height, self.camera_pitch, roll).ground
 
+    def rotation(self, camera: str) -> int:
+        """Returns the degrees by which a camera's images are turned, clockwise."""
+        given = _each(self.rotate)
+        return given[list(self.cameras).index(camera)] if len(given) > 1 else given[0]
+
     def updated(self, values: Mapping[str, Any]) -> NodeParameters:
         """Returns them with those of `values` that are parameters of the node's own."""
         return dataclasses.replace(self, **{n: v for n, v in values.items() if n in PARAMETER_SPECS})
@@ -71,16 +78,18 @@ class ParameterSpec:
     Attributes:
         description: Meaning, unit, and what the default does.
         limits: Least and greatest value; None for any.
-        choices: Words allowed; empty for any.
+        choices: Words or numbers allowed; empty for any.
         takes_effect: "at once", "at configure", "at activate" or "at start" (read-only).
         may_be_nan: NaN stands for "unknown".
+        one_or_each: One whole number for all cameras, or a list of one for each.
     """
 
     description: str
     limits: tuple[float, float] | None = None
-    choices: tuple[str, ...] = ()
+    choices: tuple[str | int, ...] = ()
     takes_effect: str = "at once"
     may_be_nan: bool = False
+    one_or_each: bool = False
 
 
 PARAMETER_SPECS: dict[str, ParameterSpec] = {
@@ -147,6 +156,14 @@ PARAMETER_SPECS: dict[str, ParameterSpec] = {
     "rectified": ParameterSpec(
         "The images are rectified: use P of camera_info without distortion, in place of K and D"
     ),
+    "rotate": ParameterSpec(
+        "Degrees, clockwise, by which images are turned before the network sees them, for cameras mounted on their"
+        " side (90, 270) or upside down (180); boxes and poses stay those of the original image. One for all cameras,"
+        " or a list of one for each",
+        choices=TURNS,
+        takes_effect="at activate",
+        one_or_each=True,
+    ),
     "camera_height": ParameterSpec(
         "Height of the camera over the ground, metres; with camera_pitch it sharpens 3D poses. NaN: as in"
         " the model's training log",
@@ -159,7 +176,8 @@ PARAMETER_SPECS: dict[str, ParameterSpec] = {
         may_be_nan=True,
     ),
     "camera_roll": ParameterSpec(
-        "Roll of the camera, radians, positive turns it clockwise about the optical axis; NaN: none",
+        "Roll of the camera, radians, positive turns it clockwise about the optical axis, beyond what rotate makes up"
+        " for; NaN: none",
         (-math.pi, math.pi),
         may_be_nan=True,
     ),
@@ -217,8 +235,11 @@ def why_invalid(values: Mapping[str, Any]) -> str:
             continue
         if name == "cameras" and (reason := _why_invalid_cameras(value)):
             return reason
-        if spec.choices and value not in spec.choices:
-            return f"{name} is {value!r}: use one of {', '.join(spec.choices)}"
+        if spec.one_or_each:
+            if reason := _why_invalid_each(name, value, spec, values.get("cameras")):
+                return reason
+        elif spec.choices and value not in spec.choices:
+            return f"{name} is {value!r}: use one of {_listed(spec)}"
         if spec.limits and not (spec.may_be_nan and math.isnan(value)):
             least, greatest = spec.limits
             if not least <= value <= greatest:
@@ -254,12 +275,34 @@ def _why_invalid_cameras(names: Sequence[str]) -> str:
     return "" if names else "cameras is empty: name at least one camera, or leave it away"
 
 
+def _why_invalid_each(name: str, value: Any, spec: ParameterSpec, cameras: Sequence[str] | None) -> str:
+    try:
+        given = _each(value)
+    except TypeError:
+        given = []
+    if not given or any(isinstance(item, bool) or item not in spec.choices for item in given):
+        shown = value if isinstance(value, (int, float, str)) else list(value)
+        return f"{name} is {shown!r}: use {_listed(spec)}, one for all cameras or a list of one for each"
+    if cameras is not None and len(given) not in (1, len(cameras)):
+        return f"{name} has {len(given)} numbers for {len(cameras)} cameras: give one for all, or one for each"
+    return ""
+
+
+def _each(value: int | Iterable[int]) -> list[int]:
+    return [value] if isinstance(value, int) else list(value)
+
+
+def _listed(spec: ParameterSpec) -> str:
+    return ", ".join(map(str, spec.choices))
+
+
 def _descriptor(spec: ParameterSpec, default: Any) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(description=spec.description)
     descriptor.read_only = spec.takes_effect == "at start"
+    descriptor.dynamic_typing = spec.one_or_each  # ROS would take either a number or a list, and not both
     notes = [] if spec.takes_effect == "at once" else [f"takes effect {spec.takes_effect}"]
     if spec.choices:
-        notes.append(f"one of {', '.join(spec.choices)}")
+        notes.append(f"one of {_listed(spec)}")
     if spec.limits and spec.may_be_nan:
         # rclpy's own range check refuses NaN; `why_invalid` does it in its place.
         notes.append("{:g} to {:g} or NaN".format(*spec.limits))

@@ -21,6 +21,8 @@ from sim2sg_core.scene.lens import DISTORTION_MODELS, bends, distort_points, und
 MOST_COEFFICIENTS = 14
 """Of distortion, in OpenCV's longest model."""
 LEAST_NORMAL = 1e-6
+TURNS = (0, 90, 180, 270)
+"""Degrees by which an image may be turned."""
 ASPECT_TOLERANCE = 0.02
 """Of the ratio of two aspect ratios: sizes of scaled images are rounded to whole pixels."""
 
@@ -38,6 +40,8 @@ class Camera:
         distortion: Coefficients in the order of ROS CameraInfo.D; empty for none. An equidistant lens bends by its
             angle even where they are all zero.
         distortion_model: One of `lens.DISTORTION_MODELS` (names of sensor_msgs/CameraInfo).
+        rotate: One of `TURNS`, clockwise: turned by so much its images stand upright. Says where up is while the
+            ground is unknown.
     """
 
     width: int
@@ -46,6 +50,7 @@ class Camera:
     ground: np.ndarray | None = None
     distortion: np.ndarray = field(default_factory=lambda: np.zeros(0))
     distortion_model: str = "plumb_bob"
+    rotate: int = 0
 
     @classmethod
     def from_extrinsics(
@@ -177,6 +182,8 @@ class Camera:
         if not self.is_pinhole:
             data["distortion"] = np.asarray(self.distortion, float).tolist()
             data["distortion_model"] = self.distortion_model
+        if self.rotate:
+            data["rotate"] = self.rotate
         return data
 
     @classmethod
@@ -197,4 +204,7 @@ class Camera:
         if len(distortion) > MOST_COEFFICIENTS or (len(distortion) and model not in DISTORTION_MODELS):
             known = ", ".join(DISTORTION_MODELS)
             raise data.error("distortion", f"at most {MOST_COEFFICIENTS} numbers by one of {known} are wanted")
-        return cls(width, height, K, ground, distortion, model)
+        rotate = data.whole("rotate", default=0)
+        if rotate not in TURNS:
+            raise data.error("rotate", f"one of {', '.join(map(str, TURNS))} is wanted")
+        return cls(width, height, K, ground, distortion, model, rotate)

@@ -18,12 +18,15 @@ from sensor_msgs.msg import CameraInfo, Image
 from sim2sg.srv import GetSceneGraph
 from std_msgs.msg import Header
 
+from sim2sg_core.scene.turning import turn_matrix, turned_camera, turned_graph
 from sim2sg_ros import inference_pipeline
 from sim2sg_ros.camera_stream import CameraStream, LatestGraph
+from sim2sg_ros.image_conversions import turned_image
 from sim2sg_ros.inference_pipeline import InferencePipeline
 from sim2sg_ros.inference_thread import ReceivedImage
+from sim2sg_ros.live_camera import camera_from_message
 from sim2sg_ros.node import SceneGraphNode
-from sim2sg_ros.tf_lookup import FrameTransform
+from sim2sg_ros.tf_lookup import FrameTransform, rotation_matrix
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 
@@ -189,3 +192,53 @@ def test_poses_in_a_target_frame(node: SceneGraphNode, monkeypatch: pytest.Monke
     assert answer.success and answer.graph == after.message
     look(node, 10.0, header=Header(frame_id="left"))
     assert fixed.resets == 1
+
+
+INFO = CameraInfo(width=96, height=64, k=[80.0, 0, 40, 0, 82, 30, 0, 0, 1], distortion_model="plumb_bob")
+INFO.d = [-0.1, 0.02, 3e-3, -2e-3, 0.0]
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+@pytest.mark.parametrize("mount", [{}, {"camera_height": 1.5, "camera_pitch": 0.5}])
+def test_the_network_sees_the_turned_image_and_the_graph_is_of_the_original(
+    node: SceneGraphNode, degrees: int, mount: dict[str, float]
+) -> None:
+    """A camera on its side, and one that stands upright and sees the same, give one graph."""
+    for name, value in mount.items():
+        put(node, name, value)
+    upright = turned_camera(camera_from_message(INFO), degrees)
+    info = CameraInfo(width=upright.width, height=upright.height, k=upright.K.ravel().tolist(), d=upright.distortion)
+    info.distortion_model = "plumb_bob"
+    pixels = np.random.default_rng(3).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    camera_of(node)._calibration.update(info)
+    expected = turned_graph(seen(node, turned_image(pixels, degrees), 100.0).graph, -degrees)
+    node.trigger_deactivate()
+    put(node, "rotate", degrees)
+    node.trigger_activate()
+    camera_of(node)._calibration.update(INFO)
+    found = seen(node, pixels, 101.0)
+    assert found.graph.objects and found.graph.camera is not None
+    assert (found.message.image_width, found.message.image_height) == (96, 64)
+    for one, other, sent in zip(found.graph.objects, expected.objects, found.message.objects, strict=True):
+        np.testing.assert_allclose(one.box, other.box, atol=1e-6)
+        assert one.pose is not None and other.pose is not None
+        np.testing.assert_allclose(one.pose.position, other.pose.position, rtol=1e-5, atol=1e-6)
+        at = sent.pose.pose.position
+        np.testing.assert_allclose([at.x, at.y, at.z], other.pose.position, rtol=1e-5, atol=1e-6)
+        # The object's z axis, against gravity, is up in the turned image.
+        q = sent.pose.pose.orientation
+        axis = rotation_matrix(np.array([q.x, q.y, q.z, q.w]))[:, 2]
+        tilt = mount.get("camera_pitch", 0.0)
+        up = np.array([0.0, -np.cos(tilt), -np.sin(tilt)])
+        up[:2] = turn_matrix(-degrees) @ up[:2]
+        np.testing.assert_allclose(axis, up, atol=1e-9)
+    np.testing.assert_allclose(found.graph.camera.K, camera_from_message(INFO).K, atol=1e-9)
+
+
+def seen(node: SceneGraphNode, pixels: np.ndarray, seconds: float) -> LatestGraph:
+    height, width = pixels.shape[:2]
+    message = Image(height=height, width=width, encoding="rgb8", step=3 * width, data=pixels.tobytes())
+    message.header.stamp.sec = int(seconds)
+    pipeline_of(node).process(ReceivedImage(message, time.perf_counter()))
+    assert camera_of(node).statistics.last_error == ""
+    return latest_of(node)

@@ -23,6 +23,7 @@ from tests.ros.live_node import (
     LiveNode,
     next_statuses,
     noise_image,
+    running_node,
     with_parameters,
 )
 
@@ -130,3 +131,15 @@ def test_a_target_frame_without_tf2_is_said_and_poses_stay_in_the_cameras_frame(
     assert "tf2_ros" in model.message and "map" in model.message
     assert process.log().count("target_frame map is not used") == 1
     assert process.stop(signal.SIGTERM) == 0
+
+
+def test_a_camera_on_its_side_has_its_graphs_in_its_own_image(
+    start: Callable[..., Any], peer: Any, models: tuple[Path, Path]
+) -> None:
+    with running_node(start, peer, "aside", models[0], "/aside/image", rotate=90) as live:
+        # A portrait image: turned, it has the network's shape, and so the whole of the network's input.
+        graph = live.shoot(noise_image(3, 64, 96))
+        assert (graph.image_width, graph.image_height) == (64, 96)
+        assert graph.objects
+        assert all(0 <= o.x1 < o.x2 <= 64 and 0 <= o.y1 < o.y2 <= 96 for o in graph.objects)
+        assert not live.set_parameter("rotate", 45.0).successful

@@ -58,10 +58,25 @@ def test_the_yaml_holds_every_parameter_with_its_default_and_a_comment() -> None
         ("cameras", ["2nd"], "starts with"),
         ("cameras", ["a__b"], "single underscores"),
         ("cameras", [], "empty"),
+        ("rotate", 45, "45: use 0, 90, 180, 270"),
+        ("rotate", [0, 91], "0, 91"),
+        ("rotate", "left", "'left': use 0"),
+        ("rotate", [], "list of one for each"),
+        ("rotate", True, "use 0"),
     ],
 )
 def test_values_out_of_range_are_refused(name: str, value: object, reason: str) -> None:
     assert reason in parameters.why_invalid({name: value})
+
+
+def test_each_camera_may_be_turned_by_its_own_angle() -> None:
+    assert NodeParameters().rotation("") == 0
+    assert NodeParameters(rotate=180).rotation("") == 180
+    both = NodeParameters(cameras=["left", "right"], rotate=[90, 270])
+    assert (both.rotation("left"), both.rotation("right")) == (90, 270)
+    assert NodeParameters(cameras=["left", "right"], rotate=[90]).rotation("right") == 90
+    assert "3 numbers for 2 cameras" in parameters.why_invalid({"cameras": ["a", "b"], "rotate": [0, 0, 90]})
+    assert parameters.why_invalid({"cameras": ["a", "b"], "rotate": [0, 90]}) == ""
 
 
 @given(st.text(max_size=8))
