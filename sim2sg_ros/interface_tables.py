@@ -17,7 +17,8 @@ from typing import Any
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
 from sim2sg_ros.node_interface import NODES, SERVICES, TOPICS
-from sim2sg_ros.parameters import ParameterSpec, parameter_rows
+from sim2sg_ros.parameter_specs import ParameterSpec
+from sim2sg_ros.parameters import parameter_rows
 
 
 def nodes_table() -> str:

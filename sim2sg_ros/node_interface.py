@@ -1,6 +1,6 @@
 """What the node offers to others: executables, topics and services, as data for documentation and tests.
 
-The parameters are in `parameters.PARAMETER_SPECS`. A test compares all of it with a running node.
+The parameters are in `parameter_specs.PARAMETER_SPECS`. A test compares all of it with a running node.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.images import BitRange, bits_of, decode_bgr, to_8_bits
+from sim2sg_core.logs.packed_bits import GROUPS, packed_row, unpack
 
+_PATTERNS = ("rggb", "bggr", "gbrg", "grbg")
 _CHANNELS = {
     "rgb8": 3,
     "bgr8": 3,
@@ -33,7 +35,7 @@ _CHANNELS = {
     "yuyv": 2,
     "yuy2": 2,
     "yvyu": 2,
-    **{f"bayer_{pattern}{bits}": 1 for bits in (8, 10, 12, 14, 16) for pattern in ("rggb", "bggr", "gbrg", "grbg")},
+    **{f"bayer_{pattern}{bits}": 1 for bits in (8, 10, 12, 14, 16) for pattern in _PATTERNS},
 }
 
 # OpenCV names Bayer patterns by the second row's second and third pixel.
@@ -65,7 +67,15 @@ _PLANAR = {
     "yv12": cv2.COLOR_YUV2BGR_YV12,
 }
 
-ENCODINGS = (*_CHANNELS, *_PLANAR)
+# Bits of a value, and whether they are packed as CSI-2 does.
+_PACKED = {
+    f"{kind}{bits}{way}": (bits, way == "_csi2p")
+    for kind in ("mono", *(f"bayer_{pattern}" for pattern in _PATTERNS))
+    for bits in GROUPS
+    for way in ("p", "_csi2p")
+}
+
+ENCODINGS = (*_CHANNELS, *_PACKED, *_PLANAR)
 """Encodings of sensor_msgs/Image that `decode_raw` knows, in lower case."""
 
 DEPTH_ENCODINGS = ("16uc1", "32fc1", "64fc1", "16sc1", "32sc1")
@@ -125,6 +135,11 @@ def decode_raw(
     flat = np.frombuffer(data, np.uint8)
     if key in _PLANAR:
         return _convert(_planes(flat, width, height, encoding, step), _PLANAR[key], encoding), True
+    if key in _PACKED:
+        told, csi2 = _PACKED[key]
+        packed = _rows(flat, packed_row(width, told), width, height, encoding, step)
+        grey = to_8_bits(unpack(packed, told, csi2), told)
+        return _convert(grey, _TO_BGR[key[:10] if key.startswith("bayer") else "mono"], encoding), True
     if key not in _CHANNELS:
         if is_depth(key):
             raise Sim2SGError(f"encoding {encoding} is a depth image, not a picture: choose the colour camera's topic")

@@ -13,7 +13,7 @@ pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_ros import interface_tables
-from sim2sg_ros.parameters import PARAMETER_SPECS
+from sim2sg_ros.parameter_specs import PARAMETER_SPECS
 
 pytestmark = pytest.mark.ros
 

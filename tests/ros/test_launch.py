@@ -118,7 +118,8 @@ def test_what_is_empty_is_left_to_the_file(file: Path, launch: Callable[..., Sim
 
 def test_the_parameters_it_sets_exist(file: Path, launch: Callable[..., SimpleNamespace]) -> None:
     pytest.importorskip("rclpy", reason="rclpy is not installed")
-    from sim2sg_ros.parameters import PARAMETER_SPECS, why_invalid
+    from sim2sg_ros.parameter_specs import PARAMETER_SPECS
+    from sim2sg_ros.parameters import why_invalid
 
     node = launch(model="7", compressed="true", autostart="False", use_sim_time="true", respawn="true")
     wanted: dict[str, object] = {"model": "7", "transport": "compressed", "autostart": False, "use_sim_time": True}

@@ -14,7 +14,7 @@ pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from rcl_interfaces.srv import DescribeParameters
 from sim2sg.msg import GraphInfo
 
-from sim2sg_ros.parameters import PARAMETER_SPECS
+from sim2sg_ros.parameter_specs import PARAMETER_SPECS
 from tests.ros.live_node import LiveNode, noise_image, running_node, with_parameters
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]

@@ -16,6 +16,7 @@ from rclpy.validate_topic_name import validate_topic_name
 
 from sim2sg_core.scene import Camera
 from sim2sg_ros import parameters
+from sim2sg_ros.parameter_specs import PARAMETER_SPECS
 from sim2sg_ros.parameters import NodeParameters
 
 pytestmark = pytest.mark.ros
@@ -24,7 +25,7 @@ CONFIG = Path(__file__).parents[2] / "config" / "sim2sg.yaml"
 
 
 def test_the_table_and_the_settings_name_the_same() -> None:
-    assert list(parameters.PARAMETER_SPECS) == [field.name for field in dataclasses.fields(NodeParameters)]
+    assert list(PARAMETER_SPECS) == [field.name for field in dataclasses.fields(NodeParameters)]
 
 
 def test_the_defaults_are_allowed() -> None:
