@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import functools
+import logging
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from sim2sg_core.cli.options import (
 )
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import write_jpeg
-from sim2sg_core.logs import Log, decoded, select_frames
+from sim2sg_core.logs import Log, LogDepth, decoded, select_frames
 from sim2sg_core.logs.frame_cameras import FrameCameras
 from sim2sg_core.logs.names import UniqueNames, flat_name
 from sim2sg_core.progress import Progress
@@ -35,6 +36,8 @@ from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD
+
+logger = logging.getLogger(__name__)
 
 HELP = "write the scene graphs of images or of a camera log"
 EXAMPLE = "sim2sg infer --model dining --images photos/ --out graphs.json --overlay overlays/"
@@ -76,6 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     camera.add_argument("--camera-height", type=float, metavar="M", help="height over the ground, metres")
     camera.add_argument("--camera-pitch", type=float, metavar="DEG", help="positive looks down")
     camera.add_argument("--camera-roll", type=float, metavar="DEG", help="positive is clockwise")
+    camera.add_argument(
+        "--depth-topic", metavar="NAME", help="topic of depth images aligned with the camera's: positions are metric"
+    )
     add_provider(parser)
     parser.add_argument(
         "--require-provider", action="store_true", help="fail rather than fall back to a slower provider"
@@ -91,16 +97,25 @@ def run(args: argparse.Namespace) -> int:
     check_place(args.out, args.format)
     logs = open_source(args)
     topics = [log.image_topic(args.topic) for log in logs]
+    depths = {log: LogDepth(log, args.depth_topic) for log in logs} if args.depth_topic else {}
     predictor = Predictor(args.model, args.provider, args.require_provider, args.threads)
     info = predictor.info
     print(f"{info.model_id} ({info.domain.name}) on {info.provider}", file=sys.stderr)
     with Progress(expected_frames(args, logs, topics), "inferring", unit="frames") as progress:
-        place = write_as(args.format, args.out, infer(args, predictor, logs, progress), info.model_id)
+        place = write_as(args.format, args.out, infer(args, predictor, logs, progress, depths), info.model_id)
     print(f"{progress.done} graphs in {place}")
+    for log, depth in depths.items():
+        tell_depth(log, depth)
     return 0
 
 
-def infer(args: argparse.Namespace, predictor: Predictor, logs: Sequence[Log], progress: Progress) -> Iterator[Graph]:
+def infer(
+    args: argparse.Namespace,
+    predictor: Predictor,
+    logs: Sequence[Log],
+    progress: Progress,
+    depths: Mapping[Log, LogDepth],
+) -> Iterator[Graph]:
     """Yields one graph after the other; no more than a few images are held at a time."""
     angles = (None if v is None else math.radians(v) for v in (args.camera_pitch, args.camera_roll))
     tell = functools.partial(print, file=sys.stderr)
@@ -110,7 +125,8 @@ def infer(args: argparse.Namespace, predictor: Predictor, logs: Sequence[Log], p
     names = UniqueNames()
     for frame, image in decoded(chosen, strict=args.strict):
         camera = cameras.find(frame, image.shape[1], image.shape[0])
-        graph = predictor.predict(image, camera, options, file=frame.name, stamp=frame.stamp)
+        depth = depths[frame.log].find(frame) if depths else None
+        graph = predictor.predict(image, camera, options, file=frame.name, stamp=frame.stamp, depth=depth)
         if args.overlay:
             write_overlay(args, predictor, image, graph, names(flat_name(frame.name), ".jpg"))
         progress.update()
@@ -118,6 +134,18 @@ def infer(args: argparse.Namespace, predictor: Predictor, logs: Sequence[Log], p
         yield Graph.of(kept, classes=tuple(predictor.info.classes), predicates=tuple(predictor.info.predicates))
     if not progress.done:
         raise Sim2SGError("no frames in the log")
+
+
+def tell_depth(log: Log, depth: LogDepth) -> None:
+    """Says how many frames had a depth image, and warns when there is something to mend."""
+    total = depth.found + depth.missed
+    print(f"{log.name}: depth images for {depth.found} of {total} frames", file=sys.stderr)
+    if depth.problem:
+        logger.warning("%s: depth: %s", log.name, depth.problem)
+    elif depth.missed and not depth.found:
+        logger.warning(
+            "%s: no depth image within half a period of any frame: its stamps are of another clock", log.name
+        )
 
 
 def write_overlay(

@@ -5,6 +5,7 @@ from sim2sg_core.lifting.extrinsics import ExtrinsicsPrior, estimate_extrinsics
 from sim2sg_core.lifting.fusion import fuse_depth
 from sim2sg_core.lifting.lift import lift_graph
 from sim2sg_core.lifting.refine import free_edges, refine_placement
+from sim2sg_core.lifting.surfaces import visible_surfaces
 
 __all__ = [
     "ExtrinsicsPrior",
@@ -14,4 +15,5 @@ __all__ = [
     "lift_box",
     "lift_graph",
     "refine_placement",
+    "visible_surfaces",
 ]

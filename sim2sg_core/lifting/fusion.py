@@ -1,4 +1,4 @@
-"""Two measurements of an object's depth, the network's and the ground's, made one."""
+"""Two measurements of an object's depth made one: the network's and the ground's, or any others."""
 
 from __future__ import annotations
 
@@ -69,9 +69,37 @@ def fuse_depth(
     usable = np.isfinite(ground) & (ground > 0)
     if grounded is not None:
         usable &= grounded
-    log_network, log_ground = np.log(np.maximum(depths, 1e-3)), np.log(np.where(usable, ground, 1.0))
-    variance, ground_variance = relative_stds**2, ground_std**2
-    usable &= np.abs(log_ground - log_network) < 3 * np.sqrt(variance + ground_variance)
-    weight = np.where(usable, variance / np.maximum(variance + ground_variance, 1e-12), 0.0)
-    fused = np.exp((1 - weight) * log_network + weight * log_ground)
+    return combine_depth(depths, relative_stds, ground, ground_std, usable)
+
+
+def combine_depth(
+    depths: np.ndarray,
+    stds: np.ndarray,
+    others: np.ndarray,
+    other_stds: np.ndarray,
+    usable: np.ndarray,
+    least_std: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Makes two measurements of each depth one, by inverse variance of the logarithms.
+
+    The second is left out where it is beyond three joint deviations from the first: it is of something else.
+
+    Args:
+        depths: (N,) metres.
+        stds: (N,) their relative standard deviations.
+        others: (N,) of the second measurement, metres.
+        other_stds: (N,) likewise.
+        usable: (N,) bool: where there is a second measurement.
+        least_std: The first is not held surer than this when the second is judged.
+
+    Returns:
+        (N,) depths and their (N,) relative deviations.
+    """
+    other_variance = np.where(usable, other_stds, 1.0) ** 2
+    log_first, log_second = np.log(np.maximum(depths, 1e-3)), np.log(np.where(usable, others, 1.0))
+    variance = stds**2
+    joint = np.maximum(variance, least_std**2) + other_variance
+    usable = usable & (np.abs(log_second - log_first) < 3 * np.sqrt(joint))
+    weight = np.where(usable, variance / np.maximum(variance + other_variance, 1e-12), 0.0)
+    fused = np.where(usable, np.exp((1 - weight) * log_first + weight * log_second), depths)
     return fused, np.sqrt((1 - weight) * variance)

@@ -10,11 +10,13 @@ import numpy as np
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import bits_of, decode_grey, decode_image, decode_values
 from sim2sg_core.logs.bag_messages import ImageMessage, decode_image_message
-from sim2sg_core.logs.camera_log import Log, LogFrame
+from sim2sg_core.logs.camera_log import Log, LogFrame, StoredDepth
+from sim2sg_core.logs.depth_decoding import decode_compressed_depth, decode_depth
 from sim2sg_core.logs.folders import upright_jpeg
 from sim2sg_core.logs.image_decoding import check_format, decode_raw, to_rgb
 from sim2sg_core.logs.names import frame_name
 from sim2sg_core.logs.storage import Stored
+from sim2sg_core.scene.depth_image import DepthImage
 
 
 def make_frame(
@@ -63,6 +65,19 @@ def make_frame(
 def _pixels(message: ImageMessage, bits: Callable[[np.ndarray], int]) -> tuple[np.ndarray, bool]:
     size = message.width, message.height
     return decode_raw(message.data, *size, message.encoding, message.step, message.is_bigendian, bits)
+
+
+def stored_depth(stored: Stored) -> StoredDepth:
+    """Wraps a depth image message. Raises Sim2SGError when its bytes are damaged."""
+    message = decode_image_message(stored)
+
+    def decode() -> DepthImage:
+        if message.compressed:
+            return decode_compressed_depth(message.data, message.encoding)
+        size = message.width, message.height
+        return decode_depth(message.data, *size, message.encoding, message.step, message.is_bigendian)
+
+    return StoredDepth(message.stamp or stored.stamp, stored.stamp, decode)
 
 
 def value_bits(message: ImageMessage) -> int:

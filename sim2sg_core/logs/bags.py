@@ -11,7 +11,7 @@ from pathlib import Path
 from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.image_headers import exif_orientation
 from sim2sg_core.logs.bag_files import BagFiles, find_bag, open_storage
-from sim2sg_core.logs.bag_frames import make_frame, value_bits
+from sim2sg_core.logs.bag_frames import make_frame, stored_depth, value_bits
 from sim2sg_core.logs.bag_messages import (
     ENCODINGS,
     IMAGE_TYPES,
@@ -26,7 +26,7 @@ from sim2sg_core.logs.bag_messages import (
     to_cdr,
 )
 from sim2sg_core.logs.camera_info import camera_from_info
-from sim2sg_core.logs.camera_log import Log, LogFrame, RawMessage, TopicInfo
+from sim2sg_core.logs.camera_log import Log, LogFrame, RawMessage, StoredDepth, TopicInfo
 from sim2sg_core.logs.image_decoding import check_format, is_depth
 from sim2sg_core.logs.names import base_topic, camera_info_topics
 from sim2sg_core.logs.static_extrinsics import extrinsics_from_transforms
@@ -172,6 +172,18 @@ class BagLog(Log):
         claimed = sum(info.count for info in self._topics if info.name == topic)
         if count != claimed:
             self._tell(f"{printable(topic)}: {count} messages read, and {claimed} claimed by the bag's index")
+
+    def depth_topics(self) -> list[str]:
+        """Returns the topics that carry depth images."""
+        return [topic.name for topic in self.selectable_topics() if is_depth(self._encodings[topic.name])]
+
+    def depths(self, topic: str, start: int) -> Iterator[StoredDepth]:
+        """Yields the depth images of a topic that were recorded at `start` (nanoseconds) or later; not damaged ones."""
+        for stored in self._stored([topic], start):
+            try:
+                yield stored_depth(stored)
+            except Sim2SGError as error:
+                self._tell(str(error))
 
     def messages(self, topics: list[str] | None = None) -> Iterator[RawMessage]:
         """Yields messages as CDR bytes in recorded order; those of protobuf and JSON are left out.

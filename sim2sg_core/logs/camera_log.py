@@ -11,6 +11,7 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.scene import Camera
+from sim2sg_core.scene.depth_image import DepthImage
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,21 @@ class RawMessage:
     type: str
     stamp: int
     data: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class StoredDepth:
+    """A depth image of a log, still encoded.
+
+    Attributes:
+        stamp: Time of exposure (header stamp), nanoseconds.
+        recorded: Time of recording, nanoseconds.
+        decode: Returns it; raises Sim2SGError when it is damaged.
+    """
+
+    stamp: int
+    recorded: int
+    decode: Callable[[], DepthImage] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +166,23 @@ class Log(ABC):
     @abstractmethod
     def frames(self, topic: str | None = None) -> Iterator[LogFrame]:
         """Yields the frames of an image topic (default: the only one) in the order of the log."""
+
+    def depth_topics(self) -> list[str]:
+        """Returns the topics that carry depth images."""
+        return []
+
+    def depth_topic(self, name: str) -> str:
+        """Returns the full name of a topic of depth images. Raises Sim2SGError when there is none such."""
+        found = self.depth_topics()
+        for candidate in (name, f"/{name}"):
+            if candidate in found:
+                return candidate
+        shown = ", ".join(map(printable, found)) or "none"
+        raise Sim2SGError(f"{printable(self.path)}: no depth images on {printable(name)}; its depth topics: {shown}")
+
+    def depths(self, topic: str, start: int) -> Iterator[StoredDepth]:
+        """Yields the depth images of a topic that were recorded at `start` (nanoseconds) or later, in order."""
+        return iter(())
 
     @abstractmethod
     def messages(self, topics: list[str] | None = None) -> Iterator[RawMessage]:

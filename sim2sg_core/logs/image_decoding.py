@@ -136,9 +136,9 @@ def decode_raw(
     if key in _PLANAR:
         return _convert(_planes(flat, width, height, encoding, step), _PLANAR[key], encoding), True
     if key in _PACKED:
-        told, csi2 = _PACKED[key]
-        packed = _rows(flat, packed_row(width, told), width, height, encoding, step)
-        grey = to_8_bits(unpack(packed, told, csi2), told)
+        width_of, csi2 = _PACKED[key]
+        packed = view_rows(flat, packed_row(width, width_of), width, height, encoding, step)
+        grey = to_8_bits(unpack(packed, width_of, csi2), width_of)
         return _convert(grey, _TO_BGR[key[:10] if key.startswith("bayer") else "mono"], encoding), True
     if key not in _CHANNELS:
         if is_depth(key):
@@ -146,7 +146,7 @@ def decode_raw(
         raise Sim2SGError(f"image encoding {printable(encoding)!r} is not known: use one of {', '.join(ENCODINGS)}")
     told = next((n for n in (10, 12, 14) if key.endswith(str(n))), None)
     channels, depth = _CHANNELS[key], 2 if told or "16" in key else 1
-    rows = _rows(flat, width * channels * depth, width, height, encoding, step)
+    rows = view_rows(flat, width * channels * depth, width, height, encoding, step)
     if depth == 2:
         values = np.ascontiguousarray(rows).view(">u2" if is_bigendian else "<u2").astype(np.uint16)
         rows = to_8_bits(values, told or bits)
@@ -220,7 +220,7 @@ class ValueRange:
         return self.bits
 
 
-def _rows(flat: np.ndarray, row: int, width: int, height: int, encoding: str, step: int) -> np.ndarray:
+def view_rows(flat: np.ndarray, row: int, width: int, height: int, encoding: str, step: int) -> np.ndarray:
     """Views bytes as (height, row), without the padding behind each row."""
     if step in (0, width) and step < row:
         step = row  # none given, or in pixels
@@ -237,11 +237,11 @@ def _planes(flat: np.ndarray, width: int, height: int, encoding: str, step: int)
         raise Sim2SGError(f"image of {width}x{height} {encoding}: width and height must be even")
     if flat.size == width * height * 3 // 2:
         step = width  # drivers tell all kinds of steps
-    luma = _rows(flat[: step * height], width, width, height, encoding, step)
+    luma = view_rows(flat[: step * height], width, width, height, encoding, step)
     chroma = flat[step * height :]
     if encoding.lower() in ("nv12", "nv21"):
-        return np.concatenate([luma, _rows(chroma, width, width, height // 2, encoding, step)])
-    half = _rows(chroma, width // 2, width, height, encoding, step // 2)
+        return np.concatenate([luma, view_rows(chroma, width, width, height // 2, encoding, step)])
+    half = view_rows(chroma, width // 2, width, height, encoding, step // 2)
     return np.concatenate([luma, half.reshape(height // 2, width)])
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.lifting.surfaces import Surfaces, visible_surfaces
 from sim2sg_core.runtime import pose
 from sim2sg_core.runtime.metadata import ModelInfo
 from sim2sg_core.runtime.preprocessing import Letterbox
 from sim2sg_core.runtime.relation_scores import CHOICES, relate, usable_relations
 from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
+from sim2sg_core.scene.depth_image import DepthImage
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,11 @@ class RawOutput:
         *,
         file: str = "",
         stamp: int = 0,
+        depth: DepthImage | None = None,
     ) -> SceneGraph:
         """Returns the scene graph; arguments and errors as of `Predictor.predict`."""
         view = camera_of(self.info, camera, *self.box.source)
-        return decode_graph(self.outputs, self.info, self.box, view, options, file=file, stamp=stamp)
+        return decode_graph(self.outputs, self.info, self.box, view, options, file=file, stamp=stamp, depth=depth)
 
 
 def camera_of(info: ModelInfo, camera: Camera | None, width: int, height: int) -> Camera | None:
@@ -98,6 +101,7 @@ def decode_graph(
     *,
     file: str = "",
     stamp: int = 0,
+    depth: DepthImage | None = None,
 ) -> SceneGraph:
     """Turns the padded outputs of one image into a graph.
 
@@ -114,6 +118,7 @@ def decode_graph(
         options: What goes into the graph.
         file: Name of the image, kept in the graph.
         stamp: Exposure time in nanoseconds, kept in the graph.
+        depth: Aligned with the image; None leaves depths to the network and the ground.
     """
     width, height = box.source
     ratio = box.ratio
@@ -125,7 +130,8 @@ def decode_graph(
     )
     real = order[((scores > 0) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & finite.all(axis=1))[order]]
     keep = real[scores[real].astype(float) >= options.object_threshold]  # the first of them: they come best first
-    lifted = None if camera is None else _lift(outputs, real, info, box, camera)
+    surfaces = None if camera is None or depth is None else visible_surfaces(depth, boxes[real], width, height)
+    lifted = None if camera is None else _lift(outputs, real, info, box, camera, surfaces)
     objects = _objects(outputs["classes"][keep], scores[keep], boxes[keep], lifted, info)
     pairs, probabilities = outputs["pairs"], outputs["relations"]
     how = usable_relations(info, options.relations, camera)
@@ -137,7 +143,12 @@ def decode_graph(
 
 
 def _lift(
-    outputs: dict[str, np.ndarray], real: np.ndarray, info: ModelInfo, box: Letterbox, camera: Camera
+    outputs: dict[str, np.ndarray],
+    real: np.ndarray,
+    info: ModelInfo,
+    box: Letterbox,
+    camera: Camera,
+    surfaces: Surfaces | None,
 ) -> pose.Lifted:
     """Lifts the objects `real` (network indices), in their order, to the frame of `camera`."""
     return pose.lift(
@@ -148,6 +159,7 @@ def _lift(
         outputs["alphas"][real].astype(float),
         camera,
         info.grounded[outputs["classes"][real]],
+        surfaces,
     )
 
 
@@ -158,7 +170,9 @@ def _objects(
     names, values = [info.classes[c] for c in classes.tolist()], scores.tolist()
     if lifted is None:
         return tuple(map(SceneObject, names, values, boxes))
-    poses: Iterable[Pose3D | None] = map(Pose3D, lifted.positions, lifted.yaws.tolist(), lifted.sizes)
+    poses: Iterable[Pose3D | None] = map(
+        Pose3D, lifted.positions, lifted.yaws.tolist(), lifted.sizes, lifted.stds.tolist()
+    )
     if not lifted.seen.all():
         poses = [pose if seen else None for pose, seen in zip(poses, lifted.seen.tolist())]
     return tuple(map(SceneObject, names, values, boxes, poses))

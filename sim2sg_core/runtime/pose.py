@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2sg_core.lifting.fusion import PIXEL_STD, fuse_depth
+from sim2sg_core.lifting.surfaces import Surfaces, front_distances, fuse_surfaces
 from sim2sg_core.scene import Camera
 from sim2sg_core.scene.layout import wrap_angle
 
@@ -58,6 +59,7 @@ def lift(
     alphas: np.ndarray,
     camera: Camera,
     grounded: np.ndarray | None = None,
+    surfaces: Surfaces | None = None,
 ) -> Lifted:
     """Lifts N objects to 3D.
 
@@ -70,6 +72,7 @@ def lift(
         camera: The image's camera; a known ground is fused with the network's depth.
         grounded: (N,) bool: objects that stand on the ground for certain; None means all. Those that may stand on
             others keep the network's depth.
+        surfaces: What a depth image shows of them; fused too.
     """
     rays, seen = camera.bounded_rays(centres)
     yaws = wrap_angle(alphas + azimuth(rays, camera))
@@ -78,11 +81,13 @@ def lift(
         centres = rays[:, :2] @ camera.K[:2, :2].T + camera.K[:2, 2]
         camera = camera.without_lens()
     depths, stds = fuse_depth(depths, depth_stds, centres, sizes[:, 2], camera, grounded)
+    if surfaces is not None:
+        depths, stds = fuse_surfaces(depths, stds, surfaces, front_distances(rays, alphas, sizes, camera))
     return Lifted(rays * depths[:, None], yaws, sizes, stds, seen)
 
 
-def level_covariances(positions: np.ndarray, relative_stds: np.ndarray, camera: Camera) -> np.ndarray:
-    """Covariances of lifted positions in the camera's level frame.
+def position_covariances(positions: np.ndarray, relative_stds: np.ndarray, camera: Camera) -> np.ndarray:
+    """Covariances of lifted positions in the camera's frame.
 
     An error of the depth moves an object along its ray, an error of its projected centre (`PIXEL_STD`) across
     the optical axis. What errors of several objects share, as of wrong extrinsics, is not known apart.
@@ -90,13 +95,17 @@ def level_covariances(positions: np.ndarray, relative_stds: np.ndarray, camera: 
     Args:
         positions: (N, 3) positions in the camera frame, metres.
         relative_stds: (N,) standard deviations of the depths, relative to them.
-        camera: With a known ground.
+        camera: Of the image.
 
     Returns:
-        (N, 3, 3) square metres; x forward, y left, z up.
+        (N, 3, 3) square metres.
     """
-    turn = camera.T_world_camera[:3, :3]
-    along = (positions @ turn.T) * np.asarray(relative_stds)[:, None]
+    along = positions * np.asarray(relative_stds)[:, None]
     across = positions[:, 2] * PIXEL_STD / camera.focal
-    plane = turn @ np.diag([1.0, 1.0, 0.0]) @ turn.T
-    return along[:, :, None] * along[:, None, :] + across[:, None, None] ** 2 * plane
+    return along[:, :, None] * along[:, None, :] + across[:, None, None] ** 2 * np.diag([1.0, 1.0, 0.0])
+
+
+def level_covariances(positions: np.ndarray, relative_stds: np.ndarray, camera: Camera) -> np.ndarray:
+    """Returns `position_covariances` in the level frame of a camera with a known ground: x forward, y left, z up."""
+    turn = camera.T_world_camera[:3, :3]
+    return turn @ position_covariances(positions, relative_stds, camera) @ turn.T

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,12 @@ from sim2sg_core.runtime.preprocessing import Letterbox, letterbox
 from sim2sg_core.runtime.relation_scores import usable_relations, wanted_relations
 from sim2sg_core.runtime.session import check_outputs, check_runs, open_runner
 from sim2sg_core.scene import Camera, SceneGraph
+from sim2sg_core.scene.depth_image import DepthImage
 
 logger = logging.getLogger(__name__)
+
+DepthSource = DepthImage | Callable[[], DepthImage | None] | None
+"""A depth image, or what gives one, or none."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,7 @@ class Predictor:
         bgr: bool = False,
         file: str = "",
         stamp: int = 0,
+        depth: DepthSource = None,
     ) -> SceneGraph:
         """Returns the scene graph of one image.
 
@@ -132,15 +137,17 @@ class Predictor:
             bgr: The channels are blue, green, red (OpenCV).
             file: Name of the image, kept in the graph.
             stamp: Exposure time in nanoseconds, kept in the graph.
+            depth: Depth image that is aligned with it, which makes positions metric; or what gives one, called once
+                the network is done, as a depth image may come later than its image.
 
         Returns:
             Objects best first, boxes in pixels of `image` and clipped to it; relations best triplet
             first, only forward predicates, both directions as they were scored.
 
         Raises:
-            Sim2SGError: The image is not 8-bit colour, or the camera has another aspect ratio.
+            Sim2SGError: The image is not 8-bit colour, or the camera or the depth image has another aspect ratio.
         """
-        return self.predict_batch([image], [camera], options, bgr=bgr, files=[file], stamps=[stamp])[0]
+        return self.predict_batch([image], [camera], options, bgr=bgr, files=[file], stamps=[stamp], depths=[depth])[0]
 
     def predict_batch(
         self,
@@ -151,6 +158,7 @@ class Predictor:
         bgr: bool = False,
         files: Sequence[str] = (),
         stamps: Sequence[int] = (),
+        depths: Sequence[DepthSource] = (),
     ) -> list[SceneGraph]:
         """Returns the scene graphs of several images, of any sizes, in one inference.
 
@@ -161,6 +169,7 @@ class Predictor:
             bgr: As for `predict`.
             files: One for each image, or none.
             stamps: One for each image, or none.
+            depths: One for each image, or none.
         """
         if cameras is None or isinstance(cameras, Camera):
             cameras = [cameras] * len(images)
@@ -169,10 +178,11 @@ class Predictor:
             views.append(camera_of(self.info, camera, image.shape[1], image.shape[0]))
             self._warn_of_relations(options.relations, views[-1])
         outputs = self.infer_batch(images, bgr=bgr)
+        measured = [depth() if callable(depth) else depth for depth in depths] or [None] * len(images)
         started = time.perf_counter()
         graphs = [
-            output.graph(view, options, file=files[i] if files else "", stamp=stamps[i] if stamps else 0)
-            for i, (output, view) in enumerate(zip(outputs, views, strict=True))
+            output.graph(view, options, file=files[i] if files else "", stamp=stamps[i] if stamps else 0, depth=depth)
+            for i, (output, view, depth) in enumerate(zip(outputs, views, measured, strict=True))
         ]
         self.last_timing = dataclasses.replace(self.last_timing, postprocess_ms=(time.perf_counter() - started) * 1e3)
         return graphs

@@ -30,25 +30,31 @@ class Pose3D:
         yaw: Radians, right-handed about gravity-down; zero when the object's length points along
             the camera's +x projected on the ground (KITTI's rotation_y for a level camera).
         size: (3,) length (along the heading), width, height.
+        depth_std: Standard deviation of the depth, position[2], relative to it; None when unknown.
     """
 
     position: np.ndarray
     yaw: float
     size: np.ndarray
+    depth_std: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Returns the pose as JSON-ready numbers."""
-        return {
+        data: dict[str, Any] = {
             "position": [round(float(v), 4) for v in self.position],
             "yaw": round(float(self.yaw), 5),
             "size": [round(float(v), 4) for v in self.size],
         }
+        if self.depth_std is not None:
+            data["depth_std"] = round(float(self.depth_std), 4)
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any] | JsonObject) -> Pose3D:
         """Reads what `to_json` wrote. Raises Sim2SGError when it is of another form."""
         data = as_json_object(data, "pose")
-        return cls(data.numbers("position", 3), data.number("yaw"), data.numbers("size", 3))
+        depth_std = data.number("depth_std", 0, default=None)
+        return cls(data.numbers("position", 3), data.number("yaw"), data.numbers("size", 3), depth_std)
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,7 +97,7 @@ def test_a_log_with_its_camera(sim2sg, model, log, tmp_path):
     for record in json.loads(out.read_text())["images"]:
         np.testing.assert_allclose(record["camera"]["K"], K)
         np.testing.assert_allclose(record["camera"]["ground"], [0, -np.cos(0.17453), -np.sin(0.17453), 1.5], atol=1e-4)
-        assert all(set(o["pose"]) == {"position", "yaw", "size"} for o in record["objects"])
+        assert all(set(o["pose"]) == {"position", "yaw", "size", "depth_std"} for o in record["objects"])
 
 
 def test_who_decides_relations(sim2sg, model, log, tmp_path):
@@ -206,6 +206,60 @@ def test_yolo_boxes_are_shares_of_the_image(sim2sg, model, images, tmp_path):
         np.testing.assert_allclose(box, item.box, atol=0.01)
     again = sim2sg("infer", "--model", model, "--images", images, "--format", "yolo", "--out", out)
     mistake(again, "is not empty")
+
+
+def with_depth(path, depths, offset=0, size=(64, 48)):
+    """A log of a camera at 10 Hz and depth images beside it: metres by number of the frame, None for none."""
+    width, height = size
+    with bag(path, "mcap") as b:
+        for i, depth in enumerate(depths):
+            stamp = T0 + i * 10**8
+            b.compressed("/cam/image_raw/compressed", picture(i), stamp)
+            b.info("/cam/camera_info", stamp)
+            if depth is not None:
+                values = np.full(width * height, depth * 1000, "<u2").view(np.uint8)
+                b.raw("/depth/image", values, width, height, "16UC1", 2 * width, stamp + offset)
+    return path
+
+
+@pytest.mark.parametrize("offset", [0, 40_000_000, -40_000_000])
+def test_a_depth_topic_makes_positions_metric(sim2sg, model, tmp_path, offset):
+    out = tmp_path / "graphs.json"
+
+    def depths_of(path, *words):
+        result = sim2sg("infer", "--model", model, "--log", path, "--out", out, *words)
+        assert result.returncode == 0, result.stderr
+        poses = [[o.pose for o in graph.objects] for graph in load_graphs(out)[1]]
+        return np.array([[[p.position[2], p.depth_std] for p in each] for each in poses]), result.stderr
+
+    network, _ = depths_of(with_depth(tmp_path / "a", [None] * 4))
+    # The network's own depths of the three objects, in this camera.
+    assert np.ptp(network[:, :, 0], axis=0).max() == 0
+    surfaces = [0.9 * network[0, 0, 0], 1.1 * network[0, 0, 0], None, network[0, 0, 0]]
+    path = with_depth(tmp_path / "b", surfaces, offset)
+    found, told = depths_of(path, "--depth-topic", "depth/image")
+    assert "depth images for 3 of 4 frames" in told
+    depth, std = found[:, 0].T
+    assert depth[0] < depth[3] < depth[1] and (std[[0, 1, 3]] < network[0, 0, 1]).all()
+    np.testing.assert_array_equal(found[2], network[2])
+    again, _ = depths_of(path)
+    np.testing.assert_array_equal(again, network)
+    sampled, told = depths_of(path, "--depth-topic", "/depth/image", "--every", 0.3)
+    assert "2 of 2 frames" in told
+    np.testing.assert_array_equal(sampled, found[[0, 3]])
+
+
+def test_mistakes_about_depth(sim2sg, model, images, log, tmp_path, caplog):
+    out = ("--out", tmp_path / "graphs.json")
+    use = ("infer", "--model", model, "--depth-topic", "/depth/image")
+    mistake(sim2sg(*use, "--log", log, *out), "no depth images on /depth/image; its depth topics: none")
+    mistake(sim2sg(*use, "--images", images, *out), "no depth images on /depth/image")
+    wide = with_depth(tmp_path / "wide", [2.0] * 3, size=(64, 36))
+    mistake(sim2sg(*use, "--log", wide, *out), "give the depth that is aligned with the image")
+    late = with_depth(tmp_path / "late", [2.0] * 3, offset=10**10)
+    result = sim2sg(*use, "--log", late, *out)
+    assert result.returncode == 0 and "depth images for 0 of 3 frames" in result.stderr
+    assert "stamps are of another clock" in caplog.text
 
 
 def mistake(result, reason):
