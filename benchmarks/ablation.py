@@ -40,7 +40,7 @@ from sim2sg_core.scene.graph import write_json
 RECORD = RESULTS / "dev_evaluations.jsonl"
 THRICE = ("source", "fair_source", "paper", "ours", "oracle")
 SMOKE_ROWS = ("paper", "ours", "oracle")
-OF_ANOTHER_LOG = ("inferred.json", "self_consistency.json")  # files of a stage
+OF_ANOTHER_LOG = ("inferred.json", "self_consistency.json", "criteria.json")  # files of a stage
 RULES = {"rule_relations": "rule", "fused_relations": "both"}
 
 

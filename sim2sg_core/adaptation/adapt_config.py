@@ -224,7 +224,7 @@ class ResolvedConfig(LogConfig):
 
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as JSON-ready data, those of `source` and of `witness` among the others."""
-        data = dataclasses.asdict(self)
+        data = {**dataclasses.asdict(self), "method": self.method.to_json()}
         # Without one there is no word of it: runs that were begun before there were witnesses go on.
         return {**data.pop("source"), **(data.pop("witness") or {}), **data, "logs": list(self.logs)}
 

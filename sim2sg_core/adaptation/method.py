@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.errors import Sim2SGError
@@ -21,6 +22,10 @@ LEFT_TO_DOMAIN = (
     "average",
 )
 """Switches that may be None: the domain's `training` decides."""
+CRITERIA = ("self_consistency", "das", "bos")
+"""By which a round may be chosen without labels, see `selection.criteria`."""
+LATER = ("criterion",)
+"""Switches that came later: at their defaults they leave no trace in a run's settings, so that older runs go on."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,9 @@ class Method:
         real_share: Share of pseudo-labelled frames of the log among a step's images. Only with `teacher`.
         teacher_start_round: Rounds in which only the task's loss is on; teacher and alignments come in after it.
         strong_augmentation: Strong augmentation and averaged weights.
-        select: The final model is that of the most self-consistent round (see `selection`), and the rounds end when
-            that no longer improves; otherwise the last round's.
+        select: The final model is that of the round that is best by `criterion` (see `selection`), and the rounds end
+            when that no longer improves; otherwise the last round's.
+        criterion: One of `CRITERIA`. Only with `select`.
         average: The final model is the mean of the weights of source training and all rounds, calibrated anew, in
             place of one stage's: what a round forgot, another brings back.
     """
@@ -82,6 +88,7 @@ class Method:
     teacher_start_round: int | None = 0
     strong_augmentation: bool = True
     select: bool = False
+    criterion: str = CRITERIA[0]
     average: bool | None = False
 
     def validate(self) -> None:
@@ -93,6 +100,10 @@ class Method:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise Sim2SGError(f"{name} is {value}: it is a share between 0 and 1")
+        if self.criterion not in CRITERIA:
+            raise Sim2SGError(f"criterion {self.criterion!r} is not known: use one of {', '.join(CRITERIA)}")
+        if self.criterion != CRITERIA[0] and not self.select:
+            raise Sim2SGError(f"criterion {self.criterion}: this method takes the last round; choose one with ours")
         replay = self.replay or 0
         if self.mixing + replay >= 1:
             raise Sim2SGError(
@@ -125,6 +136,12 @@ class ResolvedMethod(Method):
     class_swap: float = 0.0
     teacher_start_round: int = 0
     average: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the switches, those of `LATER` only where they are not at their defaults."""
+        defaults = {f.name: f.default for f in dataclasses.fields(Method)}
+        data = dataclasses.asdict(self)
+        return {k: v for k, v in data.items() if k not in LATER or v != defaults[k]}
 
     @property
     def reads_log(self) -> bool:
@@ -170,7 +187,7 @@ METHODS = {
 DEFAULT = "ours"
 
 
-def resolve_method(name: str, **changes: float | bool | None) -> Method:
+def resolve_method(name: str, **changes: float | bool | str | None) -> Method:
     """Returns a named method with changed switches; None leaves a switch as it is.
 
     Raises:

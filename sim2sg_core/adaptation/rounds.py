@@ -31,9 +31,11 @@ from sim2sg_core.adaptation.log_frames import SampledFrame, collect_frames
 from sim2sg_core.adaptation.log_inference import LogInference
 from sim2sg_core.adaptation.log_witness import LogWitness, Testimony
 from sim2sg_core.adaptation.machine import check_machine
+from sim2sg_core.adaptation.method import CRITERIA, ResolvedMethod
 from sim2sg_core.adaptation.plan import Plan
 from sim2sg_core.adaptation.run_folder import Run, title_of
 from sim2sg_core.adaptation.selection.round_selection import choose_round
+from sim2sg_core.adaptation.stage_criteria import ranked_stages
 from sim2sg_core.adaptation.stages import (
     average_stages,
     checkpoint_of,
@@ -113,16 +115,17 @@ def _adapt(run: Run, config: ResolvedConfig, domain: Domain, witness: LogWitness
     stages = [source_stage(run, config, domain, frames)]
     inference = LogInference(run, stages[0], frames, domain)
     scores = [stage_score(run, inference)]
-    best = 0
+    best, ranked = 0, scores
     for number in range(1, config.rounds + 1):
         stages.append(round_stage(run, config, domain, frames, inference, stages, seen))
         inference = LogInference(run, stages[-1], frames, domain)
         scores.append(stage_score(run, inference))
-        best, stop = choose_round(scores) if config.method.select else (number, False)
+        ranked = ranked_stages(run, config.method.criterion, stages, frames, scores)
+        best, stop = choose_round(ranked) if config.method.select else (number, False)
         if stop and number < config.rounds:
-            _say(f"the model is no more consistent with itself than before: no more rounds after {number}")
+            _say(f"the model is no better than before ({config.method.criterion}): no more rounds after {number}")
             break
-    chosen, why = stages[best], reason_of_choice(stages, scores, best, config.method.select)
+    chosen, why = stages[best], reason_of_choice(stages, ranked, best, config.method)
     if config.method.average and len(stages) > 1:
         chosen = average_stage(run, domain, frames, stages, inference.graphs())
         inference = LogInference(run, chosen, frames, domain)
@@ -171,12 +174,13 @@ def names_of(stages: Sequence[Path]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def reason_of_choice(stages: Sequence[Path], scores: Sequence[float], best: int, selected: bool) -> str:
+def reason_of_choice(stages: Sequence[Path], scores: Sequence[float], best: int, method: ResolvedMethod) -> str:
     """Says which stage's model is the final one and why; warns where all rounds were in vain."""
     name = names_of([stages[best]])
-    if not selected or len(stages) == 1:
+    if not method.select or len(stages) == 1:
         return f"{name}, the last"
-    reason = f"{name}, the most self-consistent ({scores[best]:.3f})"
+    most = "the most self-consistent" if method.criterion == CRITERIA[0] else f"the best by {method.criterion}"
+    reason = f"{name}, {most} ({scores[best]:.3f})"
     if best == 0:
         return f"{reason}: NO ROUND CHANGED IT; try {names_of(stages[1:])} too (RUN/round_N/model.onnx)"
     return reason

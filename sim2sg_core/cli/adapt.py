@@ -8,7 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from sim2sg_core.adaptation.method import DEFAULT, METHODS, resolve_method
+from sim2sg_core.adaptation.method import CRITERIA, DEFAULT, METHODS, resolve_method
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
 from sim2sg_core.cli.options import add_strict
 from sim2sg_core.scene.class_mapping import MAPPING_EXAMPLE
@@ -75,6 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--mixing", type=float, metavar="SHARE", help="frames of the log with rendered objects in them")
     how.add_argument("--style-transfer", type=float, metavar="SHARE", help="renders that take over colours of the log")
     how.add_argument(
+        "--criterion", choices=CRITERIA, help=f"by which ours chooses its final model (default: {CRITERIA[0]})"
+    )
+    how.add_argument(
         "--average",
         action=argparse.BooleanOptionalAction,
         help="the final model is the mean of the weights of source training and all rounds",
@@ -139,6 +142,7 @@ def run(args: argparse.Namespace) -> int:
             teacher_start_round=args.teacher_start_round,
             mixing=args.mixing,
             style_transfer=args.style_transfer,
+            criterion=args.criterion,
             average=args.average,
         ),
         witness=args.witness,

@@ -39,6 +39,8 @@ def test_changes_win_over_the_name_and_none_leaves_a_switch_alone():
         ("ours", {"mixing": -0.1}, "mixing is -0.1: it is a share"),
         ("ours", {"mixing": 1.0}, "mixing 1 and replay 0 leave no image"),
         ("ours", {"mixing": 0.7, "replay": 0.5}, "mixing 0.7 and replay 0.5"),
+        ("ours", {"criterion": "luck"}, "criterion 'luck' is not known: use one of self_consistency, das, bos"),
+        ("paper", {"criterion": "das"}, "takes the last round"),
     ],
 )
 def test_mistakes_are_told(name, changes, reason):
@@ -66,3 +68,9 @@ def test_what_is_left_open_and_nothing_else_comes_from_the_domain():
 def test_training_reads_the_log_only_where_a_part_asks_for_it(switches, learns, reads):
     method = Method(**switches).resolved(TrainingSpec())
     assert (method.learns_from_log, method.reads_log) == (learns, reads)
+
+
+def test_later_switches_leave_no_trace_at_their_defaults():
+    ours = METHODS["ours"].resolved(TrainingSpec())
+    assert "criterion" not in ours.to_json() and ours.to_json().items() <= dataclasses.asdict(ours).items()
+    assert dataclasses.replace(ours, criterion="das").to_json()["criterion"] == "das"

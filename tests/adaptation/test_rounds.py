@@ -290,6 +290,19 @@ def test_the_mean_of_all_stages_is_handed_over_where_it_is_asked_for(log, tmp_pa
     assert main(words) == 0  # Nothing is made again.
 
 
+def test_the_round_may_be_chosen_by_another_criterion(log, tmp_path, capsys):
+    domain, run = str(log.parent / "tiny.yaml"), tmp_path / "run"
+    words = ["adapt", "--domain", domain, "--log", str(log), "--out", str(run), *SETTINGS, "--criterion", "das"]
+    assert main(words) == 0
+    assert ", the best by das (" in json.loads((run / "chosen.json").read_text())["why"]
+    files = [run / stage / "criteria.json" for stage in ("source", "round_1")]
+    assert all(set(json.loads(file.read_text())) == {"bos", "change", "prototypes"} for file in files)
+    stamps = [file.stat().st_mtime_ns for file in files]
+    assert main(words) == 0 and [file.stat().st_mtime_ns for file in files] == stamps  # Nothing is measured again.
+    capsys.readouterr()
+    assert main([*words[:-1], "bos"]) == 2 and "criterion" in capsys.readouterr().err
+
+
 def test_a_witness_looks_once_and_its_boxes_are_content(log, tmp_path, capsys):
     # A box at the same place in every frame, of a class that the model has not learned to see there.
     outputs = yolo([(1, 0.9, 30, 32, 20, 24)], 2, False)

@@ -1,0 +1,67 @@
+"""The stages of a run in order of a criterion without labels; what is measured of each lies beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from sim2sg_core.adaptation.log_frames import SampledFrame
+from sim2sg_core.adaptation.method import CRITERIA
+from sim2sg_core.adaptation.run_folder import Run
+from sim2sg_core.adaptation.selection.criteria import (
+    NetworkFigures,
+    criterion_scores,
+    measure_network,
+    network_images,
+)
+from sim2sg_core.model import SceneGraphNetwork, load_network
+from sim2sg_core.scene.graph import write_json
+from sim2sg_core.synthesis import read_dataset
+
+FIGURES_FILE = "criteria.json"
+
+
+def ranked_stages(
+    run: Run, criterion: str, stages: Sequence[Path], frames: Sequence[SampledFrame], consistency: Sequence[float]
+) -> list[float]:
+    """Returns the score of each stage's model by a criterion; high is good.
+
+    Args:
+        run: The run.
+        criterion: One of `CRITERIA`.
+        stages: Folders; renders that none was trained on lie in the first one's `held_out`.
+        frames: Of the log.
+        consistency: Self-consistency of each stage's model.
+    """
+    if criterion == CRITERIA[0]:
+        return list(consistency)
+    found = []
+    for stage in stages:
+        with run.timed(f"{stage.name}/criteria", "how still the model stands on the log when it is shaken"):
+            found.append(_figures(run, stage, frames, stages[0] / "held_out"))
+    return criterion_scores(criterion, consistency, found)
+
+
+def stage_network(stage: Path) -> SceneGraphNetwork:
+    """Returns the network of a stage with the temperatures that were fitted after its training."""
+    network, _ = load_network(stage / "train" / "checkpoint.pt")
+    fitted = json.loads((stage / "calibration.json").read_text())
+    network.set_temperatures(fitted["object_temperature"], fitted["relation_temperature"])
+    return network
+
+
+def measure_stage(stage: Path, frames: Sequence[Path], renders: Path) -> NetworkFigures:
+    """Measures the network of a stage on images of the log and those of a rendered data set."""
+    network = stage_network(stage)
+    size = network.config.width, network.config.height
+    shown = [path for path, _ in read_dataset(renders)]
+    return measure_network(network, network_images(frames, *size), network_images(shown, *size))
+
+
+def _figures(run: Run, stage: Path, frames: Sequence[SampledFrame], renders: Path) -> NetworkFigures:
+    def measure(path: Path) -> None:
+        figures = measure_stage(stage, [frame.path for frame in frames], renders)
+        write_json(path, figures.to_json(), indent=1)
+
+    return run.cached(stage / FIGURES_FILE, measure, lambda path: NetworkFigures(**json.loads(path.read_text())))
