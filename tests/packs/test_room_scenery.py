@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sim2sg_core.domains import Domain
 from sim2sg_core.packs.dining import room_scenery as rooms_module
 from sim2sg_core.packs.dining.room import Sight, make_room
-from sim2sg_core.packs.dining.room_scenes import scenery
+from sim2sg_core.packs.dining.room_scenes import sample_layout, scenery
 from sim2sg_core.packs.dining.room_shapes import cover, top_outline
 from sim2sg_core.render.render_scene import Instance
 from sim2sg_core.render.renderer import Renderer
@@ -198,6 +198,37 @@ def test_furniture_never_meets_what_is_placed_nor_stands_before_it():
             for placed in layout.placements:
                 assert not _overlap(box.footprint(), placed.footprint())
     assert count > 10
+
+
+def test_people_stand_apart_from_what_is_placed_and_never_before_it():
+    domain = room_domain(clutter=(0, 0), people=(2, 4))
+    count = 0
+    for seed in range(10):
+        layout = room_layout(domain, seed)
+        _, made = furnished(domain, layout, seed)
+        sight = Sight(layout.camera, layout.placements)
+        people = [i for i in made if i.asset.name.startswith("pedestrian")]
+        count += len(people)
+        for person in people:
+            box = Placement("", person.position, person.yaw, person.size)
+            assert 1.5 <= person.size[2] <= 1.95 and not sight.blocked(box.corners(), 0.5)
+            np.testing.assert_allclose(person.size / person.size[2], person.asset.size / np.array(person.asset.size)[2])
+            others = [Placement("", p.position, p.yaw, p.size) for p in people if p is not person]
+            assert not any(_overlap(box.footprint(), p.footprint()) for p in (*layout.placements, *others))
+    assert count > 10
+    assert not [i for i in furnished(DOMAIN, room_layout(DOMAIN, 0), 0)[1] if i.asset.name.startswith("pedestrian")]
+
+
+def test_a_share_of_the_scenes_is_bare_and_still_a_room():
+    domain = room_domain(clutter=(1, 4), count=(1, 3), bare=0.5)
+    camera = level_camera()
+    layouts = [sample_layout(domain, camera, np.random.default_rng(seed)) for seed in range(60)]
+    bare = [layout for layout in layouts if not layout.placements]
+    assert 18 <= len(bare) <= 42
+    frame = Synthesizer(domain).frame(bare[0], 3)
+    assert not frame.graph.objects and frame.image.std() > 5
+    never = room_domain(count=(1, 3))
+    assert all(sample_layout(never, camera, np.random.default_rng(seed)).placements for seed in range(20))
 
 
 def _overlap(a, b):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict
 
-from sim2sg_core.domains.fields import Count, Extent, Range
+from sim2sg_core.domains.fields import Count, Extent, Range, Share
 from sim2sg_core.domains.layout_spec import ArrangedLayout
 
 WALL_GAP = 0.05  # metres left before the farthest wall
@@ -24,6 +24,8 @@ class RoomLayout(ArrangedLayout):
         windows: Windows in the walls.
         clutter: Unlabelled things along the walls, on them and on the floor. [0, 0] clears the tables of them too, and
             the plates and bowls of food.
+        people: Unlabelled people who stand about. Their bodies are those of `drive`; none where that is not installed.
+        bare: Share of the scenes without any object of the domain: what is in them anyway must not be taken for one.
     """
 
     type: Literal["room"]
@@ -37,6 +39,8 @@ class RoomLayout(ArrangedLayout):
     min_gap: Annotated[float, Strict(), Field(ge=0)] = 0.01
     windows: Count = (0, 3)
     clutter: Count = (0, 8)
+    people: Count = (0, 0)
+    bare: Share = 0.0
 
     def reach(self) -> float:
         """Returns how far the farthest wall lets things stand, metres."""

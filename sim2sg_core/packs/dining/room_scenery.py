@@ -32,6 +32,10 @@ TABLECLOTH = Slot("tablecloth", "trim", (0.7, 0.68, 0.64), 0.95, 0.03, textures=
 RUG = Slot("rug", "cloth", textures=PATTERNS, texture_scale=0.8)
 PRINT = Slot("print", "cloth", roughness=0.6, specular=0.2, textures=("print", "clouds", "stripes"), texture_scale=0.5)
 LAMP = Material((0.95, 0.93, 0.86), 0.8, 0.1, emissive=1.3)
+PEOPLE = ("pedestrian",)
+PERSON_HEIGHT = (1.5, 1.95)  # metres
+PERSON_PLACES = (0.7, 4.5)  # metres from the camera's foot
+PERSON_NEAR = 0.5  # no nearer in the view, metres
 TABLE_THINGS = tuple(
     f"room_{name}"
     for name in ("apple", "candle", "flower", "fruit", "jar", "napkin", "orange", "placemat", "salt", "vase")
@@ -263,6 +267,23 @@ class Furnisher:
                     self.before(wall, asset, np.array([x, y, 0.0]), size, materials, shadow=casts)
                     break
 
+    def people(self, count: int) -> None:
+        """People who stand about, whole or cut off by the picture: never before what is placed."""
+        rng, bodies = self.rng, _named(PEOPLE)
+        for _ in range(count if bodies else 0):
+            asset = load_asset(bodies[rng.integers(len(bodies))])
+            size = np.array(asset.size) * (float(rng.uniform(*PERSON_HEIGHT)) / asset.size[2])
+            materials = self.painter.materials(asset, rng)
+            for _ in range(8):
+                ahead = float(rng.uniform(*PERSON_PLACES))
+                spot = np.array([ahead, ahead * float(rng.uniform(-0.8, 0.8)), 0.0])
+                person = Placement("", spot, float(rng.uniform(-np.pi, np.pi)), size)
+                hides = self.sight.blocked(person.corners(), PERSON_NEAR)
+                inside = self.room.inside(person.corners()[:4]).all()
+                if inside and not hides and self.taken.claim(spot[0], spot[1], person.yaw, size, 0.05):
+                    self.add(asset, spot, person.yaw, size, materials, shadow=self.near(spot[:2]) < CASTING)
+                    break
+
     def near(self, point: np.ndarray) -> float:
         """Distance from a (2,) point to the nearest middle of what is placed, metres."""
         return min((float(np.linalg.norm(p.position[:2] - point)) for p in self.layout.placements), default=0.0)
@@ -402,6 +423,8 @@ def room_scenery(domain: Domain, layout: Layout, appearance: Any, rng: np.random
     if clutter and rng.random() < 0.4:
         furnisher.rug()
     furnisher.along_walls(clutter - on_walls)
+    if domain.layout.people[1]:
+        furnisher.people(int(rng.integers(domain.layout.people[0], domain.layout.people[1] + 1)))
     if domain.layout.clutter[1]:
         furnisher.tables()
         furnisher.made += meals(layout, appearance.painter, rng)
