@@ -4,7 +4,8 @@ The target is an unlabelled log (`DATA/log`, bags), scored on the labelled frame
 object format, and `drives.csv` with file,drive). The source prior is the built-in domain `drive`. Rows and rules are
 those of `ablation.py`. The oracle is trained twice, each time on one half of dev's drives, and scored on the other.
 `peer` is a detector that was trained on the human labels of COCO, `peer_tiled` the same on tiles too; `ours_witness` is
-`ours` with a detector as its witness.
+`ours` with a detector as its witness, `ours_witness_mixing` the same with half of its images real frames, which keep
+what both found.
 
 python benchmarks/kitti.py --data DATA --out RUNS [--peer FILE] [--witness FILE] [--rows ROW …] [--until MIN] [--smoke]
 """
@@ -35,7 +36,7 @@ from sim2sg_core.images import read_image
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.scene.graph import load_graphs, save_graphs
 
-NEEDS = {"ours_witness": "witness", "peer": "peer", "peer_tiled": "peer"}
+NEEDS = {"ours_witness": "witness", "ours_witness_mixing": "witness", "peer": "peer", "peer_tiled": "peer"}
 """Rows that are run only where a file is given, and the option that gives it."""
 COMPARED = (("ours", "fair_source"), ("ours", "source"), ("ours_mixing", "fair_source"), ("ours_mixing", "source"))
 PREDICTIONS = "dev_graphs.json"
@@ -73,12 +74,13 @@ class Kitti(Ablation):
         "ours_teacher": ("ours", ("--teacher-start-round", 0)),
         "ours_no_average": ("ours", ("--no-average",)),
         "ours_witness": ("ours", ()),
+        "ours_witness_mixing": ("ours", ("--mixing", 0.5)),
     }
 
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """The detectors of others."""
-        parser.add_argument("--witness", type=Path, metavar="FILE", help="detector for the row ours_witness")
+        parser.add_argument("--witness", type=Path, metavar="FILE", help="detector for the rows ours_witness and ours_witness_mixing")
         parser.add_argument("--peer", type=Path, metavar="FILE", help="detector for the rows peer and peer_tiled")
 
     @classmethod
@@ -95,7 +97,7 @@ class Kitti(Ablation):
     def variant(self, row: str) -> tuple[str, Sequence[object]]:
         """The witness is an option of `sim2sg adapt`."""
         method, changes = super().variant(row)
-        if row == "ours_witness":
+        if NEEDS.get(row) == "witness":
             changes = (*changes, "--witness", self._file(row), "--witness-map", MAPPING)
         return method, changes
 

@@ -113,6 +113,8 @@ def test_rows_that_need_a_file_are_run_where_it_is_given(data, tmp_path):
     benchmark = work(data, tmp_path, witness=Path("w.onnx"))
     method, changes = benchmark.variant("ours_witness")
     assert method == "ours" and list(changes)[:2] == ["--witness", Path("w.onnx")]
+    method, changes = benchmark.variant("ours_witness_mixing")
+    assert method == "ours" and {"--mixing", "--witness"} <= set(changes)
     assert benchmark.variant("paper") == ("paper", ())
     with pytest.raises(SystemExit, match="row peer needs --peer FILE"):
         benchmark.control("peer", 0, tmp_path)
