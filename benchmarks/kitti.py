@@ -80,7 +80,9 @@ class Kitti(Ablation):
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """The detectors of others."""
-        parser.add_argument("--witness", type=Path, metavar="FILE", help="detector for the rows ours_witness and ours_witness_mixing")
+        parser.add_argument(
+            "--witness", type=Path, metavar="FILE", help="detector for the rows ours_witness and ours_witness_mixing"
+        )
         parser.add_argument("--peer", type=Path, metavar="FILE", help="detector for the rows peer and peer_tiled")
 
     @classmethod
