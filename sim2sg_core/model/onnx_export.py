@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import logging
 import uuid
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +13,12 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.files import atomic_path
 from sim2sg_core.model.network import Graphs, SceneGraphNetwork
+from sim2sg_core.model.onnx_graph import onnx_graph
 from sim2sg_core.model.onnx_storage import halve_weights
 from sim2sg_core.model.relation_head import LEAST_PRESENCE
 from sim2sg_core.runtime.metadata import INPUT, LONGEST_ID, MODEL_FORMAT, ONNX_IR, RELATIONS
 from sim2sg_core.scene import Camera
 
-OPSET = 18
 BOX_TOLERANCE = 0.1
 """pixels"""
 SCORE_TOLERANCE = 1e-4
@@ -102,33 +97,13 @@ def _metadata(
 
 
 def _write(network: SceneGraphNetwork, path: Path, metadata: dict[str, str], half: bool) -> None:
-    """Traces the network on the CPU and writes it with its metadata, its weights in half precision or not."""
+    """Writes the network's graph with its metadata, its weights in half precision or not."""
     try:
         import onnx
         import onnxscript  # noqa: F401  (torch.onnx needs it and reports its absence obscurely)
     except ImportError as error:
         raise Sim2SGError(f"export needs the package {error.name}: pip install 'sim2sg[train]'") from None
-    config = network.config
-    training, device = network.training, network.score_temperature.device
-    network.eval().cpu()
-    try:
-        # Two images: a batch of one would be taken for a constant.
-        sample = torch.zeros(2, config.height, config.width, 3, dtype=torch.uint8)
-        with torch.no_grad(), _quiet():
-            program = torch.onnx.export(
-                network,
-                (sample,),
-                input_names=[INPUT],
-                output_names=list(Graphs._fields),
-                dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
-                opset_version=OPSET,
-                dynamo=True,
-                verbose=False,
-            )
-    finally:
-        network.train(training).to(device)
-    assert program is not None
-    model = program.model_proto
+    model = onnx_graph(network)
     model.ir_version = ONNX_IR
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, metadata)
@@ -231,16 +206,3 @@ def _drawn_images(width: int, height: int) -> np.ndarray:
         # A sensor's noise: on flat areas neighbouring cells would tie, and rounding choose the peak.
         image[:] = np.clip(image + rng.normal(0, 8, image.shape), 0, 255)
     return images
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the exporter's chatter from the user's screen."""
-    level = logging.getLogger("torch.onnx").level
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.getLogger("torch.onnx").setLevel(level)

@@ -10,6 +10,7 @@ import torch
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.model import Graphs, ModelConfig, export_onnx
+from sim2sg_core.model import onnx_graph as onnx_graph_module
 from sim2sg_core.model.network import build_network_from_config
 from sim2sg_core.model.onnx_export import _compare, check_parity
 from sim2sg_core.runtime.metadata import ONNX_IR
@@ -157,3 +158,19 @@ def test_depth_normalisation_is_a_property_of_the_config(exported):
 def test_the_file_is_of_the_version_and_operators_that_we_read(exported):
     found = read_onnx_file(exported[1])
     assert found.ir_version == ONNX_IR and found.operators <= OPERATORS and not found.external
+
+
+def test_one_trace_serves_all_weights_of_an_architecture(domain, tmp_path):
+    config = ModelConfig.from_domain(domain, backbone="small", width=96, height=64)
+    before = torch.random.get_rng_state()
+    files = []
+    for seed in (3, 4):
+        network = build_network_from_config(config, seed=seed)
+        network.set_temperatures(0.7, float(seed))
+        torch.random.set_rng_state(before)
+        files.append(export_onnx(network, domain, tmp_path / f"{seed}.onnx", model_id="m").read_bytes())
+        assert torch.equal(torch.random.get_rng_state(), before), "export drew random numbers"
+        check_parity(network, tmp_path / f"{seed}.onnx")
+    assert onnx_graph_module._traced.cache_info().hits >= 1
+    onnx_graph_module._traced.cache_clear()
+    assert export_onnx(network, domain, tmp_path / "again.onnx", model_id="m").read_bytes() == files[1] != files[0]
