@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-import lz4.frame
-
 from sim2sg_core.errors import Sim2SGError, first_line, printable
 from sim2sg_core.limits import CHUNK_BYTES, WAITING_BYTES
 
@@ -231,6 +229,8 @@ def _decompressor(compression: str) -> Callable[[], Any]:
     if compression == "zstd":
         return zstd_module().ZstdDecompressor
     if compression == "lz4":
+        import lz4.frame  # here, since the live node, which reads no logs, need not have it
+
         return lz4.frame.LZ4FrameDecompressor
     if compression == "bz2":
         return bz2.BZ2Decompressor
