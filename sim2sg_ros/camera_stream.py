@@ -16,7 +16,9 @@ from std_msgs.msg import Header
 
 from sim2sg_core.logs.image_decoding import ValueRange
 from sim2sg_core.scene import Camera, SceneGraph
+from sim2sg_core.scene.depth_image import DepthImage
 from sim2sg_core.scene.tracking import Tracker
+from sim2sg_ros.depth_input import DepthInput
 from sim2sg_ros.diagnostics import StreamStatistics
 from sim2sg_ros.graph_conversions import graph_to_message
 from sim2sg_ros.image_conversions import Pixels, why_odd
@@ -26,6 +28,7 @@ from sim2sg_ros.live_camera import CameraCalibration
 from sim2sg_ros.outputs import Outputs
 from sim2sg_ros.parameters import NodeParameters
 from sim2sg_ros.qos import graph_qos
+from sim2sg_ros.tf_frames import ObjectFrames
 from sim2sg_ros.tf_lookup import FrameTransform, TransformLookup, apply_transform
 
 JUMP = 1_000_000_000
@@ -78,6 +81,8 @@ class CameraStream:
         )
         self._outputs = Outputs(node, self.prefix)
         self._input: ImageInput | None = None
+        self._depth: DepthInput | None = None
+        self._frames: ObjectFrames | None = None
         self._begin(NodeParameters(cameras=[name]))
 
     def _begin(self, parameters: NodeParameters) -> None:
@@ -97,13 +102,17 @@ class CameraStream:
         """Counts graphs from zero, forgets what was known and subscribes.
 
         Args:
-            parameters: `transport`, `rotate` and `track_memory`.
+            parameters: `transport`, `rotate`, `depth_topic`, `publish_tf` and `track_memory`.
             on_image: Called with every Image or CompressedImage.
 
         Raises:
             RuntimeError: A QoS override is none.
         """
         self._begin(parameters)
+        if topic := parameters.depth_topic.replace("{camera}", self.name):
+            self._depth = DepthInput(self._node, topic)
+        if parameters.publish_tf:
+            self._frames = ObjectFrames(self._node, self.name)
         self._input = ImageInput(self._node, parameters.transport, on_image, self._calibration.update, self.name)
 
     def stop(self) -> None:
@@ -111,6 +120,12 @@ class CameraStream:
         if self._input is not None:
             self._input.close()
             self._input = None
+        if self._depth is not None:
+            self._depth.close()
+            self._depth = None
+        if self._frames is not None:
+            self._frames.close()
+            self._frames = None
 
     def close(self) -> None:
         """Unsubscribes and withdraws the outputs."""
@@ -134,16 +149,19 @@ class CameraStream:
 
     def facts(self) -> dict[str, str]:
         """Returns what diagnostics tell of the input."""
-        source = self._input
+        source, depth, frames = self._input, self._depth, self._frames
         return {
             "input": source.listening_to if source else "",
             "transport": source.transport if source else "",
             "camera_info": "received" if self._calibration.received else "none",
             "camera_info topic": source.camera_info_topic if source else "",
             "camera_info problem": self._calibration.problem if source else "",
+            "depth": depth.topic if depth else "none",
+            "depth problem": depth.problem if depth else "",
             "QoS problem": source.qos_problem if source else "",
             "silence": self.silence,
             "target frame problem": self._transform_problem if source else "",
+            "tf problem": frames.problem if frames else "",
             "input problem": (source.mixture or self._oddity) if source else "",
         }
 
@@ -152,6 +170,8 @@ class CameraStream:
     def jumped_back(self, stamp: int) -> bool:
         """Takes the stamp of the next image, nanoseconds. Returns whether a recording or a clock began anew."""
         jumped = stamp < self._stamp - JUMP
+        if jumped and self._depth is not None:
+            self._depth.reset()
         self._stamp = stamp if jumped else max(stamp, self._stamp)
         return jumped
 
@@ -161,6 +181,18 @@ class CameraStream:
         if problem := self._calibration.problem:
             self._node.get_logger().warning(problem, throttle_duration_sec=THROTTLE)
         return camera
+
+    def depth_of(self, header: Header, width: int, height: int) -> DepthImage | None:
+        """Returns the depth image of an image, turned with it, as `DepthInput.find`, and logs why there is none."""
+        source = self._depth
+        if source is None:
+            return None
+        started = time.perf_counter()
+        image = source.find(header, width, height)
+        if source.problem:
+            self._node.get_logger().warning(source.problem, throttle_duration_sec=THROTTLE)
+        self.statistics.record({"depth": (time.perf_counter() - started) * 1e3})
+        return image.turned(self.rotate) if image else None
 
     def track(self, graph: SceneGraph) -> SceneGraph:
         """Returns the graph with ids. When time went back they begin anew."""
@@ -195,6 +227,8 @@ class CameraStream:
         # Kept before it goes out, so that who has got it finds it with ~/get_scene_graph too.
         self._latest = LatestGraph(graph, message, header, transform)
         self._publisher.publish(message)
+        if (frames := self._frames) is not None:
+            frames.publish(message)
         self._sequence += 1
         self.statistics.count("published")
 

@@ -21,7 +21,15 @@ EVENTS = ("received", "published", "replaced", "stale", "failed")
 """What happens to images: replaced ones gave way to newer ones before their turn, stale ones were older than max_age
 at their turn, failed ones could not be read or looked at. All are in the end published, replaced, stale or failed."""
 
-PROBLEMS = ("QoS problem", "input problem", "camera_info problem", "target frame problem", "warning")
+PROBLEMS = (
+    "QoS problem",
+    "input problem",
+    "camera_info problem",
+    "depth problem",
+    "target frame problem",
+    "tf problem",
+    "warning",
+)
 """Facts that say, where not empty, what is odd about graphs that are published all the same."""
 OUTCOMES = ("published", "failed")
 
@@ -71,9 +79,9 @@ class NodeStatus:
 class StreamStatistics:
     """Counts events and keeps the latest latencies of each stage. Thread-safe.
 
-    Stages, in milliseconds: `wait` (in the mailbox), `decode`, `preprocess`, `inference`, `postprocess`,
-    `tracking`, `publish`, `total` (received to published), `image_age` (stamp to published, by the node's clock)
-    and `outputs` (after that, only where somebody listens).
+    Stages, in milliseconds: `wait` (in the mailbox), `decode`, `preprocess`, `inference`, `depth` (waiting for it
+    and decoding it, where there is a topic), `postprocess`, `tracking`, `publish`, `total` (received to published),
+    `image_age` (stamp to published, by the node's clock) and `outputs` (after that, only where somebody listens).
 
     Attributes:
         last_error: What was wrong with the last image that failed.

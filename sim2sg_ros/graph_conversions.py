@@ -12,6 +12,7 @@ from sim2sg.msg import SceneObject as ObjectMessage
 from sim2sg.msg import SceneRelation as RelationMessage
 from std_msgs.msg import Header
 
+from sim2sg_core.runtime.pose import position_covariances
 from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
 from sim2sg_core.scene.layout import camera_yaw, world_yaw
 from sim2sg_core.scene.turning import turn_matrix
@@ -38,6 +39,7 @@ def graph_to_message(graph: SceneGraph, header: Header, model_id: str, sequence:
     )
     rotation = _rotation_quaternion(graph.camera)
     message.objects = [_object_message(item, rotation) for item in graph.objects]
+    _add_covariances(message, graph)
     message.relations = [
         RelationMessage(subject=r.subject, predicate=r.predicate, object=r.object, score=float(r.score), frame=r.frame)
         for r in graph.relations
@@ -66,6 +68,21 @@ def graph_from_message(message: GraphMessage, camera: Camera | None = None) -> S
 def graph_to_json(graph: SceneGraph) -> str:
     """Returns the graph as one line of sim2sg's JSON form (a record of `images`)."""
     return json.dumps(graph.to_json(), separators=(",", ":"))
+
+
+def _add_covariances(message: GraphMessage, graph: SceneGraph) -> None:
+    """Fills in the covariances of positions whose depth has a known deviation; those of rotations stay unknown."""
+    camera = graph.camera
+    known = [
+        (item, o.pose) for item, o in zip(message.objects, graph.objects) if o.pose and o.pose.depth_std is not None
+    ]
+    if camera is None or not known:
+        return
+    blocks = np.zeros((len(known), 6, 6))
+    positions = np.array([pose.position for _, pose in known])
+    blocks[:, :3, :3] = position_covariances(positions, np.array([pose.depth_std for _, pose in known]), camera)
+    for (item, _), block in zip(known, blocks.reshape(-1, 36)):
+        item.pose.covariance = block
 
 
 def _object_message(item: SceneObject, rotation: Sequence[float]) -> ObjectMessage:

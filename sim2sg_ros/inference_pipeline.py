@@ -98,6 +98,8 @@ class InferencePipeline:
             DecodeOptions(parameters.object_threshold, parameters.relation_threshold, parameters.relations),
             bgr=pixels.bgr,
             stamp=stamp,
+            # Asked for after the inference, which gives it time to come.
+            depth=lambda: camera.depth_of(message.header, width, height),
         )
         graph = turned_graph(graph, -camera.rotate)
         predicted = time.perf_counter()

@@ -150,12 +150,12 @@ class SceneGraphNode(LifecycleNode):
         super().destroy_node()
 
     def _stop(self) -> None:
-        """Unsubscribes and ends the thread, if there are such."""
+        """Ends the thread and unsubscribes, if there are such."""
+        if self._pipeline is not None:
+            self._pipeline.close()  # Before its cameras, whose publishers the image in work still needs.
+            self._pipeline = None
         for camera in self._cameras.values():
             camera.stop()
-        if self._pipeline is not None:
-            self._pipeline.close()
-            self._pipeline = None
 
     # Images
 

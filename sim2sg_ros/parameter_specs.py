@@ -102,6 +102,11 @@ PARAMETER_SPECS: dict[str, ParameterSpec] = {
         takes_effect="at activate",
         one_or_each=True,
     ),
+    "depth_topic": ParameterSpec(
+        "Topic of depth images that are aligned with the camera's: Image of 16UC1 (millimetres) or 32FC1 (metres), or"
+        ' CompressedImage where it ends in `/compressedDepth`. `{camera}` stands for the camera\'s name. "": none',
+        takes_effect="at activate",
+    ),
     "camera_height": ParameterSpec(
         "Height of the camera over the ground, metres; with camera_pitch it sharpens 3D poses. NaN: as in"
         " the model's training log",
@@ -128,6 +133,11 @@ PARAMETER_SPECS: dict[str, ParameterSpec] = {
     "target_frame": ParameterSpec(
         "Publish the poses of scene graphs in this frame, by tf2 at the image's time, which needs tf2_ros."
         ' "": in the camera\'s optical frame',
+        takes_effect="at activate",
+    ),
+    "publish_tf": ParameterSpec(
+        "Publish a tf frame for each tracked object with a pose, `<node>/<id>`, of a named camera"
+        " `<node>/<camera>/<id>`; needs tf2_msgs",
         takes_effect="at activate",
     ),
     "silence_timeout": ParameterSpec(

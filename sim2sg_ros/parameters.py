@@ -44,12 +44,14 @@ class NodeParameters:
     max_rate: float = 0.0
     rectified: bool = False
     rotate: int | Sequence[int] = field(default_factory=lambda: [0])
+    depth_topic: str = ""
     camera_height: float = UNKNOWN
     camera_pitch: float = UNKNOWN
     camera_roll: float = UNKNOWN
     tracking: bool = True
     track_memory: float = 1.0
     target_frame: str = ""
+    publish_tf: bool = False
     silence_timeout: float = 5.0
     diagnostics_period: float = 1.0
 

@@ -37,8 +37,9 @@ class Nearby(Generic[T]):
         return statistics.median_low(steps) if steps else 0
 
     def settled(self, stamp: int) -> bool:
-        """Whether none that comes later would be nearer, as long as they come in order."""
-        return any(found >= stamp for found, _ in self._items)
+        """Whether none that comes later would be nearer, as long as they come in order and at their period."""
+        newest = max((found for found, _ in self._items), default=None)
+        return newest is not None and (stamp - newest) * 2 <= self.period
 
     def find(self, stamp: int) -> T | None:
         """Returns the item that goes with a stamp, None where none does."""

@@ -35,7 +35,9 @@ def test_of_one_the_period_is_not_known():
 
 def test_it_is_settled_once_nothing_nearer_can_come():
     stream = near(0, 33)
-    assert stream.settled(33 * MS) and stream.settled(20 * MS) and not stream.settled(34 * MS)
+    assert stream.settled(33 * MS) and stream.settled(20 * MS)
+    assert stream.settled(49 * MS), "the next comes at 66"
+    assert not stream.settled(50 * MS)
     stream.clear()
     assert not stream.settled(0) and stream.find(0) is None
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from std_msgs.msg import Header
 
+from sim2sg_core.lifting.fusion import PIXEL_STD
 from sim2sg_core.scene import Camera, Placement, SceneGraph
 from sim2sg_ros.graph_conversions import (
     graph_from_message,
@@ -97,3 +98,20 @@ def test_json_is_one_line_of_the_shared_form() -> None:
     line = graph_to_json(graph(view=camera()))
     assert "\n" not in line
     assert SceneGraph.from_json(json.loads(line)).to_json() == graph(view=camera()).to_json()
+
+
+def test_the_covariance_of_a_position_is_that_of_its_depth_and_its_pixel() -> None:
+    original = graph(view=camera())
+    [posed, _] = original.objects
+    assert posed.pose is not None
+    certain = dataclasses.replace(posed, pose=dataclasses.replace(posed.pose, depth_std=0.05))
+    message = graph_to_message(dataclasses.replace(original, objects=(certain, posed)), header(), "m", 0)
+    block = np.array(message.objects[0].pose.covariance).reshape(6, 6)
+    assert not block[3:].any() and not block[:, 3:].any(), "of the rotation it is not known"
+    # Depths by their deviation, pixels by theirs, through the camera to points.
+    rng = np.random.default_rng(0)
+    depths = posed.pose.position[2] * rng.normal(1, 0.05, 200_000)
+    pixels = camera().project(posed.pose.position) + rng.normal(0, PIXEL_STD, (200_000, 2))
+    points = camera().rays(pixels) * depths[:, None]
+    np.testing.assert_allclose(block[:3, :3], np.cov(points.T), rtol=0.05, atol=2e-3)
+    assert not np.any(message.objects[1].pose.covariance), "unknown"

@@ -9,16 +9,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from sensor_msgs.msg import Image
 from sim2sg.msg import SceneGraph
 
 from tests.ros.live_node import (
     CALIBRATED,
+    HEIGHT,
     UNCALIBRATED,
+    WIDTH,
     ImageStream,
     LiveNode,
     next_statuses,
@@ -143,3 +148,44 @@ def test_a_camera_on_its_side_has_its_graphs_in_its_own_image(
         assert graph.objects
         assert all(0 <= o.x1 < o.x2 <= 64 and 0 <= o.y1 < o.y2 <= 96 for o in graph.objects)
         assert not live.set_parameter("rotate", 45.0).successful
+
+
+def test_depth_images_move_objects_to_where_they_were_measured(
+    start: Callable[..., Any], peer: Any, models: tuple[Path, Path]
+) -> None:
+    topic = "/deep/{camera}aligned/image"
+    with running_node(start, peer, "deep", models[0], "/deep/image", depth_topic=topic) as live:
+        publisher = peer.publisher(Image, "/deep/aligned/image")
+        peer.spin_until(publisher.get_subscription_count)
+        live.calibrate(CALIBRATED, poses=True)
+        image = noise_image(3)
+        before = live.shoot(image).objects
+        nearer = min(item.pose.pose.position.z for item in before) * 0.5
+        assert nearer > 0
+
+        def shoot() -> SceneGraph:
+            # Ahead of its image, as depth of one stamp may come.
+            depth = Image(height=HEIGHT, width=WIDTH, encoding="32FC1", step=4 * WIDTH)
+            depth.data = np.full((HEIGHT, WIDTH), nearer, np.float32).tobytes()
+            depth.header.frame_id = image.header.frame_id
+            depth.header.stamp = Time(sec=1_700_000_001 + live._sent, nanosec=image.header.stamp.nanosec)
+            publisher.publish(depth)
+            return live.shoot(image)
+
+        def moved() -> bool:
+            return any(a.pose.pose.position.z != b.pose.pose.position.z for a, b in zip(before, shoot().objects))
+
+        peer.repeat_until(lambda: None, moved)
+        for item, old in zip(shoot().objects, before, strict=True):
+            assert (item.x1, item.y1, item.x2, item.y2) == (old.x1, old.y1, old.x2, old.y2)
+            assert item.pose.pose.position.z <= old.pose.pose.position.z
+            assert 0 < item.pose.covariance[14] <= old.pose.covariance[14]
+        _, values = live.status()
+        assert values["depth"] == "/deep/aligned/image" and values["depth problem"] == ""
+
+        def told() -> bool:
+            live.shoot(image)
+            return "no depth image within half a period" in live.status()[1]["depth problem"]
+
+        peer.spin_until(told)
+        assert live.status()[0].level == DiagnosticStatus.WARN

@@ -1,0 +1,120 @@
+"""The depth images of a camera: received on the executor, found by stamp in the inference thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.time import Time
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.logs.depth_decoding import decode_compressed_depth, decode_depth
+from sim2sg_core.logs.nearby import Nearby
+from sim2sg_core.scene.depth_image import DepthImage
+from sim2sg_ros.qos import sensor_qos
+
+WAIT = 0.03
+"""Seconds that a graph waits, after its inference, for a depth image that is still on its way."""
+QUIET = 2.0
+"""Seconds without a depth image that goes with an image after which it is said: depth may be slower than images."""
+KEPT = 30
+"""Depth images that are kept: a second of most cameras. Inference must not take longer than they last."""
+
+
+class DepthInput:
+    """Subscribes to depth images and finds the one of an image.
+
+    Attributes:
+        topic: Full name.
+        problem: Why depth images are not used, in one line; "" when they are.
+    """
+
+    def __init__(self, node: Node, topic: str) -> None:
+        """Subscribes.
+
+        Args:
+            node: The node.
+            topic: Of sensor_msgs/Image; of CompressedImage where its last part is `compressedDepth`.
+        """
+        kind = CompressedImage if topic.endswith("/compressedDepth") else Image
+        self._node = node
+        self._near: Nearby[Any] = Nearby(KEPT)
+        self._came = threading.Condition()
+        self._patience = WAIT
+        self._used = time.monotonic()
+        self._subscription = node.create_subscription(
+            kind,
+            topic,
+            self._receive,
+            sensor_qos(),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        self.topic = self._subscription.topic_name
+        self.problem = ""
+
+    def close(self) -> None:
+        """Unsubscribes."""
+        self._node.destroy_subscription(self._subscription)
+
+    def reset(self) -> None:
+        """Forgets what came, for a clock that jumped back."""
+        with self._came:
+            self._near.clear()
+
+    def find(self, header: Header, width: int, height: int) -> DepthImage | None:
+        """Returns the depth image that goes with an image, as `Nearby` says; None where there is none.
+
+        Where it may be on its way this waits for it, up to `WAIT`; not any more once that was in vain, until one is in
+        time again.
+
+        Args:
+            header: The image's.
+            width: Of the image, pixels.
+            height: Likewise.
+        """
+        stamp = Time.from_msg(header.stamp).nanoseconds
+        deadline = time.monotonic() + self._patience
+        with self._came:
+            while self._near.period and not self._near.settled(stamp):
+                if not self._came.wait(deadline - time.monotonic()):
+                    break
+            self._patience = WAIT if self._near.settled(stamp) else 0.0
+            message = self._near.find(stamp)
+        if message is None:
+            if time.monotonic() - self._used > QUIET:
+                self.problem = f"{self.topic}: no depth image within half a period of images: depth is the network's"
+            return None
+        try:
+            image, self.problem = self._read(message, header, width, height), ""
+        except Sim2SGError as error:
+            self.problem = f"{self.topic}: {error}"
+            return None
+        self._used = time.monotonic()
+        return image
+
+    def _receive(self, message: Image | CompressedImage) -> None:
+        with self._came:
+            self._near.put(Time.from_msg(message.header.stamp).nanoseconds, message)
+            self._came.notify_all()
+
+    def _read(self, message: Any, header: Header, width: int, height: int) -> DepthImage:
+        frame = message.header.frame_id
+        if frame != header.frame_id:
+            raise Sim2SGError(
+                f"depth is in frame {frame!r}, the image in {header.frame_id!r}: give depth that is aligned with it"
+            )
+        if isinstance(message, CompressedImage):
+            image = decode_compressed_depth(message.data, message.format)
+        else:
+            size = message.width, message.height
+            image = decode_depth(message.data, *size, message.encoding, message.step, bool(message.is_bigendian))
+        if not image.fits(width, height):
+            raise Sim2SGError(
+                f"depth is {image.width}x{image.height}, the image {width}x{height}: give depth that is aligned with it"
+            )
+        return image

@@ -1,0 +1,124 @@
+"""Depth images in the node: which one goes with an image, how long it is waited for, what is refused."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
+from sim2sg_ros import depth_input
+from sim2sg_ros.depth_input import DepthInput
+
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
+
+PERIOD = 0.1
+
+
+def header(seconds: float, frame: str = "eye") -> Header:
+    result = Header(frame_id=frame)
+    result.stamp.sec, result.stamp.nanosec = divmod(round(seconds * 1e9), 10**9)
+    return result
+
+
+def depth(seconds: float, metres: float, frame: str = "eye", size: tuple[int, int] = (12, 8)) -> Image:
+    width, height = size
+    values = np.full((height, width), metres * 1000, np.uint16)
+    data = values.tobytes()
+    return Image(header=header(seconds, frame), width=width, height=height, encoding="16UC1", step=2 * width, data=data)
+
+
+@pytest.fixture
+def source(peer: Any) -> Iterator[DepthInput]:
+    source = DepthInput(peer.node, "/some/depth")
+    for number in range(4):
+        source._receive(depth(number * PERIOD, 1.0 + number))
+    yield source
+    source.close()
+
+
+def metres(source: DepthInput, seconds: float) -> float | None:
+    image = source.find(header(seconds), 96, 64)
+    return None if image is None else float(image.sample(np.array(0.5), np.array(0.5)))
+
+
+def test_it_is_found_by_its_stamp(source: DepthInput, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert metres(source, 2 * PERIOD) == pytest.approx(3.0)
+    assert metres(source, 1.4 * PERIOD) == pytest.approx(2.0)
+    assert source.problem == ""
+    source.reset()
+    assert metres(source, 2 * PERIOD) is None
+    assert source.problem == "", "it may be slower than the images"
+    monkeypatch.setattr(depth_input, "QUIET", 0.0)
+    assert metres(source, 2 * PERIOD) is None
+    assert "/some/depth: no depth image within half a period" in source.problem
+
+
+def test_one_on_its_way_is_waited_for(source: DepthInput, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "_patience", 60.0)
+    timer = threading.Timer(0.05, lambda: source._receive(depth(4 * PERIOD, 9.0)))
+    timer.start()
+    assert metres(source, 4 * PERIOD) == pytest.approx(9.0)
+    timer.join()
+
+
+def test_a_stream_that_ended_is_waited_for_once(source: DepthInput, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    wait = source._came.wait
+
+    def noted(timeout: float) -> bool:
+        waits.append(timeout)
+        return wait(timeout)
+
+    monkeypatch.setattr(source._came, "wait", noted)
+    assert metres(source, 10.0) is None
+    assert 0 < waits[0] <= depth_input.WAIT
+    first = len(waits)
+    assert metres(source, 11.0) is None
+    assert all(timeout <= 0 for timeout in waits[first:])
+    source._receive(depth(12.0, 5.0))
+    assert metres(source, 12.0) == pytest.approx(5.0)
+    assert metres(source, 13.0) is None
+    assert waits[-1] <= depth_input.WAIT and max(waits[first + 1 :]) > 0, "it came, so it is waited for again"
+
+
+def test_without_any_nothing_is_waited_for(peer: Any) -> None:
+    source = DepthInput(peer.node, "/silent/depth")
+    source._patience = 60.0
+    started = time.monotonic()
+    assert metres(source, 1.0) is None
+    assert time.monotonic() - started < 30
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (depth(0.5, 2.0, frame="depth_optical"), "depth is in frame 'depth_optical', the image in 'eye'"),
+        (depth(0.5, 2.0, size=(16, 9)), "depth is 16x9, the image 96x64"),
+        (Image(header=header(0.5), width=2, height=2, encoding="rgb8", data=bytes(12)), "'rgb8' is no depth image"),
+    ],
+)
+def test_what_is_not_aligned_is_not_used(source: DepthInput, message: Image, reason: str) -> None:
+    source._receive(message)
+    assert metres(source, 0.5) is None
+    assert source.problem.startswith("/some/depth: ") and reason in source.problem
+
+
+def test_compressed_depth_is_known_by_its_topic(peer: Any) -> None:
+    source = DepthInput(peer.node, "/eye/depth/compressedDepth")
+    publisher = peer.publisher(CompressedImage, "/eye/depth/compressedDepth")
+    data = bytes(12) + cv2.imencode(".png", np.full((8, 12), 2500, np.uint16))[1].tobytes()
+    message = CompressedImage(header=header(7.0), format="16UC1; compressedDepth png", data=data)
+    peer.repeat_until(lambda: publisher.publish(message), lambda: source._near.settled(7 * 10**9))
+    assert metres(source, 7.0) == pytest.approx(2.5)
+    source.close()
+    peer.node.destroy_publisher(publisher)
