@@ -41,6 +41,9 @@ WHY_NO_GRAPH = {
     "inactive": "the node is inactive: activate it",
     "finalized": "the node is finalized: start it again",
 }
+SWITCH_INTERVAL = 1e-4
+"""Seconds after which a thread that waits for the interpreter gets it. With Python's own 5 ms the inference thread
+waits for an image that has come until the executor has nothing to do."""
 WATCH_PERIOD = 0.5
 """Seconds between two looks at who publishes images, and whether any arrive."""
 
@@ -252,6 +255,7 @@ def run_node(args: Sequence[str] | None = None, overrides: Sequence[Parameter] =
         Sim2SGError: A parameter given at start is not allowed.
     """
     end_between_callbacks()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     applied = middleware.init(sys.argv[1:] if args is None else args)
     executor = SingleThreadedExecutor()
     node = None

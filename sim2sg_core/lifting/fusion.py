@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim2sg_core.scene.camera import Camera
+from sim2sg_core.scene.camera import Camera, plane_depth
 
 # How well the flat-ground assumption holds. The angle covers suspension, slopes and an imperfect mount.
 GROUND_ANGLE_STD = np.radians(0.4)
@@ -28,13 +28,14 @@ def ground_depth(centres: np.ndarray, heights: np.ndarray, camera: Camera) -> tu
         (N,) depths in metres (inf where the ray misses the plane) and their (N,) relative deviations.
     """
     heights = np.asarray(heights, float)
-    depth = camera.ground_depth(centres, heights / 2)
     assert camera.ground is not None
-    slope = np.abs(camera.rays(centres) @ camera.ground[:3])
-    gap = np.abs(camera.ground[3] - heights / 2)
+    slope = camera.rays(centres) @ camera.ground[:3]
+    gap = camera.ground[3] - heights / 2
     angle_std = np.hypot(GROUND_ANGLE_STD, PIXEL_STD / camera.focal)
-    relative = np.hypot(angle_std / np.maximum(slope, 1e-6), HEIGHT_RELATIVE_STD * heights / 2 / np.maximum(gap, 1e-6))
-    return depth, relative
+    relative = np.hypot(
+        angle_std / np.maximum(np.abs(slope), 1e-6), HEIGHT_RELATIVE_STD * heights / 2 / np.maximum(np.abs(gap), 1e-6)
+    )
+    return plane_depth(slope, gap), relative
 
 
 def fuse_depth(

@@ -130,13 +130,14 @@ def decode_graph(
     )
     real = order[((scores > 0) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & finite.all(axis=1))[order]]
     keep = real[scores[real].astype(float) >= options.object_threshold]  # the first of them: they come best first
-    surfaces = None if camera is None or depth is None else visible_surfaces(depth, boxes[real], width, height)
-    lifted = None if camera is None else _lift(outputs, real, info, box, camera, surfaces)
+    how = usable_relations(info, options.relations, camera)
+    # Rules look at all objects, so that a threshold leaves things out and changes nothing else.
+    posed = keep if how == "learned" else real
+    surfaces = None if camera is None or depth is None else visible_surfaces(depth, boxes[posed], width, height)
+    lifted = None if camera is None else _lift(outputs, posed, info, box, camera, surfaces)
     objects = _objects(outputs["classes"][keep], scores[keep], boxes[keep], lifted, info)
     pairs, probabilities = outputs["pairs"], outputs["relations"]
-    how = usable_relations(info, options.relations, camera)
     if how != "learned" and camera is not None and lifted is not None:
-        # Of all objects, so that a threshold leaves things out and changes nothing else.
         pairs, probabilities = relate(outputs, info, how, real, lifted, camera)
     found = _relations(pairs, probabilities, keep, scores[keep], info, options.relation_threshold)
     return SceneGraph(width, height, objects, found, file, int(stamp), camera)

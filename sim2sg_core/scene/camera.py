@@ -156,11 +156,7 @@ class Camera:
         """
         if self.ground is None:
             raise Sim2SGError("the camera's pose over the ground is unknown: give height and pitch")
-        slope = self.rays(pixels) @ self.ground[:3]
-        gap = self.ground[3] - np.asarray(height_m)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            depth = -gap / slope
-        return np.where((depth > 0) & np.isfinite(depth), depth, np.inf)
+        return plane_depth(self.rays(pixels) @ self.ground[:3], self.ground[3] - np.asarray(height_m))
 
     def has_aspect(self, width: int, height: int) -> bool:
         """Whether an image may be this camera's, resized. Another aspect ratio means another camera, or a crop."""
@@ -208,3 +204,15 @@ class Camera:
         if rotate not in TURNS:
             raise data.error("rotate", f"one of {', '.join(map(str, TURNS))} is wanted")
         return cls(width, height, K, ground, distortion, model, rotate)
+
+
+def plane_depth(slope: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """Returns depths z at which rays (z = 1) meet a plane; inf for those that never do.
+
+    Args:
+        slope: (...,) ray times the plane's normal.
+        gap: (...,) distance of the camera from the plane, along the normal.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        depth = -gap / slope
+    return np.where((depth > 0) & np.isfinite(depth), depth, np.inf)
