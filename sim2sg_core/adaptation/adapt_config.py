@@ -216,7 +216,8 @@ class ResolvedConfig(LogConfig):
             counts |= {"source_frames": self.source.source_frames, "source_steps": self.source.source_steps}
         for name, value in counts.items():
             if value < 1:
-                raise Sim2SGError(f"--{name.replace('_', '-')} is {value}: it must be at least 1")
+                option = "max" if name == "frames" else name.replace("_", "-")
+                raise Sim2SGError(f"--{option} is {value}: it must be at least 1")
         if self.rounds < 0:
             raise Sim2SGError(f"--rounds is {self.rounds}: it must be 0 (source only) or more")
         if self.camera_height is not None and self.camera_height <= 0:

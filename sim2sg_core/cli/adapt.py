@@ -39,8 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     camera.add_argument("--camera-pitch", type=float, metavar="DEG", help="positive looks down")
     camera.add_argument("--camera-roll", type=float, metavar="DEG", help="positive is clockwise")
     work = parser.add_argument_group("work", "defaults from the domain's `training`")
-    work.add_argument("--frames", type=int, default=400, help="most frames taken from the log (default: 400)")
-    work.add_argument("--min-interval", type=float, default=0.2, help="seconds between frames (default: 0.2)")
+    work.add_argument("--max", type=int, default=400, dest="frames", metavar="N", help="most frames (default: 400)")
+    work.add_argument(
+        "--every",
+        type=float,
+        default=0.2,
+        dest="min_interval",
+        metavar="S",
+        help="least seconds between two frames (default: 0.2)",
+    )
+    for former, name, kind in (("--frames", "frames", int), ("--min-interval", "min_interval", float)):
+        work.add_argument(former, dest=name, type=kind, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     work.add_argument(
         "--min-change",
         type=float,

@@ -116,7 +116,7 @@ def _interval(log: Log, min_interval_s: float, need_times: bool) -> float:
     if need_times:
         raise Sim2SGError(
             f"{printable(log.path)}: {log.describe_time() or 'one image tells no time'}: an interval in seconds"
-            " (--every, --min-interval) means nothing there; use --max or --min-change"
+            " (--every) means nothing there; use --max or --min-change"
         )
     return 0.0
 

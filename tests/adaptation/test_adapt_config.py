@@ -22,7 +22,7 @@ def test_open_settings_come_from_the_domain(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"frames": 0}, "--frames"),
+        ({"frames": 0}, "--max"),
         ({"rounds": -1}, "--rounds"),
         ({"method": Method(prior_share=1.5)}, "prior_share is 1.5"),
         ({"camera_height": -1.0}, "--camera-height"),

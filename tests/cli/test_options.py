@@ -62,3 +62,14 @@ def test_outputs_are_files_in_folders(tmp_path):
 def test_verbs_refuse_negative_numbers(words, capsys):
     assert main(words) == 2
     assert capsys.readouterr().err.strip().endswith("is -1: it must be 0 or more")
+
+
+def test_frames_of_a_log_are_chosen_by_the_same_names_everywhere():
+    from sim2sg_core.cli import adapt
+
+    needed = ("--domain", "clevr", "--log", "a", "--out", "b")
+    now = parse(adapt.add_arguments, *needed, "--max", "7", "--every", "0.5")
+    before = parse(adapt.add_arguments, *needed, "--frames", "7", "--min-interval", "0.5")
+    assert vars(now) == vars(before) and (now.frames, now.min_interval) == (7, 0.5)
+    plain = parse(adapt.add_arguments, *needed)
+    assert (plain.frames, plain.min_interval) == (400, 0.2)
