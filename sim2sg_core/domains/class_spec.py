@@ -59,7 +59,7 @@ class MeshSpec(Spec):
     """A mesh from a file, or from a library that the machine has; in YAML a file alone will do.
 
     Attributes:
-        file: OBJ, GLB, GLTF or PLY, relative to the domain's file; in `meshes:` a folder stands for all that are in it.
+        file: OBJ, GLB, GLTF, PLY or STL, relative to the domain's file; in `meshes:` a folder stands for all in it.
         library: Name of a library, and
         id: the name of the mesh in it (`sim2sg assets list`), in place of `file`. It knows the size.
         unit: Of a file's coordinates; None takes what the format says (metres for GLB and GLTF), else metres.
@@ -67,6 +67,7 @@ class MeshSpec(Spec):
             file's z becomes the front, as glTF has it; with x up its y does.
         turn_deg: Turns it about the vertical, counter-clockwise from above, so that its front points along +x; one of a
             library by multiples of 90.
+        scale: Makes a file's mesh so many times as large. It matters where the mesh gives its class the size.
     """
 
     file: MeshFile | None = None
@@ -75,6 +76,7 @@ class MeshSpec(Spec):
     unit: Literal["m", "cm", "mm", "in", "ft"] | None = None
     up: Literal["x", "y", "z"] | None = None
     turn_deg: Number = 0.0
+    scale: Metres = 1.0
 
     @model_validator(mode="before")
     @classmethod
@@ -92,6 +94,8 @@ class MeshSpec(Spec):
             for key in ("unit", "up"):
                 if getattr(self, key) is not None:
                     raise mistake("the library knows it; delete it", key)
+            if self.scale != 1:
+                raise mistake("the library knows it; delete it", "scale")
             if self.turn_deg % 90:
                 raise mistake("meshes of libraries are turned by multiples of 90", "turn_deg")
         return self
@@ -99,7 +103,8 @@ class MeshSpec(Spec):
     @model_serializer(mode="wrap")
     def _own_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         others = ("library", "id") if self.library is None else ("file", "unit", "up")
-        return {key: value for key, value in handler(self).items() if key not in others}
+        unscaled = ("scale",) if self.scale == 1 else ()  # A domain without it stays the domain that it was.
+        return {key: value for key, value in handler(self).items() if key not in (*others, *unscaled)}
 
     @property
     def model(self) -> LibraryModel | None:
@@ -224,7 +229,7 @@ def _files(entry: MeshSpec, index: int) -> Iterator[MeshSpec]:
         return
     files = folder_files(path)
     if not files:
-        raise mistake(f"no meshes in the folder {path}; put OBJ, GLB, GLTF or PLY files there", "meshes", index)
+        raise mistake(f"no meshes in the folder {path}; put OBJ, GLB, GLTF, PLY or STL files there", "meshes", index)
     for file in files:
         yield entry.model_copy(update={"file": str(file)})
 
@@ -241,7 +246,7 @@ def _check_mesh(file: Path, within: Path | None, index: int) -> None:
 def _measured(spec: MeshSpec, index: int) -> tuple[float, float, float]:
     try:
         if spec.file is not None:
-            return _rounded(mesh_extents(spec.file, spec.unit, spec.up, spec.turn_deg))
+            return _rounded(mesh_extents(spec.file, spec.unit, spec.up, spec.turn_deg, spec.scale))
         model = spec.model
         assert model is not None
         length, width, height = model.size

@@ -57,9 +57,10 @@ class Spec(BaseModel):
                 if old in data and new in data:
                     raise mistake(f"is the earlier name of {new}, which is given too; delete one", old)
             data = {cls.renamed.get(key, key): value for key, value in data.items()}
-            for key in data:
-                if key not in cls.model_fields:
-                    raise mistake(f"unknown key; {nearest(key, cls.model_fields)}", key)
+            unknown = [key for key in data if key not in cls.model_fields]
+            if unknown:
+                also = f" (nor is there {', '.join(unknown[1:9])})" if len(unknown) > 1 else ""
+                raise mistake(f"unknown key{also}; {nearest(unknown[0], cls.model_fields)}", unknown[0])
         return data
 
 

@@ -20,6 +20,7 @@ from sim2sg_core.packs.pack import shipped_files
 FILE = "domain.yaml"  # of a pack
 Place = tuple[str | int, ...]  # keys and indices from the top of the file
 Further = Callable[[Domain], Iterable[tuple[Place, str]]]  # finds mistakes that cannot be seen from here
+TOLD = 8  # mistakes at once
 LARGEST = 10**15  # of whole numbers: a double holds it exactly, and the arithmetic on it
 
 
@@ -149,16 +150,18 @@ def _to_scalar(node: yaml.Node, place: Place, file: str) -> Any:
 
 
 def _told(mistakes: list[tuple[Place, str]], lines: dict[Place, int], file: str) -> str:
-    """Returns the mistake that stands first in the file, as one line."""
+    """Returns all mistakes in the order of the file, as one line; of many the first ones."""
     found = []
     for place, text in mistakes:
         known = place
         while known not in lines:  # A missing key has no line: take that of what should hold it.
             known = known[:-1]
         found.append((lines[known], _dotted(place), text))
-    line, key, text = min(found, key=lambda f: f[0])
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return f"{file}:{line}: {key}: {text}{more}"
+    found.sort(key=lambda f: f[0])
+    (line, key, text), *others = found
+    told = [f"{file}:{line}: {key}: {text}", *(f"line {line}: {key}: {text}" for line, key, text in others[: TOLD - 1])]
+    more = f" (and {len(found) - TOLD} more)" if len(found) > TOLD else ""
+    return " | ".join(told) + more
 
 
 def _mistakes(error: ValidationError, lines: dict[Place, int]) -> list[tuple[Place, str]]:

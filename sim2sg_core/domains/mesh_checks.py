@@ -44,7 +44,7 @@ def check_mesh(file: Path, within: Path | None = None) -> None:
     """Checks a mesh file by its header, and the materials and textures that it names.
 
     Args:
-        file: OBJ, GLB, GLTF or PLY.
+        file: OBJ, GLB, GLTF, PLY or STL.
         within: The folder in which all files that it names must lie; None lets them lie anywhere.
 
     Raises:
@@ -56,6 +56,8 @@ def check_mesh(file: Path, within: Path | None = None) -> None:
         _check_obj(file, within)
     elif kind == ".ply":
         _check_ply(file, within)
+    elif kind == ".stl":
+        _check_stl(file)
     else:
         _check_gltf(file, within)
 
@@ -126,6 +128,18 @@ def _check_ply(file: Path, within: Path | None) -> None:
             found = _checked(file, line.split("TextureFile", 1)[1], within, "texture")
             if found is not None:
                 _check_picture(str(found), found.open("rb"))
+
+
+def _check_stl(file: Path) -> None:
+    """Counts the faces: a binary file tells how many follow its 84 bytes, 50 bytes each; a text begins with `solid`."""
+    data = file.read_bytes()
+    count = int.from_bytes(data[80:84], "little") if len(data) >= 84 else 0
+    if len(data) == 84 + 50 * count:
+        check_limit(file, "faces", count, MESH_FACES, SIMPLER)
+    elif data.lstrip()[:5].lower() == b"solid":
+        check_limit(file, "faces", data.lower().count(b"endfacet"), MESH_FACES, SIMPLER)
+    else:
+        raise Sim2SGError(f"{file}: cannot be read as a mesh (a cut STL file); export it again, e.g. as GLB")
 
 
 def _check_gltf(file: Path, within: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Meshes that users bring: read from OBJ, GLB, GLTF and PLY into metres, z up, front along +x."""
+"""Meshes that users bring: read from OBJ, GLB, GLTF, PLY and STL into metres, z up, front along +x."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sim2sg_core.errors import Sim2SGError, first_line
 if TYPE_CHECKING:
     import trimesh
 
-SUFFIXES = (".obj", ".glb", ".gltf", ".ply")
+SUFFIXES = (".obj", ".glb", ".gltf", ".ply", ".stl")
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
 THINNEST = 1e-4  # of the largest extent: flatter things have no body to draw
 
@@ -37,15 +37,18 @@ def folder_files(folder: Path) -> list[Path]:
     return sorted(p for p in seen if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
-def read_mesh(file: str | Path, unit: str | None = None, up: str | None = None, turn_deg: float = 0) -> trimesh.Trimesh:
+def read_mesh(
+    file: str | Path, unit: str | None = None, up: str | None = None, turn_deg: float = 0, scale: float = 1
+) -> trimesh.Trimesh:
     """Reads the geometry of a file as one mesh, without its colours.
 
     Args:
-        file: OBJ, GLB, GLTF or PLY.
+        file: OBJ, GLB, GLTF, PLY or STL.
         unit: Of its coordinates: m, cm, mm, in, ft; None means metres.
         up: Axis of the file that points up; None means y for GLB and GLTF, else z. With y up, the file's z becomes
             the front (x) and its x the left (y), as glTF has it; with x up, its y the front and its z the left.
         turn_deg: Then turns it about the vertical, counter-clockwise from above.
+        scale: Times as large as the file says.
 
     Returns:
         The mesh, metres, z up.
@@ -53,7 +56,7 @@ def read_mesh(file: str | Path, unit: str | None = None, up: str | None = None, 
     Raises:
         Sim2SGError: Not readable, without faces, or flat.
     """
-    parts = read_parts(file, unit, up, turn_deg)
+    parts = read_parts(file, unit, up, turn_deg, scale)
     import trimesh  # Not before: `read_parts` says what to install.
 
     starts = np.cumsum([0, *(len(p.vertices) for p in parts)])
@@ -65,14 +68,14 @@ def read_mesh(file: str | Path, unit: str | None = None, up: str | None = None, 
 
 
 def read_parts(
-    file: str | Path, unit: str | None = None, up: str | None = None, turn_deg: float = 0
+    file: str | Path, unit: str | None = None, up: str | None = None, turn_deg: float = 0, scale: float = 1
 ) -> list[trimesh.Trimesh]:
     """Reads the parts of a file, each with its colours and the vertices of its faces; otherwise as `read_mesh`."""
     scene = _load(Path(file))
     c, s = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
     to_world = np.eye(4)
     to_world[:3, :3] = np.eye(3)[list(AXES[up or ("y" if is_gltf(file) else "z")])]
-    to_world[:3, :3] = METRES[unit or "m"] * np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ to_world[:3, :3]
+    to_world[:3, :3] = scale * METRES[unit or "m"] * np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ to_world[:3, :3]
     return scene_parts(scene, to_world, str(file))
 
 
@@ -115,10 +118,10 @@ def _placed(scene: Any, to_world: np.ndarray, file: str) -> list[trimesh.Trimesh
 
 
 def mesh_extents(
-    file: str | Path, unit: str | None = None, up: str | None = None, turn_deg: float = 0
+    file: str | Path, unit: str | None = None, up: str | None = None, turn_deg: float = 0, scale: float = 1
 ) -> tuple[float, float, float]:
     """Returns length, width and height of a mesh, metres. Arguments and errors are those of `read_mesh`."""
-    mesh = read_mesh(file, unit, up, turn_deg)
+    mesh = read_mesh(file, unit, up, turn_deg, scale)
     length, width, height = _extents([mesh]).tolist()
     return length, width, height
 
@@ -131,7 +134,7 @@ def _load(file: Path) -> Any:
     if not file.is_file():
         raise Sim2SGError(f"no mesh {file}; put it back or correct its path")
     if file.suffix.lower() not in SUFFIXES:
-        raise Sim2SGError(f"{file}: is not a mesh that can be read; known: {', '.join(SUFFIXES)}")
+        raise Sim2SGError(f"{file}: is not a mesh that can be read; export it as one of {', '.join(SUFFIXES)}")
     check_mesh(file)
     with _reading(file), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pixels: `check_mesh` has its own limit

@@ -137,7 +137,7 @@ def shown_path(file: str, folder: Path) -> str:
 def _fit(spec: ClassSpec, mesh: MeshSpec, extents: np.ndarray, folder: Path) -> str | None:
     file = mesh.file or ""
     unit, up = mesh.unit or "m", mesh.up or ("y" if is_gltf(file) else "z")
-    size = METRES[unit] * upright(extents, up, mesh.turn_deg)
+    size = mesh.scale * METRES[unit] * upright(extents, up, mesh.turn_deg)
     off = too_far(size, spec)
     head = f"mesh {shown_path(file, folder)} of {spec.name} measures {_metres(size)} with unit: {unit}, up: {up}"
     if off <= OFF:
@@ -147,7 +147,7 @@ def _fit(spec: ClassSpec, mesh: MeshSpec, extents: np.ndarray, folder: Path) -> 
     turns = (mesh.turn_deg, mesh.turn_deg + 90)
     for (u, axis), turn in itertools.product(itertools.product(METRES, AXES), turns):
         changes = (u != unit) + (axis != up) + (turn != mesh.turn_deg)
-        tried.append((too_far(METRES[u] * upright(extents, axis, turn), spec), changes, u, axis, turn))
+        tried.append((too_far(mesh.scale * METRES[u] * upright(extents, axis, turn), spec), changes, u, axis, turn))
     # Of those that fit the one that changes least, else the one that fits best.
     best = min(tried, key=lambda t: (t[0] > OFF, t[1] if t[0] <= OFF else 0, t[0]))
     if best[0] <= OFF:

@@ -1,6 +1,7 @@
 """Reading domains: what is accepted, and that every mistake names its line and the remedy."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -152,10 +153,21 @@ def test_a_room_and_a_street_tell_what_they_cannot_hold() -> None:
         parse_domain(street + tail[tail.index("appearance:") :], "f")
 
 
-def test_several_mistakes_report_the_first_line_and_a_count() -> None:
+def test_several_mistakes_are_told_at_once() -> None:
     text = GOOD.replace("yaw_symmetry: 2", "yaw_symmetry: 9").replace("width: 320", "width: 1")
-    with pytest.raises(Sim2SGError, match=r"^f:3: input.width: .* \(and 1 more\)$"):
+    with pytest.raises(Sim2SGError, match=r"^f:3: input.width: [^|]* \| line \d+: classes\[\d\].yaw_symmetry: [^|]*$"):
         parse_domain(text, "f")
+
+
+def test_of_many_mistakes_the_first_are_told() -> None:
+    assert "cup" in GOOD
+    classes = "".join(f"  - {{name: thing_{i}, assets: [cup], yaw_symmetry: 9}}\n" for i in range(11))
+    with pytest.raises(Sim2SGError) as caught:
+        parse_domain(GOOD.replace("predicates:", classes + "predicates:", 1), "f")
+    told = str(caught.value)
+    assert told.count(" | ") == 7 and re.search(r" \(and \d+ more\)$", told) and "\n" not in told
+    with pytest.raises(Sim2SGError, match=r"^f:\d+: colour: unknown key \(nor is there shape\); .*known: name, "):
+        parse_domain(GOOD + "colour: 1\nshape: 2\n", "f")
 
 
 @pytest.mark.parametrize(

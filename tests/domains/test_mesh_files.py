@@ -96,7 +96,8 @@ def test_a_mirrored_part_of_a_scene_keeps_its_outside_outside(tmp_path):
         ("a.ply", "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nend_header\n1\n", "a.ply"),
         ("a.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 1 1 0\nf 1 2 3\nf 2 4 3\n", "is flat, its height is 0 m"),
         ("a.obj", "v 0 0 0\nv 1 0 0\nv 0 1 nan\nf 1 2 3\n", "a.obj"),
-        ("a.stl", "solid", "known: .obj, .glb, .gltf, .ply"),
+        ("a.stl", "solid", "has no faces"),
+        ("a.fbx", "Kaydara", "export it as one of .obj, .glb, .gltf, .ply, .stl"),
     ],
 )
 def test_files_that_are_no_meshes_are_refused_in_one_line(tmp_path, name, content, says):
@@ -270,3 +271,35 @@ def test_models_carry_no_folders_of_the_machine(tmp_path):
     assert [mesh["file"] for mesh in carried["classes"][0]["meshes"]] == ["a/crate.ply", "b/crate.ply"]
     again = Domain.from_json(carried)
     assert again.hash() == made.hash() and again.to_portable_json() == carried
+
+
+@pytest.mark.parametrize("kind", ["stl", "stl_ascii"])
+def test_stl_is_read_as_it_is(tmp_path, kind):
+    path = tmp_path / "corner.stl"
+    corner().export(path, file_type=kind)
+    assert mesh_extents(path) == pytest.approx(EXTENTS, rel=1e-5)
+    assert mesh_extents(path, unit="cm", scale=2) == pytest.approx(np.array(EXTENTS) / 50, rel=1e-5)
+    path.write_bytes(path.read_bytes()[: 100 if kind == "stl" else 3])
+    with pytest.raises(Sim2SGError, match=r"corner\.stl: cannot be read as a mesh \(a cut STL file\)"):
+        mesh_extents(path)
+
+
+def test_meshes_of_other_kinds_say_what_to_export_them_as(tmp_path):
+    (tmp_path / "chair.dae").write_text("<COLLADA/>")
+    with pytest.raises(
+        Sim2SGError, match=r"chair\.dae: is not a mesh that can be read; export it as one of \.obj, \.glb"
+    ):
+        mesh_extents(tmp_path / "chair.dae")
+
+
+def test_scale_makes_the_mesh_and_its_class_as_large(tmp_path):
+    write(corner(), tmp_path / "corner.obj")
+    text = "  - {name: brick, meshes: [{file: corner.obj, scale: 3}], yaw_symmetry: 1}\n"
+    text += "predicates: [{name: left_of, rule: left_of, margin: 0.1}]\n"
+    (spec,) = domain(text, tmp_path).classes
+    assert spec.mean_size() == pytest.approx(3 * np.array(EXTENTS), rel=1e-4)
+    assert spec.meshes[0].model_dump()["scale"] == 3
+    plain = domain(text.replace(", scale: 3", ""), tmp_path).classes[0]
+    assert "scale" not in plain.meshes[0].model_dump()
+    with pytest.raises(Sim2SGError, match=r"scale: 0 is too small"):
+        domain(text.replace("scale: 3", "scale: 0"), tmp_path)

@@ -22,8 +22,8 @@ class RoomLayout(ArrangedLayout):
         height: Of the ceiling, metres.
         turn_deg: How the walls are turned against the camera's heading.
         windows: Windows in the walls.
-        clutter: Unlabelled things along the walls, on them and on the floor. [0, 0] clears the tables of them too, and
-            the plates and bowls of food.
+        clutter: Unlabelled things along the walls, on them and on the floor; with some, there are such on the tables
+            too, and food on plates and in bowls. None is the default: plants, lamps and fruit are in few other places.
         people: Unlabelled people who stand about. Their bodies are those of `drive`; none where that is not installed.
         bare: Share of the scenes without any object of the domain: what is in them anyway must not be taken for one.
     """
@@ -38,7 +38,7 @@ class RoomLayout(ArrangedLayout):
     lateral: Range = (-1.5, 1.5)
     min_gap: Annotated[float, Strict(), Field(ge=0)] = 0.01
     windows: Count = (0, 3)
-    clutter: Count = (0, 8)
+    clutter: Count = (0, 0)
     people: Count = (0, 0)
     bare: Share = 0.0
 

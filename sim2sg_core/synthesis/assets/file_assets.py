@@ -28,6 +28,8 @@ def file_asset_name(spec: MeshSpec, painted: bool = False) -> str:
         options["up"] = spec.up
     if spec.turn_deg:
         options["turn_deg"] = f"{spec.turn_deg:.10g}"
+    if spec.scale != 1:
+        options["scale"] = f"{spec.scale:.10g}"
     if painted:
         options["painted"] = "yes"
     return PREFIX + quote(spec.file) + (f"?{urlencode(options)}" if options else "")
@@ -43,10 +45,11 @@ def file_asset(name: str) -> Asset:
     path, _, query = name.removeprefix(PREFIX).partition("?")
     options = dict(parse_qsl(query))
     turn = float(options.pop("turn_deg", 0.0))
+    scale = float(options.pop("scale", 1.0))
     painted = options.pop("painted", "") == "yes"
     file = unquote(path)
-    spec = MeshSpec.model_validate({"file": file, "turn_deg": turn, **options})
-    parts = read_parts(file, spec.unit, spec.up, spec.turn_deg)
+    spec = MeshSpec.model_validate({"file": file, "turn_deg": turn, "scale": scale, **options})
+    parts = read_parts(file, spec.unit, spec.up, spec.turn_deg, spec.scale)
     try:
         return build_asset(name, parts, [PAINT if painted else ""] * len(parts), is_linear=is_gltf(file))
     except Sim2SGError as error:
