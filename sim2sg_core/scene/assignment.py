@@ -1,4 +1,4 @@
-"""Pairs of rows and columns whose costs add up to the least: what track a detection continues."""
+"""Pairs of rows and columns whose costs add up to the least: what track a detection continues, which boxes are one."""
 
 from __future__ import annotations
 
@@ -31,6 +31,21 @@ def assign(cost: np.ndarray) -> np.ndarray:
     for row in np.flatnonzero(choice < 0):
         _augment(int(row), full, row_price, column_price, owner, choice)
     return np.where(choice < t, choice, -1)
+
+
+def assign_all(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs as many rows with columns as there can be, so that the sum of the pairs' costs is least.
+
+    Args:
+        cost: (N, T), finite.
+
+    Returns:
+        (min(N, T),) rows, ascending, and the column of each.
+    """
+    # With every cost below zero, one more pair always pays.
+    choice = assign(cost - cost.max(initial=0.0) - 1.0)
+    rows = np.flatnonzero(choice >= 0)
+    return rows, choice[rows]
 
 
 def _augment(

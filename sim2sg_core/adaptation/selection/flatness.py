@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from sim2sg_core.adaptation.selection.assignment import assign
 from sim2sg_core.adaptation.selection.network_detections import Detections, detect
 from sim2sg_core.model import SceneGraphNetwork
+from sim2sg_core.scene.assignment import assign_all
 from sim2sg_core.scene.boxes import box_iou
 
 LEAST = 1e-6  # probability, so that logarithms are finite
@@ -55,6 +55,6 @@ def detection_change(before: Sequence[Detections], after: Sequence[Detections]) 
         p, q = (np.clip(x.probabilities, LEAST, None) for x in (a, b))
         divergence = (p[:, None] * np.log(p[:, None] / q[None])).sum(-1)
         cost = divergence - box_iou(a.boxes, b.boxes)
-        pairs = assign(cost)
+        pairs = assign_all(cost)
         costs.append(float(cost[pairs].mean()) if len(pairs[0]) else 0.0)
     return float(np.mean(costs))

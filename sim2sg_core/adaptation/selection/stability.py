@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from sim2sg_core.adaptation.selection.assignment import assign
 from sim2sg_core.adaptation.selection.network_detections import Levels, detect
 from sim2sg_core.model import SceneGraphNetwork
+from sim2sg_core.scene.assignment import assign_all
 from sim2sg_core.scene.boxes import box_iou
 
 DROPPED = 0.1  # of the backbone's features
@@ -43,6 +43,6 @@ def stability(boxes: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> floa
     scores = []
     for a, b in zip(boxes, others, strict=True):
         overlap = box_iou(a, b)
-        pairs = assign(-overlap)
+        pairs = assign_all(-overlap)
         scores.append(float(overlap[pairs].mean()) if len(pairs[0]) else 0.0)
     return float(np.mean(scores))
