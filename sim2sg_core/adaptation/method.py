@@ -24,7 +24,9 @@ LEFT_TO_DOMAIN = (
 """Switches that may be None: the domain's `training` decides."""
 CRITERIA = ("self_consistency", "das", "bos")
 """By which a round may be chosen without labels, see `selection.criteria`."""
-LATER = ("criterion",)
+TEACHER_UPDATES = ("average", "frozen", "conditional")
+"""What teaches on the log's frames; those of `learning.train_config`, which cannot be read without torch."""
+LATER = ("criterion", "teacher_update")
 """Switches that came later: at their defaults they leave no trace in a run's settings, so that older runs go on."""
 
 
@@ -58,6 +60,9 @@ class Method:
         feature: Weight of feature alignment (domain classifier on features, gradient reversal).
         prediction: Weight of prediction alignment (domain classifier on the predictor's output).
         teacher: Weight of the averaged teacher's soft targets on the log's frames.
+        teacher_update: One of `TEACHER_UPDATES`: the teacher is the `average` of the network's weights; the model that
+            the run began with, `frozen`; or the average that follows only where the network has grown steadier,
+            `conditional`.
         real_share: Share of pseudo-labelled frames of the log among a step's images. Only with `teacher`.
         teacher_start_round: Rounds in which only the task's loss is on; teacher and alignments come in after it.
         strong_augmentation: Strong augmentation and averaged weights.
@@ -84,6 +89,7 @@ class Method:
     feature: float = 0.0
     prediction: float = 0.0
     teacher: float = 0.0
+    teacher_update: str = TEACHER_UPDATES[0]
     real_share: float = 0.5
     teacher_start_round: int | None = 0
     strong_augmentation: bool = True
@@ -100,8 +106,10 @@ class Method:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise Sim2SGError(f"{name} is {value}: it is a share between 0 and 1")
-        if self.criterion not in CRITERIA:
-            raise Sim2SGError(f"criterion {self.criterion!r} is not known: use one of {', '.join(CRITERIA)}")
+        known_words = {"criterion": CRITERIA, "teacher_update": TEACHER_UPDATES}
+        for name, known in known_words.items():
+            if getattr(self, name) not in known:
+                raise Sim2SGError(f"{name} {getattr(self, name)!r} is not known: use one of {', '.join(known)}")
         if self.criterion != CRITERIA[0] and not self.select:
             raise Sim2SGError(f"criterion {self.criterion}: this method takes the last round; choose one with ours")
         replay = self.replay or 0
@@ -160,7 +168,7 @@ METHODS = {
     "feature_alignment": Method(feature=0.1),
     "prediction_alignment": Method(prediction=0.1),
     "both_grls": Method(feature=0.1, prediction=0.1),
-    "self_training": Method(teacher=1.0),
+    "self_training": Method(teacher=1.0, teacher_update="frozen"),
     "label_alignment": Method(labels=True, prior_share=0.0),
     "label_feature_alignment": Method(labels=True, prior_share=0.0, feature=0.1, teacher_start_round=1),
     # Sim2SG as published (Prakash et al. 2021): all three operators, the two reversals after a warm-up.

@@ -15,7 +15,7 @@ from sim2sg_core.adaptation.selection.criteria import (
     measure_network,
     network_images,
 )
-from sim2sg_core.model import SceneGraphNetwork, load_network
+from sim2sg_core.adaptation.stages import stage_network
 from sim2sg_core.scene.graph import write_json
 from sim2sg_core.synthesis import read_dataset
 
@@ -41,14 +41,6 @@ def ranked_stages(
         with run.timed(f"{stage.name}/criteria", "how still the model stands on the log when it is shaken"):
             found.append(_figures(run, stage, frames, stages[0] / "held_out"))
     return criterion_scores(criterion, consistency, found)
-
-
-def stage_network(stage: Path) -> SceneGraphNetwork:
-    """Returns the network of a stage with the temperatures that were fitted after its training."""
-    network, _ = load_network(stage / "train" / "checkpoint.pt")
-    fitted = json.loads((stage / "calibration.json").read_text())
-    network.set_temperatures(fitted["object_temperature"], fitted["relation_temperature"])
-    return network
 
 
 def measure_stage(stage: Path, frames: Sequence[Path], renders: Path) -> NetworkFigures:

@@ -35,7 +35,7 @@ from sim2sg_core.model.weight_mean import mean_network
 from sim2sg_core.progress import Progress
 from sim2sg_core.runtime.preprocessing import letterbox
 from sim2sg_core.scene import Camera, Layout, SceneGraph
-from sim2sg_core.scene.graph import write_json
+from sim2sg_core.scene.graph import load_graphs, write_json
 from sim2sg_core.synthesis import read_dataset, render_dataset
 from sim2sg_core.synthesis.dataset import files_of
 
@@ -154,18 +154,20 @@ def train_round(
     the log, `expected` how many objects of a class are in them, where that is known better than by their scores. See
     `train` for `origin`.
     """
-    method, previous = config.method, earlier[-1]
-    network, _ = load_network(checkpoint_of(previous))
-    calibration = json.loads((previous / "calibration.json").read_text())
+    method = config.method
     # The teacher's scores are to mean what they say; `calibrate` fits the temperatures anew afterwards.
-    network.set_temperatures(calibration["object_temperature"], calibration["relation_temperature"])
+    network = stage_network(earlier[-1])
     steps, rate = config.round_steps, config.round_learning_rate
     settings = _train_config(config, domain.training, steps, rate, method.style_transfer)
+    labeller = None
     if method.learns_from_log and number > method.teacher_start_round:
+        if method.teacher_update == "frozen":  # What the first model says, all rounds through.
+            labeller, graphs = stage_network(earlier[0]), load_graphs(earlier[0] / "inferred.json")[1]
         align = AlignConfig(
             feature=method.feature,
             prediction=method.prediction,
             teacher=method.teacher,
+            teacher_update=method.teacher_update,
             real_share=method.real_share,
             class_thresholds=class_thresholds(graphs, domain.class_names, expected),
             predicate_thresholds=predicate_thresholds(graphs, domain.predicate_names),
@@ -173,7 +175,15 @@ def train_round(
         settings = dataclasses.replace(settings, align=align)
     real_images = [RealImage(frame.path, frame.camera) for frame in frames] if method.reads_log else []
     datasets = labelled_datasets(folder, earlier, method.replay, method.mixing)
-    _train(domain, folder, network, settings, datasets, origin, real_images)
+    _train(domain, folder, network, settings, datasets, origin, real_images, labeller)
+
+
+def stage_network(stage: Path) -> SceneGraphNetwork:
+    """Returns the network of a stage with the temperatures that were fitted after its training."""
+    network, _ = load_network(checkpoint_of(stage))
+    fitted = json.loads((stage / "calibration.json").read_text())
+    network.set_temperatures(fitted["object_temperature"], fitted["relation_temperature"])
+    return network
 
 
 def average_stages(domain: Domain, folder: Path, stages: Sequence[Path]) -> None:
@@ -266,9 +276,11 @@ def _train(
     datasets: Sequence[tuple[Path, float]],
     origin: str,
     real: Sequence[RealImage] = (),
+    labeller: SceneGraphNetwork | None = None,
 ) -> None:
     with Progress(settings.steps, "train", unit="steps") as progress:
-        train(network, domain, datasets, settings, folder / "train", progress.update, real=real, origin=origin)
+        update = progress.update
+        train(network, domain, datasets, settings, folder / "train", update, real, origin, labeller)
 
 
 def _inputs(paths: Sequence[Path], width: int, height: int) -> np.ndarray:

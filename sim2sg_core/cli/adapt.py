@@ -8,7 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from sim2sg_core.adaptation.method import CRITERIA, DEFAULT, METHODS, resolve_method
+from sim2sg_core.adaptation.method import CRITERIA, DEFAULT, METHODS, TEACHER_UPDATES, resolve_method
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
 from sim2sg_core.cli.options import add_strict
 from sim2sg_core.scene.class_mapping import MAPPING_EXAMPLE
@@ -78,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--feature-alignment", type=float, metavar="WEIGHT", help="domain classifier on features")
     how.add_argument("--prediction-alignment", type=float, metavar="WEIGHT", help="domain classifier on predictions")
     how.add_argument("--teacher", type=float, metavar="WEIGHT", help="soft targets of the averaged model on the log")
+    how.add_argument("--teacher-update", choices=TEACHER_UPDATES, help="what teaches: see docs/methods.md")
     how.add_argument(
         "--teacher-start-round", type=int, metavar="N", help="rounds before teacher and alignments come in"
     )
@@ -148,6 +149,7 @@ def run(args: argparse.Namespace) -> int:
             feature=args.feature_alignment,
             prediction=args.prediction_alignment,
             teacher=args.teacher,
+            teacher_update=args.teacher_update,
             teacher_start_round=args.teacher_start_round,
             mixing=args.mixing,
             style_transfer=args.style_transfer,

@@ -34,6 +34,7 @@ def train(
     progress: Callable[..., object] | None = None,
     real: Sequence[RealImage] = (),
     origin: str | None = None,
+    labeller: SceneGraphNetwork | None = None,
 ) -> Path:
     """Trains a network, or continues where the same call was interrupted.
 
@@ -53,6 +54,7 @@ def train(
         real: Images of the log, without labels, for `config.align` and `config.augment.style_transfer`.
         origin: Of a caller to whom the folder belongs: hash of all that the run is made from. A run with another one,
             or with other settings, is then begun anew; else it is refused.
+        labeller: Teaches on real images, where `config.align.teacher_update` is "frozen".
 
     Returns:
         Path of the checkpoint, with the averaged weights under "ema".
@@ -72,7 +74,7 @@ def train(
     with locked(out):
         saved = load_run(checkpoint, identity, owned=origin is not None)
         rows = saved.get("metrics", []) if saved else []  # Checkpoints of earlier versions have none.
-        state = TrainState(network, config, saved)
+        state = TrainState(network, config, saved, labeller)
         if state.step < config.steps:
             inputs = inputs or step_inputs(datasets, real, domain, network.config, config)
             resolved = {**identity, "settings": config.to_json(), "data": [str(folder) for folder, _ in datasets]}

@@ -42,23 +42,41 @@ class TeacherOutput(NamedTuple):
 
 
 class Teacher:
-    """The averaged weights as a network of its own.
+    """The averaged weights as a network of its own, or a frozen labeller that never learns from its own labels.
 
     Attributes:
-        network: Its parameters *are* the averages: they share memory, so nothing is ever copied.
+        network: Of an averaged teacher the parameters *are* the averages: they share memory, so nothing is ever copied.
         class_thresholds: (C,) scores above which objects teach boxes and 3D.
         predicate_thresholds: (P,) probabilities at which it is least sure.
     """
 
-    def __init__(self, network: SceneGraphNetwork, average: WeightAverage, config: AlignConfig) -> None:
+    def __init__(
+        self,
+        network: SceneGraphNetwork,
+        average: WeightAverage,
+        config: AlignConfig,
+        labeller: SceneGraphNetwork | None = None,
+    ) -> None:
         """Builds the teacher of a network.
 
+        Args:
+            network: Is taught.
+            average: Its averaged weights.
+            config: Settings.
+            labeller: Teaches in place of the average, where `config.teacher_update` is "frozen".
+
         Raises:
-            Sim2SGError: Not one threshold for each class or predicate.
+            Sim2SGError: Not one threshold for each class or predicate, or no labeller where there has to be one.
         """
-        self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        for name, parameter in self.network.named_parameters():
-            parameter.data = average.weights[name]
+        if config.teacher_update == "frozen":
+            if labeller is None:
+                raise Sim2SGError("align.teacher_update is frozen: give the network that labels, or let it be average")
+            self.network = copy.deepcopy(labeller).to(network.score_temperature.device)
+        else:
+            self.network = copy.deepcopy(network)
+            for name, parameter in self.network.named_parameters():
+                parameter.data = average.weights[name]
+        self.network.eval().requires_grad_(False)
         model, device = network.config, network.score_temperature.device
         self.class_thresholds = _thresholds("class", config.class_thresholds, model.classes, CLASS_THRESHOLD, device)
         self.predicate_thresholds = _thresholds(

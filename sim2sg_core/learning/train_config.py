@@ -9,6 +9,8 @@ from typing import Any
 from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.errors import Sim2SGError
 
+TEACHER_UPDATES = ("average", "frozen", "conditional")
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -68,6 +70,8 @@ class AlignConfig:
         feature: Strength of the alignment of features: factor of the reversed gradient.
         prediction: Strength of the alignment of predictions, likewise.
         teacher: Weight of what the averaged network teaches on real images.
+        teacher_update: What teaches: "average", the averaged network; "conditional", the same, following only where the
+            student has grown steadier (see `conditional_update`); "frozen", a network that stays as it is.
         real_share: With a teacher, the share of a step's images that are real ones; the rest are labelled.
             So a step costs as many taught images with a teacher as without. Alignment uses the same real
             images; without a teacher half a batch of them, beside the labelled ones.
@@ -80,6 +84,7 @@ class AlignConfig:
     feature: float = 0.0
     prediction: float = 0.0
     teacher: float = 0.0
+    teacher_update: str = TEACHER_UPDATES[0]
     real_share: float = 0.5
     class_thresholds: tuple[float, ...] = ()
     predicate_thresholds: tuple[float, ...] = ()
@@ -99,6 +104,8 @@ class AlignConfig:
         for name in ("feature", "prediction", "teacher"):
             if getattr(self, name) < 0:
                 raise Sim2SGError(f"align.{name} is {getattr(self, name)}: it must not be negative")
+        if self.teacher_update not in TEACHER_UPDATES:
+            raise Sim2SGError(f"align.teacher_update {self.teacher_update!r}: use one of {', '.join(TEACHER_UPDATES)}")
         if not 0 < self.real_share < 1:
             raise Sim2SGError(f"align.real_share is {self.real_share}: it must lie between 0 and 1")
         for name in ("class_thresholds", "predicate_thresholds"):
@@ -216,6 +223,8 @@ class TrainConfig:
         settings = {k: _plain(v) for k, v in self.to_json().items() if k not in self.FREE}
         if not self.align.on:
             del settings["align"]
+        elif self.align.teacher_update == TEACHER_UPDATES[0]:
+            del settings["align"]["teacher_update"]
         for name in ("style_transfer", "aim"):
             if getattr(self.augment, name) == 0:
                 del settings["augment"][name]

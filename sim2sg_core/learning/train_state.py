@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.learning.conditional_update import ConditionalUpdate
 from sim2sg_core.learning.ema import WeightAverage
 from sim2sg_core.learning.optimiser import frozen_blocks, learning_rate, make_optimiser
 from sim2sg_core.learning.real import RealBatch
@@ -114,8 +115,14 @@ class TrainState:
         step: Steps taken so far.
     """
 
-    def __init__(self, network: SceneGraphNetwork, config: TrainConfig, saved: dict[str, Any] | None = None) -> None:
-        """Builds the parts on the device, as new or as they were when `saved` was written."""
+    def __init__(
+        self,
+        network: SceneGraphNetwork,
+        config: TrainConfig,
+        saved: dict[str, Any] | None = None,
+        labeller: SceneGraphNetwork | None = None,
+    ) -> None:
+        """Builds the parts on the device, as new or as they were when `saved` was written; see `Teacher`."""
         self.network, self.config = network, config
         self._frozen_blocks = frozen_blocks(network, config)
         network.freeze(self._frozen_blocks)
@@ -126,7 +133,9 @@ class TrainState:
         if saved:  # Before the parts that copy the network.
             network.load_state_dict(saved["network"])
         self._average = WeightAverage(network, config.ema)
-        self._unlabelled = Unlabelled(network, self._average, config)
+        self._unlabelled = Unlabelled(network, self._average, config, labeller)
+        conditional = config.align.teacher > 0 and config.align.teacher_update == "conditional"
+        self._condition = ConditionalUpdate(network, (saved or {}).get("condition")) if conditional else None
         self._optimiser = make_optimiser(network, config, self._unlabelled.discriminators)
         self.step = 0
         if saved:
@@ -151,7 +160,8 @@ class TrainState:
             group["lr"] = self.rate * group["scale"]
         labelled, real = labelled.to(self._device), real.to(self._device) if real else None
         values = train_step(self.network, self._optimiser, labelled, self.config, real, self._unlabelled, self.step)
-        self._average.update(self.network)
+        if self._condition is None or real is None or self._condition.follows(self.network, real.weak):
+            self._average.update(self.network)
         self.step += 1
         return values
 
@@ -171,4 +181,5 @@ class TrainState:
             step=self.step,
             discriminators=self._unlabelled.discriminators.state_dict(),
             frozen_blocks=self._frozen_blocks,
+            **({"condition": self._condition.state()} if self._condition else {}),
         )

@@ -20,11 +20,17 @@ class Unlabelled:
 
     Attributes:
         discriminators: The domain classifiers, trained with the network.
-        teacher: The averaged network.
+        teacher: The averaged network, or a frozen labeller.
     """
 
-    def __init__(self, network: SceneGraphNetwork, average: WeightAverage, config: TrainConfig) -> None:
-        """Builds what `config.align` asks for, on the network's device."""
+    def __init__(
+        self,
+        network: SceneGraphNetwork,
+        average: WeightAverage,
+        config: TrainConfig,
+        labeller: SceneGraphNetwork | None = None,
+    ) -> None:
+        """Builds what `config.align` asks for, on the network's device; see `Teacher` for the labeller."""
         self.config = config
         self.discriminators = nn.ModuleDict()
         with torch.random.fork_rng(devices=[]):
@@ -34,7 +40,7 @@ class Unlabelled:
             if config.align.prediction > 0:
                 self.discriminators["prediction"] = PredictionAlignment(network.config)
         self.discriminators.to(network.score_temperature.device)
-        self.teacher = Teacher(network, average, config.align) if config.align.teacher > 0 else None
+        self.teacher = Teacher(network, average, config.align, labeller) if config.align.teacher > 0 else None
 
     def losses(
         self,

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
-from sim2sg_core.adaptation.method import DEFAULT, METHODS, Method, resolve_method
+from sim2sg_core.adaptation.method import DEFAULT, METHODS, TEACHER_UPDATES, Method, resolve_method
 from sim2sg_core.domains import TrainingSpec
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.learning import train_config
 
 
 def test_every_part_is_off_unless_asked_for():
@@ -68,6 +69,11 @@ def test_what_is_left_open_and_nothing_else_comes_from_the_domain():
 def test_training_reads_the_log_only_where_a_part_asks_for_it(switches, learns, reads):
     method = Method(**switches).resolved(TrainingSpec())
     assert (method.learns_from_log, method.reads_log) == (learns, reads)
+
+
+def test_the_teachers_are_those_of_training():
+    assert TEACHER_UPDATES == train_config.TEACHER_UPDATES
+    assert METHODS["self_training"].teacher_update == "frozen" and METHODS["ours"].teacher_update == "average"
 
 
 def test_later_switches_leave_no_trace_at_their_defaults():

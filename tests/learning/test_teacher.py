@@ -171,3 +171,21 @@ def test_thresholds_need_one_entry_each(network):
         Teacher(network, average, AlignConfig(teacher=1.0, class_thresholds=(0.3,)))
     teacher = Teacher(network, average, AlignConfig(teacher=1.0, predicate_thresholds=(0.2, 0.7)))
     assert teacher.predicate_thresholds.tolist() == pytest.approx([0.2, 0.7])
+
+
+def test_a_frozen_labeller_stays_as_it_is_and_teaches_in_place_of_the_average(network, domain, images, intrinsics):
+    frozen = dataclasses.replace(CONFIG, teacher_update="frozen")
+    average = WeightAverage(network, 0.5)
+    with pytest.raises(Sim2SGError, match="give the network that labels"):
+        Teacher(network, average, frozen)
+    labeller = build_network(domain, seed=1)
+    before = {name: value.clone() for name, value in labeller.named_parameters()}
+    teacher = Teacher(network, average, frozen, labeller)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.01)
+    average.update(network)
+    assert all(torch.equal(value, before[name]) for name, value in teacher.network.named_parameters())
+    with torch.no_grad():
+        assert torch.equal(teacher.network.dense(images).heat, labeller.eval().dense(images).heat)
+    assert teacher.losses(network, dense_maps(network, images), images, intrinsics)["heat"].item() > 0
