@@ -38,13 +38,14 @@ from sim2sg_core.manifest import Manifest
 from sim2sg_core.scene.graph import write_json
 
 RECORD = RESULTS / "dev_evaluations.jsonl"
-THRICE = ("source", "fair_source", "self_training", "paper", "ours", "oracle")
+THRICE = ("source", "fair_source", "self_training", "paper", "ours", "ours_learned_layouts", "oracle")
 SMOKE_ROWS = ("paper", "ours", "oracle")
 OF_ANOTHER_LOG = ("inferred.json", "self_consistency.json", "criteria.json")  # files of a stage
 SELF_TRAINING = {
     "self_training_average": ("self_training", ("--teacher-update", "average")),  # the teacher learns from itself
     "self_training_conditional": ("self_training", ("--teacher-update", "conditional")),
 }
+LEARNED_LAYOUTS = {"ours_learned_layouts": ("ours", ("--layout-prior", "learned", "--prior-share", 0.5))}
 RULES = {"rule_relations": "rule", "fused_relations": "both"}
 
 
@@ -195,7 +196,7 @@ class Ablation(ABC):
     metrics: ClassVar[tuple[str, ...]]
     gaps: ClassVar[tuple[str, ...]]
     methods: ClassVar[tuple[str, ...]] = tuple(METHODS)
-    variants: ClassVar[dict[str, tuple[str, tuple[object, ...]]]] = {**SELF_TRAINING}
+    variants: ClassVar[dict[str, tuple[str, tuple[object, ...]]]] = {**SELF_TRAINING, **LEARNED_LAYOUTS}
     controls: ClassVar[tuple[str, ...]] = ()
     other_targets: ClassVar[tuple[str, ...]] = ()
     rules: ClassVar[dict[str, str]] = RULES

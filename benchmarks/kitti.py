@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from ablation import RECORD, SMOKE_ROWS, Ablation, run
+from ablation import LEARNED_LAYOUTS, RECORD, SMOKE_ROWS, Ablation, run
 from common import sim2sg
 from kitti_data import DRIVES, convert, fold_of, read_drives
 from kitti_peer import MAPPING, predict_peer
@@ -59,7 +59,10 @@ class Kitti(Ablation):
         "depth_error_car",
     )
     gaps = ("mAP50", "sgdet_R50")
-    methods = ("source", "fair_source", "self_training", "both_grls", "label_alignment", "paper", "ours")
+    methods = (
+        *("source", "fair_source", "self_training", "meta_sim", "meta_sim2", "scenegen"),
+        *("both_grls", "label_alignment", "paper", "ours"),
+    )
     controls = ("peer", "peer_tiled")
     rules: ClassVar[dict[str, str]] = {}
     repeated = ("fair_source", "ours")
@@ -73,6 +76,7 @@ class Kitti(Ablation):
         "ours_mixing": ("ours", ("--mixing", 0.3)),
         "ours_teacher": ("ours", ("--teacher-start-round", 0)),
         "ours_no_average": ("ours", ("--no-average",)),
+        **LEARNED_LAYOUTS,
         "ours_witness": ("ours", ()),
         "ours_witness_mixing": ("ours", ("--mixing", 0.5)),
     }

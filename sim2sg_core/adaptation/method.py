@@ -24,9 +24,11 @@ LEFT_TO_DOMAIN = (
 """Switches that may be None: the domain's `training` decides."""
 CRITERIA = ("self_consistency", "das", "bos")
 """By which a round may be chosen without labels, see `selection.criteria`."""
+LAYOUT_PRIORS = ("domain", "moved", "counted", "learned")
+"""What prior scenes are drawn from, see `stage_layouts`."""
 TEACHER_UPDATES = ("average", "frozen", "conditional")
 """What teaches on the log's frames; those of `learning.train_config`, which cannot be read without torch."""
-LATER = ("criterion", "teacher_update")
+LATER = ("criterion", "layout_prior", "teacher_update")
 """Switches that came later: at their defaults they leave no trace in a run's settings, so that older runs go on."""
 
 
@@ -41,6 +43,9 @@ class Method:
         threshold: Least score of an object that is rebuilt; None draws every object with the
             probability that its calibrated score states.
         prior_share: Share of prior scenes in a round. Only with `labels`.
+        layout_prior: What the rounds' prior scenes are drawn from: the `domain`'s own layout; the same with attributes
+            `moved` to match the log (Meta-Sim); with structure `counted` anew to match it (Meta-Sim2); or a model
+            `learned` from the layouts that were inferred on it (SceneGen).
         replay: Share of a round's labelled images that are renders of earlier stages, so that what the log does not
             show is not forgotten.
         recall_correction: Rebuilt scenes hold as many objects as are there, not as many as were found. Only
@@ -76,6 +81,7 @@ class Method:
     labels: bool = False
     threshold: float | None = 0.5
     prior_share: float | None = None
+    layout_prior: str = LAYOUT_PRIORS[0]
     replay: float | None = 0.0
     recall_correction: bool | None = False
     tiled_inference: bool = False
@@ -106,7 +112,7 @@ class Method:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise Sim2SGError(f"{name} is {value}: it is a share between 0 and 1")
-        known_words = {"criterion": CRITERIA, "teacher_update": TEACHER_UPDATES}
+        known_words = {"criterion": CRITERIA, "layout_prior": LAYOUT_PRIORS, "teacher_update": TEACHER_UPDATES}
         for name, known in known_words.items():
             if getattr(self, name) not in known:
                 raise Sim2SGError(f"{name} {getattr(self, name)!r} is not known: use one of {', '.join(known)}")
@@ -169,6 +175,10 @@ METHODS = {
     "prediction_alignment": Method(prediction=0.1),
     "both_grls": Method(feature=0.1, prediction=0.1),
     "self_training": Method(teacher=1.0, teacher_update="frozen"),
+    # The parts of others that fit prior scenes to the log (see `content`), each in place of the domain's own layout.
+    "meta_sim": Method(layout_prior="moved"),
+    "meta_sim2": Method(layout_prior="counted"),
+    "scenegen": Method(layout_prior="learned"),
     "label_alignment": Method(labels=True, prior_share=0.0),
     "label_feature_alignment": Method(labels=True, prior_share=0.0, feature=0.1, teacher_start_round=1),
     # Sim2SG as published (Prakash et al. 2021): all three operators, the two reversals after a warm-up.

@@ -36,6 +36,7 @@ from sim2sg_core.adaptation.plan import Plan
 from sim2sg_core.adaptation.run_folder import Run, title_of
 from sim2sg_core.adaptation.selection.round_selection import choose_round
 from sim2sg_core.adaptation.stage_criteria import ranked_stages
+from sim2sg_core.adaptation.stage_layouts import round_prior
 from sim2sg_core.adaptation.stages import (
     average_stages,
     checkpoint_of,
@@ -287,10 +288,11 @@ def round_stage(
     if method.labels and method.recall_correction:
         found, content = content, correct_recall(content, shares)
         _say(f"objects per frame, found -> with those missed: {describe_correction(found, content)}")
+    prior = PriorLayout(domain, [frame.camera for frame in frames])
+    drawn = round_prior(run, config, rendered, folder, previous, frames, content, prior)
     origin = "rebuilt from the log" if method.labels else "of the prior"
     with run.timed(f"{name}/render", f"{count} scenes {origin}"):
-        prior = PriorLayout(domain, [frame.camera for frame in frames])
-        draw = functools.partial(round_layouts, content, domain, method=method, rng=rng, prior_layout=prior)
+        draw = functools.partial(round_layouts, content, domain, method=method, rng=rng, prior_layout=drawn)
         render_stage(run, config, rendered, folder, count, draw, number)
     if method.mixing:
         with run.timed(f"{name}/mix", "objects rendered into frames of the log"):

@@ -8,7 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from sim2sg_core.adaptation.method import CRITERIA, DEFAULT, METHODS, TEACHER_UPDATES, resolve_method
+from sim2sg_core.adaptation.method import CRITERIA, DEFAULT, LAYOUT_PRIORS, METHODS, TEACHER_UPDATES, resolve_method
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
 from sim2sg_core.cli.options import add_strict
 from sim2sg_core.scene.class_mapping import MAPPING_EXAMPLE
@@ -74,6 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("method", "a named method, and changes to it (0 turns a part off)")
     how.add_argument("--method", default=DEFAULT, help=f"one of {', '.join(METHODS)} (default: {DEFAULT})")
     how.add_argument("--prior-share", type=float, metavar="SHARE", help="prior scenes among a round's")
+    how.add_argument(
+        "--layout-prior",
+        choices=LAYOUT_PRIORS,
+        help=f"where prior scenes come from: the domain (default: {LAYOUT_PRIORS[0]}), or a fit to the log",
+    )
     how.add_argument("--replay", type=float, metavar="SHARE", help="renders of earlier stages among a round's images")
     how.add_argument("--feature-alignment", type=float, metavar="WEIGHT", help="domain classifier on features")
     how.add_argument("--prediction-alignment", type=float, metavar="WEIGHT", help="domain classifier on predictions")
@@ -145,6 +150,7 @@ def run(args: argparse.Namespace) -> int:
         method=resolve_method(
             args.method,
             prior_share=args.prior_share,
+            layout_prior=args.layout_prior,
             replay=args.replay,
             feature=args.feature_alignment,
             prediction=args.prediction_alignment,

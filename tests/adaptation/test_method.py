@@ -42,6 +42,7 @@ def test_changes_win_over_the_name_and_none_leaves_a_switch_alone():
         ("ours", {"mixing": 0.7, "replay": 0.5}, "mixing 0.7 and replay 0.5"),
         ("ours", {"criterion": "luck"}, "criterion 'luck' is not known: use one of self_consistency, das, bos"),
         ("paper", {"criterion": "das"}, "takes the last round"),
+        ("ours", {"layout_prior": "hoped"}, "layout_prior 'hoped' is not known: use one of domain, moved"),
     ],
 )
 def test_mistakes_are_told(name, changes, reason):

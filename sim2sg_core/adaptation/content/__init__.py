@@ -4,4 +4,8 @@ The parts in their order: `log_extrinsics` finds the camera's height, pitch and 
 objects that only enlarged tiles of a frame show; `recall_correction` raises the scores until they account for missed
 objects too; `object_sampling` draws the objects of a scene by their scores; `scene_rebuilding` places them in 3D;
 `round_layouts` chooses the frames that are rebuilt and mixes them with prior scenes.
+
+Prior scenes may be fitted to the log too, each way after a baseline: `meta_sim` moves what is in them, `meta_sim2`
+learns how many of what stand where, `scenegen` learns the layouts that were inferred. They share `ground_groups`,
+`ground_cells`, and features of renders and frames (`scene_features`, `feature_distance`).
 """
