@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from sim2sg.msg import SceneGraph as GraphMessage
 
@@ -34,13 +35,13 @@ class ObjectFrames:
         self.problem = ""
         self._node = node
         self._prefix = frame_prefix(node.get_fully_qualified_name(), camera)
+        self._publisher: Publisher | None = None
         try:
             from tf2_msgs.msg import TFMessage
 
             self._message = TFMessage
             self._publisher = node.create_publisher(TFMessage, "/tf", QoSProfile(depth=DEPTH))
         except Exception as error:  # Not installed, or built for another Python: each raises its own.
-            self._publisher = None
             self.problem = (
                 f"publish_tf does nothing: tf2_msgs is not here ({one_line(error)}); install ros-$ROS_DISTRO-tf2-msgs"
             )

@@ -23,7 +23,7 @@ DISTRIBUTIONS = {"humble": "3.10", "jazzy": "3.12", "kilted": "3.12"}
 def resolve(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Has pip resolve requirements for another place, without installing anything."""
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--only-binary=:all:", "--target", str(folder)]
-    return subprocess.run([*command, *words], capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run([*command, *words], capture_output=True, text=True, timeout=1800, check=False)
 
 
 @pytest.mark.slow

@@ -189,3 +189,12 @@ def test_pip_builds_messages_only_where_it_should(
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
     assert "sourced" in load_setup(monkeypatch).why_no_messages()  # type: ignore[attr-defined]
     assert "colcon" in capsys.readouterr().err
+
+
+def test_what_a_node_imports_needs_no_packages_of_logs() -> None:
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(('lz4', 'rosbags', 'backports', 'google.protobuf')));"
+        " import sim2sg_core.runtime, sim2sg_core.logs.image_decoding, sim2sg_core.logs.depth_decoding"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
