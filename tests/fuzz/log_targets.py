@@ -72,6 +72,35 @@ def image(folder: Path) -> Target:
     return Target(make, use)
 
 
+def depth(folder: Path) -> Target:
+    """Depth images of messages, raw and compressedDepth, and what is measured in them."""
+    import cv2
+
+    from sim2sg_core.lifting.surfaces import visible_surfaces
+    from sim2sg_core.logs.depth_decoding import decode_compressed_depth, decode_depth
+
+    values = np.arange(48, dtype=np.uint16).reshape(6, 8) * 100
+    seeds = {
+        "raw": values.tobytes(),
+        "16UC1; compressedDepth png": bytes(12) + cv2.imencode(".png", values)[1].tobytes(),
+        "32FC1; compressedDepth png": bytes(12) + cv2.imencode(".png", values)[1].tobytes(),
+    }
+    sizes = [0, 1, 6, 8, 2**31, 2**32 - 1]
+
+    def make(rng: random.Random) -> tuple[str, bytes, list[int], str]:
+        kind = rng.choice(list(seeds))
+        shape = [8, 6, 16] if rng.random() < 0.7 else [rng.choice(sizes) for _ in range(3)]
+        return kind, mutations.head(rng, seeds[kind], 60), shape, rng.choice(["16UC1", "32FC1", "8UC1", ""])
+
+    def use(made: tuple[str, bytes, list[int], str]) -> None:
+        kind, data, (width, height, step), encoding = made
+        raw = kind == "raw"
+        image = decode_depth(data, width, height, encoding, step) if raw else decode_compressed_depth(data, kind)
+        visible_surfaces(image, np.array([[0.0, 0, image.width, image.height]]), image.width, image.height)
+
+    return Target(make, use)
+
+
 def bag(folder: Path) -> Target:
     """An MCAP bag."""
     from sim2sg_core.logs import open_logs

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.fuzz.domain_targets import domain_json, domain_yaml
 from tests.fuzz.label_targets import clevr, coco, frames, graphs, kitti
-from tests.fuzz.log_targets import bag, camera_info, image
+from tests.fuzz.log_targets import bag, camera_info, depth, image
 from tests.fuzz.mesh_targets import obj, of_mesh
 from tests.fuzz.model_targets import checkpoint, metadata, onnx_bytes
 from tests.fuzz.target import Target
@@ -28,5 +28,6 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
     "ply": of_mesh("ply"),
     "camera-info": camera_info,
     "image": image,
+    "depth": depth,
     "bag": bag,
 }
