@@ -148,11 +148,11 @@ def _why_invalid_cameras(names: Sequence[str]) -> str:
 
 def _why_invalid_each(name: str, value: Any, spec: ParameterSpec, cameras: Sequence[str] | None) -> str:
     try:
-        given = _each(value)
-    except TypeError:
-        given = []
+        shown: Any = value if isinstance(value, (int, str)) else list(value)
+    except TypeError:  # Neither a number that is whole nor a list.
+        shown = value
+    given = shown if isinstance(shown, list) else [shown]
     if not given or any(isinstance(item, bool) or item not in spec.choices for item in given):
-        shown = value if isinstance(value, (int, float, str)) else list(value)
         return f"{name} is {shown!r}: use {_listed(spec)}, one for all cameras or a list of one for each"
     if cameras is not None and len(given) not in (1, len(cameras)):
         return f"{name} has {len(given)} numbers for {len(cameras)} cameras: give one for all, or one for each"

@@ -64,6 +64,8 @@ def test_the_yaml_holds_every_parameter_with_its_default_and_a_comment() -> None
         ("rotate", "left", "'left': use 0"),
         ("rotate", [], "list of one for each"),
         ("rotate", True, "use 0"),
+        ("rotate", None, "None: use 0"),
+        ("rotate", 90.5, "90.5: use 0"),
     ],
 )
 def test_values_out_of_range_are_refused(name: str, value: object, reason: str) -> None:
