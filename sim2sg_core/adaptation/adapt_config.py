@@ -69,6 +69,7 @@ class AdaptConfig(LogConfig):
         seed: Everything random follows from it.
         device: torch device.
         workers: Rendering processes; 0 takes one per core.
+        real_frames: Whether the report shows frames of the log.
     """
 
     start: str | None = None
@@ -88,6 +89,7 @@ class AdaptConfig(LogConfig):
     seed: int = 0
     device: str = "cpu"
     workers: int = 0
+    real_frames: bool = True
 
     def resolved(self, domain: Domain) -> ResolvedConfig:
         """Fills what was left open from the domain's training defaults and checks the whole.
@@ -111,6 +113,7 @@ class AdaptConfig(LogConfig):
             seed=self.seed,
             device=self.device,
             workers=self.workers,
+            real_frames=self.real_frames,
         )
         config.validate()
         if config.method.mixing and not any(domain.class_spec(name).on_ground for name in domain.related_names):
@@ -208,6 +211,7 @@ class ResolvedConfig(LogConfig):
     seed: int
     device: str
     workers: int
+    real_frames: bool
 
     def validate(self) -> None:
         """Raises Sim2SGError when a setting is out of its range."""

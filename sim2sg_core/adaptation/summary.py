@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from sim2sg_core.scene.graph import load_graphs
 from sim2sg_core.synthesis import read_dataset
 
 SHOWN = 8  # images of each kind
+SINCE_1973 = 1e8  # seconds since 1970: smaller stamps count from the beginning of something
 OBJECT_THRESHOLD, RELATION_THRESHOLD = 0.4, 0.5
 
 
@@ -58,10 +62,10 @@ def report_run(
     data = ReportData(
         title=f"Adaptation of {domain.name}",
         facts={**facts, "sim2sg": sim2sg_core.__version__, "frames of the log": str(len(frames))},
-        real_frames=[frames[i].image() for i in chosen],
+        real_frames=[frames[i].image() for i in chosen] if config.real_frames else [],
         # What a round renders comes from the model before it; the source stage has no such thing.
         rounds=[_round(stage, graphs[max(i - 1, 0)]) for i, stage in enumerate(stages)],
-        overlays=[_overlay(frames[i], graphs[0][i], last[i]) for i in chosen],
+        overlays=[_overlay(frames[i], graphs[0][i], last[i]) for i in chosen] if config.real_frames else [],
         metrics=[
             {**row, "stage": stage.name} for stage in stages for row in load_metrics(stage / "train" / "metrics.jsonl")
         ],
@@ -95,10 +99,28 @@ def _overlay(frame: SampledFrame, before: SceneGraph, after: SceneGraph) -> Over
     """One real image with both models' graphs."""
     image = frame.image()
     drawn = [
-        draw_overlay(image, graph, object_threshold=OBJECT_THRESHOLD, relation_threshold=RELATION_THRESHOLD)
+        draw_overlay(image, _numbered(graph.filtered(OBJECT_THRESHOLD, RELATION_THRESHOLD)), 0.0, 0.0)
         for graph in (before, after)
     ]
-    return OverlayPair(frame.file, *drawn)
+    return OverlayPair(_title(frame), *drawn)
+
+
+def _numbered(graph: SceneGraph) -> SceneGraph:
+    """Returns a graph whose objects have ids, "chair_2" the second of the chairs, so that they can be spoken of."""
+    count: Counter[str] = Counter()
+    objects = []
+    for item in graph.objects:
+        count[item.label] += 1
+        objects.append(dataclasses.replace(item, id=item.id or f"{item.label}_{count[item.label]}"))
+    return dataclasses.replace(graph, objects=tuple(objects))
+
+
+def _title(frame: SampledFrame) -> str:
+    """Names a frame by its time where it has one: in UTC, or in seconds from the beginning of a video."""
+    seconds = frame.stamp / 1e9
+    if seconds >= SINCE_1973:
+        return f"{datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc):%Y-%m-%d %H:%M:%S.%f}"[:-5] + " UTC"
+    return f"{seconds:.1f} s" if frame.stamp else frame.file
 
 
 def _warnings(facts: dict[str, str]) -> list[str]:

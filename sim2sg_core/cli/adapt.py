@@ -111,6 +111,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="names of its classes, one a line, the first of index 0 (default: those in the model, else COCO's)",
     )
+    parser.add_argument(
+        "--no-real-frames",
+        action="store_true",
+        help="leave the log's frames out of the report, so that it can be passed on (default: some are shown)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="everything random follows from it (default: 0)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument(
@@ -168,6 +173,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         device=args.device,
         workers=args.workers,
+        real_frames=not args.no_real_frames,
     ).resolved(domain)
     if args.dry_run:
         print(describe_plan(config, domain))

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 from sim2sg_core.report import charts
 
+MAIN = ("loss", "heat", "box", "relations")
+"""What tells how a training went; everything else is for who looks for a fault."""
 # Keys of metrics.jsonl that are no curves.
 NO_CURVES = {"step", "epoch", "time", "elapsed", "stamp", "images", "round"}
 
@@ -37,11 +39,12 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[str, Fig
         metrics: Rows with "step", perhaps "stage", and numbers.
 
     Returns:
-        The name of each number with its chart.
+        The name of each number with its chart, those of `MAIN` first.
     """
     rows = [row for row in metrics if _is_number(row.get("step"))]
     steps, marks = end_to_end(rows)
-    keys = dict.fromkeys(k for row in rows for k, v in row.items() if k not in NO_CURVES and _is_number(v))
+    found = dict.fromkeys(k for row in rows for k, v in row.items() if k not in NO_CURVES and _is_number(v))
+    keys = sorted(found, key=lambda k: MAIN.index(k) if k in MAIN else len(MAIN))
     plots = []
     for key in keys:
         at = np.array([s for s, row in zip(steps, rows) if key in row], float)

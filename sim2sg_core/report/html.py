@@ -19,7 +19,7 @@ from sim2sg_core.files import atomic_path
 from sim2sg_core.images import encode_jpeg
 from sim2sg_core.report import charts
 from sim2sg_core.report.content import REAL, SYNTHETIC, content_charts, content_table
-from sim2sg_core.report.curves import training_curves
+from sim2sg_core.report.curves import MAIN, training_curves
 from sim2sg_core.report.overlay import fit_width
 from sim2sg_core.report.statistics import ContentStatistics
 
@@ -127,7 +127,7 @@ def render_report(data: ReportData) -> str:
         "overlays": _overlays(data.overlays),
         "frames": _frames(data),
         "content": _content(data.rounds),
-        "curves": _sources(training_curves(data.metrics)),
+        "curves": _curves(data.metrics),
         "times": _times(data.timings),
         "config": _yaml(data.config),
     }
@@ -190,6 +190,12 @@ def _content(rounds: Sequence[RoundReport]) -> dict[str, Any]:
         return {}
     drawn = [(name, _sources(plots)) for name, plots in content_charts(stages)]
     return {"table": content_table(stages), "legend": (REAL, SYNTHETIC), "charts": drawn}
+
+
+def _curves(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The charts of the training: a few to see, the others folded away; empty without any."""
+    plots = _sources(training_curves(metrics))
+    return {"main": plots[: len(MAIN)], "more": plots[len(MAIN) :]} if plots else {}
 
 
 def _times(timings: Mapping[str, float]) -> dict[str, Any]:

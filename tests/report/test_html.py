@@ -1,6 +1,7 @@
 """The report: one well-formed file that holds everything, and nothing it was not given."""
 
 import base64
+import dataclasses
 import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
@@ -126,6 +127,21 @@ def test_all_text_is_escaped() -> None:
     parser = parse(page)
     assert "script" not in parser.seen
     assert "".join(parser.texts).count(HOSTILE) >= 10  # every place of the page shows it as it is
+
+
+def test_the_verdict_stands_first(data: ReportData) -> None:
+    page = render_report(dataclasses.replace(data, verdict=("It finds 2 & more.", "Look <there>.")))
+    assert '<p class="verdict">It finds 2 &amp; more. Look &lt;there&gt;.</p>' in page
+    assert page.index('verdict">') < page.index("<dl>") and 'class="verdict"' not in render_report(data)
+
+
+def test_a_few_curves_are_shown_and_the_others_folded() -> None:
+    keys = ("size", "heat", "depth", "relations", "angle", "loss", "box")
+    page = render_report(ReportData("t", metrics=[{"step": s, **dict.fromkeys(keys, 1.0 / (s + 1))} for s in range(5)]))
+    shown, folded = page.split("<details>")
+    assert re.findall("<h4>(.*?)</h4>", shown) == ["loss", "heat", "box", "relations"]
+    assert re.findall("<h4>(.*?)</h4>", folded) == ["size", "depth", "angle"] and "<summary>3 more" in folded
+    parse(page)
 
 
 def test_images_come_back_as_they_were(data: ReportData) -> None:
