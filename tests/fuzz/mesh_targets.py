@@ -69,7 +69,7 @@ def obj(folder: Path) -> Target:
 
 
 def of_mesh(kind: str) -> Callable[[Path], Target]:
-    """Returns what makes the target of GLB or PLY."""
+    """Returns what makes the target of GLB, PLY or STL."""
 
     def target(folder: Path) -> Target:
         import trimesh

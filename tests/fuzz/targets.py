@@ -26,6 +26,7 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
     "obj": obj,
     "glb": of_mesh("glb"),
     "ply": of_mesh("ply"),
+    "stl": of_mesh("stl"),
     "camera-info": camera_info,
     "image": image,
     "depth": depth,
