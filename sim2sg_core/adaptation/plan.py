@@ -14,19 +14,18 @@ HELD_OUT_SHARE = 0.1  # of a stage's scenes: rendered for calibration, never tra
 MIN_HELD_OUT = 32
 TILES = 4
 
-# Seconds of one core of a recent Xeon: (each item, each megapixel of its images). Measured with the built-in domains;
-# the first stages that a run finishes replace them.
+# Seconds: to begin, and then of one core for (each item, each megapixel of its images). They fit the ten minutes
+# that the demo takes on two cores; elsewhere they are a guess until the first stages of a run have ended.
 SECONDS = {
-    "sample": (0.03, 0.0),
-    "render": (0.08, 2.0),
-    "train": (0.05, 4.5),
-    "infer": (0.02, 0.5),
-    "appearance": (0.15, 0.0),
-    "export": (25.0, 0.0),
-    "report": (12.0, 0.0),
+    "sample": (1.0, 0.03, 0.0),
+    "render": (8.0, 0.05, 1.5),
+    "train": (3.0, 0.03, 2.6),
+    "infer": (1.0, 0.02, 0.5),
+    "appearance": (5.0, 0.15, 0.0),
+    "export": (25.0, 0.0, 0.0),
+    "report": (10.0, 0.0, 0.0),
 }
-GPU_SECONDS = {"train": (0.0, 0.012)}  # of an H200, whatever the cores
-SERIAL = ("export", "report")  # what one core does, however many there are
+GPU_SECONDS = {"train": (5.0, 0.0, 0.012)}  # of an H200, whatever the cores
 
 
 @dataclass(frozen=True)
@@ -141,9 +140,9 @@ class Plan:
 
     def _guess(self, stage: PlannedStage) -> float:
         on_gpu = self._gpu and stage.kind in GPU_SECONDS
-        item, megapixel = GPU_SECONDS[stage.kind] if on_gpu else SECONDS[stage.kind]
-        cores = 1 if on_gpu or stage.kind in SERIAL else self._cores
-        return stage.items * (item + megapixel * self._megapixels) / cores
+        begin, item, megapixel = GPU_SECONDS[stage.kind] if on_gpu else SECONDS[stage.kind]
+        cores = 1 if on_gpu else self._cores
+        return (begin + stage.items * (item + megapixel * self._megapixels) / cores) if stage.items else 0.0
 
     def place(self, name: str) -> str:
         """Returns "stage 3 of 13 " for a stage; "" for one that is not planned."""
