@@ -63,6 +63,29 @@ def test_a_killed_run_continues_as_if_never_stopped(folder, domain, real_images,
     assert [line["loss"] for line in lines(tmp_path)] == [line["loss"] for line in lines(uninterrupted.parent)]
 
 
+def test_what_a_conditional_teacher_recalls_survives(folder, domain, real_images, tmp_path):
+    def power_cut(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+
+    calls: list = []
+    asked = settings(AlignConfig(teacher=1.0, teacher_update="conditional"))
+    assert asked.identity()["align"]["teacher_update"] == "conditional"
+    for out, progress in (("whole", None), ("killed", power_cut), ("killed", None)):
+        arguments = (build_network(domain, seed=0), domain, [(folder, 1.0)], asked, tmp_path / out)
+        if progress:
+            with pytest.raises(KeyboardInterrupt):
+                train(*arguments, progress, real=real_images)
+            assert load_checkpoint(tmp_path / "killed/checkpoint.pt")["condition"]["images"]
+        else:
+            train(*arguments, real=real_images)
+    whole, again = (load_checkpoint(tmp_path / name / "checkpoint.pt") for name in ("whole", "killed"))
+    for part in ("network", "ema"):
+        assert all(torch.equal(whole[part][name], again[part][name]) for name in whole[part])
+    assert whole["condition"]["variances"] == again["condition"]["variances"]
+
+
 def test_the_log_tells_of_every_part(uninterrupted):
     parts = {f"{kind}{end}" for kind in ("feature_location", "feature_object") for end in ("", "_accuracy")}
     parts |= {f"prediction_{kind}{end}" for kind in ("object", "pair") for end in ("", "_accuracy")}

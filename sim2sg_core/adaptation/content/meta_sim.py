@@ -72,7 +72,7 @@ class GraphCoder:
     def of_prior(cls, domain: Domain, layouts: Sequence[Layout]) -> GraphCoder:
         """Takes the bounds from prior scenes."""
         places = [g.root.position[:2] for layout in layouts for g in ground_groups(layout.placements)]
-        points = np.array(places or [[0.0, 0.0], [1.0, 1.0]])
+        points = np.array(places or [np.zeros(2), np.ones(2)])
         low = points.min(axis=0)
         return cls(domain, np.array([low, np.maximum(points.max(axis=0), low + 1.0)]))
 

@@ -186,7 +186,7 @@ class LearnedPrior:
         if not self._cameras:
             return self._draw(rng)
         camera: Camera = self._cameras[int(rng.integers(len(self._cameras)))]
-        placed, groups = torch.zeros(1, len(self._names), ROWS, COLUMNS), []
+        placed, groups = torch.zeros(1, len(self._names), ROWS, COLUMNS), list[GroundGroup]()
         for _ in range(self._most):
             features = self._network.features(placed)
             label = _draw(self._network.class_logits(features, placed)[0], rng)
