@@ -36,11 +36,8 @@ def ranked_stages(
     """
     if criterion == CRITERIA[0]:
         return list(consistency)
-    found = []
-    for stage in stages:
-        with run.timed(f"{stage.name}/criteria", "how still the model stands on the log when it is shaken"):
-            found.append(_figures(run, stage, frames, stages[0] / "held_out"))
-    return criterion_scores(criterion, consistency, found)
+    figures = [_figures(run, stage, frames, stages[0] / "held_out") for stage in stages]
+    return criterion_scores(criterion, consistency, figures)
 
 
 def measure_stage(stage: Path, frames: Sequence[Path], renders: Path) -> NetworkFigures:
@@ -53,7 +50,8 @@ def measure_stage(stage: Path, frames: Sequence[Path], renders: Path) -> Network
 
 def _figures(run: Run, stage: Path, frames: Sequence[SampledFrame], renders: Path) -> NetworkFigures:
     def measure(path: Path) -> None:
-        figures = measure_stage(stage, [frame.path for frame in frames], renders)
+        with run.timed(f"{stage.name}/criteria", "how still its detections stand when it is shaken"):
+            figures = measure_stage(stage, [frame.path for frame in frames], renders)
         write_json(path, figures.to_json(), indent=1)
 
     return run.cached(stage / FIGURES_FILE, measure, lambda path: NetworkFigures(**json.loads(path.read_text())))

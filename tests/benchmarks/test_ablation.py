@@ -1,5 +1,6 @@
 """The bookkeeping of the benchmarks that compare methods."""
 
+import argparse
 import json
 import os
 import signal
@@ -13,12 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim2sg_core.adaptation import METHODS
+from sim2sg_core.cli import adapt
 from sim2sg_core.manifest import Artefact, Manifest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 import ablation  # noqa: E402
 from clevr import Clevr  # noqa: E402
+from kitti import Kitti  # noqa: E402
 
 
 def write(folder, seed, row, **metrics):
@@ -48,6 +52,17 @@ def test_a_row_without_an_oracle_yet_has_no_gap(tmp_path):
         "mAP50": {"mean": 0.8, "sd": 0.0, "n": 1},
         "sgdet_R20": {"mean": 0.4, "sd": 0.0, "n": 1},
     }
+
+
+def test_rows_are_asked_for_in_words_that_the_verb_understands():
+    parser = argparse.ArgumentParser()
+    adapt.add_arguments(parser)
+    needed = ["--domain", "clevr", "--log", "log", "--out", "run"]
+    assert {"meta_sim", "meta_sim2", "scenegen", "self_training", "ours_learned_layouts"} <= set(Clevr.rows())
+    for kind in (Clevr, Kitti):
+        for method, changes in kind.variants.values():
+            args = parser.parse_args([*needed, "--method", method, *map(str, changes)])
+            assert args.method in METHODS
 
 
 @given(st.lists(st.integers(-9, 9), min_size=3, max_size=20, unique=True))
