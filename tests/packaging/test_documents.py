@@ -8,12 +8,14 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
+import sim2sg_core
 from sim2sg_core.cli.main import load_verb
 from sim2sg_ros import launching
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -76,6 +78,21 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
         if isinstance(action, argparse._SubParsersAction):
             found = found.union(*(options(command) for command in action.choices.values()))
     return found
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().split()) <= 1000
+
+
+def test_the_citation_and_the_issue_forms_are_whole() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+    assert citation["version"] == sim2sg_core.__version__
+    forms = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+    assert len(forms) == 3
+    for form in forms:
+        data = yaml.safe_load(form.read_text())
+        assert form.name == "config.yml" or {"name", "description", "body"} <= data.keys()
 
 
 def test_topics_and_services_of_the_guide_for_robots_exist() -> None:
