@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 __version__ = "0.1.0"
 __all__ = ["Camera", "Graph", "Model", "Sim2SGError", "load", "read_graphs", "to_coco", "write_graphs"]
 
-# Imported when they are asked for: `import sim2sg_core` takes milliseconds, and needs numpy for nothing.
+# Imported when they are asked for, so that `import sim2sg_core` takes milliseconds.
 _HOMES = {
     "Camera": "scene.camera",
     "Graph": "api.graph",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sim2sg_core.adaptation.adapt_config import ResolvedConfig, SourceTraining
+from sim2sg_core.adaptation.method import CRITERIA, LAYOUT_PRIORS
 from sim2sg_core.adaptation.selection.self_consistency import MOST_FRAMES, VIEWS
 from sim2sg_core.cores import usable_cores
 from sim2sg_core.domains import Domain
@@ -13,6 +14,7 @@ from sim2sg_core.domains import Domain
 HELD_OUT_SHARE = 0.1  # of a stage's scenes: rendered for calibration, never trained on
 MIN_HELD_OUT = 32
 TILES = 4
+CRITERIA_WORK = "how detections change under noise on weights and features"
 
 # Seconds: to begin, and then of one core for (each item, each megapixel of its images). They fit the ten minutes
 # that the demo takes on two cores; elsewhere they are a guess until the first stages of a run have ended.
@@ -21,6 +23,7 @@ SECONDS = {
     "render": (8.0, 0.05, 1.5),
     "train": (3.0, 0.03, 2.6),
     "infer": (1.0, 0.02, 0.5),
+    "layouts": (5.0, 0.2, 5.0),
     "appearance": (5.0, 0.15, 0.0),
     "export": (25.0, 0.0, 0.0),
     "report": (10.0, 0.0, 0.0),
@@ -75,12 +78,19 @@ def planned_stages(config: ResolvedConfig) -> list[PlannedStage]:
             stages.append(PlannedStage(f"{name}/tiled", "enlarged tiles of the frames", "infer", frames * views))
         if method.appearance:
             stages.append(PlannedStage(f"{name}/appearance", "the looks of the log", "appearance", frames))
+        if method.layout_prior != LAYOUT_PRIORS[0]:
+            stages.append(
+                PlannedStage(f"{name}/layouts", "fits the prior's layouts to the log", "layouts", config.round_frames)
+            )
         stages.append(_rendering(name, config, config.round_frames))
         if method.mixing:
             mixed = round(config.round_frames * method.mixing)
             stages.append(PlannedStage(f"{name}/mix", f"renders objects into {mixed} frames", "render", mixed))
         stages.append(_round_training(name, config, number))
         stages += _exporting(name, config, config.round_frames)
+        if method.criterion != CRITERIA[0]:
+            judged = [f"round_{number}", *(["source"] if number == 1 else [])]
+            stages += [PlannedStage(f"{stage}/criteria", CRITERIA_WORK, "infer", 4 * frames) for stage in judged[::-1]]
     if method.average and config.rounds:
         stages += _exporting("mean", config, config.round_frames)
     stages.append(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.method import CRITERIA
+from sim2sg_core.adaptation.plan import CRITERIA_WORK
 from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.adaptation.selection.criteria import (
     NetworkFigures,
@@ -50,7 +51,7 @@ def measure_stage(stage: Path, frames: Sequence[Path], renders: Path) -> Network
 
 def _figures(run: Run, stage: Path, frames: Sequence[SampledFrame], renders: Path) -> NetworkFigures:
     def measure(path: Path) -> None:
-        with run.timed(f"{stage.name}/criteria", "how still its detections stand when it is shaken"):
+        with run.timed(f"{stage.name}/criteria", CRITERIA_WORK):
             figures = measure_stage(stage, [frame.path for frame in frames], renders)
         write_json(path, figures.to_json(), indent=1)
 

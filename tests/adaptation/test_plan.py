@@ -37,6 +37,9 @@ def test_stages_follow_rounds_and_method():
     ]
     assert "round_1/tiled" not in names(config(method=resolve_method("paper")))
     more = names(config(rounds=1, method=resolve_method("ours", mixing=0.5, average=True)))
+    fitted = names(config(rounds=2, method=resolve_method("ours", layout_prior="learned", criterion="bos")))
+    assert fitted.index("round_1/layouts") == fitted.index("round_1/render") - 1
+    assert [n for n in fitted if n.endswith("/criteria")] == ["source/criteria", "round_1/criteria", "round_2/criteria"]
     assert {"round_1/mix", "mean/export", "mean/self_consistency"} <= set(more)
 
 
