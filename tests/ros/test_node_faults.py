@@ -171,8 +171,11 @@ def test_a_raw_image_of_33_megapixels_gets_a_graph_or_a_reason(
 def test_an_image_without_a_frame_has_a_graph_and_a_warning(live: LiveNode) -> None:
     nameless = good()
     nameless.header.frame_id = ""
-    live.shoot(nameless)
-    status, _ = live.status()
+    for _ in range(3):  # On a busy machine a status may have seen no image in its time.
+        live.shoot(nameless)
+        status, _ = live.status()
+        if status.level != DiagnosticStatus.STALE:
+            break
     assert status.level == DiagnosticStatus.WARN
     assert "empty frame_id" in status.message
     live.shoot(good())
