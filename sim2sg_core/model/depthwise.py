@@ -45,23 +45,27 @@ class _Depthwise(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (x, weight), stride = ctx.saved_tensors, ctx.stride
         of_x, of_weight, of_bias = ctx.needs_input_grad[:3]
-        x_grad = torch.zeros_like(x) if of_x else None
+        bias_grad = grad.sum((0, 2, 3)) if of_bias else None
         weight_grad = torch.zeros_like(weight) if of_weight else None
-        whole = of_x and stride == 1  # The gradient of the input alone is fast at any width.
+        parts_of_x = of_x and stride > 1  # At stride 1 the gradient of the input is fast at any width.
+        x_grad: Tensor | None = None
+        if parts_of_x:
+            x_grad = torch.zeros_like(x)
+        elif of_x:
+            x_grad = _gradients(grad, x, weight, weight.shape[-1] // 2, (True, False))[0]
+        if not (parts_of_x or of_weight):
+            return x_grad, None, bias_grad, None
         for rows in _taps(weight.shape[-2], stride, x.shape[-2], grad.shape[-2], weight.shape[-2]):
             for columns in _taps(weight.shape[-1], stride, x.shape[-1], grad.shape[-1], FAST_WIDTH):
                 part = (..., rows.kernel, columns.kernel)
                 seen = (..., rows.input, columns.input)
                 margin = (*columns.pad, *rows.pad)
-                wanted = (of_x and not whole, of_weight)
-                found = _gradients(grad, F.pad(x[seen], margin), weight[part], 0, wanted)
-                if x_grad is not None and not whole:
+                found = _gradients(grad, F.pad(x[seen], margin), weight[part], 0, (parts_of_x, of_weight))
+                if x_grad is not None and parts_of_x:
                     x_grad[seen] += F.pad(found[0], [-side for side in margin])
                 if weight_grad is not None:
                     weight_grad[part] = found[1]
-        if whole:
-            x_grad = _gradients(grad, x, weight, weight.shape[-1] // 2, (True, False))[0]
-        return x_grad, weight_grad, grad.sum((0, 2, 3)) if of_bias else None, None
+        return x_grad, weight_grad, bias_grad, None
 
 
 class _Taps(NamedTuple):
