@@ -46,8 +46,10 @@ def test_gradients_that_are_not_wanted_are_not_computed():
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_a_block_in_bfloat16_keeps_its_type_and_its_parameters_theirs(kernel, stride):
-    block = Folded(16, 16, kernel, stride, 16, True)
-    x = torch.randn(2, 16, 8, 10, requires_grad=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)  # Elsewhere rounding may send a value to the other side of ReLU's kink.
+        block = Folded(16, 16, kernel, stride, 16, True)
+        x = torch.randn(2, 16, 8, 10, requires_grad=True)
     exact = block(x)
     exact.sum().backward()
     right = block[0].weight.grad.clone()
