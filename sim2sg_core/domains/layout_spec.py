@@ -123,6 +123,8 @@ class ArrangedLayout(LayoutSpec):
         lateral: Of objects on the ground to the left (positive) and right of the optical axis, metres.
         min_gap: Least gap between two footprints on one surface, metres.
         min_visible_pixels: Objects on the ground of which less is seen are placed anew.
+        closeup: Share of the scenes that a camera of the domain's prior sees from near one of the objects, whatever the
+            prior's height and pitch. A camera that is given stays where it is.
         around: What stands round what.
         groups: What stands together on what.
     """
@@ -134,6 +136,7 @@ class ArrangedLayout(LayoutSpec):
     lateral: Range
     min_gap: Annotated[float, Strict(), Field(ge=0)] = 0.1
     min_visible_pixels: Annotated[int, Strict(), Field(ge=0)] = 0
+    closeup: Share = 0.0
 
     arranges: ClassVar[bool] = True
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sim2sg_core.domains import Domain
+from sim2sg_core.domains import ArrangedLayout, Domain
 from sim2sg_core.images import encode_jpeg
 from sim2sg_core.packs.pack import scene_module
 from sim2sg_core.render.render_scene import Instance
@@ -18,6 +18,7 @@ from sim2sg_core.scene import Camera, Layout, Placement, SceneGraph
 from sim2sg_core.synthesis.appearance import Appearance, load_patches, sample_appearance
 from sim2sg_core.synthesis.assets.registry import class_assets, coarse_asset, like_sized, load_asset
 from sim2sg_core.synthesis.labels import make_graph
+from sim2sg_core.synthesis.layouts.closeup import closeup
 
 SMALL = 512
 
@@ -101,7 +102,9 @@ class Synthesizer:
             size: Width and height in pixels where no camera is given; None takes the prior's.
         """
         rng = np.random.default_rng([seed, 1])
-        return sample_layout(self.domain, with_ground(self.domain, camera, rng, size), rng)
+        layout = sample_layout(self.domain, with_ground(self.domain, camera, rng, size), rng)
+        share = self.domain.layout.closeup if camera is None and isinstance(self.domain.layout, ArrangedLayout) else 0.0
+        return closeup(layout, rng) if share and rng.random() < share else layout
 
     def frame(self, layout: Layout, seed: int, depth: bool = False) -> SyntheticFrame:
         """Draws a layout: its placements exactly as they stand, everything else from `seed`.
