@@ -135,7 +135,10 @@ def test_without_clutter_nothing_unlabelled_lies_on_tables():
     assert raised(bare) == 0 < raised(usual)
 
 
-def test_scenery_hides_next_to_nothing_that_is_labelled():
+@pytest.mark.parametrize("fittings", [0.0, 1.0])
+def test_scenery_hides_next_to_nothing_that_is_labelled(fittings, monkeypatch):
+    monkeypatch.setattr(rooms_module, "KITCHENS", fittings)
+    monkeypatch.setattr(rooms_module, "SCREENS", fittings)
     synthesizer = Synthesizer(DOMAIN, shadow_size=64, samples=0)
     for seed in range(8):
         layout = room_layout(DOMAIN, seed)
@@ -296,3 +299,21 @@ def test_a_cloth_counts_as_its_table_and_has_its_shape():
     )
     renderer.release()
     assert covered >= bare > foreign
+
+
+def test_kitchens_and_screens_are_within_the_room(monkeypatch):
+    def made(share):
+        monkeypatch.setattr(rooms_module, "KITCHENS", share)
+        monkeypatch.setattr(rooms_module, "SCREENS", share)
+        return [furnished(domain, room_layout(domain, seed), seed)[1] for seed in range(20)]
+
+    domain = room_domain(clutter=(1, 1), windows=(0, 0))
+    assert sum(map(len, made(1.0))) > sum(map(len, made(0.0))) + 60
+    for seed, instances in enumerate(made(1.0)):
+        layout = room_layout(domain, seed)
+        room = make_room(domain.layout, layout, np.random.default_rng([seed, 4]))
+        for item in instances:
+            assert item.position[2] + item.size[2] <= room.height + 0.2
+            centre = np.array([*item.position[:2], item.position[2] + item.size[2] / 2])
+            own = room.own(centre)
+            assert (own > room.low - 0.3).all() and (own < room.high + 0.3).all()  # Walls have a thickness.

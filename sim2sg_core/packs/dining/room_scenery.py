@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from sim2sg_core.domains import Domain
+from sim2sg_core.packs.dining.fittings import kitchen, screen
 from sim2sg_core.packs.dining.room import Room, Sight, Wall, make_room
 from sim2sg_core.packs.dining.room_layout import RoomLayout
 from sim2sg_core.packs.dining.room_shapes import block, ceiling_sheet, cover, curtain, pane, top_outline
@@ -22,6 +23,7 @@ from sim2sg_core.synthesis.layouts.occupancy import Occupancy, box_footprint
 
 THICK = 0.1
 CASTING = 1.3  # no farther than this from what is placed does clutter cast shadows, metres
+KITCHENS, SCREENS = 0.5, 0.35  # shares of the rooms with clutter
 GAP = 0.02  # between things along a wall and the wall
 WHITE = Slot("trim", "trim", (0.72, 0.71, 0.68), roughness=0.5, specular=0.35)
 DOOR = Slot("door", "door", roughness=0.5, specular=0.3, textures=("wood",), texture_scale=1.2)
@@ -138,7 +140,7 @@ class Furnisher:
             half = self.walls[k].length / 2 - wide / 2 - 0.15
             along = float(self.rng.uniform(-1, 1)) * half
             low, high = along - wide / 2 - 0.1, along + wide / 2 + 0.1
-            if half > 0 and not self._hung(k, along, wide + 0.2):
+            if half > 0 and not self.hung(k, along, wide + 0.2):
                 self.on_walls.append((k, low, high))
                 return k, along
         return None
@@ -257,10 +259,10 @@ class Furnisher:
                 wall = self.walls[k]
                 half = wall.length / 2 - size[0] / 2 - 0.05
                 along = float(rng.uniform(-1, 1)) * half
-                if size[2] > 0.9 and self._hung(k, along, float(size[0])):
+                if size[2] > 0.9 and self.hung(k, along, float(size[0])):
                     continue  # Before a window or a picture.
                 x, y = wall.point(along, size[1] / 2 + GAP)
-                if half > 0 and self._free(x, y, wall.yaw, size):
+                if half > 0 and self.free(x, y, wall.yaw, size):
                     self.taken.claim(x, y, wall.yaw, size, 0.0)
                     # Shadow maps are as fine as they are small: what stands far off casts none.
                     casts = self.near(np.array([x, y])) < CASTING
@@ -288,11 +290,12 @@ class Furnisher:
         """Distance from a (2,) point to the nearest middle of what is placed, metres."""
         return min((float(np.linalg.norm(p.position[:2] - point)) for p in self.layout.placements), default=0.0)
 
-    def _hung(self, wall: int, along: float, wide: float) -> bool:
+    def hung(self, wall: int, along: float, wide: float) -> bool:
         """Whether anything is on this stretch of a wall."""
         return any(k == wall and low < along + wide / 2 and high > along - wide / 2 for k, low, high in self.on_walls)
 
-    def _free(self, x: float, y: float, yaw: float, size: np.ndarray) -> bool:
+    def free(self, x: float, y: float, yaw: float, size: np.ndarray) -> bool:
+        """Whether a thing of this size on the floor is in the room, meets nothing and hides nothing that is placed."""
         thing = Placement("", np.array([x, y, 0.0]), yaw, size)
         return (
             bool(self.room.inside(thing.corners()[:4]).all())
@@ -419,6 +422,10 @@ def room_scenery(domain: Domain, layout: Layout, appearance: Any, rng: np.random
     furnisher.door()
     clutter = int(rng.integers(domain.layout.clutter[0], domain.layout.clutter[1] + 1))
     on_walls = int(rng.binomial(clutter, 0.35))
+    if clutter and rng.random() < KITCHENS:
+        kitchen(furnisher)
+    if clutter and rng.random() < SCREENS:
+        screen(furnisher)
     furnisher.pictures(on_walls)
     if clutter and rng.random() < 0.4:
         furnisher.rug()
