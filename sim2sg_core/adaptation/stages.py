@@ -155,7 +155,7 @@ def train_round(
     `train` for `origin`.
     """
     method = config.method
-    # The teacher's scores are to mean what they say; `calibrate` fits the temperatures anew afterwards.
+    # The teacher's scores are to mean what they say; `calibrate` fits them anew afterwards.
     network = stage_network(earlier[-1])
     steps, rate = config.round_steps, config.round_learning_rate
     settings = _train_config(config, domain.training, steps, rate, method.style_transfer)
@@ -179,10 +179,12 @@ def train_round(
 
 
 def stage_network(stage: Path) -> SceneGraphNetwork:
-    """Returns the network of a stage with the temperatures that were fitted after its training."""
+    """Returns the network of a stage with the calibration that was fitted after its training."""
     network, _ = load_network(checkpoint_of(stage))
     fitted = json.loads((stage / "calibration.json").read_text())
-    network.set_temperatures(fitted["object_temperature"], fitted["relation_temperature"])
+    network.set_calibration(
+        fitted["object_temperature"], fitted.get("object_bias", 0.0), fitted["relation_temperature"]
+    )
     return network
 
 
@@ -200,7 +202,7 @@ def export_stage(
     camera: Camera,
     held_out: Path | None = None,
 ) -> None:
-    """Fits the temperatures on held-out scenes, keeps the fit in `calibration.json`, writes `model.onnx`.
+    """Calibrates the scores on held-out scenes, keeps the fit in `calibration.json`, writes `model.onnx`.
 
     Args:
         domain: The domain.

@@ -48,9 +48,14 @@ def run(args: argparse.Namespace) -> int:
             f"calibration error of objects {fit['object_ece_before']:.3f} -> {fit['object_ece_after']:.3f},"
             f" of relations {fit['relation_ece_before']:.3f} -> {fit['relation_ece_after']:.3f}"
         )
-    calibrated = float(network.score_temperature) != 1.0
     path = export_onnx(
-        network, domain, args.out, model_id=args.model_id, camera=camera, calibrated=calibrated, half=args.half
+        network,
+        domain,
+        args.out,
+        model_id=args.model_id,
+        camera=camera,
+        calibrated=network.is_calibrated,
+        half=args.half,
     )
     write_credits(args.out.parent, domain, [find_checkpoint(args.checkpoint).parent])
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, same boxes and scores as the checkpoint")

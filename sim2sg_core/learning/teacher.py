@@ -97,7 +97,7 @@ class Teacher:
         objects = network.detect(dense)
         logits = network.relate(objects, intrinsics=intrinsics)
         return TeacherOutput(
-            torch.sigmoid(dense.heat / network.score_temperature),
+            torch.sigmoid(network.calibrated_heat(dense.heat)),
             dense.regression,
             objects,
             torch.sigmoid(logits.related),
@@ -121,7 +121,7 @@ class Teacher:
         """
         target = self.predict(weak, intrinsics, amp)
         objects = target.objects
-        losses = {"heat": soft_heat_loss(dense.heat / student.score_temperature, target.heat, objects.scores)}
+        losses = {"heat": soft_heat_loss(student.calibrated_heat(dense.heat), target.heat, objects.scores)}
         sure = objects.scores * (objects.scores >= self.class_thresholds[objects.classes])
         symmetry = student.yaw_symmetry[objects.classes]
         losses |= distilled_regression(dense.regression, target.regression, objects.cells, sure, symmetry)

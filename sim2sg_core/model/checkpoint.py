@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
@@ -193,7 +194,7 @@ def network_from(data: dict[str, Any], *, ema: bool = True, source: str = "check
         network = build_network_from_config(config, pretrained=False)
     except Sim2SGError as error:
         raise Sim2SGError(f"{name}: {error}") from None
-    network.load_state_dict(check_weights(name, data["network"], network.state_dict()))
+    network.load_state_dict(check_weights(name, _by_class(data["network"], config), network.state_dict()))
     averaged, frozen = data.get("ema"), data.get("frozen_blocks", 0)
     if ema and averaged:
         parameters = dict(network.named_parameters())
@@ -202,6 +203,15 @@ def network_from(data: dict[str, Any], *, ema: bool = True, source: str = "check
         raise Sim2SGError(f"{name}: frozen_blocks is no whole number from 0 up; {AGAIN}")
     network.freeze(frozen)
     return network.eval()
+
+
+def _by_class(weights: Any, config: ModelConfig) -> Any:
+    """Checkpoints of earlier versions have one temperature for all classes."""
+    shared = weights.get("score_temperature") if isinstance(weights, dict) else None
+    if not isinstance(shared, Tensor) or shared.dim() or "score_bias" in weights:
+        return weights
+    more = {"score_temperature": shared.expand(config.classes).clone(), "score_bias": torch.zeros(config.classes)}
+    return {**weights, **more}
 
 
 def _plain(data: dict[str, Any], key: str, source: str) -> dict[str, Any]:

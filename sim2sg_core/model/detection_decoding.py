@@ -13,6 +13,8 @@ from sim2sg_core.model.model_config import STRIDE
 
 NMS_SIGMA = 0.5
 """Matrix-NMS with a Gaussian: an equal box of IoU u decays by exp(-u²/sigma)."""
+LEAST_SCORE, MOST_SCORE = 1e-30, 1 - 1e-6
+"""Between which logits are finite in single precision."""
 NESTED = 0.6
 """A box inside a better one counts as if their IoU were this share of the part inside."""
 
@@ -49,11 +51,21 @@ def decode(
     yaw_symmetry: Tensor,
     typical_depth: float,
     temperature: Tensor,
+    bias: Tensor,
 ) -> Objects:
     """Finds the best `count` objects of each image.
 
     Peaks of the heat map (3x3 maxima) are ranked, twice `count` of them decoded, duplicates and boxes nested
-    in better ones decayed, and the best `count` kept, best first.
+    in better ones decayed, the scores calibrated by class, and the best `count` kept, best first.
+
+    Args:
+        dense: The maps.
+        count: Objects K to return.
+        class_sizes: (C, 3) metres.
+        yaw_symmetry: (C,) orders; 0 yields angle 0.
+        typical_depth: Metres.
+        temperature: (C,) divides the logits of a class's scores, after
+        bias: (C,) was subtracted from them.
     """
     heat = dense.heat
     batch, classes, rows, columns = heat.shape
@@ -64,9 +76,9 @@ def decode(
     found = read_cells(dense, cells, labels, class_sizes, yaw_symmetry, typical_depth)
     limit = torch.tensor([columns, rows, columns, rows], device=heat.device) * float(STRIDE)
     boxes = torch.minimum(found.boxes.clamp(min=0.0), limit)
-    scores, order = (torch.sigmoid(logits) * matrix_nms(boxes, labels)).topk(count, dim=1)
-    # The temperature calibrates what is emitted, so it comes last; it never changes the order.
-    scores = torch.sigmoid(torch.logit(scores, eps=1e-6) / temperature)
+    # Calibration is of what is emitted, so it comes after the decay.
+    decayed = (torch.sigmoid(logits) * matrix_nms(boxes, labels)).clamp(LEAST_SCORE, MOST_SCORE)
+    scores, order = torch.sigmoid((torch.logit(decayed) - bias[labels]) / temperature[labels]).topk(count, dim=1)
     found = found._replace(boxes=boxes)
     return Objects(*(take(field, order) for field in found))._replace(scores=scores)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -36,13 +37,15 @@ class SceneGraphNetwork(nn.Module):
     """Backbone, feature pyramid, dense heads, relation head.
 
     Attributes:
-        score_temperature: () divides the logits of the objects' scores; fitted by calibration.
+        score_bias: (C,) is subtracted from the logits of the objects' scores by class; fitted by calibration.
+        score_temperature: (C,) divides them then.
         relation_temperature: () divides the logits of the predicates.
         class_sizes: (C, 3) mean sizes, metres.
         yaw_symmetry: (C,) orders.
         intrinsics: (3,) focal length and principal point of the expected camera, input pixels.
     """
 
+    score_bias: Tensor
     score_temperature: Tensor
     relation_temperature: Tensor
     class_sizes: Tensor
@@ -59,7 +62,8 @@ class SceneGraphNetwork(nn.Module):
         self.neck = FeaturePyramid(self.backbone.channels, config.channels)
         self.heads = DenseHeads(config.channels, config.classes)
         self.relations = RelationHead(config)
-        self.register_buffer("score_temperature", torch.ones(()))
+        self.register_buffer("score_temperature", torch.ones(config.classes))
+        self.register_buffer("score_bias", torch.zeros(config.classes))
         self.register_buffer("relation_temperature", torch.ones(()))
         constants = {
             "class_sizes": torch.tensor(config.class_sizes, dtype=torch.float32),
@@ -77,11 +81,32 @@ class SceneGraphNetwork(nn.Module):
         for index, block in enumerate(self.backbone.blocks):
             block.requires_grad_(index >= self.frozen_blocks)
 
-    def set_temperatures(self, objects: float, relations: float) -> None:
-        """Sets what the logits of objects and of predicates are divided by (see `adaptation.calibration`)."""
+    def set_calibration(
+        self,
+        temperature: Sequence[float] | float = 1.0,
+        bias: Sequence[float] | float = 0.0,
+        relation_temperature: float = 1.0,
+    ) -> None:
+        """Sets what makes scores probabilities (see `adaptation.selection.score_calibration`); the default undoes it.
+
+        Args:
+            temperature: (C,) divides the logits of objects, one for all classes or one each.
+            bias: (C,) is subtracted from them before, likewise.
+            relation_temperature: Divides the logits of predicates.
+        """
         with torch.no_grad():
-            self.score_temperature.fill_(objects)
-            self.relation_temperature.fill_(relations)
+            self.score_temperature.copy_(torch.as_tensor(temperature, dtype=torch.float32))
+            self.score_bias.copy_(torch.as_tensor(bias, dtype=torch.float32))
+            self.relation_temperature.fill_(relation_temperature)
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether a calibration is set."""
+        return bool((self.score_temperature != 1).any() or (self.score_bias != 0).any())
+
+    def calibrated_heat(self, heat: Tensor) -> Tensor:
+        """Calibrates (B, C, h, w) logits of the heat map."""
+        return (heat - self.score_bias[:, None, None]) / self.score_temperature[:, None, None]
 
     @staticmethod
     def centred(image: Tensor) -> Tensor:
@@ -103,6 +128,7 @@ class SceneGraphNetwork(nn.Module):
             self.yaw_symmetry,
             config.typical_depth,
             self.score_temperature,
+            self.score_bias,
         )
 
     def objects_at(self, dense: Dense, boxes: Tensor, labels: Tensor) -> Objects:

@@ -19,7 +19,7 @@ from sim2sg_core.model.network import SceneGraphNetwork
 def mean_network(checkpoints: Sequence[Path | str]) -> SceneGraphNetwork:
     """Averages the weights of networks of one architecture, each by its averaged (EMA) weights where it has any.
 
-    Temperatures of the scores are reset to 1: those of the mean have to be calibrated anew.
+    The calibration is undone: the scores of the mean have to be calibrated anew.
 
     Args:
         checkpoints: One or more, of networks that go back to one start.
@@ -42,5 +42,5 @@ def mean_network(checkpoints: Sequence[Path | str]) -> SceneGraphNetwork:
         for name, value in states[0].items()
     }
     first.load_state_dict(mean)
-    first.set_temperatures(1.0, 1.0)
+    first.set_calibration()
     return first.eval()

@@ -75,7 +75,7 @@ def build_network_of(network: SceneGraphNetwork) -> SceneGraphNetwork:
 
 
 def test_one_that_agrees_is_taught_nothing(network, images, intrinsics):
-    network.set_temperatures(1.7, 0.6)
+    network.set_calibration(1.7, -0.3, 0.6)
     teacher = Teacher(network, WeightAverage(network, 0.9), dataclasses.replace(CONFIG, class_thresholds=(0.0, 0.0)))
     losses = teacher.losses(network, dense_maps(network, images), images, intrinsics)
     assert set(losses) <= set(WEIGHTS)

@@ -29,13 +29,24 @@ def test_a_checkpoint_gives_the_network_back(tmp_path, network, domain):
     path = save_checkpoint(tmp_path / "c.pt", network, domain, ema=ema, step=5)
     live, found = load_network(path, ema=False)
     assert found == domain
-    assert live.score_temperature == torch.tensor(1.7)
+    assert (live.score_temperature == 1.7).all()
     for name, parameter in live.named_parameters():
         assert torch.equal(parameter, dict(network.named_parameters())[name])
     averaged, _ = load_network(path)
     for name, parameter in averaged.named_parameters():
         assert torch.equal(parameter, ema[name])
     assert not list(tmp_path.glob(".c.pt*"))
+
+
+def test_one_temperature_for_all_classes_as_earlier_versions_saved_it_is_read(tmp_path, network, domain):
+    path = save_checkpoint(tmp_path / "c.pt", network, domain)
+    data = torch.load(path, weights_only=True)
+    data["network"]["score_temperature"] = torch.tensor(1.3)
+    del data["network"]["score_bias"]
+    torch.save(data, path)
+    old, _ = load_network(path)
+    assert old.score_temperature.tolist() == pytest.approx([1.3] * len(domain.classes))
+    assert not old.score_bias.any()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.999])

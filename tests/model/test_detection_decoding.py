@@ -9,7 +9,7 @@ from sim2sg_core.model.heads import Channels, Dense
 
 SIZES = torch.tensor([[1.0, 1.0, 1.0], [4.0, 2.0, 1.5]])
 SYMMETRY = torch.tensor([4.0, 1.0])
-ONE = torch.ones(())
+ONES, ZEROS = torch.ones(len(SIZES)), torch.zeros(len(SIZES))
 
 
 def empty(rows: int = 24, columns: int = 32) -> Dense:
@@ -31,7 +31,7 @@ def test_decoding_reads_every_quantity_where_the_peak_is():
     cell[Channels.SPREAD] = math.log(0.1)
     cell[Channels.SIZE] = torch.tensor([0.0, math.log(2.0), 0.0])
     cell[Channels.ANGLE] = torch.tensor([math.sin(2.5), math.cos(2.5)])
-    found = decode(dense, 6, SIZES, SYMMETRY, 6.0, ONE)
+    found = decode(dense, 6, SIZES, SYMMETRY, 6.0, ONES, ZEROS)
     assert found.classes[0, 0] == 1
     torch.testing.assert_close(found.boxes[0, 0], torch.tensor([18.5, 8.5, 22.5, 12.5]) * 4)
     torch.testing.assert_close(found.centres[0, 0], torch.tensor([21.0, 9.5]) * 4)
@@ -54,7 +54,7 @@ def test_only_peaks_count_and_scores_fall():
     dense = empty()
     for column, logit in ((10, 1.0), (11, 2.0), (12, 1.5), (25, 0.0)):
         put(dense, 0, 5, column, logit, 1.0)
-    scores = decode(dense, 6, SIZES, SYMMETRY, 6.0, ONE).scores[0]
+    scores = decode(dense, 6, SIZES, SYMMETRY, 6.0, ONES, ZEROS).scores[0]
     assert (scores[:-1] >= scores[1:]).all()
     torch.testing.assert_close(scores[:2], torch.sigmoid(torch.tensor([2.0, 0.0])))
     assert scores[2] < 0.01
@@ -86,9 +86,20 @@ def test_temperature_keeps_the_order_and_softens():
     dense = empty()
     put(dense, 0, 5, 10, 3.0, 1.0)
     put(dense, 1, 12, 20, 1.0, 1.0)
-    hot = decode(dense, 2, SIZES, SYMMETRY, 6.0, torch.tensor(2.0))
+    hot = decode(dense, 2, SIZES, SYMMETRY, 6.0, 2 * ONES, ZEROS)
     torch.testing.assert_close(hot.scores[0], torch.sigmoid(torch.tensor([1.5, 0.5])))
     assert hot.classes[0].tolist() == [0, 1]
+
+
+def test_classes_are_calibrated_apart_and_the_best_come_first():
+    dense = empty()
+    put(dense, 0, 5, 10, 3.0, 1.0)
+    put(dense, 1, 12, 20, 1.0, 1.0)
+    bias, temperature = torch.zeros(len(SIZES)), torch.ones(len(SIZES))
+    bias[0], temperature[1] = 4.0, 0.5
+    found = decode(dense, 2, SIZES, SYMMETRY, 6.0, temperature, bias)
+    assert found.classes[0].tolist() == [1, 0] and found.centres[0, 0, 0] > found.centres[0, 1, 0]
+    torch.testing.assert_close(found.scores[0], torch.sigmoid(torch.tensor([2.0, -1.0])))
 
 
 def test_cell_of_a_box_is_the_one_under_its_centre():

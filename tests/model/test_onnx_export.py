@@ -166,7 +166,7 @@ def test_one_trace_serves_all_weights_of_an_architecture(domain, tmp_path):
     files = []
     for seed in (3, 4):
         network = build_network_from_config(config, seed=seed)
-        network.set_temperatures(0.7, float(seed))
+        network.set_calibration(0.7, 0.1 * seed, float(seed))
         torch.random.set_rng_state(before)
         files.append(export_onnx(network, domain, tmp_path / f"{seed}.onnx", model_id="m").read_bytes())
         assert torch.equal(torch.random.get_rng_state(), before), "export drew random numbers"

@@ -16,7 +16,7 @@ def domain():
 
 def saved(folder, domain, seed, **more):
     network = build_network(domain, backbone="small", seed=seed, width=96, height=64)
-    network.set_temperatures(1.5, 2.0)
+    network.set_calibration(1.5, 0.2, 2.0)
     return network, save_checkpoint(folder / f"{seed}.pt", network, domain, **more)
 
 
@@ -26,7 +26,7 @@ def test_mean_of_weights(tmp_path, domain):
     for name, parameter in mean.named_parameters():
         expected = (dict(a.named_parameters())[name] + dict(b.named_parameters())[name]) / 2
         torch.testing.assert_close(parameter, expected)
-    assert float(mean.score_temperature) == 1 and float(mean.relation_temperature) == 1
+    assert not mean.is_calibrated and float(mean.relation_temperature) == 1
 
 
 def test_averaged_weights_are_what_counts(tmp_path, domain):

@@ -47,7 +47,7 @@ def measure_network(network: SceneGraphNetwork, log: np.ndarray, renders: np.nda
     """Measures a network on frames of the log and on renders; no label of either is read.
 
     Args:
-        network: Its temperatures calibrated.
+        network: Its scores calibrated.
         log: (N, H, W, 3) uint8 RGB, as the network gets them.
         renders: (M, H, W, 3) likewise, of scenes that it was not trained on.
         seed: The same for all networks that are compared.

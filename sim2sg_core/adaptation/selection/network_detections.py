@@ -44,7 +44,7 @@ def detect(
     """Detects objects.
 
     Args:
-        network: Its temperatures calibrate the scores.
+        network: Its scores calibrated.
         images: (N, H, W, 3) uint8 RGB, as the network gets them.
         least_score: Boxes below it are left out.
         change: Applied to the four feature maps of the backbone.
@@ -64,7 +64,7 @@ def _detect_batch(
     levels = network.backbone(network.centred(images))
     dense = network.heads(network.neck(change(levels) if change else levels))
     objects = network.detect(dense)
-    heat = torch.sigmoid(gather_map(dense.heat, objects.cells) / network.score_temperature)
+    heat = torch.sigmoid(gather_map(network.calibrated_heat(dense.heat), objects.cells))
     # Each class is decided by itself; "none" takes what the likeliest leaves, so that the rows are distributions.
     chances = F.normalize(torch.cat([heat, 1 - heat.amax(dim=-1, keepdim=True)], dim=-1), p=1, dim=-1)
     found = []

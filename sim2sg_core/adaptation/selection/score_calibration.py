@@ -1,7 +1,8 @@
-"""Scores that mean what they say: temperature scaling, fitted on held-out synthetic frames.
+"""Scores that mean what they say, fitted on held-out synthetic frames.
 
-Guo et al., "On Calibration of Modern Neural Networks", ICML 2017: one temperature divides the logits, so the
-order of detections, and with it every average precision, stays as it was.
+Objects are calibrated by class: a bias is taken from the logits and a temperature divides them (Platt, "Probabilistic
+Outputs for Support Vector Machines", 1999), so the order of a class's detections, and with it its average precision,
+stays as it was. Predicates have one temperature (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017).
 """
 
 from __future__ import annotations
@@ -23,23 +24,31 @@ from sim2sg_core.runtime.preprocessing import letterbox
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.boxes import greedy_match
 
+SLOPE_SPREAD, OFFSET_SPREAD = 0.5, 1.5
+"""Standard deviations that are expected of a class: of its inverse temperature, relative, and of its offset."""
+LEAST_SLOPE, LONGEST_STEP = 0.1, 1.0
 CALIBRATED_SCORE = 0.01  # at least: the slots that the network pads its list with say nothing of calibration
 
 
-def object_outcomes(graphs: Sequence[SceneGraph], truths: Sequence[SceneGraph]) -> tuple[np.ndarray, np.ndarray]:
+def object_outcomes(
+    graphs: Sequence[SceneGraph], truths: Sequence[SceneGraph]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compares predictions with ground truth.
 
     Returns:
-        (N,) scores and (N,) whether each prediction found an object of its class (IoU >= 0.5, each once).
+        (N,) scores, (N,) whether each prediction found an object of its class (IoU >= 0.5, each once), and (N,) labels.
     """
     scores: list[np.ndarray] = []
     correct: list[np.ndarray] = []
+    labels: list[str] = []
     for graph, truth in zip(graphs, truths, strict=True):
         kept = graph.filtered(CALIBRATED_SCORE, 2.0)
         match = greedy_match(kept.boxes(), kept.labels(), truth.boxes(), truth.labels())
         scores.append(kept.scores())
         correct.append(match >= 0)
-    return np.concatenate(scores or [np.zeros(0)]), np.concatenate(correct or [np.zeros(0, bool)])
+        labels.extend(kept.labels())
+    found = np.concatenate(scores or [np.zeros(0)]), np.concatenate(correct or [np.zeros(0, bool)])
+    return *found, np.array(labels, str)
 
 
 def relation_outcomes(graphs: Sequence[SceneGraph], truths: Sequence[SceneGraph]) -> tuple[np.ndarray, np.ndarray]:
@@ -85,6 +94,36 @@ def fit_temperature(scores: np.ndarray, correct: np.ndarray, bounds: tuple[float
     return float(np.exp((low + high) / 2))
 
 
+def fit_class(scores: np.ndarray, correct: np.ndarray, temperature: float) -> tuple[float, float]:
+    """Fits the temperature and the bias of one class, drawn to the temperature of all classes and no bias.
+
+    Args:
+        scores: (N,) probabilities of one class, not calibrated.
+        correct: (N,) outcomes.
+        temperature: Of all classes.
+
+    Returns:
+        Temperature and bias. With few outcomes they stay near those of all classes.
+    """
+    x, shared = logit(scores), 1 / temperature
+    slope, offset = shared, 0.0
+    # Newton's steps on a convex loss: negative log-likelihood and the two quadratic penalties.
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-(slope * x + offset)))
+        w = p * (1 - p)
+        pull = np.array([(slope - shared) / (SLOPE_SPREAD * shared) ** 2, offset / OFFSET_SPREAD**2])
+        gradient = np.array([((p - correct) * x).sum(), (p - correct).sum()]) + pull
+        mixed = (w * x).sum()
+        hessian = np.array([[(w * x * x).sum(), mixed], [mixed, w.sum()]])
+        hessian += np.diag([1 / (SLOPE_SPREAD * shared) ** 2, 1 / OFFSET_SPREAD**2])
+        step = np.linalg.solve(hessian, gradient)
+        step *= min(1.0, LONGEST_STEP / max(float(np.abs(step).max()), 1e-12))
+        slope, offset = max(slope - float(step[0]), LEAST_SLOPE), offset - float(step[1])
+        if np.abs(step).max() < 1e-8:
+            break
+    return 1 / slope, -offset / slope
+
+
 def expected_calibration_error(scores: np.ndarray, correct: np.ndarray, bins: int = 10) -> float:
     """Mean distance between score and frequency over equal-width bins, weighted by their size."""
     if not len(scores):
@@ -103,38 +142,49 @@ def logit(probability: np.ndarray) -> np.ndarray:
     return np.log(clipped / (1 - clipped))
 
 
-def scaled(scores: np.ndarray, temperature: float) -> np.ndarray:
-    """Returns probabilities with their logits divided by a temperature."""
-    return np.asarray(1 / (1 + np.exp(-logit(scores) / temperature)))
+def scaled(scores: np.ndarray, temperature: np.ndarray | float, bias: np.ndarray | float = 0.0) -> np.ndarray:
+    """Returns probabilities with a bias taken from their logits, and these divided by a temperature."""
+    return np.asarray(1 / (1 + np.exp(-(logit(scores) - bias) / temperature)))
 
 
 def calibrate(
     network: SceneGraphNetwork, domain: Domain, held_out: Sequence[tuple[Path, SceneGraph]]
 ) -> dict[str, Any]:
-    """Fits both temperatures of a network on frames that it was not trained on, and sets them.
+    """Calibrates a network on frames that it was not trained on.
 
     Args:
-        network: Its temperatures are replaced.
+        network: Its calibration is replaced.
         domain: The network's domain.
         held_out: Image files with their ground truth.
 
     Returns:
-        The temperatures, the calibration errors before and after, and under "found" the share of each class's objects
-        that calibrated scores account for.
+        The arguments of `set_calibration`, the calibration errors before and after, and under "found" the share of each
+        class's objects that calibrated scores account for.
     """
-    network.set_temperatures(1.0, 1.0)
+    network.set_calibration()
     truths = [truth for _, truth in held_out]
     graphs = _predict(network, domain, held_out)
-    report: dict[str, Any] = {}
-    outcomes = {"object": object_outcomes(graphs, truths), "relation": relation_outcomes(graphs, truths)}
-    for name, (scores, correct) in outcomes.items():
-        temperature = fit_temperature(scores, correct)
-        after = scaled(scores, temperature)
-        report[f"{name}_temperature"] = temperature
-        report[f"{name}_ece_before"] = expected_calibration_error(scores, correct)
-        report[f"{name}_ece_after"] = expected_calibration_error(after, correct)
-    network.set_temperatures(report["object_temperature"], report["relation_temperature"])
-    calibrated = [graph.with_scores(scaled(graph.scores(), report["object_temperature"])) for graph in graphs]
+    scores, correct, labels = object_outcomes(graphs, truths)
+    shared = fit_temperature(scores, correct)
+    fits = {c: fit_class(scores[labels == c], correct[labels == c], shared) for c in domain.class_names}
+
+    def by_class(scores: np.ndarray, labels: Sequence[str] | np.ndarray) -> np.ndarray:
+        temperature, bias = np.array([fits[str(label)] for label in labels]).reshape(-1, 2).T
+        return scaled(scores, temperature, bias)
+
+    stated, holds = relation_outcomes(graphs, truths)
+    relation_temperature = fit_temperature(stated, holds)
+    report: dict[str, Any] = {
+        "object_temperature": [fits[c][0] for c in domain.class_names],
+        "object_bias": [fits[c][1] for c in domain.class_names],
+        "object_ece_before": expected_calibration_error(scores, correct),
+        "object_ece_after": expected_calibration_error(by_class(scores, labels), correct),
+        "relation_temperature": relation_temperature,
+        "relation_ece_before": expected_calibration_error(stated, holds),
+        "relation_ece_after": expected_calibration_error(scaled(stated, relation_temperature), holds),
+    }
+    network.set_calibration(report["object_temperature"], report["object_bias"], relation_temperature)
+    calibrated = [graph.with_scores(by_class(graph.scores(), graph.labels())) for graph in graphs]
     report["found"] = found_shares(calibrated, truths, domain.class_names)
     return report
 
