@@ -13,10 +13,14 @@ from sim2sg_core.model.heads import Dense
 from sim2sg_core.model.losses import WEIGHTS, Targets
 from sim2sg_core.model.network import SceneGraphNetwork
 
+BFLOAT16 = ("amx_bf16", "avx512_bf16")
+"""Instructions with which forward and backward take half as long or less."""
+
 
 def fast_in_bfloat16(device: torch.device) -> bool:
-    """Whether mixed precision makes training faster: on CUDA devices, and on CPUs with AMX."""
-    return device.type == "cuda" or (device.type == "cpu" and torch.cpu.get_capabilities().get("amx_bf16", False))
+    """Whether mixed precision makes training faster: on CUDA devices, and on CPUs that multiply in bfloat16."""
+    can = torch.cpu.get_capabilities()
+    return device.type == "cuda" or (device.type == "cpu" and any(can.get(name, False) for name in BFLOAT16))
 
 
 def train_step(

@@ -133,7 +133,7 @@ class TrainConfig:
         align: What real images without labels add; nothing unless asked for.
         seed: The order of the images and their augmentation are a function of it and the step alone.
         device: torch device.
-        amp: Mixed precision (bfloat16) where it is faster: on CUDA devices and on CPUs with AMX.
+        amp: Mixed precision (bfloat16) where it is faster: on CUDA devices and on CPUs with AMX or AVX-512 BF16.
         workers: Who prepares batches: 0 nobody, they are made in between; 1 a thread; more are processes.
         save_every: Steps between checkpoints.
         log_every: Steps between lines of metrics.jsonl.
