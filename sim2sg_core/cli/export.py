@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sim2sg_core.domains import Domain
+    from sim2sg_core.model import SceneGraphNetwork
+    from sim2sg_core.scene import SceneGraph
 
 HELP = "export a checkpoint to ONNX and check that it computes the same"
 EXAMPLE = "sim2sg export --checkpoint runs/bench/checkpoint.pt --calibrate frames/ --out model.onnx"
@@ -25,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folders of `sim2sg synth`, not trained on, to fit the scores on",
     )
+    parser.add_argument(
+        "--profile",
+        choices=("full", "robot"),
+        default="full",
+        help="robot: no more places for objects and relations than the frames of --calibrate need; says what that costs"
+        " (default: full)",
+    )
     parser.add_argument("--half", action="store_true", help="store the weights in half precision: half the file")
     parser.add_argument("--live-weights", action="store_true", help="take the last weights, not the averaged")
 
@@ -33,21 +47,27 @@ def run(args: argparse.Namespace) -> int:
     """Exports, and says what was written."""
     from sim2sg_core.adaptation.selection.score_calibration import calibrate
     from sim2sg_core.domains.credits import write_credits
+    from sim2sg_core.errors import Sim2SGError
     from sim2sg_core.logs import load_calibration
     from sim2sg_core.model import export_onnx, load_network
     from sim2sg_core.model.checkpoint import find_checkpoint
     from sim2sg_core.synthesis.dataset import read_dataset
 
+    if args.profile == "robot" and not args.calibrate:
+        raise Sim2SGError("--profile robot is fitted to frames: give folders of `sim2sg synth` with --calibrate")
     network, domain = load_network(args.checkpoint, ema=not args.live_weights)
     camera = None
     if args.camera is not None:
         camera = load_calibration(args.camera, domain.camera.width, domain.camera.height)
     if args.calibrate:
-        fit = calibrate(network, domain, [row for folder in args.calibrate for row in read_dataset(folder)])
+        frames = [row for folder in args.calibrate for row in read_dataset(folder)]
+        fit = calibrate(network, domain, frames)
         print(
             f"calibration error of objects {fit['object_ece_before']:.3f} -> {fit['object_ece_after']:.3f},"
             f" of relations {fit['relation_ece_before']:.3f} -> {fit['relation_ece_after']:.3f}"
         )
+        if args.profile == "robot":
+            network = slimmed(network, domain, frames)
     path = export_onnx(
         network,
         domain,
@@ -60,3 +80,25 @@ def run(args: argparse.Namespace) -> int:
     write_credits(args.out.parent, domain, [find_checkpoint(args.checkpoint).parent])
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, same boxes and scores as the checkpoint")
     return 0
+
+
+def slimmed(network: SceneGraphNetwork, domain: Domain, frames: Sequence[tuple[Path, SceneGraph]]) -> SceneGraphNetwork:
+    """Returns the robot's profile of a network, and says what of its graphs is kept on the frames."""
+    from sim2sg_core.adaptation.selection.score_calibration import predict
+    from sim2sg_core.evaluation.prediction_difference import compare_predictions
+    from sim2sg_core.model.robot_profile import robot_profile
+
+    before = predict(network, domain, frames)
+    slim = robot_profile(network, before)
+    kept = compare_predictions(before, predict(slim, domain, frames))
+    shares = [
+        f"{100 * share:.1f} % of {n} {what}"
+        for share, n, what in ((kept.found, kept.objects, "objects"), (kept.kept, kept.relations, "relations"))
+        if share is not None
+    ]
+    print(
+        f"robot profile: {slim.config.max_objects} objects and {slim.config.max_relations} relations have a place,"
+        f" of {network.config.max_objects} and {network.config.max_relations};"
+        f" it states {' and '.join(shares) or 'nothing, as before,'} on {len(frames)} frames"
+    )
+    return slim

@@ -163,7 +163,7 @@ def calibrate(
     """
     network.set_calibration()
     truths = [truth for _, truth in held_out]
-    graphs = _predict(network, domain, held_out)
+    graphs = predict(network, domain, held_out)
     scores, correct, labels = object_outcomes(graphs, truths)
     shared = fit_temperature(scores, correct)
     fits = {c: fit_class(scores[labels == c], correct[labels == c], shared) for c in domain.class_names}
@@ -189,8 +189,14 @@ def calibrate(
     return report
 
 
-def _predict(network: SceneGraphNetwork, domain: Domain, images: Sequence[tuple[Path, SceneGraph]]) -> list[SceneGraph]:
-    """Runs a torch network as the runtime runs its export: same letterbox, same decoding."""
+def predict(network: SceneGraphNetwork, domain: Domain, images: Sequence[tuple[Path, SceneGraph]]) -> list[SceneGraph]:
+    """Runs a torch network as the runtime runs its export: same letterbox, same decoding.
+
+    Args:
+        network: The network.
+        domain: Its domain.
+        images: Image files with their ground truth, of which the camera alone is read.
+    """
     config = network.config
     info = ModelInfo(
         model_id="",
