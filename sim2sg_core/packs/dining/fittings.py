@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sim2sg_core.packs.dining.room import Wall
 from sim2sg_core.packs.dining.room_shapes import block
+from sim2sg_core.packs.dining.surroundings import Surroundings
 from sim2sg_core.render.meshes import Slot
 from sim2sg_core.render.render_scene import Material
 from sim2sg_core.scene import Placement
-
-if TYPE_CHECKING:
-    from sim2sg_core.packs.dining.room_scenery import Furnisher
 
 UNIT = 0.6  # metres: width and depth of what kitchens are built of
 WORKTOP = (0.86, 0.04)  # metres: its underside, its thickness
@@ -32,7 +29,7 @@ STEEL = Material((0.5, 0.5, 0.52), 0.35, 0.6)
 PLINTH = Material((0.05, 0.05, 0.05), 0.8, 0.1)
 
 
-def screen(room: Furnisher) -> None:
+def screen(room: Surroundings) -> None:
     """A television or monitor on a wall, mostly dark."""
     rng = room.rng
     wide = float(rng.uniform(0.5, 1.6))
@@ -51,7 +48,7 @@ def screen(room: Furnisher) -> None:
     room.on_wall(wall, along, z + rim, (wide - 2 * rim, 0.004, high - 2 * rim), picture, out=0.066)
 
 
-def kitchen(room: Furnisher) -> None:
+def kitchen(room: Surroundings) -> None:
     """A row of kitchen units along a wall: never before what is placed, and with gaps where it would be."""
     rng = room.rng
     wall = room.walls[int(rng.choice(4, p=[0.5, 0.25, 0.25, 0.0]))]
@@ -71,7 +68,7 @@ def kitchen(room: Furnisher) -> None:
                 _wall_unit(room, wall, along, front)
 
 
-def _stands(room: Furnisher, wall: Wall, along: float, high: float) -> bool:
+def _stands(room: Surroundings, wall: Wall, along: float, high: float) -> bool:
     """Claims the floor for a unit, where it is free and hides nothing that is placed."""
     size = np.array([UNIT, UNIT, high])
     x, y = wall.point(along, UNIT / 2)
@@ -81,7 +78,7 @@ def _stands(room: Furnisher, wall: Wall, along: float, high: float) -> bool:
     return bool(room.taken.claim(x, y, wall.yaw, size, 0.0))
 
 
-def _unit(room: Furnisher, wall: Wall, along: float, kind: str, front: Material, top: Material) -> None:
+def _unit(room: Surroundings, wall: Wall, along: float, kind: str, front: Material, top: Material) -> None:
     """One base unit with its worktop and what stands on it, or a tall cupboard or fridge."""
     rng, gap = room.rng, 0.004
     room.on_wall(wall, along, 0.0, (UNIT, UNIT - 0.06, 0.1), PLINTH)
@@ -110,7 +107,7 @@ def _unit(room: Furnisher, wall: Wall, along: float, kind: str, front: Material,
             )
 
 
-def _wall_unit(room: Furnisher, wall: Wall, along: float, front: Material) -> None:
+def _wall_unit(room: Surroundings, wall: Wall, along: float, front: Material) -> None:
     """A cupboard on the wall, where no window or picture is."""
     index = room.walls.index(wall)
     depth, z, high = WALL_UNIT
