@@ -11,8 +11,20 @@ from sim2sg_core.limits import IMAGE_PIXELS
 CONVERT = {
     "HEIC": "`heif-convert IMAGE.heic IMAGE.jpg`",
     "AVIF": "`avifdec IMAGE.avif IMAGE.png`",
+    "JPEG XL": "`djxl IMAGE.jxl IMAGE.png`",
+    "JPEG 2000": "`opj_decompress -i IMAGE.jp2 -o IMAGE.png`",
+    "camera raw": "`rawtherapee-cli -o FOLDER -c IMAGE`",
+    "OpenEXR": "`magick IMAGE.exr IMAGE.png`",
+    "Targa": "`magick IMAGE.tga IMAGE.png`",
+    "Photoshop": "`magick IMAGE.psd[0] IMAGE.png`",
 }
 """Formats that are known by name alone, and what makes an image that can be read of them."""
+FOREIGN_STARTS = {
+    "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL "),
+    "JPEG 2000": (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
+    "OpenEXR": (b"\x76\x2f\x31\x01",),
+    "Photoshop": (b"8BPS",),
+}
 
 
 class ImageHeader(NamedTuple):
@@ -119,6 +131,9 @@ def _read(data: bytes) -> ImageHeader:
         brand = data[8:12]
         name = "AVIF" if brand[:3] == b"avi" else "HEIC"
         raise Sim2SGError(f"is a {name} image, which cannot be read: convert it with {CONVERT[name]}")
+    for name, starts in FOREIGN_STARTS.items():
+        if data.startswith(starts):
+            raise Sim2SGError(f"is a {name} image, which cannot be read: convert it with {CONVERT[name]}")
     if not data.strip(b"\0"):
         raise Sim2SGError(f"{len(data)} bytes hold no image, all are empty: it was lost on the way")
     if data[:4] == b"\0\0\0\1" or data[:3] == b"\0\0\1":

@@ -36,7 +36,20 @@ IMAGE_SUFFIXES = (
     ".pgm",
     ".pnm",
 )
-FOREIGN_SUFFIXES = {".heic": "HEIC", ".heif": "HEIC", ".hif": "HEIC", ".avif": "AVIF"}
+RAW_SUFFIXES = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2")
+FOREIGN_SUFFIXES = {
+    ".heic": "HEIC",
+    ".heif": "HEIC",
+    ".hif": "HEIC",
+    ".avif": "AVIF",
+    ".jxl": "JPEG XL",
+    ".exr": "OpenEXR",
+    ".jp2": "JPEG 2000",
+    ".j2k": "JPEG 2000",
+    ".tga": "Targa",
+    ".psd": "Photoshop",
+    **dict.fromkeys(RAW_SUFFIXES, "camera raw"),
+}
 INDEX = "frames.json"
 """Written by `sim2sg log extract`; gives stamps and camera where it is there."""
 

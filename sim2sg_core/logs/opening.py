@@ -132,6 +132,9 @@ def _open_folder(path: Path, root: Path, depth: int) -> list[Log]:
     if images := image_files(path):
         if videos:
             logger.warning("%s: its images are read, and %d videos are left out", printable(path), len(videos))
+        if below := sum(map(_holds_pictures, children)):
+            what = "folders of images or videos below are left out: give each as a log of its own"
+            logger.warning("%s: its images are read, and %d %s", printable(path), below, what)
         return [FolderLog(path, printable(label), images)]
     if videos:
         return [VideoLog(video, printable(label)) for video in videos]
@@ -149,3 +152,10 @@ def _label(logs: Sequence[Log], given: Sequence[Path]) -> None:
     for log in logs:
         if isinstance(log, FolderLog) and len(given) > 1:
             log.label = f"{log.name}/{log.label}".rstrip("/") if log.label else log.name
+
+
+def _holds_pictures(folder: Path) -> bool:
+    """Whether images or videos lie in a folder, not looking into the folders in it."""
+    if not folder.is_dir():
+        return False
+    return any(p.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES) and p.name[0] != "." for p in folder.iterdir())

@@ -71,15 +71,44 @@ def test_images_of_many_kinds(tmp_path):
         assert np.abs(frame.decode().astype(int) - picture(i)).mean() < (12 if frame.name == "h.gif" else 3), frame.name
 
 
-@pytest.mark.parametrize(("name", "tool"), [("IMG_1.HEIC", "heif-convert"), ("a.avif", "avifdec")])
-def test_formats_that_must_be_converted_are_named(tmp_path, caplog, name, tool):
-    (tmp_path / name).write_bytes(b"\0\0\0\x1cftyp" + name[-4:].lower().encode())
+@pytest.mark.parametrize(
+    ("name", "tool", "start"),
+    [
+        ("IMG_1.HEIC", "heif-convert", b"\0\0\0\x1cftypheic"),
+        ("a.avif", "avifdec", b"\0\0\0\x1cftypavif"),
+        ("a.jxl", "djxl", b"\xff\x0a"),
+        ("a.jp2", "opj_decompress", b"\0\0\0\x0cjP  \r\n\x87\n"),
+        ("a.exr", "magick", b"\x76\x2f\x31\x01"),
+        ("a.psd", "magick", b"8BPS"),
+    ],
+)
+def test_formats_that_must_be_converted_are_named(tmp_path, caplog, name, tool, start):
+    (tmp_path / name).write_bytes(start)
     for path in (tmp_path, tmp_path / name):
         with pytest.raises(Sim2SGError, match=tool):
             next(open_log(path).frames()).decode()
     save(tmp_path, "a.jpg")
     assert names(open_log(tmp_path)) == ["a.jpg"]
     assert "1 " in caplog.text and tool in caplog.text and "left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "tool"), [("DSC_1.NEF", "rawtherapee-cli"), ("a.dng", "rawtherapee"), ("a.tga", "magick")]
+)
+def test_formats_without_a_mark_of_their_own_are_named_by_their_suffix(tmp_path, caplog, name, tool):
+    (tmp_path / name).write_bytes(b"II*\0")
+    with pytest.raises(Sim2SGError, match=tool):
+        open_log(tmp_path)
+    save(tmp_path, "a.jpg")
+    assert names(open_log(tmp_path)) == ["a.jpg"]
+    assert tool in caplog.text and "left out" in caplog.text
+
+
+def test_images_in_folders_below_other_images_are_left_out_with_a_word(tmp_path, caplog):
+    save(tmp_path, "a.jpg")
+    save(tmp_path / "more", "b.jpg")
+    assert names(open_log(tmp_path)) == ["a.jpg"]
+    assert "1 folders of images or videos below are left out" in caplog.text
 
 
 def test_depth_beside_pictures_is_no_picture(tmp_path, caplog):
