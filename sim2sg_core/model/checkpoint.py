@@ -16,7 +16,7 @@ from sim2sg_core.files import atomic_path
 from sim2sg_core.json_reader import JsonObject
 from sim2sg_core.model.checkpoint_checks import AGAIN, check_container, check_weights
 from sim2sg_core.model.model_config import ModelConfig
-from sim2sg_core.model.network import SceneGraphNetwork, build_network_from_config
+from sim2sg_core.model.network import SceneGraphNetwork, at_size, build_network_from_config
 from sim2sg_core.packs.pack import shipped_files
 
 CHECKPOINT_FORMAT = 1
@@ -147,10 +147,11 @@ def load_start(start: Path | str, domain: Domain) -> SceneGraphNetwork:
 
     Args:
         start: A checkpoint's file, or the name of one that ships.
-        domain: What it is to be trained for. Scenes, cameras and looks may differ from those it was trained on.
+        domain: What it is to be trained for. Scenes, cameras, looks and the size of the input may differ from those it
+            was trained on.
 
     Raises:
-        Sim2SGError: There is none, or it was made for other classes, predicates or another input.
+        Sim2SGError: There is none, or it was made for other classes or predicates.
     """
     network, trained_for = load_network(start)
     there, here = _interface(trained_for), _interface(domain)
@@ -160,7 +161,8 @@ def load_start(start: Path | str, domain: Domain) -> SceneGraphNetwork:
                 f"--start {start}: a checkpoint of domain {trained_for.name} with {what} {there[what]};"
                 f" {domain.name} has {here[what]}: give --domain as it was, or train afresh, without --start"
             )
-    return network
+    size = domain.input.width, domain.input.height
+    return network if size == (network.config.width, network.config.height) else at_size(network, *size)
 
 
 def _interface(domain: Domain) -> dict[str, object]:
@@ -172,7 +174,6 @@ def _interface(domain: Domain) -> dict[str, object]:
         "relations between": domain.related_names,
         "symmetries of yaw": tuple(c.yaw_symmetry for c in domain.classes),
         "boxes": domain.box,
-        "input": (domain.input.width, domain.input.height),
         "max_objects": domain.max_objects,
     }
 

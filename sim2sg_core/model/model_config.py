@@ -38,8 +38,9 @@ class ModelConfig:
             observation angle times the order.
         relation_classes: (C,) whether relations are stated for objects of the class.
         symmetric: (P,) whether the predicate holds both ways.
-        focal: Focal length of the expected camera, input pixels. Also `focal_ref`: depths are
-            regressed as z * focal_ref / focal of the image.
+        focal: Focal length of the expected camera, input pixels.
+        reference_focal: Depths are regressed as z * focal_ref / focal of the image, with this `focal_ref`; 0 takes
+            `focal`. They differ where a network is given larger images than it was trained on.
         principal: Principal point of the expected camera, input pixels.
         typical_depth: Focal-normalised depth where the regression starts, metres.
     """
@@ -57,13 +58,14 @@ class ModelConfig:
     relation_classes: tuple[bool, ...] = ()
     symmetric: tuple[bool, ...] = ()
     focal: float = 300.0
+    reference_focal: float = 0.0
     principal: tuple[float, float] = (0.0, 0.0)
     typical_depth: float = 10.0
 
     @property
     def focal_ref(self) -> float:
         """The focal length that depths are normalised to, input pixels."""
-        return self.focal
+        return self.reference_focal or self.focal
 
     def validate(self) -> None:
         """Raises Sim2SGError where the numbers do not fit together."""
@@ -112,6 +114,7 @@ class ModelConfig:
             relation_classes=data.flags("relation_classes", classes),
             symmetric=data.flags("symmetric", predicates),
             focal=data.number("focal", 1e-3, default=cls.focal),
+            reference_focal=data.number("reference_focal", 0.0, default=cls.reference_focal),
             principal=_tuples(data.numbers("principal", 2).tolist()),
             typical_depth=data.number("typical_depth", 1e-3, default=cls.typical_depth),
         )

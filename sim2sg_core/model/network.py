@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -189,6 +190,34 @@ class SceneGraphNetwork(nn.Module):
         allowed = allowed[:, :, None] & allowed[:, None, :]
         allowed = allowed & ~torch.eye(labels.shape[1], dtype=torch.bool, device=labels.device)
         return torch.sigmoid(logits) * allowed[..., None]
+
+
+def at_size(network: SceneGraphNetwork, width: int, height: int) -> SceneGraphNetwork:
+    """Returns a network of the same weights for images of another size, which show the same view.
+
+    Args:
+        network: Stays as it is.
+        width: Input width, pixels.
+        height: Input height, pixels.
+
+    Raises:
+        Sim2SGError: Not multiples of the coarsest stride.
+    """
+    config = network.config
+    across, down = width / config.width, height / config.height
+    made = SceneGraphNetwork(
+        dataclasses.replace(
+            config,
+            width=width,
+            height=height,
+            focal=config.focal * across,
+            reference_focal=config.focal_ref,
+            principal=(config.principal[0] * across, config.principal[1] * down),
+        )
+    )
+    made.load_state_dict(network.state_dict())
+    made.freeze(network.frozen_blocks)
+    return made.train(network.training)
 
 
 def build_network_from_config(config: ModelConfig, *, seed: int = 0, pretrained: bool = True) -> SceneGraphNetwork:

@@ -58,7 +58,7 @@ class RelationHead(nn.Module):
         nn.init.constant_(self.predicate.bias, -2.0)
         self.register_buffer("symmetric", torch.tensor(config.symmetric, dtype=torch.bool), persistent=False)
         self.register_buffer("stated", torch.tensor(config.relation_classes, dtype=torch.bool), persistent=False)
-        self.scale = (float(config.width), float(config.height), config.focal, config.typical_depth)
+        self.scale = (float(config.width), float(config.height), config.focal_ref, config.typical_depth)
 
     def forward(self, objects: Objects, intrinsics: Tensor, present: Tensor) -> PairLogits:
         """Scores all pairs.

@@ -9,6 +9,8 @@ from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.model import build_network, load_checkpoint, load_network, load_start, save_checkpoint
 from sim2sg_core.model.checkpoint import find_checkpoint, pretrained_checkpoints
+from sim2sg_core.model.model_config import ModelConfig
+from sim2sg_core.model.network import at_size
 from sim2sg_core.runtime import Predictor
 
 
@@ -127,3 +129,33 @@ def test_weights_are_shared_only_where_they_mean_the_same():
         load_start("dining", few)
     nearer = domain.layout.model_copy(update={"distance": (0.5, 1.0)})
     load_start("dining", domain.model_copy(update={"layout": nearer}))
+
+
+def test_a_start_is_taken_to_the_size_of_the_domains_input(tmp_path, network, domain):
+    path = save_checkpoint(tmp_path / "c.pt", network, domain)
+    size = {"width": 2 * domain.input.width, "height": 2 * domain.input.height}
+    larger = domain.model_copy(update={"input": domain.input.model_copy(update=size)})
+    made = load_start(path, larger)
+    assert (made.config.width, made.config.height) == tuple(size.values())
+    assert made.config.focal_ref == network.config.focal_ref, "depths mean what they meant"
+    torch.testing.assert_close(made.intrinsics, 2 * network.intrinsics)
+    for name, value in network.state_dict().items():
+        assert torch.equal(made.state_dict()[name], value), name
+    saved = load_network(save_checkpoint(tmp_path / "larger.pt", made, larger))[0]
+    assert saved.config == made.config and saved.config.focal_ref == network.config.focal_ref
+    expected = ModelConfig.from_domain(larger, backbone="small")
+    assert made.config.focal == pytest.approx(expected.focal)
+    assert made.config.principal == pytest.approx(expected.principal)
+
+
+def test_depth_and_place_of_an_object_do_not_depend_on_the_size_of_the_input(network):
+    """A cell of the same values, at twice the size: twice the pixels, the same metres."""
+    larger = at_size(network, 2 * network.config.width, 2 * network.config.height)
+    objects = network.detect(
+        network.dense(torch.zeros(1, network.config.height, network.config.width, 3, dtype=torch.uint8))
+    )
+    doubled = objects._replace(boxes=2 * objects.boxes, centres=2 * objects.centres, depths=objects.depths / 2)
+    single, space = network.relations._object_geometry(objects, network.intrinsics[None])
+    same, there = larger.relations._object_geometry(doubled, larger.intrinsics[None])
+    torch.testing.assert_close(there, space)  # Depth is z * focal_ref / focal: half, where the focal length is double.
+    torch.testing.assert_close(same[..., :7], single[..., :7])
