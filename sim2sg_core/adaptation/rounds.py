@@ -249,9 +249,9 @@ def source_stage(run: Run, config: ResolvedConfig, domain: Domain, frames: Seque
 
 
 def trained_by(folder: Path, taught: bool = True) -> list[Artefact]:
-    """Returns what a stage's training leaves; one that was not taught has no metrics."""
-    metrics = [folder / "train" / "metrics.jsonl"] if taught else []
-    return [Artefact(path) for path in (checkpoint_of(folder), *metrics)]
+    """Returns what a stage's training leaves; one that was not taught has no settings and metrics."""
+    more = ("train.json", "metrics.jsonl") if taught else ()
+    return [Artefact(path) for path in (checkpoint_of(folder), *(folder / "train" / name for name in more))]
 
 
 def round_stage(

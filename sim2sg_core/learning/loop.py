@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from os.path import relpath
 from pathlib import Path
 
 from torch import Tensor
@@ -75,10 +76,11 @@ def train(
         saved = load_run(checkpoint, identity, owned=origin is not None)
         rows = saved.get("metrics", []) if saved else []  # Checkpoints of earlier versions have none.
         state = TrainState(network, config, saved, labeller)
+        # In any case: a power cut can have spoiled it.
+        resolved = {**identity, "settings": config.to_json(), "data": [relpath(folder, out) for folder, _ in datasets]}
+        write_json(out / "train.json", resolved, indent=1)
         if state.step < config.steps:
             inputs = inputs or step_inputs(datasets, real, domain, network.config, config)
-            resolved = {**identity, "settings": config.to_json(), "data": [str(folder) for folder, _ in datasets]}
-            write_json(out / "train.json", resolved, indent=1)
             log = MetricsLog(out, rows, state.step)
             if progress and state.step:
                 progress(state.step, resumed=True)

@@ -116,7 +116,15 @@ def test_a_killed_run_ends_like_an_uninterrupted_one(log, tmp_path, whole):
     trained = json.loads((run / "round_1/train/train.json").read_text())
     assert trained["shares"] == [0.5, 0.5]
     listed = json.loads((run / "manifest.json").read_text())["files"]
-    stage = {"layouts.json", "data", "held_out", "train/checkpoint.pt", "train/metrics.jsonl", "calibration.json"}
+    stage = {
+        "layouts.json",
+        "data",
+        "held_out",
+        "train/checkpoint.pt",
+        "train/metrics.jsonl",
+        "train/train.json",
+        "calibration.json",
+    }
     stage |= {"model.onnx", "inferred.json", "self_consistency.json"}
     assert listed.keys() >= {f"{name}/{file}" for name in ("source", "round_1") for file in stage}
     assert listed.keys() >= {"config.yaml", "stages.json", "frames/frames.json", "frames/0.jpg", "round_1/appearance"}

@@ -14,7 +14,7 @@ def write(run, name, text):
 def small_run(run, seconds):
     write(run, "stages.json", json.dumps({"frames": seconds}))
     write(run, "report.html", f"<p>Minutes per stage; {seconds} in all.</p><div>{seconds}</div> graphs")
-    write(run, "source/train/train.json", json.dumps({"data": [str(run)], "seed": 0}))
+    write(run, "source/train/train.json", json.dumps({"data": ["../data"], "seed": 0}))
     write(run, "source/train/tensorboard/events.1", str(seconds))
     files = {"stages.json": {"sha256": str(seconds)}, "source/layouts.json": {"sha256": "a"}}
     write(run, "manifest.json", json.dumps({"settings": "s", "files": files}))
@@ -35,6 +35,8 @@ def test_wall_times_are_no_difference_and_anything_else_is(tmp_path):
     write(tmp_path / "b", "source/layouts.json", "[2]")
     write(tmp_path / "b", ".left.part", "")
     assert differences(tmp_path / "a", tmp_path / "b") == [".left.part: in one alone", "source/layouts.json: differs"]
+    write(tmp_path / "b", "stages.json", "")
+    assert "stages.json: differs" in differences(tmp_path / "a", tmp_path / "b")
 
 
 def test_a_power_cut_spoils_files_and_spares_the_manifest(tmp_path):

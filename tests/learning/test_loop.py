@@ -71,10 +71,13 @@ def test_a_killed_run_continues_as_if_never_stopped(folder, domain, tmp_path, un
 
 
 def test_a_finished_run_returns_at_once_with_its_weights(folder, domain, uninterrupted):
-    before = uninterrupted.stat().st_mtime_ns
+    before, resolved = uninterrupted.stat().st_mtime_ns, uninterrupted.with_name("train.json")
+    told = resolved.read_text()
+    resolved.write_text("")  # A power cut: it was never on the disk.
     network = toy_network(domain)
     assert train(network, domain, [(folder, 1.0)], settings(), uninterrupted.parent) == uninterrupted
     assert uninterrupted.stat().st_mtime_ns == before
+    assert resolved.read_text() == told and str(folder.resolve()) not in told
     saved = load_checkpoint(uninterrupted)["network"]
     assert all(torch.equal(p, saved[name]) for name, p in network.named_parameters())
     assert list((uninterrupted.parent / "tensorboard").iterdir())
