@@ -35,8 +35,8 @@ def test_wall_times_are_no_difference_and_anything_else_is(tmp_path):
     write(tmp_path / "b", "source/layouts.json", "[2]")
     write(tmp_path / "b", ".left.part", "")
     assert differences(tmp_path / "a", tmp_path / "b") == [".left.part: in one alone", "source/layouts.json: differs"]
-    write(tmp_path / "b", "stages.json", "")
-    assert "stages.json: differs" in differences(tmp_path / "a", tmp_path / "b")
+    write(tmp_path / "b", "manifest.json", "")
+    assert "manifest.json: differs" in differences(tmp_path / "a", tmp_path / "b")
 
 
 def test_a_power_cut_spoils_files_and_spares_the_manifest(tmp_path):
