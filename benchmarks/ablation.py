@@ -305,7 +305,7 @@ class Ablation(ABC):
         words = ["adapt", "--domain", self.source, "--log", log, "--method", method, "--seed", seed, "--out", folder]
         words += ["--workers", self.workers, *self.options]
         if self.smoke:
-            words += ["--round-steps", 6, "--round-frames", 12, "--batch", 4, "--frames", 12]
+            words += ["--round-steps", 6, "--round-frames", 12, "--batch", 4, "--max", 12]
             words += [] if "--start" in self.options else ["--source-steps", 10, "--source-frames", 16]
         sim2sg(*words, *more, log=folder / "log.txt")
 

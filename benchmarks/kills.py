@@ -40,11 +40,9 @@ from benchmarks.common import print_rows, summary, write_results
 from sim2sg_core.scene.graph import write_json
 
 LOG = Path(__file__).resolve().parents[1] / "sim2sg_core/demo/log"
-SETTINGS = (
-    "--frames 4 --backbone small --source-frames 8 --source-steps 24 --rounds 1 --round-frames 8 --round-steps 24"
-)
+SETTINGS = "--max 4 --backbone small --source-frames 8 --source-steps 24 --rounds 1 --round-frames 8 --round-steps 24"
 SETTINGS += " --batch 2 --workers 1 --style-transfer 0.5 --mixing 0.25"
-SMOKE = "--frames 2 --backbone small --source-frames 2 --source-steps 4 --rounds 0 --batch 2 --workers 1"
+SMOKE = "--max 2 --backbone small --source-frames 2 --source-steps 4 --rounds 0 --batch 2 --workers 1"
 SMOKE_CASES = ("render_0", "power_cut_0")
 SAVE_EVERY = 5  # steps between checkpoints: kills fall between them
 POINTS = ("render", "train", "export")

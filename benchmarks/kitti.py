@@ -70,7 +70,7 @@ class Kitti(Ablation):
     folds = 2
     smoke_options = (
         *("--rounds", 1, "--teacher-start-round", 0),
-        *("--frames", 4, "--round-frames", 4, "--round-steps", 2, "--batch", 2),
+        *("--max", 4, "--round-frames", 4, "--round-steps", 2, "--batch", 2),
     )
     variants: ClassVar[dict[str, tuple[str, tuple[object, ...]]]] = {
         "ours_mixing": ("ours", ("--mixing", 0.3)),

@@ -16,6 +16,7 @@ import sim2sg_core
 from sim2sg_core.errors import Sim2SGError
 
 HELP = "adapt to a shipped camera log, export, and receive live scene graphs over ROS 2"
+EXAMPLE = "sim2sg demo --out runs/demo"
 
 # Pinned from measured runs (see docs/benchmarks.md), a little under the least of them.
 MAP50_FLOOR = 0.88
@@ -28,7 +29,9 @@ NODE_NAME = "sim2sg_demo"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `sim2sg demo`."""
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of the run (default: runs/demo)")
-    parser.add_argument("--min-map50", type=float, default=MAP50_FLOOR, help="fail under this mAP@0.5")
+    parser.add_argument(
+        "--min-map50", type=float, default=MAP50_FLOOR, help=f"fail under this mAP@0.5 (default: {MAP50_FLOOR})"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from sim2sg_core.runtime.relation_scores import CHOICES
 from sim2sg_ros.error_text import missing_ros
 
 HELP = "start the ROS 2 node: camera images in, scene graphs out"
+EXAMPLE = "sim2sg node --model drive --image /camera/image_raw"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,20 +37,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const="compressed",
         help="as --transport compressed",
     )
-    parser.add_argument("--object-threshold", type=float, help="least score of a published object, 0 to 1")
-    parser.add_argument("--relation-threshold", type=float, help="least score of a published relation, 0 to 1")
+    parser.add_argument("--object-threshold", type=float, help="least score of a published object (default: 0.3)")
+    parser.add_argument("--relation-threshold", type=float, help="least score of a published relation (default: 0.5)")
     parser.add_argument(
         "--relations",
         choices=CHOICES,
         help="who decides relations: the network (learned), the rules on the 3D poses (rule), or both; auto: what"
         " the model says (default)",
     )
-    parser.add_argument("--provider", choices=("auto", "cpu", "cuda", "tensorrt"), help="where the model runs")
+    parser.add_argument(
+        "--provider",
+        choices=("auto", "cpu", "cuda", "tensorrt"),
+        help="where the model runs (default: auto, the fastest that works)",
+    )
     parser.add_argument("--threads", type=int, help="CPU threads of one inference (default: all cores)")
     parser.add_argument("--name", help="name of the node (default: sim2sg)")
     parser.add_argument("--namespace", help="namespace of the node")
     parser.add_argument("--params", type=Path, metavar="FILE", help="YAML file of parameters, as config/sim2sg.yaml")
-    parser.add_argument("--log-level", help="debug, info, warn, error or fatal")
+    parser.add_argument("--log-level", help="debug, info, warn, error or fatal (default: info)")
     parser.add_argument(
         "--ros-args",
         nargs=argparse.REMAINDER,

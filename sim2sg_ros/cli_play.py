@@ -10,6 +10,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_ros.error_text import missing_ros
 
 HELP = "play a bag or a folder of images as a live ROS 2 camera"
+EXAMPLE = "sim2sg play drive.mcap --loop --stamp now"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="wait until each image topic has N subscribers (default: 0)",
     )
     parser.add_argument(
-        "--wait-timeout", type=float, default=60.0, metavar="S", help="give up waiting after S seconds (60)"
+        "--wait-timeout", type=float, default=60.0, metavar="S", help="give up waiting after S seconds (default: 60)"
     )
     parser.add_argument(
         "--ros-args",

@@ -205,15 +205,15 @@ METHODS = {
 DEFAULT = "ours"
 
 
-def resolve_method(name: str, **changes: float | bool | str | None) -> Method:
-    """Returns a named method with changed switches; None leaves a switch as it is.
+def resolve_method(base: str | Method, **changes: float | bool | str | None) -> Method:
+    """Returns a method, or that of a name, with changed switches; None leaves a switch as it is.
 
     Raises:
         Sim2SGError: Unknown name, or a number out of its range.
     """
-    if name not in METHODS:
-        raise Sim2SGError(f"method {name!r} is not known: use one of {', '.join(METHODS)}")
+    if isinstance(base, str) and base not in METHODS:
+        raise Sim2SGError(f"method {base!r} is not known: use one of {', '.join(METHODS)}")
     given = {key: value for key, value in changes.items() if value is not None}
-    method = dataclasses.replace(METHODS[name], **given)  # type: ignore[arg-type]
+    method = dataclasses.replace(METHODS[base] if isinstance(base, str) else base, **given)  # type: ignore[arg-type]
     method.validate()
     return method

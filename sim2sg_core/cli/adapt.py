@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import shlex
 import sys
 from pathlib import Path
 
-from sim2sg_core.adaptation.method import CRITERIA, DEFAULT, LAYOUT_PRIORS, METHODS, TEACHER_UPDATES, resolve_method
+from sim2sg_core.adaptation.adapt_config import AdaptConfig
+from sim2sg_core.adaptation.method import (
+    CRITERIA,
+    DEFAULT,
+    LAYOUT_PRIORS,
+    METHODS,
+    TEACHER_UPDATES,
+    Method,
+    resolve_method,
+)
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
-from sim2sg_core.cli.options import add_strict
+from sim2sg_core.cli.options import add_former_names, add_strict
+from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene.class_mapping import MAPPING_EXAMPLE
 
 HELP = "adapt a domain to an unlabelled camera log: train, infer, rebuild, render, train again; then export"
@@ -19,43 +30,40 @@ RESUMES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `sim2sg adapt`."""
-    parser.add_argument(
-        "--domain", required=True, help="name of a built-in domain (see `sim2sg domain show`), or its YAML file"
-    )
+    """Adds the options of `sim2sg adapt`. Those that are not given are None: `AdaptConfig` has the defaults."""
+    parser.add_argument("--domain", help="name of a built-in domain (see `sim2sg domain show`), or its YAML file")
     add_library_arguments(parser)
     parser.add_argument(
         "--log",
         nargs="+",
-        required=True,
+        dest="logs",
         help="bags (.mcap, .db3, .bag), videos (.mp4, …), folders of them or of images",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; the same command continues it")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings of another run, its RUN/config.yaml, domain and logs too; options that are given win",
+    )
     parser.add_argument("--dry-run", action="store_true", help="check everything, print the stages, and end")
     parser.add_argument("--topic", help="image topic (default: the only one)")
     camera = parser.add_argument_group("camera", "default: what the log says, then what it shows, then the prior")
-    camera.add_argument("--camera", metavar="FILE", help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib")
+    camera.add_argument(
+        "--camera", dest="camera_file", metavar="FILE", help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib"
+    )
     camera.add_argument("--camera-height", type=float, metavar="M", help="height over the ground, metres")
-    camera.add_argument("--camera-pitch", type=float, metavar="DEG", help="positive looks down")
-    camera.add_argument("--camera-roll", type=float, metavar="DEG", help="positive is clockwise")
+    camera.add_argument("--camera-pitch", type=degrees, metavar="DEG", help="positive looks down")
+    camera.add_argument("--camera-roll", type=degrees, metavar="DEG", help="positive is clockwise")
     work = parser.add_argument_group("work", "defaults from the domain's `training`")
-    work.add_argument("--max", type=int, default=400, dest="frames", metavar="N", help="most frames (default: 400)")
+    work.add_argument("--max", type=int, dest="frames", metavar="N", help="most frames (default: 400)")
     work.add_argument(
-        "--every",
-        type=float,
-        default=0.2,
-        dest="min_interval",
-        metavar="S",
-        help="least seconds between two frames (default: 0.2)",
+        "--every", type=float, dest="min_interval", metavar="S", help="least seconds between two frames (default: 0.2)"
     )
-    for former, name, kind in (("--frames", "frames", int), ("--min-interval", "min_interval", float)):
-        work.add_argument(former, dest=name, type=kind, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     work.add_argument(
-        "--min-change",
-        type=float,
-        default=0.0,
-        help="least change between frames, see `sim2sg log` (default: 0)",
+        "--min-change", type=float, metavar="G", help="least change between frames, see `sim2sg log` (default: 0)"
     )
+    add_former_names(work, frames="--max", min_interval="--every")
     add_strict(work)
     work.add_argument(
         "--start",
@@ -72,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument("--learning-rate", type=float, help="its peak in source training")
     work.add_argument("--round-learning-rate", type=float, metavar="RATE", help="its peak in the rounds")
     how = parser.add_argument_group("method", "a named method, and changes to it (0 turns a part off)")
-    how.add_argument("--method", default=DEFAULT, help=f"one of {', '.join(METHODS)} (default: {DEFAULT})")
+    how.add_argument("--method", help=f"one of {', '.join(METHODS)} (default: {DEFAULT})")
     how.add_argument("--prior-share", type=float, metavar="SHARE", help="prior scenes among a round's")
     how.add_argument(
         "--layout-prior",
@@ -80,8 +88,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"where prior scenes come from: the domain (default: {LAYOUT_PRIORS[0]}), or a fit to the log",
     )
     how.add_argument("--replay", type=float, metavar="SHARE", help="renders of earlier stages among a round's images")
-    how.add_argument("--feature-alignment", type=float, metavar="WEIGHT", help="domain classifier on features")
-    how.add_argument("--prediction-alignment", type=float, metavar="WEIGHT", help="domain classifier on predictions")
+    how.add_argument(
+        "--feature-alignment", dest="feature", type=float, metavar="WEIGHT", help="domain classifier on features"
+    )
+    how.add_argument(
+        "--prediction-alignment",
+        dest="prediction",
+        type=float,
+        metavar="WEIGHT",
+        help="domain classifier on predictions",
+    )
     how.add_argument("--teacher", type=float, metavar="WEIGHT", help="soft targets of the averaged model on the log")
     how.add_argument("--teacher-update", choices=TEACHER_UPDATES, help="what teaches: see docs/methods.md")
     how.add_argument(
@@ -113,73 +129,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--no-real-frames",
-        action="store_true",
+        dest="real_frames",
+        action="store_false",
+        default=None,
         help="leave the log's frames out of the report, so that it can be passed on (default: some are shown)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="everything random follows from it (default: 0)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--seed", type=int, help="everything random follows from it (default: 0)")
+    parser.add_argument("--device", help="cpu (default) or cuda")
     parser.add_argument(
         "--workers",
         type=int,
-        default=0,
         help="processes that render, and on a GPU prepare images (default: one per core)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs or continues an adaptation."""
-    from sim2sg_core.adaptation import AdaptConfig, adapt, describe_plan
+    from sim2sg_core.adaptation import adapt, describe_plan
+    from sim2sg_core.adaptation.config_file import read_config
 
-    domain = domain_to_draw(args)
-    config = AdaptConfig(
-        logs=tuple(args.log),
-        topic=args.topic,
-        camera_file=args.camera,
-        camera_height=args.camera_height,
-        camera_pitch=None if args.camera_pitch is None else math.radians(args.camera_pitch),
-        camera_roll=None if args.camera_roll is None else math.radians(args.camera_roll),
-        frames=args.frames,
-        min_interval=args.min_interval,
-        min_change=args.min_change,
-        strict=args.strict,
-        start=args.start,
-        backbone=args.backbone,
-        source_frames=args.source_frames,
-        source_steps=args.source_steps,
-        rounds=args.rounds,
-        round_frames=args.round_frames,
-        round_steps=args.round_steps,
-        batch=args.batch,
-        learning_rate=args.learning_rate,
-        round_learning_rate=args.round_learning_rate,
-        method=resolve_method(
-            args.method,
-            prior_share=args.prior_share,
-            layout_prior=args.layout_prior,
-            replay=args.replay,
-            feature=args.feature_alignment,
-            prediction=args.prediction_alignment,
-            teacher=args.teacher,
-            teacher_update=args.teacher_update,
-            teacher_start_round=args.teacher_start_round,
-            mixing=args.mixing,
-            style_transfer=args.style_transfer,
-            criterion=args.criterion,
-            average=args.average,
-        ),
-        witness=args.witness,
-        witness_map=args.witness_map,
-        witness_labels=args.witness_labels,
-        seed=args.seed,
-        device=args.device,
-        workers=args.workers,
-        real_frames=not args.no_real_frames,
-    ).resolved(domain)
+    base, domain = AdaptConfig(logs=()), None
+    if args.config:
+        base, domain = read_config(args.config, allow_outside=args.allow_outside)
+    settings = given(args, base)
+    if not settings.logs:
+        raise Sim2SGError("no log: give --log LOG, or the settings of another run with --config RUN/config.yaml")
+    domain = domain_to_draw(args, domain)
+    config = settings.resolved(domain)
     if args.dry_run:
         print(describe_plan(config, domain))
         return 0
     model = adapt(config, domain, args.out)
     print(f"{model}\n{args.out / 'report.html'}", flush=True)
-    words = ["sim2sg", "infer", "--model", model, "--log", *args.log, "--out", "graphs.json", "--overlay", "overlays"]
+    words = [
+        "sim2sg",
+        "infer",
+        "--model",
+        model,
+        "--log",
+        *config.logs,
+        "--out",
+        "graphs.json",
+        "--overlay",
+        "overlays",
+    ]
     print("next: " + shlex.join(map(str, words)), file=sys.stderr)
     return 0
+
+
+def degrees(text: str) -> float:
+    """Reads an angle in degrees. Returns radians."""
+    return math.radians(float(text))
+
+
+def given(args: argparse.Namespace, base: AdaptConfig) -> AdaptConfig:
+    """Returns settings with the options that were given in place of what `base` says."""
+    options = {name: value for name, value in vars(args).items() if value is not None}
+    switches = {f.name: options[f.name] for f in dataclasses.fields(Method) if f.name in options}
+    changes = {f.name: options[f.name] for f in dataclasses.fields(AdaptConfig) if f.name in options}
+    changes["method"] = resolve_method(options.get("method", base.method), **switches)
+    if "logs" in changes:
+        changes["logs"] = tuple(changes["logs"])
+    if not args.strict:
+        changes.pop("strict")
+    # A run holds the one or the other: what is given takes the place of both.
+    if args.start is not None and base.start is None:
+        base = dataclasses.replace(base, backbone=None, source_frames=None, source_steps=None)
+    return dataclasses.replace(base, **changes)

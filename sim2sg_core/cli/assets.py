@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from sim2sg_core.cli.domain_arguments import add_library_path, use_library_path
+from sim2sg_core.cli.options import add_action
 from sim2sg_core.cli.text_table import table
 from sim2sg_core.domains.mesh_library import LIBRARIES, library_model, library_models
 from sim2sg_core.domains.sh3f_archives import LibraryModel
@@ -19,10 +20,15 @@ DEFAULT = next(iter(LIBRARIES))
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares `list` and `show`."""
     verbs = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = verbs.add_parser("list", help="print the models of a library, or those that are looked for")
+    listing = add_action(verbs, "list", "print the models of a library, or those that are looked for", EXAMPLE)
     listing.add_argument("--category", metavar="WORD", help="only of categories with this in their name")
     listing.add_argument("--search", metavar="WORD", help="only with this in their id, name or tags")
-    show = verbs.add_parser("show", help="draw models on a sheet, each from before its front")
+    show = add_action(
+        verbs,
+        "show",
+        "draw models on a sheet, each from before its front",
+        "sim2sg assets show Scopia#chair --out sheet.png",
+    )
     show.add_argument("id", nargs="+", metavar="ID", help='as `list` prints them, e.g. "Scopia#chair"')
     show.add_argument("--out", type=Path, default=Path("sheet.png"), metavar="FILE", help="PNG (default: sheet.png)")
     for verb in (listing, show):

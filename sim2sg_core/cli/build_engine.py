@@ -16,7 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     add_model(parser)
     parser.add_argument(
-        "--provider", choices=("tensorrt",), default="tensorrt", help="what to build for (the others need no engine)"
+        "--provider",
+        choices=("tensorrt",),
+        default="tensorrt",
+        help="what to build for (default: tensorrt; the others need no engine)",
     )
     parser.add_argument("--device", type=int, default=0, metavar="N", help="number of the GPU (default 0)")
     parser.add_argument("--fp16", action="store_true", help="compute in half precision: faster, slightly less exact")

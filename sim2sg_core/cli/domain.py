@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from sim2sg_core.cli.domain_arguments import add_library_arguments
-from sim2sg_core.cli.options import add_allow_outside
+from sim2sg_core.cli.options import add_action, add_allow_outside
 from sim2sg_core.cli.text_table import table
 from sim2sg_core.domains import ClassSpec, Domain, builtin_domains, load_domain
 from sim2sg_core.domains.template import template_parts
@@ -20,18 +20,25 @@ EXAMPLE = "sim2sg domain check bench.yaml"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares `show`, `new`, `check` and `schema`."""
     verbs = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    show = verbs.add_parser("show", help="check a domain and print what it consists of")
+    show = add_action(verbs, "show", "check a domain and print what it consists of", "sim2sg domain show dining")
     show.add_argument("domain", nargs="?", help="name or YAML file; left out, the built-in ones are listed")
     show.add_argument("--json", action="store_true", help="print the whole domain, defaults filled in, as JSON")
     add_allow_outside(show, "meshes and pictures that the domain's file names")
 
     layouts = list(template_parts())
-    new = verbs.add_parser("new", help="write a commented starting point, and the schema that editors check it with")
+    new = add_action(
+        verbs,
+        "new",
+        "write a commented starting point, and the schema that editors check it with",
+        "sim2sg domain new bench",
+    )
     new.add_argument("name", help="of the domain: lower-case letters, digits and _")
     new.add_argument("--out", type=Path, metavar="FILE", help="default: NAME.yaml")
     new.add_argument("--layout", choices=layouts, default=layouts[0], help=f"default: {layouts[0]}")
 
-    check = verbs.add_parser("check", help="draw scenes of a domain, with what is labelled, and say what will hurt")
+    check = add_action(
+        verbs, "check", "draw scenes of a domain, with what is labelled, and say what will hurt", EXAMPLE
+    )
     check.add_argument("domain", metavar="FILE", help="YAML file, or name of a built-in domain")
     check.add_argument("--out", type=Path, metavar="DIR", help="for contact_sheet.png (default: NAME_check)")
     check.add_argument("--count", type=int, default=24, metavar="N", help="scenes (default 24)")
@@ -39,7 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_library_arguments(check)
     check.add_argument("--strict", action="store_true", help="exit with 1 when there are warnings")
 
-    schema = verbs.add_parser("schema", help="print the JSON Schema of domain files (draft 2020-12)")
+    schema = add_action(
+        verbs,
+        "schema",
+        "print the JSON Schema of domain files (draft 2020-12)",
+        "sim2sg domain schema --out domain.schema.json",
+    )
     schema.add_argument("--out", type=Path, metavar="FILE", help="write it there instead")
     schema.add_argument("--markdown", action="store_true", help="the same as tables to read")
 

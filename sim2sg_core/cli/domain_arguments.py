@@ -47,8 +47,12 @@ def use_library_path(path: Path | None) -> None:
     os.environ[FOLDERS] = os.pathsep.join([str(path.resolve()), *([before] if before else [])])
 
 
-def domain_to_draw(args: argparse.Namespace) -> Domain:
+def domain_to_draw(args: argparse.Namespace, known: Domain | None = None) -> Domain:
     """Loads a domain with the meshes that are asked for, and says how many are of which library.
+
+    Args:
+        args: Holds `domain` and what `add_library_arguments` declares.
+        known: The domain where `args` names none.
 
     Raises:
         Sim2SGError: A mistake in the domain, or a library or mesh that is not here or cannot be read.
@@ -57,7 +61,14 @@ def domain_to_draw(args: argparse.Namespace) -> Domain:
     from sim2sg_core.synthesis.validate_assets import validate_assets
 
     use_library_path(args.library_path)
-    domain = load_domain(args.domain, validate_assets, allow_outside=args.allow_outside)
+    if args.domain is not None:
+        domain = load_domain(args.domain, validate_assets, allow_outside=args.allow_outside)
+    elif known is not None:
+        domain = known
+        for place, mistake in validate_assets(domain):
+            raise Sim2SGError(f"domain: {'.'.join(map(str, place))}: {mistake}")
+    else:
+        raise Sim2SGError("no domain: give --domain NAME, or the settings of another run with --config RUN/config.yaml")
     own = Counter(library for library, _ in used_models(domain.to_json()))
     for library, count in own.items():
         print(f"{count} mesh{'es' * (count != 1)} of {library}, as the domain's file says", file=sys.stderr)

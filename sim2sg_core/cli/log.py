@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-from sim2sg_core.cli.options import add_sampling, add_strict, check_sampling, expected_frames
+from sim2sg_core.cli.options import add_action, add_sampling, add_strict, check_sampling, expected_frames
 from sim2sg_core.cli.text_table import table
 from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.logs import Log, extract, open_log, open_logs, select_frames
@@ -24,9 +24,11 @@ EXAMPLE = "sim2sg log extract drive.mcap --every 1 --out frames/"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares `info` and `extract`."""
     verbs = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    info = verbs.add_parser("info", help="print topics, duration, intrinsics and extrinsics")
+    info = add_action(verbs, "info", "print topics, duration, intrinsics and extrinsics", "sim2sg log info drive.mcap")
     info.add_argument("log", type=Path, metavar="LOG", help="bag, folder of bags, folder of images, image or video")
-    take = verbs.add_parser("extract", help="write frames as JPEG files, with frames.json, which tells their origin")
+    take = add_action(
+        verbs, "extract", "write frames as JPEG files, with frames.json, which tells their origin", EXAMPLE
+    )
     take.add_argument("log", type=Path, metavar="LOG", help="bag (.mcap, .db3, .bag, or its folder), folder or video")
     take.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the images go")
     add_sampling(take)

@@ -87,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb: ModuleType | None = None
     interrupts = Interrupts()
     try:
+        if "_ARGCOMPLETE" in os.environ:
+            return complete(os.environ.get("COMP_LINE", ""))
         if not arguments or arguments[0] in ("-h", "--help", "help"):
             print(overview())
             return 0 if arguments else EXIT_USER_ERROR
@@ -128,6 +130,24 @@ def verb_parser(name: str, verb: ModuleType) -> argparse.ArgumentParser:
     )
     verb.add_arguments(parser)
     return parser
+
+
+def complete(line: str) -> int:
+    """Offers a shell what may follow a command line, by argcomplete's protocol, which ends the process.
+
+    Only the verb on the line is loaded. Where argcomplete is not installed, nothing is offered: exit code 1.
+    """
+    with contextlib.suppress(ModuleNotFoundError):
+        import argcomplete
+
+        parser = argparse.ArgumentParser(prog="sim2sg")
+        verbs = parser.add_subparsers()
+        for name in find_verbs():
+            verb = verbs.add_parser(name)
+            if [name] == line.split()[1:2]:
+                load_verb(name).add_arguments(verb)
+        argcomplete.autocomplete(parser)
+    return 1
 
 
 def stopped(verb: ModuleType | None, interrupts: Interrupts) -> int:

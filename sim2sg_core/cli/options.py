@@ -36,6 +36,35 @@ def open_source(args: argparse.Namespace) -> list[Log]:
     return open_logs(args.log or args.images)
 
 
+def add_action(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, what: str, example: str
+) -> argparse.ArgumentParser:
+    """Adds an action of a verb, with one line that says what it does and a command line as example."""
+    return verbs.add_parser(
+        name,
+        help=what,
+        description=what,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+class _Renamed(argparse.Action):
+    """An option of an earlier version: says what it is called now."""
+
+    def __call__(self, *args: object, **_: object) -> None:
+        raise Sim2SGError(f"{args[-1]} is called {self.const} now")
+
+
+def add_former_names(parser: argparse._ActionsContainer, **names: str) -> None:
+    """Declares options that have other names now: `frames="--max"` makes `--frames 3` an error that says so."""
+    for former, now in names.items():
+        option = f"--{former.replace('_', '-')}"
+        parser.add_argument(
+            option, action=_Renamed, nargs="?", const=now, dest=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+
+
 def add_strict(parser: argparse._ActionsContainer) -> None:
     """Declares `--strict`."""
     parser.add_argument(
@@ -55,7 +84,7 @@ def expected_frames(args: argparse.Namespace, logs: Sequence[Log], topics: Seque
 
 def add_sampling(parser: argparse.ArgumentParser) -> None:
     """Declares which frames of a log are taken."""
-    parser.add_argument("--topic", metavar="NAME", help="image topic; left out, the only one")
+    parser.add_argument("--topic", metavar="NAME", help="image topic (default: the only one)")
     parser.add_argument(
         "--every",
         type=float,
@@ -86,7 +115,7 @@ def add_provider(parser: argparse.ArgumentParser) -> None:
         "--provider",
         choices=("auto", "cpu", "cuda", "tensorrt"),
         default="auto",
-        help="what onnxruntime runs on (auto: the fastest that works)",
+        help="what onnxruntime runs on (default: auto, the fastest that works)",
     )
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 takes all (default)")
 

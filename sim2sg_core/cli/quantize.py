@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim2sg_core.cli.options import add_model, add_source, check_least, check_output, open_source
+from sim2sg_core.cli.options import add_former_names, add_model, add_source, check_least, check_output, open_source
 from sim2sg_core.errors import Sim2SGError
 
 if TYPE_CHECKING:
@@ -29,14 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     add_model(parser)
     add_source(parser)
-    parser.add_argument("--topic", metavar="NAME", help="image topic of the log; left out, the only one")
+    parser.add_argument("--topic", metavar="NAME", help="image topic of the log (default: the only one)")
     parser.add_argument(
-        "--frames",
+        "--max",
         type=int,
         default=40,
         metavar="N",
         help="calibrate on so many, evenly chosen (default 40); half as many others compare the models",
     )
+    add_former_names(parser, frames="--max")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="ONNX file to write")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 takes all (default)")
     parser.add_argument(
@@ -74,7 +75,7 @@ def check(args: argparse.Namespace) -> None:
     from sim2sg_core.runtime import load_info
     from sim2sg_core.runtime.metadata import check_file
 
-    check_least(args, "frames", 1)
+    check_least(args, "max", 1)
     check_least(args, "threads", 0)
     check_output(args.out)
     args.model = check_file(args.model)
@@ -86,7 +87,7 @@ def split_frames(args: argparse.Namespace) -> tuple[list[LogFrame], list[LogFram
     from sim2sg_core.logs import sample_frames
 
     logs = open_source(args)
-    frames = sample_frames(logs, args.topic, args.frames + (args.frames + 1) // 2)
+    frames = sample_frames(logs, args.topic, args.max + (args.max + 1) // 2)
     if len(frames) < 2:
         raise Sim2SGError(f"{logs[0].path}: has one image only: calibrating and comparing take two at least")
     held_out = frames[1::3]

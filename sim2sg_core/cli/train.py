@@ -36,10 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--start", metavar="FILE|NAME", help="checkpoint to start from, or the name of one that ships (default: none)"
     )
     parser.add_argument("--plain", action="store_true", help="no augmentation")
-    parser.add_argument("--seed", type=int, default=0, help="decides weights, order and augmentation")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--workers", type=int, default=1, help="processes that prepare images: a GPU wants several")
-    parser.add_argument("--save-every", type=int, default=200, help="steps between checkpoints")
+    parser.add_argument("--seed", type=int, default=0, help="decides weights, order and augmentation (default: 0)")
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes that prepare images: a GPU wants several (default: 1)"
+    )
+    parser.add_argument("--save-every", type=int, default=200, help="steps between checkpoints (default: 200)")
 
 
 def run(args: argparse.Namespace) -> int:

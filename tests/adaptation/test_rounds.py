@@ -37,7 +37,7 @@ layout: {type: scatter, count: [1, 3], distance: [6, 12], lateral: [-3, 3]}
 training: {recall_correction: true}
 """
 PATIENCE = 600.0  # seconds, on a busy machine
-ROUND = ["--frames", "3", "--rounds", "1", "--round-frames", "4", "--round-steps", "4", "--batch", "2"]
+ROUND = ["--max", "3", "--rounds", "1", "--round-frames", "4", "--round-steps", "4", "--batch", "2"]
 ROUND += ["--workers", "1"]
 SETTINGS = [*ROUND, "--source-frames", "4", "--source-steps", "4", "--backbone", "small"]
 

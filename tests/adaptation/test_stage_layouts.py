@@ -90,7 +90,7 @@ def test_other_methods_draw_from_the_domain_and_leave_nothing(log, tmp_path):
 def test_ours_draws_its_prior_scenes_from_the_learned_layouts_where_it_is_told_to(log, tmp_path, capsys):
     run = tmp_path / "run"
     words = ["adapt", "--domain", str(log.parent / "tiny.yaml"), "--log", str(log), "--out", str(run), "--workers", "1"]
-    words += ["--start", str(log.parent / "start.pt"), "--frames", "3", "--batch", "2", "--rounds", "1"]
+    words += ["--start", str(log.parent / "start.pt"), "--max", "3", "--batch", "2", "--rounds", "1"]
     words += ["--round-frames", "4", "--round-steps", "2", "--layout-prior", "learned", "--prior-share", "0.5"]
     assert main(words) == 0
     assert "fitting the prior's layouts to the log (learned)" in capsys.readouterr().err

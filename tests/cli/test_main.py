@@ -1,5 +1,6 @@
 """The frame of the command line: finding verbs, exit codes, one-line errors."""
 
+import argparse
 import errno
 import os
 import re
@@ -7,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -233,16 +235,31 @@ def test_domain_show_points_at_the_mistake(plugin, tmp_path, capsys) -> None:
     assert f"{path}:" in err
 
 
-@pytest.mark.parametrize(
-    "verb", [name for name, entry in find_verbs().items() if entry.value.startswith("sim2sg_core")]
-)
+def parsers(verb: str) -> Iterator[argparse.ArgumentParser]:
+    """Yields the parser of a verb, then those of its actions."""
+    yield (parser := verb_parser(verb, load_verb(verb)))
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.values()
+
+
+@pytest.mark.parametrize("verb", find_verbs())
 def test_every_help_has_an_example_that_is_understood(verb: str) -> None:
-    module = load_verb(verb)
-    parser = verb_parser(verb, module)
-    assert f"example:\n  {module.EXAMPLE}" in parser.format_help()
-    program, name, *words = shlex.split(module.EXAMPLE)
-    assert (program, name) == ("sim2sg", verb)
-    parser.parse_args(words)
+    whole, *actions = parsers(verb)
+    for parser in (whole, *actions):
+        example = parser.format_help().partition("\nexample:\n  ")[2].strip()
+        assert f"{example} ".startswith(f"{parser.prog} ")
+        program, name, *words = shlex.split(example)
+        assert (program, name) == ("sim2sg", verb)
+        whole.parse_args(words)
+
+
+@pytest.mark.parametrize("verb", find_verbs())
+def test_every_help_states_the_defaults(verb: str) -> None:
+    for parser in parsers(verb):
+        for action in parser._actions:
+            hidden = action.help == argparse.SUPPRESS or action.default in (None, False, [], argparse.SUPPRESS)
+            assert hidden or "default" in str(action.help), f"{parser.prog} {action.option_strings}"
 
 
 def test_the_package_is_a_program() -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import math
 
 import pytest
 
+from sim2sg_core.adaptation.adapt_config import AdaptConfig
+from sim2sg_core.adaptation.method import METHODS
+from sim2sg_core.cli import adapt, quantize
 from sim2sg_core.cli.main import main
 from sim2sg_core.cli.options import add_sampling, add_source, check_least, check_output, check_sampling, open_source
 from sim2sg_core.errors import Sim2SGError
@@ -65,11 +70,37 @@ def test_verbs_refuse_negative_numbers(words, capsys):
 
 
 def test_frames_of_a_log_are_chosen_by_the_same_names_everywhere():
-    from sim2sg_core.cli import adapt
-
     needed = ("--domain", "clevr", "--log", "a", "--out", "b")
     now = parse(adapt.add_arguments, *needed, "--max", "7", "--every", "0.5")
-    before = parse(adapt.add_arguments, *needed, "--frames", "7", "--min-interval", "0.5")
-    assert vars(now) == vars(before) and (now.frames, now.min_interval) == (7, 0.5)
-    plain = parse(adapt.add_arguments, *needed)
-    assert (plain.frames, plain.min_interval) == (400, 0.2)
+    assert (now.frames, now.min_interval) == (7, 0.5)
+    assert parse(quantize.add_arguments, "--model", "m", "--log", "a", "--out", "b", "--max", "7").max == 7
+
+
+@pytest.mark.parametrize(
+    ("words", "now"),
+    [
+        (("adapt", "--frames", "7"), "--frames is called --max now"),
+        (("adapt", "--min-interval=0.5"), "--min-interval is called --every now"),
+        (("quantize", "--frames", "7"), "--frames is called --max now"),
+    ],
+)
+def test_options_of_earlier_versions_say_what_they_are_called_now(words, now, capsys):
+    assert main(words) == 2
+    assert capsys.readouterr().err == f"error: {now}\n"
+
+
+def test_what_is_not_given_is_at_its_default():
+    args = parse(adapt.add_arguments, "--domain", "clevr", "--log", "a", "b", "--out", "c")
+    assert adapt.given(args, AdaptConfig(())) == AdaptConfig(("a", "b"))
+
+
+def test_what_is_given_wins_over_other_settings():
+    base = AdaptConfig(("a",), source_steps=5, seed=3, strict=True, method=METHODS["paper"])
+    words = ("--rounds", "0", "--start", "dining", "--camera-pitch", "180", "--no-real-frames", "--teacher", "0.5")
+    settings = adapt.given(parse(adapt.add_arguments, "--out", "c", *words), base)
+    assert (settings.logs, settings.seed, settings.rounds, settings.strict) == (("a",), 3, 0, True)
+    assert (settings.start, settings.source_steps, settings.real_frames) == ("dining", None, False)
+    assert settings.camera_pitch == pytest.approx(math.pi)
+    assert settings.method == dataclasses.replace(METHODS["paper"], teacher=0.5)
+    other = adapt.given(parse(adapt.add_arguments, "--out", "c", "--method", "source"), base)
+    assert other.method == METHODS["source"]

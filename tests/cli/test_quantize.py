@@ -55,7 +55,7 @@ def run(*arguments: object) -> int:
 
 def test_a_log_to_a_model_and_a_table(model, log, tmp_path, capsys):
     out = tmp_path / "new" / "fast.onnx"
-    options = ("--frames", 5, "--threads", 1)
+    options = ("--max", 5, "--threads", 1)
     assert run("--model", model, "--log", log, "--out", out, *options) == 0
     text = capsys.readouterr().out
     assert re.search(r"fast\.onnx: small-int8, \d+ convolutions \(7-bit weights\), calibrated on 5 frames\n", text)
@@ -75,7 +75,7 @@ def test_a_log_to_a_model_and_a_table(model, log, tmp_path, capsys):
 
 def test_frames_that_calibrate_do_not_compare(model, log, tmp_path):
     for count, calibration, held_out in ((5, 5, 3), (4, 4, 2), (1, 1, 1), (40, 5, 3)):
-        args = parse("--model", model, "--log", log, "--out", tmp_path / "o", "--frames", count)
+        args = parse("--model", model, "--log", log, "--out", tmp_path / "o", "--max", count)
         one, other = quantize.split_frames(args)
         assert (len(one), len(other)) == (calibration, held_out)
         assert not {f.stamp for f in one} & {f.stamp for f in other}
@@ -125,7 +125,7 @@ def test_mistakes_are_one_line(model, log, images, tmp_path):
     (tmp_path / "other.onnx").write_bytes(b"not ONNX")
     (tmp_path / "empty").mkdir()
     refused("not an ONNX model", "--model", tmp_path / "other.onnx", "--log", log, *out)
-    refused("--frames is 0", "--model", model, "--log", log, *out, "--frames", 0)
+    refused("--max is 0", "--model", model, "--log", log, *out, "--max", 0)
     refused("--threads is -1", "--model", model, "--log", log, *out, "--threads", -1)
     refused("is a folder; name a file", "--model", model, "--log", log, "--out", tmp_path)
     refused("empty: ", "--model", model, "--images", tmp_path / "empty", *out)

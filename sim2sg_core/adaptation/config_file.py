@@ -1,0 +1,97 @@
+"""Settings from a file: `config.yaml`, as a run keeps it, or any part of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from sim2sg_core.adaptation.adapt_config import AdaptConfig
+from sim2sg_core.adaptation.method import Method, resolve_method
+from sim2sg_core.domains import Domain
+from sim2sg_core.domains.digests import named_files
+from sim2sg_core.domains.fields import nearest
+from sim2sg_core.domains.yaml_errors import check_yaml_size, yaml_mistake
+from sim2sg_core.errors import Sim2SGError
+
+DERIVED = ("start_digest", "witness_digest")  # a run says what was in its files; they are read anew
+Settings = TypeVar("Settings", AdaptConfig, Method)
+
+
+def read_config(file: Path, *, allow_outside: bool = False) -> tuple[AdaptConfig, Domain | None]:
+    """Reads settings of `sim2sg adapt`.
+
+    Args:
+        file: YAML with the keys of a run's `config.yaml`; `method` may be a name. Paths are as from this folder.
+        allow_outside: Whether files that its domain names may lie outside the folder of `file`.
+
+    Returns:
+        The settings, those that are left out at their defaults (no logs), and the domain if there is one.
+
+    Raises:
+        Sim2SGError: It cannot be read, or has keys or values that no setting has.
+    """
+    data = _read(file)
+    domain = None
+    if data.get("domain") is not None:
+        domain = _domain(file, data.pop("domain"), allow_outside)
+    settings: dict[str, Any] = {"logs": [], **data}
+    for key in DERIVED:
+        settings.pop(key, None)
+    method = settings.pop("method", None)
+    if isinstance(method, str):
+        settings["method"] = resolve_method(method)
+    elif method is not None:
+        settings["method"] = _checked(Method, method, f"{file}: method")
+    return _checked(AdaptConfig, settings, str(file)), domain
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        check_yaml_size(text, str(file))
+        data = yaml.safe_load(text)
+    except OSError as error:
+        raise Sim2SGError(f"{file}: cannot be read ({error.strerror}); give the config.yaml of a run") from None
+    except UnicodeDecodeError:
+        raise Sim2SGError(f"{file}: not a text file in UTF-8; give the config.yaml of a run") from None
+    except yaml.YAMLError as error:
+        raise Sim2SGError(yaml_mistake(error, str(file), text)) from None
+    if not isinstance(data, dict):
+        raise Sim2SGError(f"{file}: holds no settings; give the config.yaml of a run")
+    return data
+
+
+def _checked(kind: type[Settings], data: Any, place: str) -> Settings:
+    """Makes a dataclass of plain data, its types checked."""
+    known = [field.name for field in dataclasses.fields(kind)]
+    for key in data if isinstance(data, dict) else ():
+        if key not in known:
+            raise Sim2SGError(f"{place}: no setting {key!r}; {nearest(key, known)}")
+    try:
+        return TypeAdapter(kind).validate_python(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Sim2SGError(f"{place}: {where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+
+
+def _domain(file: Path, data: Any, allow_outside: bool) -> Domain:
+    """Reads the domain of a run, with what is in the files that it names now."""
+    if not isinstance(data, dict):
+        raise Sim2SGError(f"{file}: domain: not a domain as a run writes it; give --domain NAME beside --config")
+    try:
+        domain = Domain.from_json(data)
+    except Sim2SGError as error:
+        raise Sim2SGError(f"{file}: domain: {error}; give --domain FILE beside --config") from None
+    folder = file.resolve().parent
+    for name in named_files(domain.to_json()):
+        if not allow_outside and not Path(name).resolve().is_relative_to(folder):
+            raise Sim2SGError(
+                f"{file}: domain: {name} lies outside the folder of this file; give --domain FILE beside --config, or"
+                " --allow-outside if you trust it"
+            )
+    return domain.with_sources()
