@@ -13,6 +13,7 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.domains.digests import file_digest
 from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.report.anonymise import private_classes
 from sim2sg_core.scene.class_mapping import ClassMapping
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class AdaptConfig(LogConfig):
         device: torch device.
         workers: Rendering processes; 0 takes one per core.
         real_frames: Whether the report shows frames of the log.
+        anonymise: Whether people and vehicles are blurred in them, as far as they were found.
     """
 
     start: str | None = None
@@ -90,6 +92,7 @@ class AdaptConfig(LogConfig):
     device: str = "cpu"
     workers: int = 0
     real_frames: bool = True
+    anonymise: bool = False
 
     def resolved(self, domain: Domain) -> ResolvedConfig:
         """Fills what was left open from the domain's training defaults and checks the whole.
@@ -114,8 +117,14 @@ class AdaptConfig(LogConfig):
             device=self.device,
             workers=self.workers,
             real_frames=self.real_frames,
+            anonymise=self.anonymise,
         )
         config.validate()
+        if config.anonymise and not private_classes(domain.class_names):
+            raise Sim2SGError(
+                f"--anonymise: {domain.name} has no class of people or vehicles, so that none would be found to blur;"
+                " give --no-real-frames"
+            )
         if config.method.mixing and not any(domain.class_spec(name).on_ground for name in domain.related_names):
             raise Sim2SGError(
                 f"--mixing: no class of {domain.name} with relations stands on the ground, and only such can be mixed"
@@ -212,6 +221,7 @@ class ResolvedConfig(LogConfig):
     device: str
     workers: int
     real_frames: bool
+    anonymise: bool
 
     def validate(self) -> None:
         """Raises Sim2SGError when a setting is out of its range."""

@@ -21,7 +21,7 @@ from sim2sg_core.manifest import Artefact, Manifest
 from sim2sg_core.progress import heartbeat
 
 # They say where, how fast and how long work is done, or what ends it, not what comes out.
-MAY_CHANGE = {"workers", "device", "rounds", "strict", "real_frames"}
+MAY_CHANGE = {"workers", "device", "rounds", "strict", "real_frames", "anonymise"}
 # Known by their contents: they may lie elsewhere.
 INPUTS = {"logs", "camera_file"}
 T = TypeVar("T")

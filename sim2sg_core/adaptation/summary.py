@@ -18,6 +18,7 @@ from sim2sg_core.adaptation.run_folder import Run, title_of
 from sim2sg_core.adaptation.verdict import Verdict
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image
+from sim2sg_core.report.anonymise import NOTE, anonymise
 from sim2sg_core.report.curves import load_metrics
 from sim2sg_core.report.html import OverlayPair, ReportData, RoundReport, write_report
 from sim2sg_core.report.overlay import draw_overlay
@@ -59,19 +60,26 @@ def report_run(
     chosen = np.unique(np.linspace(0, len(frames) - 1, SHOWN).round().astype(int))
     graphs = [load_graphs(stage / "inferred.json")[1] for stage in stages]
     last = load_graphs(final / "inferred.json")[1]
+    shown = _blurred if config.anonymise else _as_it_is
+
+    def found(index: int) -> list[SceneGraph]:
+        return [stage_graphs[index] for stage_graphs in (*graphs, last)]
+
     data = ReportData(
         title=f"Adaptation of {domain.name}",
         facts={**facts, "sim2sg": sim2sg_core.__version__, "frames of the log": str(len(frames))},
-        real_frames=[frames[i].image() for i in chosen] if config.real_frames else [],
+        real_frames=[shown(frames[i], *found(i)) for i in chosen] if config.real_frames else [],
         # What a round renders comes from the model before it; the source stage has no such thing.
         rounds=[_round(stage, graphs[max(i - 1, 0)]) for i, stage in enumerate(stages)],
-        overlays=[_overlay(frames[i], graphs[0][i], last[i]) for i in chosen] if config.real_frames else [],
+        overlays=[_overlay(frames[i], shown(frames[i], *found(i)), graphs[0][i], last[i]) for i in chosen]
+        if config.real_frames
+        else [],
         metrics=[
             {**row, "stage": stage.name} for stage in stages for row in load_metrics(stage / "train" / "metrics.jsonl")
         ],
         timings=run.stage_times(),
         config={**config.to_json(), "domain": domain.to_json()},
-        warnings=_warnings(facts),
+        warnings=_warnings(facts) + ([NOTE] if config.anonymise and config.real_frames else []),
         verdict=verdict.sentences,
     )
     path = run.path / "report.html"
@@ -95,9 +103,16 @@ def _round(stage: Path, real: Sequence[SceneGraph]) -> RoundReport:
     )
 
 
-def _overlay(frame: SampledFrame, before: SceneGraph, after: SceneGraph) -> OverlayPair:
+def _as_it_is(frame: SampledFrame, *_: SceneGraph) -> np.ndarray:
+    return frame.image()
+
+
+def _blurred(frame: SampledFrame, *graphs: SceneGraph) -> np.ndarray:
+    return anonymise(frame.image(), graphs)
+
+
+def _overlay(frame: SampledFrame, image: np.ndarray, before: SceneGraph, after: SceneGraph) -> OverlayPair:
     """One real image with both models' graphs."""
-    image = frame.image()
     drawn = [
         draw_overlay(image, _numbered(graph.filtered(OBJECT_THRESHOLD, RELATION_THRESHOLD)), 0.0, 0.0)
         for graph in (before, after)

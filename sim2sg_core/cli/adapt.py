@@ -134,6 +134,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="leave the log's frames out of the report, so that it can be passed on (default: some are shown)",
     )
+    parser.add_argument(
+        "--anonymise",
+        action="store_true",
+        default=None,
+        help="blur people and vehicles in the report's frames of the log, where a model finds them; what it misses is"
+        " not blurred (default: nothing is)",
+    )
     parser.add_argument("--seed", type=int, help="everything random follows from it (default: 0)")
     parser.add_argument("--device", help="cpu (default) or cuda")
     parser.add_argument(

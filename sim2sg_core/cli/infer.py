@@ -32,6 +32,7 @@ from sim2sg_core.logs import Log, LogDepth, decoded, select_frames
 from sim2sg_core.logs.frame_cameras import FrameCameras
 from sim2sg_core.logs.names import UniqueNames, flat_name
 from sim2sg_core.progress import Progress
+from sim2sg_core.report.anonymise import NOTE, anonymise, private_classes
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.scene import SceneGraph
@@ -66,6 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave out objects that score less, and their relations (default: 0, all are kept)",
     )
     parser.add_argument("--overlay", type=Path, metavar="DIR", help="also draw the graphs on the images")
+    parser.add_argument(
+        "--anonymise",
+        action="store_true",
+        help="blur people and vehicles in the overlays, where the model finds them; what it misses is not blurred",
+    )
     for name, default in (("object", DEFAULT_OBJECT_THRESHOLD), ("relation", DEFAULT_RELATION_THRESHOLD)):
         parser.add_argument(
             f"--{name}-threshold", type=float, default=default, metavar="P", help=f"of the overlays (default {default})"
@@ -100,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
     depths = {log: LogDepth(log, args.depth_topic) for log in logs} if args.depth_topic else {}
     predictor = Predictor(args.model, args.provider, args.require_provider, args.threads)
     info = predictor.info
+    if args.anonymise:
+        check_anonymise(args, info.classes)
     print(f"{info.model_id} ({info.domain.name}) on {info.provider}", file=sys.stderr)
     with Progress(expected_frames(args, logs, topics), "inferring", unit="frames") as progress:
         place = write_as(args.format, args.out, infer(args, predictor, logs, progress, depths), info.model_id)
@@ -136,6 +144,19 @@ def infer(
         raise Sim2SGError("no frames in the log")
 
 
+def check_anonymise(args: argparse.Namespace, classes: Sequence[str]) -> None:
+    """Says what --anonymise will do. Raises Sim2SGError where it can do nothing."""
+    if not args.overlay:
+        raise Sim2SGError("--anonymise is for pictures: give --overlay DIR too, or leave it out")
+    private = private_classes(classes)
+    if not private:
+        raise Sim2SGError(
+            "--anonymise: the model knows no class of people or vehicles, so that none would be found to blur; leave"
+            " out --overlay to write no pictures"
+        )
+    print(f"{NOTE} ({', '.join(private)})", file=sys.stderr)
+
+
 def tell_depth(log: Log, depth: LogDepth) -> None:
     """Says how many frames had a depth image, and warns when there is something to mend."""
     total = depth.found + depth.missed
@@ -153,7 +174,7 @@ def write_overlay(
 ) -> None:
     """Writes an image with its graph drawn on it, under a file name."""
     drawn = draw_overlay(
-        image,
+        anonymise(image, [graph]) if args.anonymise else image,
         graph,
         args.object_threshold,
         args.relation_threshold,

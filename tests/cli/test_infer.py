@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from sim2sg_core.cli.main import main
+from sim2sg_core.domains import load_domain
 from sim2sg_core.scene.graph import load_graphs
 from tests.logs.bag_writing import T0, K, bag, picture
 
@@ -303,3 +304,37 @@ def test_a_failure_half_way_keeps_the_old_graphs(sim2sg, model, images, tmp_path
     tolerant = sim2sg(*use, "--out", out)
     assert tolerant.returncode == 0 and "1 of 3 frames are damaged" in caplog.text
     assert len(json.loads(out.read_text())["images"]) == 2
+
+
+def test_people_and_vehicles_are_blurred_in_overlays(sim2sg, make_model, three_objects, tmp_path):
+    domain = load_domain("drive")
+    names = {"classes": json.dumps(domain.class_names), "predicates": json.dumps(domain.predicate_names)}
+    three_objects["classes"][:3] = [domain.class_names.index(name) for name in ("car", "building", "pedestrian")]
+    model = make_model(
+        three_objects, domain=json.dumps(domain.to_json()), inverses=json.dumps(domain.inverses()), **names
+    )
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), noise)
+    words = ("infer", "--model", model, "--images", tmp_path / "a.png", "--out", tmp_path / "g.json")
+    words += ("--object-threshold", 1, "--overlay", tmp_path / "drawn")
+    result = sim2sg(*words, "--anonymise")
+    assert result.returncode == 0, result.stderr
+    assert "what it missed is not" in result.stderr and "(car, van, truck, pedestrian, cyclist)" in result.stderr
+    (drawn,) = (tmp_path / "drawn").iterdir()
+    found = cv2.imread(str(drawn)).astype(float)
+    detail = [np.abs(np.diff(found[y1:y2, x1:x2], axis=1)).mean() for x1, y1, x2, y2 in BLURRED_AND_KEPT]
+    assert detail[0] < 5 and detail[1] < 5 and detail[2] > 30
+
+
+BLURRED_AND_KEPT = ((10, 20, 50, 60), (0, 30, 40, 240), (150, 100, 220, 200))
+
+
+def test_there_must_be_something_to_blur(sim2sg, model, images, tmp_path):
+    words = ("infer", "--model", model, "--images", images, "--out", tmp_path / "g.json", "--anonymise")
+    for more, message in (
+        ((), "give --overlay DIR"),
+        (("--overlay", tmp_path), "knows no class of people or vehicles"),
+    ):
+        result = sim2sg(*words, *more)
+        assert result.returncode == 2 and message in result.stderr
+    assert not (tmp_path / "g.json").exists()
