@@ -12,7 +12,7 @@ import pytest
 
 from sim2sg_core.report.html import OverlayPair, ReportData, RoundReport, render_report, write_report
 from sim2sg_core.report.statistics import content_statistics
-from sim2sg_core.scene import Pose3D, SceneGraph, SceneObject
+from sim2sg_core.scene import SceneGraph, SceneObject
 
 VOID = {"meta", "img", "br"}
 JPEG, SVG = "data:image/jpeg;base64,", "data:image/svg+xml;base64,"
@@ -49,33 +49,6 @@ def parse(page: str) -> Balance:
     parser.feed(page)
     assert parser.open == []
     return parser
-
-
-def content(score: float, depth: float):
-    item = SceneObject("cube", score, np.array([0, 0, 10, 20.0]), Pose3D(np.array([0, 0, depth]), 0.0, np.ones(3)))
-    return content_statistics([SceneGraph(64, 48, (item,))] * 4)
-
-
-@pytest.fixture
-def data() -> ReportData:
-    image = np.zeros((48, 64, 3), np.uint8)
-    image[:, :, 0] = 200  # red
-    metrics = [{"step": s, "stage": "source", "loss": 3.0 / (s + 1)} for s in range(40)]
-    metrics += [{"step": s, "stage": "round 1", "loss": 1.0, "flag": True} for s in range(40)]
-    return ReportData(
-        title="Adaptation of <clevr>",
-        facts={"log": "a & b.mcap"},
-        real_frames=[image, image],
-        rounds=[
-            RoundReport("source", [image], content(1.0, 5.0), content(0.5, 10.0)),
-            RoundReport("round 1", [image], content(1.0, 10.0), content(0.5, 10.0), "no more gain"),
-        ],
-        overlays=[OverlayPair("frame_1.jpg", image, image), OverlayPair("frame_2.jpg", None, image)],
-        metrics=metrics,
-        timings={"source": 90.0, "round 1": 60.0},
-        config={"domain": "clevr", "rounds": 1},
-        warnings=["no calibration <found>"],
-    )
 
 
 HOSTILE = "<script>alert('&')</script> $x^$ {{ 7 * 7 }} \"'"
@@ -139,8 +112,8 @@ def test_a_few_curves_are_shown_and_the_others_folded() -> None:
     keys = ("size", "heat", "depth", "relations", "angle", "loss", "box")
     page = render_report(ReportData("t", metrics=[{"step": s, **dict.fromkeys(keys, 1.0 / (s + 1))} for s in range(5)]))
     shown, folded = page.split("<details>")
-    assert re.findall("<h4>(.*?)</h4>", shown) == ["loss", "heat", "box", "relations"]
-    assert re.findall("<h4>(.*?)</h4>", folded) == ["size", "depth", "angle"] and "<summary>3 more" in folded
+    assert re.findall('<p class="name">(.*?)</p>', shown) == ["loss", "heat", "box", "relations"]
+    assert re.findall('<p class="name">(.*?)</p>', folded) == ["size", "depth", "angle"] and "<summary>3 more" in folded
     parse(page)
 
 
