@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import logging
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,7 @@ from sim2sg_core.logs.names import UniqueNames, flat_name
 from sim2sg_core.progress import Progress
 from sim2sg_core.report.anonymise import NOTE, anonymise, private_classes
 from sim2sg_core.report.overlay import draw_overlay
+from sim2sg_core.report.rerun_view import RerunView
 from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD
@@ -72,9 +75,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="blur people and vehicles in the overlays, where the model finds them; what it misses is not blurred",
     )
+    parser.add_argument(
+        "--rerun",
+        metavar="FILE.rrd|spawn",
+        help="also show images, boxes, 3D boxes and relations in Rerun: a file for it, or a viewer that is started",
+    )
     for name, default in (("object", DEFAULT_OBJECT_THRESHOLD), ("relation", DEFAULT_RELATION_THRESHOLD)):
         parser.add_argument(
-            f"--{name}-threshold", type=float, default=default, metavar="P", help=f"of the overlays (default {default})"
+            f"--{name}-threshold", type=float, default=default, metavar="P", help=f"of pictures (default {default})"
         )
     add_sampling(parser)
     add_strict(parser)
@@ -109,8 +117,9 @@ def run(args: argparse.Namespace) -> int:
     if args.anonymise:
         check_anonymise(args, info.classes)
     print(f"{info.model_id} ({info.domain.name}) on {info.provider}", file=sys.stderr)
-    with Progress(expected_frames(args, logs, topics), "inferring", unit="frames") as progress:
-        place = write_as(args.format, args.out, infer(args, predictor, logs, progress, depths), info.model_id)
+    progress = Progress(expected_frames(args, logs, topics), "inferring", unit="frames")
+    with view_of(args, predictor) as view, progress:
+        place = write_as(args.format, args.out, infer(args, predictor, logs, progress, depths, view), info.model_id)
     print(f"{progress.done} graphs in {place}")
     for log, depth in depths.items():
         tell_depth(log, depth)
@@ -123,6 +132,7 @@ def infer(
     logs: Sequence[Log],
     progress: Progress,
     depths: Mapping[Log, LogDepth],
+    view: RerunView | None,
 ) -> Iterator[Graph]:
     """Yields one graph after the other; no more than a few images are held at a time."""
     angles = (None if v is None else math.radians(v) for v in (args.camera_pitch, args.camera_roll))
@@ -135,8 +145,11 @@ def infer(
         camera = cameras.find(frame, image.shape[1], image.shape[0])
         depth = depths[frame.log].find(frame) if depths else None
         graph = predictor.predict(image, camera, options, file=frame.name, stamp=frame.stamp, depth=depth)
+        shown = anonymise(image, [graph]) if args.anonymise else image
         if args.overlay:
-            write_overlay(args, predictor, image, graph, names(flat_name(frame.name), ".jpg"))
+            write_overlay(args, predictor, shown, graph, names(flat_name(frame.name), ".jpg"))
+        if view:
+            view.show(shown, graph.filtered(args.object_threshold, args.relation_threshold))
         progress.update()
         kept = graph.filtered(args.min_score, 0.0) if args.min_score else graph
         yield Graph.of(kept, classes=tuple(predictor.info.classes), predicates=tuple(predictor.info.predicates))
@@ -144,15 +157,22 @@ def infer(
         raise Sim2SGError("no frames in the log")
 
 
+def view_of(args: argparse.Namespace, predictor: Predictor) -> AbstractContextManager[RerunView | None]:
+    """Returns the view that `--rerun` asks for, None for none."""
+    if args.rerun is None:
+        return contextlib.nullcontext()
+    return RerunView(args.rerun, predictor.info.classes, predictor.info.predicates)
+
+
 def check_anonymise(args: argparse.Namespace, classes: Sequence[str]) -> None:
     """Says what --anonymise will do. Raises Sim2SGError where it can do nothing."""
-    if not args.overlay:
-        raise Sim2SGError("--anonymise is for pictures: give --overlay DIR too, or leave it out")
+    if not args.overlay and not args.rerun:
+        raise Sim2SGError("--anonymise is for pictures: give --overlay DIR or --rerun too, or leave it out")
     private = private_classes(classes)
     if not private:
         raise Sim2SGError(
             "--anonymise: the model knows no class of people or vehicles, so that none would be found to blur; leave"
-            " out --overlay to write no pictures"
+            " out --overlay and --rerun to write no pictures"
         )
     print(f"{NOTE} ({', '.join(private)})", file=sys.stderr)
 
@@ -174,7 +194,7 @@ def write_overlay(
 ) -> None:
     """Writes an image with its graph drawn on it, under a file name."""
     drawn = draw_overlay(
-        anonymise(image, [graph]) if args.anonymise else image,
+        image,
         graph,
         args.object_threshold,
         args.relation_threshold,

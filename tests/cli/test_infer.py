@@ -338,3 +338,14 @@ def test_there_must_be_something_to_blur(sim2sg, model, images, tmp_path):
         result = sim2sg(*words, *more)
         assert result.returncode == 2 and message in result.stderr
     assert not (tmp_path / "g.json").exists()
+
+
+def test_graphs_are_shown_in_rerun(sim2sg, model, images, tmp_path):
+    pytest.importorskip("rerun", reason="rerun-sdk is not installed: pip install 'sim2sg[rerun]'")
+    words = ("infer", "--model", model, "--images", images, "--out", tmp_path / "g.json", "--rerun")
+    assert sim2sg(*words, tmp_path / "a.rrd").returncode == 0
+    shown = [sys.executable, "-m", "rerun", "rrd", "print", "-vvv", str(tmp_path / "a.rrd")]
+    text = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+    assert "cylinder 0 0.90" in text and "/world/camera/image/relations/left_of" in text
+    result = sim2sg(*words, tmp_path / "a.json")
+    assert result.returncode == 2 and "give a file that ends in .rrd" in result.stderr
