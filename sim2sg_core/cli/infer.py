@@ -80,6 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.rrd|spawn",
         help="also show images, boxes, 3D boxes and relations in Rerun: a file for it, or a viewer that is started",
     )
+    parser.add_argument(
+        "--directions",
+        action=argparse.BooleanOptionalAction,
+        help="draw relations such as left_of in the overlays (default: only in images that have no others, as on)",
+    )
     for name, default in (("object", DEFAULT_OBJECT_THRESHOLD), ("relation", DEFAULT_RELATION_THRESHOLD)):
         parser.add_argument(
             f"--{name}-threshold", type=float, default=default, metavar="P", help=f"of pictures (default {default})"
@@ -200,6 +205,7 @@ def write_overlay(
         args.relation_threshold,
         classes=predictor.info.classes,
         predicates=predictor.info.predicates,
+        directions=args.directions,
     )
     args.overlay.mkdir(parents=True, exist_ok=True)
     write_jpeg(args.overlay / name, drawn, OVERLAY_QUALITY)

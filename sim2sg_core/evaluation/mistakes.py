@@ -47,7 +47,7 @@ class Mistake:
             "missed": f"{self.label} missed",
             "wrong class": f"{self.label} taken for {self.found} {score}",
             "misplaced": f"{self.label} misplaced, IoU {self.iou:.2f}",
-            "false alarm": f"no {self.found} {score}",
+            "false alarm": f"false alarm: {self.found} {score}",
             "twice": f"{self.found} twice {score}",
         }[self.kind]
 

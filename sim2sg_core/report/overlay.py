@@ -34,6 +34,8 @@ PREDICATE_COLORS: tuple[RGB, ...] = (
     (255, 140, 200),
     (150, 200, 255),
 )
+NO_FRAME = "none"  # of relations that are the same from everywhere
+EXPLAINED = "dot: a, arrow head: b"
 DARK: RGB = (24, 26, 30)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -47,6 +49,7 @@ def draw_overlay(
     *,
     classes: Sequence[str] = (),
     predicates: Sequence[str] = (),
+    directions: bool | None = None,
 ) -> np.ndarray:
     """Draws a graph on its image.
 
@@ -58,6 +61,7 @@ def draw_overlay(
         max_relations: Most arrows; see `worth_showing` for which. 0 draws none.
         classes: All class names of the model, so that a class keeps its colour in every image.
         predicates: All predicate names, likewise.
+        directions: Whether relations such as left_of are drawn, see `worth_showing`.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -65,7 +69,7 @@ def draw_overlay(
     graph = graph.filtered(object_threshold, relation_threshold)
     canvas = np.ascontiguousarray(image).copy()
     by_class = assign_colors((o.label for o in graph.objects), classes, CLASS_COLORS)
-    shown = worth_showing(graph, max_relations)
+    shown = worth_showing(graph, max_relations, directions)
     by_predicate = assign_colors((r.predicate for r in shown), predicates, PREDICATE_COLORS)
 
     for item in reversed(graph.objects):  # The best on top.
@@ -106,11 +110,18 @@ def draw_boxes(
     return canvas
 
 
-def worth_showing(graph: SceneGraph, limit: int) -> list[Relation]:
+def worth_showing(graph: SceneGraph, limit: int, directions: bool | None = None) -> list[Relation]:
     """Chooses the relations that say most in a picture.
 
-    Of `a left_of b`, `b left_of c`, `a left_of c` the last says nothing new and is left out. The rest go
-    by triplet score, discounted by the length of the arrow: long ones cross everything.
+    Of `a left_of b`, `b left_of c`, `a left_of c` the last says nothing new and is left out. What a picture does not
+    show by itself, as that a cup is on a table, comes before directions, which it does. The rest go by triplet
+    score, discounted by the length of the arrow: long ones cross everything.
+
+    Args:
+        graph: Thresholded.
+        limit: Most relations.
+        directions: Whether relations that hold in somebody's view (`frame`), as left_of, are among them; None: only
+            where there are no others.
     """
     if limit <= 0 or not graph.relations:
         return []
@@ -127,7 +138,12 @@ def worth_showing(graph: SceneGraph, limit: int) -> list[Relation]:
         reach = float(np.linalg.norm(centres[r.subject] - centres[r.object])) / graph.width
         return graph.triplet_score(r) * (1 - 0.7 * min(reach, 1.0))
 
-    return sorted((r for r in graph.relations if not implied(r)), key=worth, reverse=True)[:limit]
+    lasting = [r for r in graph.relations if r.frame == NO_FRAME]
+    if directions is None:
+        directions = not lasting
+    among = graph.relations if directions else lasting
+    found = (r for r in among if not implied(r))
+    return sorted(found, key=lambda r: (r.frame == NO_FRAME, worth(r)), reverse=True)[:limit]
 
 
 def assign_colors(names: Iterable[str], known: Sequence[str], palette: Sequence[RGB]) -> dict[str, RGB]:
@@ -244,18 +260,23 @@ def _draw_legend(canvas: np.ndarray, colors: dict[str, RGB]) -> list[tuple[int, 
     size, line = 0.42 * unit, round(17 * unit)
     texts = {name: f"a {name.replace('_', ' ')} b" for name in colors}
     text_w = max(cv2.getTextSize(text, FONT, size, 1)[0][0] for text in texts.values())
-    width, height = round(text_w + 40 * unit), line * len(colors) + round(8 * unit)
+    head_w = cv2.getTextSize(EXPLAINED, FONT, size, 1)[0][0]
+    width = round(max(text_w + 40 * unit, head_w + 12 * unit))
+    height = line * (len(colors) + 1) + round(8 * unit)
     left, top = round(6 * unit), canvas.shape[0] - height - round(6 * unit)
     if top < 0 or left + width > canvas.shape[1]:
         return []
     box = (left, top, left + width, top + height)
     patch = canvas[top : box[3], left : box[2]]
     patch[:] = (patch * 0.25 + np.array(DARK) * 0.75).astype(np.uint8)
-    for i, (name, color) in enumerate(colors.items()):
+    head_at = (left + round(6 * unit), top + round(4 * unit) + line // 2 + round(4 * unit))
+    cv2.putText(canvas, EXPLAINED, head_at, FONT, size, (190, 190, 190), 1, cv2.LINE_AA)
+    for i, (name, color) in enumerate(colors.items(), 1):
         y = top + round(4 * unit) + line * i + line // 2
         x = left + round(6 * unit)
         tip = (x + round(22 * unit), y)
         cv2.arrowedLine(canvas, (x, y), tip, color, max(1, round(unit)), cv2.LINE_AA, tipLength=0.35)
+        cv2.circle(canvas, (x, y), max(2, round(1.8 * unit)), color, -1, cv2.LINE_AA)
         at = (x + round(28 * unit), y + round(4 * unit))
         cv2.putText(canvas, texts[name], at, FONT, size, (240, 240, 240), 1, cv2.LINE_AA)
     return [box]

@@ -53,7 +53,7 @@ def test_every_kind_of_mistake():
         "sphere missed",
         "cube taken for sphere .80",
         "sphere misplaced, IoU 0.33",
-        "no cube .50",
+        "false alarm: cube .50",
         "cube twice .60",
     ]
     assert not any(kind == "missed" for kind, *_ in kinds(prediction, target, object_threshold=0.05))

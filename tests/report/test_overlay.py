@@ -77,6 +77,18 @@ def test_best_relations_go_first_and_are_limited() -> None:
     assert worth_showing(graph, 0) == []
 
 
+def test_what_holds_from_everywhere_goes_first_and_directions_by_a_switch() -> None:
+    boxes = tuple(thing("cube", [x, 100, x + 20, 120]) for x in (0, 40, 80))
+    left, on = Relation(0, "left_of", 1, 0.9), Relation(1, "on", 2, 0.6, "none")
+    graph = SceneGraph(400, 240, boxes, (left, on))
+    assert worth_showing(graph, 5) == [on] == worth_showing(graph, 5, directions=False)
+    assert worth_showing(graph, 5, directions=True) == [on, left]
+    alone = SceneGraph(400, 240, boxes, (left,))
+    assert worth_showing(alone, 5) == [left] and worth_showing(alone, 5, directions=False) == []
+    without, within = (draw_overlay(GREY, graph, directions=v) for v in (None, True))
+    assert changed(without, within).any()
+
+
 def test_colors_are_stable_and_distinct() -> None:
     assert assign_colors(["b"], ["a", "b"], CLASS_COLORS) == assign_colors(["a"], ["a", "b"], CLASS_COLORS)
     named = [f"thing_{chr(97 + i)}" for i in range(len(CLASS_COLORS))]
