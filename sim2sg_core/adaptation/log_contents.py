@@ -85,4 +85,6 @@ def require_logs(paths: Sequence[str]) -> None:
 
 
 def _missing(path: str) -> Sim2SGError:
-    return Sim2SGError(f"{path}: no such log; give a bag (.mcap, .db3, .bag), a folder of bags or of images")
+    return Sim2SGError(
+        f"{path}: no such log; give a bag (.mcap, .db3, .bag), a video, or a folder of bags or of images"
+    )
