@@ -313,8 +313,13 @@ class Domain(Spec):
         Raises:
             Sim2SGError: Not a domain.
         """
+        found = decode_json(data, "not a domain") if isinstance(data, str) else data
         try:
-            return cls.model_validate(decode_json(data, "not a domain") if isinstance(data, str) else data)
+            json.dumps(found, ensure_ascii=False).encode()
+        except (TypeError, ValueError):  # Lone surrogates, which cannot even be told of.
+            raise Sim2SGError("not a domain: holds what no Unicode text is") from None
+        try:
+            return cls.model_validate(found)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

@@ -28,7 +28,7 @@ def test_hash_follows_content(domain: Domain) -> None:
     assert domain.model_copy(update={"max_objects": 7}).hash() != domain.hash()
 
 
-@pytest.mark.parametrize("data", ["{", "[]", '{"name": "a"}', "7"])
+@pytest.mark.parametrize("data", ["{", "[]", '{"name": "a"}', "7", '{"name": "\\ud800", "\\udfff": 1}'])
 def test_from_json_refuses_other_things(data: str) -> None:
     with pytest.raises(Sim2SGError, match="not a domain"):
         Domain.from_json(data)
