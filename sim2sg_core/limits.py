@@ -20,6 +20,9 @@ IMAGE_BYTES = 4 * IMAGE_PIXELS
 TEXTURE_PIXELS = 8192 * 8192
 """Of a texture of a mesh: they decode to 256 MB."""
 
+PICTURES_AT_ONCE = 256
+"""Pictures of meshes that one frame shows, each of 1.4 MB; the parts of others are drawn in their mean colours."""
+
 JSON_BYTES = 512 * MIB
 JSON_VALUES = 24_000_000
 """Values in a JSON file, told by its commas and brackets. 10,000 synthetic frames have 16 million."""

@@ -159,10 +159,9 @@ class ClassSpec(Spec):
         sized = spec.size is not None or bool(spec.sizes)
         if spec.meshes and from_file:
             files = [(i, file) for i, entry in enumerate(spec.meshes) for file in _files(entry, i)]
-            outside = info.context is None or info.context.get("allow_outside")
             for i, mesh in files:
                 if mesh.file is not None:
-                    _check_mesh(Path(mesh.file), None if outside or info.context is None else info.context["folder"], i)
+                    _check_mesh(Path(mesh.file), info.context or {}, i)
             update: dict[str, Any] = {"meshes": tuple(file for _, file in files)}
             if not sized:
                 update["sizes"] = tuple(_measured(file, i) for i, file in files)
@@ -234,9 +233,10 @@ def _files(entry: MeshSpec, index: int) -> Iterator[MeshSpec]:
         yield entry.model_copy(update={"file": str(file)})
 
 
-def _check_mesh(file: Path, within: Path | None, index: int) -> None:
+def _check_mesh(file: Path, context: dict[str, Any], index: int) -> None:
+    within = Path(file.anchor) if context.get("allow_outside") else context["folder"]  # the whole disk, or the domain's
     try:
-        if within is not None and not is_within(file, within):  # a link in a folder of meshes
+        if not is_within(file, within):  # a link in a folder of meshes
             raise Sim2SGError(f"{file} lies outside {within}; move it there, or give --allow-outside if you trust it")
         check_mesh(file, within)
     except Sim2SGError as error:

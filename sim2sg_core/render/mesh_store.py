@@ -10,9 +10,15 @@ import numpy as np
 from sim2sg_core.render.meshes import Asset
 from sim2sg_core.render.render_scene import Instance
 
-VERTEX_LAYOUT = (("in_position", "3f", 12), ("in_normal", "3f", 12), ("in_slot", "1i", 4), ("in_tint", "4f1", 4))
-VERTEX_BYTES = 32
-VERTEX = np.dtype([("p", "<f4", 3), ("n", "<f4", 3), ("s", "<i4"), ("t", "u1", 4)])
+VERTEX_LAYOUT = (
+    ("in_position", "3f", 12),
+    ("in_normal", "3f", 12),
+    ("in_slot", "1i", 4),
+    ("in_tint", "4f1", 4),
+    ("in_uv", "2f", 8),
+)
+VERTEX = np.dtype([("p", "<f4", 3), ("n", "<f4", 3), ("s", "<i4"), ("t", "u1", 4), ("u", "<f4", 2)])
+VERTEX_BYTES = VERTEX.itemsize
 INSTANCE_LAYOUT = (
     ("in_row0", "4f", 16),
     ("in_row1", "4f", 16),
@@ -107,9 +113,9 @@ class MeshStore:
 
 
 def _pack(asset: Asset) -> tuple[np.ndarray, np.ndarray]:
-    """Interleaves position, normal, slot and tint; a vertex shared by two slots is doubled."""
+    """Interleaves position, normal, slot, tint and place on the picture; a vertex shared by two slots is doubled."""
     mesh = asset.mesh
-    if len(asset.slots) == 1 and mesh.tints is None:  # Nothing to double: the ground, made anew for every frame.
+    if len(asset.slots) == 1 and not mesh.imported:  # Nothing to double: the ground, made anew for every frame.
         data = np.zeros(len(mesh.vertices), VERTEX)
         data["p"], data["n"], data["t"] = mesh.vertices, mesh.normals, 255
         return data, mesh.faces.reshape(-1).astype(np.uint32)
@@ -117,11 +123,13 @@ def _pack(asset: Asset) -> tuple[np.ndarray, np.ndarray]:
     slot = np.repeat(mesh.slots.astype(np.int64), 3)
     slots = max(len(asset.slots), int(slot.max(initial=0)) + 1)
     unique, inverse = np.unique(flat * slots + slot, return_inverse=True)
-    data = np.empty(len(unique), VERTEX)
+    data = np.zeros(len(unique), VERTEX)
     data["p"], data["n"], data["s"] = mesh.vertices[unique // slots], mesh.normals[unique // slots], unique % slots
     data["t"] = 255
     if mesh.tints is not None:
         data["t"][:, :3] = mesh.tints[unique // slots]
+    if mesh.uvs is not None:
+        data["u"] = mesh.uvs[unique // slots]
     return data, inverse.reshape(-1).astype(np.uint32)
 
 

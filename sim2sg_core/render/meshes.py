@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+
+PICTURE_SIZE = 512
+"""Side of a picture of a file, pixels: as much as the images show of it."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,22 @@ class Slot:
 
 
 @dataclass(frozen=True, eq=False)
+class Picture:
+    """What a texture of a file shows, which a mesh's `uvs` lay over it, repeated.
+
+    Attributes:
+        pixels: (PICTURE_SIZE, PICTURE_SIZE, 3) uint8 display colours; its first row is the lowest, v = 0.
+    """
+
+    pixels: np.ndarray
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """(3,) mean colour, linear as the renderer has it."""
+        return np.asarray(((self.pixels / 255.0) ** 2).mean(axis=(0, 1)))
+
+
+@dataclass(frozen=True, eq=False)
 class Mesh:
     """A triangle mesh, unit-normalised: closed, or of sheets that have faces on both sides.
 
@@ -55,7 +75,9 @@ class Mesh:
             transforms them by the inverse transpose of the instance's scale.
         slots: (F,) int32 index of each face's slot.
         tints: (V, 3) uint8, what the slot's colour is multiplied by at each vertex, as it looks (255 leaves it as it
-            is): how textures of files are drawn. None for none.
+            is): how colours of files that change from vertex to vertex are drawn. None for none.
+        uvs: (V, 2) float32, where each vertex lies on the picture of its slot, whole pictures, v upwards; zeros where
+            its slot has none. None for a mesh without pictures.
         sheets: Whether there are such sheets.
     """
 
@@ -64,12 +86,13 @@ class Mesh:
     normals: np.ndarray
     slots: np.ndarray
     tints: np.ndarray | None = None
+    uvs: np.ndarray | None = None
     sheets: bool = False
 
     @property
     def imported(self) -> bool:
-        """Whether it is drawn by the shaders for what the built-in meshes have not: tints and sheets."""
-        return self.sheets or self.tints is not None
+        """Whether it is drawn by the shaders for what the built-in meshes have not: tints, pictures and sheets."""
+        return self.sheets or self.tints is not None or self.uvs is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +104,14 @@ class Asset:
         mesh: The geometry.
         slots: The parts that `mesh.slots` indexes.
         size: (3,) typical length, width, height in metres (proportions the mesh was modelled at).
+        pictures: For each slot the picture that its colour is multiplied by, or None; empty for none at all.
     """
 
     name: str
     mesh: Mesh
     slots: tuple[Slot, ...]
     size: tuple[float, float, float] = field(default=(1.0, 1.0, 1.0))
+    pictures: tuple[Picture | None, ...] = ()
 
 
 @dataclass

@@ -21,7 +21,7 @@ from sim2sg_core.render.egl import create_context, is_software
 from sim2sg_core.render.framebuffer import Framebuffer
 from sim2sg_core.render.mesh_store import MeshRange, draw_commands, instance_records
 from sim2sg_core.render.passes.background import BackgroundPass
-from sim2sg_core.render.passes.lighting import TEXTURE_UNIT, Lighting
+from sim2sg_core.render.passes.lighting import PICTURE_UNIT, TEXTURE_UNIT, Lighting
 from sim2sg_core.render.passes.objects import ObjectPass
 from sim2sg_core.render.passes.shadows import ShadowMap, ShadowPass
 from sim2sg_core.render.passes.unoccluded import AlonePass
@@ -155,7 +155,7 @@ class Renderer:
         lighting = Lighting.of(scene, shadows, self.shadow_size, self.taps)
         batch = self._objects.prepare(scene, instances, parts, commands, lighting)
         self._framebuffer.clear()
-        self._materials.bind_textures(TEXTURE_UNIT)
+        self._materials.bind_textures(TEXTURE_UNIT, PICTURE_UNIT)
         self._objects.draw_opaque(batch)
         self._background.draw(scene, lighting, parts.solid(instances))
         self._objects.draw_translucent(batch, self._framebuffer)

@@ -23,6 +23,10 @@ out vec3 v_local_normal;
 in vec4 in_tint;
 out vec3 v_tint;
 #endif
+#if PICTURED
+in vec2 in_uv;
+out vec2 v_uv;
+#endif
 flat out vec4 v_color_rough; flat out vec4 v_surface; flat out vec4 v_texture; flat out int v_id;
 void main() {
   vec4 p = vec4(in_position, 1.0);
@@ -38,6 +42,9 @@ void main() {
   v_color_rough = look.color_rough; v_surface = look.surface; v_texture = look.texture;
 #if IMPORTED
   v_tint = in_tint.rgb * in_tint.rgb;
+#endif
+#if PICTURED
+  v_uv = in_uv;
 #endif
   v_id = int(in_extra.x);
   gl_Position = u_clip * vec4(v_world, 1.0);
@@ -185,6 +192,10 @@ in vec3 v_local_normal;
 #if IMPORTED
 in vec3 v_tint;
 #endif
+#if PICTURED
+uniform sampler2DArray u_pictures;
+in vec2 v_uv;
+#endif
 flat in vec4 v_color_rough; flat in vec4 v_surface; flat in vec4 v_texture; flat in int v_id;
 layout(location = 0) out vec4 out_color;
 layout(location = 1) out uint out_id;
@@ -205,6 +216,9 @@ vec3 behind(vec3 D, vec3 N) {
 }
 #endif
 void main() {
+#if PICTURED  // First: the level of detail follows from the neighbours, which may not be discarded yet.
+  vec3 shown = texture(u_pictures, vec3(v_uv, -1.0 - v_texture.x)).rgb;
+#endif
   vec3 to_eye = u_eye - v_world;
   float range = length(to_eye);
   vec3 V = to_eye / range, N = normalize(v_normal);
@@ -238,6 +252,9 @@ void main() {
 #endif
 #if IMPORTED
   albedo *= v_tint;
+#endif
+#if PICTURED
+  albedo *= v_texture.x < 0.0 ? shown * shown : vec3(1.0);
 #endif
   float up = 0.5 + 0.5 * N.z;
   float low = exp2(-3.0 * v_local.z / v_texture.w);  // 1 at the base: less sky is seen there

@@ -6,6 +6,8 @@ import moderngl
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.render.meshes import Picture
+from sim2sg_core.render.picture_layers import PictureLayers
 from sim2sg_core.render.render_scene import Instance, Material
 from sim2sg_core.render.textures import SIZE, SPARE_LAYERS, balance, build_textures, leaf_cover
 
@@ -30,6 +32,7 @@ class Materials:
         self._textures = context.texture_array((SIZE, SIZE, len(data)), 4, data.tobytes())
         self._textures.build_mipmaps()
         self._textures.filter = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)
+        self._pictures = PictureLayers(context)
         self._materials = context.buffer(reserve=4096 * 48, dynamic=True)
 
     def add_patches(self, patches: dict[str, np.ndarray]) -> None:
@@ -45,19 +48,24 @@ class Materials:
             self.layers[name] = layer
         self._textures.build_mipmaps()
 
-    def bind_textures(self, unit: int) -> None:
-        """Makes the texture array current at a texture unit."""
+    def bind_textures(self, unit: int, picture_unit: int) -> None:
+        """Makes the array of textures, and that of pictures of files, current at texture units."""
         self._textures.use(unit)
+        self._pictures.use(picture_unit)
 
     def write_materials(self, instances: list[Instance]) -> np.ndarray:
         """Uploads the materials. Returns (N,) index of each instance's first."""
         rows: list[tuple[float, ...]] = []
         bases: list[int] = []
+        shown = [picture for i in instances for picture in i.asset.pictures if picture is not None]
+        layers = self._pictures.add(shown) if shown else {}
         for instance in instances:
             bases.append(len(rows))
             height = max(0.35 * float(instance.size[2]), 0.02)
-            for material in instance.materials:
-                rows.append((*self.row(material), height))
+            pictures = instance.asset.pictures or (None,) * len(instance.materials)
+            for material, picture in zip(instance.materials, pictures):
+                row = self.row(material)
+                rows.append((*(row if picture is None else _pictured(row, picture, layers)), height))
         if rows:
             data = np.array(rows, np.float32)
             if data.nbytes > self._materials.size:
@@ -87,6 +95,13 @@ class Materials:
             1.0 / material.texture_scale,
             0.0 if material.texture is None else material.texture_strength,
         )
+
+
+def _pictured(row: tuple[float, ...], picture: Picture, layers: dict[int, int]) -> tuple[float, ...]:
+    """Says in place of a texture, by a number below 0, which layer the picture of a file is."""
+    if id(picture) not in layers:
+        return (*(np.array(row[:3]) * picture.mean).tolist(), *row[3:])
+    return (*row[:8], -1.0 - layers[id(picture)], *row[9:10], 0.0)
 
 
 def _opacity(material: Material) -> float:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 CHUNK = 4  # Frames per task: short enough for an even end, long enough that passing tasks costs nothing.
 SHOWN = 5  # damaged frames that are named
 VERSION = 3  # Goes up when the same seed gives other pixels, so that no data set mixes both.
+MESHES_VERSION = 1  # The same for domains with meshes of files or libraries, whose textures are pictures since 1.
 
 # Each worker draws on one thread of its own. Mesa's shader cache corrupted memory when shared between machines.
 ENVIRONMENT = {
@@ -107,7 +108,8 @@ def render_dataset(
     with locked(out):
         make_folders(out)
         settings = {"samples": samples, "shadow_size": shadow_size}
-        stem = _digest([VERSION, domain.world_hash(), settings, size, _camera_json(camera)])
+        versions = [VERSION, MESHES_VERSION] if any(spec.meshes for spec in domain.classes) else VERSION
+        stem = _digest([versions, domain.world_hash(), settings, size, _camera_json(camera)])
         tell = progress.update if isinstance(progress, Progress) else progress or (lambda n, **_: None)
         jobs: list[Job] = []
         for index, (seed, content) in enumerate(contents):

@@ -54,13 +54,17 @@ def test_vehicles_are_painted_their_glass_is_dark_and_brands_are_gone():
     asset = load_asset(name)
     assert asset.name == name
     assert asset.size == pytest.approx((4.0, 1.5, 1.2), rel=0.02)
-    assert colors(asset) == {"paint", "glass", (1, 0, 0), (0, 0, 1)}
+    assert colors(asset) == {"paint", "glass", (1, 1, 1), (0, 0, 1)}  # white: its picture gives the nose its colours
     assert all(s.opacity == 1 for s in asset.slots)
     # The nose, red over blue, is in front; the flag is seen from both sides.
+    (nose,) = [k for k, picture in enumerate(asset.pictures) if picture is not None]
+    pixels = asset.pictures[nose].pixels
+    assert (pixels[0, 0, 2] > 200, pixels[-1, 0, 0] > 200) == (True, True)
+    rows = asset.mesh.slots == nose
     centre = asset.mesh.vertices[asset.mesh.faces].mean(axis=1)
-    red = np.array([s.palette == "fixed" and s.color[0] > 0.5 for s in asset.slots])[asset.mesh.slots]
-    red &= centre[:, 2] > 0  # The picture starts anew at its edge, which is where the underside reads it.
-    assert (centre[red, 0] > 0.2).all() and (centre[red, 2] > 0.2).all()
+    assert rows.any() and (centre[rows, 0] > 0.2).all()
+    corners = asset.mesh.faces[rows].reshape(-1)
+    np.testing.assert_allclose(np.diff(np.sort(asset.mesh.uvs[corners][:, 1])).sum(), 1, atol=1e-6)
     assert asset.mesh.sheets
 
 
@@ -100,6 +104,9 @@ def test_built_assets_are_read_from_the_cache_and_made_anew_when_the_archive_cha
     assert (read.name, read.size, read.slots) == (built.name, built.size, built.slots)
     for key in asset_cache.ARRAYS:
         np.testing.assert_array_equal(getattr(read.mesh, key), getattr(built.mesh, key))
+    shown = [[None if p is None else p.pixels for p in asset.pictures] for asset in (read, built)]
+    assert sum(p is not None for p in shown[0]) == 1
+    np.testing.assert_equal(*shown)
     assert read.mesh.sheets == built.mesh.sheets
     monkeypatch.undo()
     monkeypatch.setenv(FOLDERS, str(tmp_path))

@@ -170,16 +170,26 @@ def test_texture_coordinates_without_a_material_are_no_color(tmp_path):
     assert [s.palette for s in file_asset(file_asset_name(spec(tmp_path / "bare.obj"))).slots] == ["paint"]
 
 
-def striped(tmp_path, mode="RGB"):
-    """A slab of 12 faces, its picture four stripes along x; with alpha every other is a hole."""
+def striped(tmp_path, mode="RGB", tint=None):
+    """A slab of 12 faces, its picture four stripes along x; with alpha every other is a hole.
+
+    With a tint it is of a glTF file, whose picture colours of vertices multiply.
+    """
     slab = trimesh.creation.box((1, 1, 0.1))
     slab.unmerge_vertices()
     pixels = np.full((4, 64, 4), 255, np.uint8)
     for k in range(4):
         pixels[:, 16 * k : 16 * k + 16] = (255, 0, 0, 255) if k % 2 else (255, 255, 255, 0)
     image = Image.fromarray(pixels).convert(mode)
+    uv = slab.vertices[:, :2] + 0.5
+    if tint is not None:
+        material = trimesh.visual.material.PBRMaterial(baseColorTexture=image, metallicFactor=0.0)
+        slab.visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
+        slab.visual.vertex_attributes["color"] = np.tile(np.array([*tint, 255], np.uint8), (len(slab.vertices), 1))
+        slab.export(tmp_path / "slab.glb")
+        return file_asset(file_asset_name(spec(tmp_path / "slab.glb", up="z")))
     material = trimesh.visual.material.SimpleMaterial(image=image)
-    slab.visual = trimesh.visual.TextureVisuals(uv=slab.vertices[:, :2] + 0.5, material=material)
+    slab.visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
     slab.export(tmp_path / "slab.obj")
     return file_asset(file_asset_name(spec(tmp_path / "slab.obj")))
 
@@ -192,8 +202,9 @@ def shown(asset):
     return np.sqrt([asset.slots[k].color for k in slot]) * tints / 255
 
 
-def test_large_faces_are_split_until_their_corners_show_the_texture(tmp_path):
-    asset = striped(tmp_path)
+def test_faces_whose_texture_is_multiplied_are_split_until_their_corners_show_it(tmp_path):
+    asset = striped(tmp_path, tint=(255, 200, 255))
+    assert not asset.pictures and asset.mesh.uvs is None
     assert 200 < len(asset.mesh.faces) <= MOST_FACES
     # Neighbours are split alike: it stays closed.
     vertices, faces, _ = weld(asset.mesh.vertices, asset.mesh.faces)

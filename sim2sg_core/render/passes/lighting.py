@@ -13,8 +13,8 @@ from sim2sg_core.render.render_scene import Light, RenderScene
 from sim2sg_core.render.textures import SIZE
 
 # Texture units: the texture array, the maps of contact shadows on the ground and on raised surfaces, the opaque
-# picture behind massive glass, and what is mirrored.
-TEXTURE_UNIT, CONTACT_UNIT, RAISED_UNIT, BEHIND_UNIT, ENVIRONMENT_UNIT = 0, 2, 3, 4, 5
+# picture behind massive glass, what is mirrored, and the pictures of files.
+TEXTURE_UNIT, CONTACT_UNIT, RAISED_UNIT, BEHIND_UNIT, ENVIRONMENT_UNIT, PICTURE_UNIT = 0, 2, 3, 4, 5, 6
 MOST_LIGHTS = 3
 SHARED = shaders.SKY + shaders.LIGHTING
 """What the fragment shaders of objects and ground begin with."""
@@ -77,6 +77,7 @@ def _surroundings(scene: RenderScene, lights: list[Light]) -> dict[str, object]:
         "u_raised": RAISED_UNIT,
         "u_behind": BEHIND_UNIT,
         "u_environment": ENVIRONMENT_UNIT,
+        "u_pictures": PICTURE_UNIT,
         "u_ambient_up": scene.ambient_up,
         "u_ambient_down": scene.ambient_down,
         "u_exposure": scene.exposure,

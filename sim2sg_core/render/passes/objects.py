@@ -17,6 +17,8 @@ from sim2sg_core.render.pipeline import Pipeline
 from sim2sg_core.render.render_scene import Instance, RenderScene
 from sim2sg_core.render.translucency import ALL, MASSIVE, OPAQUE, THIN, Parts, blend
 
+IMPORTS = ((0, 0), (1, 0), (1, 1))  # meshes of our own, those of others, and those with pictures
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -25,7 +27,8 @@ class Batch:
     Attributes:
         commands: (n, 5) uint32 draw commands.
         leafy: (n,) whether any part is cut out.
-        imported: (n,) whether the mesh has tints or sheets, as others' meshes may.
+        imported: (n,) whether the mesh has tints, pictures or sheets, as others' meshes may.
+        pictured: (n,) whether it has pictures.
         parts: What they consist of.
         defines: Of the shaders.
         uniforms: Of the shaders.
@@ -34,6 +37,7 @@ class Batch:
     commands: np.ndarray
     leafy: np.ndarray
     imported: np.ndarray
+    pictured: np.ndarray
     parts: Parts
     defines: dict[str, int]
     uniforms: dict[str, object]
@@ -77,11 +81,13 @@ class ObjectPass:
         }
         leafy = np.array([i.leafy for i in instances], bool)
         imported = np.array([i.asset.mesh.imported for i in instances], bool)
+        pictured = np.array([bool(i.asset.pictures) for i in instances], bool)
         drawn = commands[:, 4]
         return Batch(
             commands,
             leafy[drawn],
             imported[drawn],
+            pictured[drawn],
             Parts(parts.opaque[drawn], parts.thin[drawn], parts.massive[drawn]),
             defines,
             {**lighting.uniforms, "u_raised_rect": rect},
@@ -91,9 +97,10 @@ class ObjectPass:
         """Draws the opaque parts into the current target, the nearest first."""
         self._begin_solid()
         # Discarding pixels costs early depth tests, so only leaves get that shader.
-        for imported, which, cutout in itertools.product((0, 1), (ALL, OPAQUE), (0, 1)):
+        for (imported, pictured), which, cutout in itertools.product(IMPORTS, (ALL, OPAQUE), (0, 1)):
             chosen = (batch.leafy == cutout) & batch.parts.opaque & (batch.parts.translucent == (which == OPAQUE))
-            self._shade(batch, chosen & (batch.imported == imported), which, CUTOUT=cutout, IMPORTED=imported)
+            chosen &= (batch.imported == imported) & (batch.pictured == pictured)
+            self._shade(batch, chosen, which, CUTOUT=cutout, IMPORTED=imported, PICTURED=pictured)
 
     def draw_translucent(self, batch: Batch, framebuffer: Framebuffer) -> None:
         """Draws the translucent parts over the opaque picture: massive ones, then thin ones, the farthest first."""
@@ -105,11 +112,13 @@ class ObjectPass:
             self._draw_thin(batch, framebuffer)
 
     def _draw_thin(self, batch: Batch, framebuffer: Framebuffer) -> None:
-        labels = self.pipeline.program(shaders.VERTEX, shaders.LABEL_FRAGMENT, TEXTURED=0, IMPORTED=0, PARTS=THIN)
-        imported = int((batch.imported & batch.parts.thin).any())
+        labels = self.pipeline.program(
+            shaders.VERTEX, shaders.LABEL_FRAGMENT, TEXTURED=0, IMPORTED=0, PICTURED=0, PARTS=THIN
+        )
+        imported, pictured = (int((kind & batch.parts.thin).any()) for kind in (batch.imported, batch.pictured))
 
         def shade(side: float) -> None:
-            self._shade(batch, batch.parts.thin, THIN, {"u_side": side}, IMPORTED=imported)
+            self._shade(batch, batch.parts.thin, THIN, {"u_side": side}, IMPORTED=imported, PICTURED=pictured)
 
         def label() -> None:
             self.pipeline.set_uniforms(labels, u_clip=batch.uniforms["u_clip"])
@@ -137,7 +146,7 @@ class ObjectPass:
         if not chosen.any():
             return
         commands = batch.commands[chosen]
-        options = {"CUTOUT": 0, "IMPORTED": 0, **batch.defines, **defines, "PARTS": which}
+        options = {"CUTOUT": 0, "IMPORTED": 0, "PICTURED": 0, **batch.defines, **defines, "PARTS": which}
         program = self.pipeline.program(shaders.VERTEX, SHARED + shaders.FRAGMENT, **options)
         self.pipeline.set_uniforms(program, **batch.uniforms, **(uniforms or {}))
         self.pipeline.draw_meshes(program, commands[::-1] if which == THIN else commands)

@@ -16,9 +16,9 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
-from sim2sg_core.render.meshes import Asset, Mesh, Slot
+from sim2sg_core.render.meshes import Asset, Mesh, Picture, Slot
 
-ARRAYS = ("vertices", "faces", "normals", "slots", "tints")
+ARRAYS = ("vertices", "faces", "normals", "slots", "tints", "uvs")
 
 
 def cached_asset(name: str, source: str, build: Callable[[], Asset]) -> Asset:
@@ -61,24 +61,33 @@ def _read(path: Path) -> Asset | None:
         with np.load(path, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))
             arrays = {key: stored[key] for key in ARRAYS if key in stored}
+            shown = {k: Picture(stored[_picture(k)]) for k in sorted({k for k in about["pictures"] if k >= 0})}
         mesh = Mesh(**arrays, sheets=bool(about["sheets"]))
         slots = tuple(Slot(**{**slot, "color": tuple(slot["color"]), "textures": ()}) for slot in about["slots"])
         length, width, height = about["size"]
-        return Asset(about["name"], mesh, slots, (length, width, height))
+        pictures = tuple(shown.get(k) for k in about["pictures"])
+        return Asset(about["name"], mesh, slots, (length, width, height), pictures)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
 
 
 def _write(path: Path, asset: Asset) -> None:
+    pictures = list({id(p): p for p in asset.pictures if p is not None}.values())
     about = {
         "name": asset.name,
         "size": asset.size,
         "sheets": asset.mesh.sheets,
         "slots": [dataclasses.asdict(slot) for slot in asset.slots],
+        "pictures": [-1 if p is None else pictures.index(p) for p in asset.pictures],
     }
     arrays = {key: getattr(asset.mesh, key) for key in ARRAYS if getattr(asset.mesh, key) is not None}
+    arrays |= {_picture(k): picture.pixels for k, picture in enumerate(pictures)}
     try:
         with atomic_path(path) as temporary, open(temporary, "wb") as stream:
             np.savez(stream, about=np.array(json.dumps(about)), **arrays)
     except (OSError, Sim2SGError):
         return
+
+
+def _picture(index: int) -> str:
+    return f"picture_{index}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, first_line
+from sim2sg_core.render.meshes import PICTURE_SIZE
 
 if TYPE_CHECKING:
     import trimesh
@@ -26,7 +27,6 @@ QUARTERS = np.array([[4, 1, 1], [1, 4, 1], [1, 1, 4], [2, 2, 2]]) / 6
 # Where a texture is looked at to see whether it changes on a face.
 GRID = np.array([[i + 1 / 3, j + 1 / 3, 5 + 1 / 3 - i - j] for i in range(6) for j in range(6 - i)]) / 6
 CHANGE = 0.04  # of a display colour, as a standard deviation: less is not seen
-LARGEST_TEXTURE = 512  # pixels a side: faces show no more of it
 SEEN = 0.5  # alpha from which a face of a cut-out texture is there
 CLEAREST = 0.1  # opacity of what is hardly there: files without a sense of `d` write 0
 
@@ -88,11 +88,57 @@ def is_textured(part: trimesh.Trimesh) -> bool:
     return bool(visual.defined and visual.kind == "texture" and visual.uv is not None and _image(visual) is not None)
 
 
-def changes(part: trimesh.Trimesh, faces: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Says which (N,) pieces of a part's faces, as `face_materials` has them, are not of one colour."""
+def changes(part: trimesh.Trimesh, faces: np.ndarray, corners: np.ndarray, holes: bool = False) -> np.ndarray:
+    """Says which (N,) pieces of a part's faces, as `face_materials` has them, are not of one colour.
+
+    With `holes`, only the edges of holes in the texture count.
+    """
     visual: Any = part.visual
+    if holes and not _has_holes(visual):
+        return np.zeros(len(faces), bool)
     read = _read(_pixels(_image(visual)), GRID @ corners @ np.nan_to_num(visual.uv[part.faces])[faces])
-    return np.asarray(read.std(axis=1).max(axis=1) > CHANGE)
+    return np.asarray(read[..., 3 if holes else 0 :].std(axis=1).max(axis=1) > CHANGE)
+
+
+def middle_colors(part: trimesh.Trimesh) -> np.ndarray:
+    """Returns (F, 3) display colours that a texture has in the middles of a part's faces."""
+    visual: Any = part.visual
+    return _read(_pixels(_image(visual)), np.nan_to_num(visual.uv[part.faces]).mean(axis=1))[:, :3]
+
+
+def picture_key(part: trimesh.Trimesh) -> tuple[Any, ...] | None:
+    """Returns what the picture of a textured part hangs on; None where colours at its vertices change it."""
+    visual: Any = part.visual
+    material = _material(visual)
+    factor = getattr(material, "baseColorFactor", None)
+    if hasattr(material, "baseColorFactor") and (_vertex_factors(part) < 1).any():
+        return None
+    return id(_image(visual)), None if factor is None else tuple(np.asarray(factor)[:3].tolist())
+
+
+def picture_pixels(part: trimesh.Trimesh) -> np.ndarray:
+    """Returns (PICTURE_SIZE, PICTURE_SIZE, 3) uint8 display colours of a textured part, v upwards.
+
+    What is in holes of it takes the mean of the rest: it would show at their edges.
+    """
+    from PIL import Image
+
+    visual: Any = part.visual
+    pixels = _pixels(_image(visual))
+    colors, seen = pixels[..., :3], pixels[..., 3] >= SEEN
+    if _has_holes(visual) and seen.any():
+        colors = np.where(seen[..., None], colors, colors[seen].mean(axis=0))
+    factor = getattr(_material(visual), "baseColorFactor", None)
+    if factor is not None:
+        colors = display(np.asarray(factor, float)[:3] / 255 * _decoded(colors))
+    image = Image.fromarray(np.round(colors[::-1] * 255).astype(np.uint8))
+    return np.asarray(image.resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.NEAREST))
+
+
+def _has_holes(visual: Any) -> bool:
+    """Whether the alpha of a texture means anything."""
+    material = _material(visual)
+    return not hasattr(material, "baseColorFactor") or str(material.alphaMode or "OPAQUE") != "OPAQUE"
 
 
 def face_materials(part: trimesh.Trimesh, is_linear: bool, faces: np.ndarray, corners: np.ndarray) -> FaceMaterials:
@@ -211,9 +257,9 @@ def _pixels(image: Any) -> np.ndarray:
     if not hasattr(image, "convert"):  # The reader keeps what it cannot make sense of.
         raise Sim2SGError("a texture is no picture; export it again, e.g. as GLB")
     try:
-        if max(image.size) > LARGEST_TEXTURE:
+        if max(image.size) > PICTURE_SIZE:
             image = image.copy()
-            image.thumbnail((LARGEST_TEXTURE, LARGEST_TEXTURE))
+            image.thumbnail((PICTURE_SIZE, PICTURE_SIZE))
         return np.asarray(image.convert("RGBA"), np.float32) / 255
     except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:  # what Pillow's decoders raise
         raise Sim2SGError(f"a texture is damaged ({first_line(error)}); save the picture again") from None

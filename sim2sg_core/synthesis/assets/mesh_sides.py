@@ -55,11 +55,11 @@ def _backed(faces: np.ndarray) -> np.ndarray:
 
 
 def pieces(faces: np.ndarray, count: int) -> np.ndarray:
-    """Returns (V,) for each of `count` vertices the least vertex that faces connect it with."""
+    """Returns (V,) for each of `count` vertices the least vertex that faces (F, N), or edges, connect it with."""
     label = np.arange(count)
     while True:
         lower = label.copy()
-        np.minimum.at(lower, faces.reshape(-1), np.repeat(label[faces].min(axis=1), 3))
+        np.minimum.at(lower, faces.reshape(-1), np.repeat(label[faces].min(axis=1), faces.shape[1]))
         lower = lower[lower]
         if np.array_equal(lower, label):
             return label
