@@ -121,7 +121,10 @@ class ClassSpec(Spec):
         sizes: exact [length, width, height] choices, metres. One of both is given, unless `meshes` say how large it is.
         supports: What it may stand on: "ground" or names of classes.
         surfaces: Heights at which others stand on it, as shares of its own: 1 is its top, 0.5 perhaps a chair's seat.
-            Left out, that of its meshes is taken where these are all of a library that says the same of them.
+            Left out, that of its meshes is taken where these are all of a library that says the same of them; of what
+            has an `inside`, none.
+        inside: Height of the floor of its hollow, as a share of its own, 0.05 perhaps of a bin, a drawer or a mug: what
+            has it among its `supports` stands in there. None for what holds nothing.
         count: How many there are in a prior scene; of what stands on others, on each of them. None leaves it to the
             layout: on the ground it is drawn freely by `frequency`, on others it only comes in groups.
         frequency: How common the class is where classes are drawn freely, relative to the others.
@@ -136,7 +139,8 @@ class ClassSpec(Spec):
     size: SizeSpec | None = None
     sizes: tuple[tuple[Metres, Metres, Metres], ...] = ()
     supports: tuple[str, ...] = Field((GROUND,), min_length=1)
-    surfaces: tuple[Share, ...] = Field((1.0,), min_length=1)
+    surfaces: tuple[Share, ...] = (1.0,)
+    inside: Annotated[float, Strict(), Field(ge=0, lt=1)] | None = None
     count: Count | None = None
     frequency: Annotated[float, Strict(), Field(gt=0)] = 1.0
     assets: tuple[Identifier, ...] = ()
@@ -150,6 +154,10 @@ class ClassSpec(Spec):
     @classmethod
     def _complete(cls, data: Any, handler: ModelWrapValidatorHandler[ClassSpec], info: ValidationInfo) -> ClassSpec:
         spec = handler(data)
+        if spec.inside is not None and "surfaces" not in spec.model_fields_set:
+            spec = spec.model_copy(update={"surfaces": ()})
+        if not spec.surfaces and spec.inside is None:
+            raise mistake("no values given; write at least one, 1 is the top, or delete it", "surfaces")
         if spec.assets and any(mesh.file for mesh in spec.meshes):
             raise mistake("assets and meshes are both given; delete one", "meshes")
         # Only a domain read from a file touches the disk; what a model carries along is complete.
@@ -166,7 +174,7 @@ class ClassSpec(Spec):
             if not sized:
                 update["sizes"] = tuple(_measured(file, i) for i, file in files)
                 update["size"] = size_range(update["sizes"])
-            if "surfaces" not in spec.model_fields_set:
+            if "surfaces" not in spec.model_fields_set and spec.inside is None:
                 update["surfaces"] = _library_surfaces(update["meshes"]) or spec.surfaces
             return spec.model_copy(update=update)
         if not sized:
@@ -175,6 +183,11 @@ class ClassSpec(Spec):
                 " or sizes: [[length, width, height], …], metres; or meshes: whose size it takes"
             )
         return spec
+
+    @model_serializer(mode="wrap")
+    def _own_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A domain without it stays the domain that it was.
+        return {key: value for key, value in handler(self).items() if key != "inside" or value is not None}
 
     @property
     def on_ground(self) -> bool:

@@ -254,6 +254,11 @@ class Domain(Spec):
         return {c.name: c.surfaces for c in self.classes}
 
     @cached_property
+    def class_insides(self) -> dict[str, float]:
+        """Height of the floor of the hollow of each class that has one, as a share of its own, by its name."""
+        return {c.name: c.inside for c in self.classes if c.inside is not None}
+
+    @cached_property
     def carriers(self) -> frozenset[str]:
         """Names of the classes that others stand on."""
         return frozenset(name for c in self.classes for name in c.supports) - {GROUND}

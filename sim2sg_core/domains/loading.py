@@ -217,6 +217,7 @@ def _describe(item: Any) -> str:
         "greater_than_equal": ("small", "{ge:g} or more"),
         "greater_than": ("small", "more than {gt:g}"),
         "less_than_equal": ("large", "{le:g} or less"),
+        "less_than": ("large", "less than {lt:g}"),
     }
     if kind in bounds:
         excess, bound = bounds[kind]

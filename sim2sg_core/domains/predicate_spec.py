@@ -17,14 +17,14 @@ class PredicateSpec(Spec):
         name: The word for it. Only this forward direction is ever emitted.
         rule: The built-in rule that decides it, see `scene.relations`.
         margin: Metres. Of left_of and in_front_of the least difference: pairs nearer to the border carry no label. Of
-            on the largest gap that still counts as touching, of under the largest difference of the two floors.
-            next_to has none.
+            on the largest gap that still counts as touching, of under the largest difference of the two floors, of
+            inside how far the lower end may be below the hollow's floor and must be below its rim. next_to has none.
         inverse: The word for the other direction, for consumers; None when there is none.
         symmetric: Whether `a p b` means `b p a`; such a fact is stated once.
     """
 
     name: Identifier
-    rule: Literal["left_of", "in_front_of", "on", "under", "next_to"]
+    rule: Literal["left_of", "in_front_of", "on", "under", "next_to", "inside"]
     margin: Annotated[float, Strict(), Field(ge=0)] = 0.0
     inverse: Identifier | None = None
     symmetric: Annotated[bool, Strict()] = False
@@ -49,9 +49,13 @@ class PredicateSpec(Spec):
 
     @model_validator(mode="after")
     def _fit_margin(self) -> PredicateSpec:
-        if self.rule in ("on", "under") and self.margin == 0:
-            what = "gap that still counts as touching" if self.rule == "on" else "difference of the two floors"
-            raise mistake(f"the rule {self.rule} needs a margin: the largest {what}, metres, e.g. 0.02", "margin")
+        needed = {
+            "on": "the largest gap that still counts as touching",
+            "under": "the largest difference of the two floors",
+            "inside": "how far from the hollow's floor and rim positions may be wrong",
+        }
+        if self.rule in needed and self.margin == 0:
+            raise mistake(f"the rule {self.rule} needs a margin: {needed[self.rule]}, metres, e.g. 0.02", "margin")
         if self.rule == "next_to" and self.margin > 0:
             raise mistake("the rule next_to compares gaps with the objects' own sizes; delete this key", "margin")
         return self

@@ -68,7 +68,7 @@ KITTI_PROTOCOL = Protocol(
     name="kitti",
     classes=("car", "pedestrian", "cyclist"),
     related=("car", "truck", "pedestrian", "cyclist"),
-    rules=RULES,
+    rules=tuple(rule for rule in RULES if rule != "inside"),  # nothing there has a hollow
     levels=tuple(d.name for d in DIFFICULTIES),
     min_height={d.name: d.min_height for d in DIFFICULTIES},
     neighbours={"car": ("van",), "pedestrian": ("person_sitting",)},

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from sim2sg_core.lifting.support import Supports, inside
+from sim2sg_core.lifting.support import Supports
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.graph import SceneGraph
 from sim2sg_core.scene.layout import Layout, Placement
@@ -30,6 +30,7 @@ def lift_graph(
     refine: Callable[[int, Placement], Placement] | None = None,
     supports: Mapping[str, tuple[str, ...]] | None = None,
     surfaces: Mapping[str, tuple[float, ...]] | None = None,
+    insides: Mapping[str, float] | None = None,
 ) -> Layout:
     """Rebuilds the scene of a graph over the ground of `camera`.
 
@@ -49,11 +50,12 @@ def lift_graph(
         supports: Class -> what it may stand on, "ground" or classes; what lacks stands on the ground. An object
             under which nothing of that is found is left out.
         surfaces: Class -> heights at which others stand on it, as shares of its own; what lacks has its top.
+        insides: Class -> height of the floor of its hollow, as a share of its own; what lacks has none.
 
     Returns:
-        The layout; every base is on the ground (z = 0) or at a surface of a placement before it.
+        The layout; every base is on the ground (z = 0), or at a surface or in the hollow of a placement before it.
     """
-    rules = Supports(supports or {}, surfaces or {})
+    rules = Supports(supports or {}, surfaces or {}, insides or {})
     estimates = _estimates(graph, camera, fit_size)
     placements: list[Placement] = []
     carriers: list[frozenset[int]] = []  # of each placement: what it stands on, what that stands on, …
@@ -69,7 +71,7 @@ def lift_graph(
         if refine is not None:
             placement = refine(index, placement)
             if carrier >= 0:
-                placement = inside(placement, placements[carrier])
+                placement = rules.kept(placement, placements[carrier])
         below = frozenset[int]() if carrier < 0 else carriers[carrier] | {carrier}
         others = [other for j, other in enumerate(placements) if j not in below]
 
@@ -80,7 +82,7 @@ def lift_graph(
 
         free = placement if fits(placement) else None
         if free is None and carrier >= 0 and not any(_twins(placement, other) for other in others):
-            free = _beside(placement, placements[carrier], fits)
+            free = _beside(placement, placements[carrier], rules, fits)
         if free is not None:
             placements.append(free)
             carriers.append(below)
@@ -92,7 +94,9 @@ def _twins(a: Placement, b: Placement) -> bool:
     return a.label == b.label and footprint_overlap(a, b) > TWIN
 
 
-def _beside(placement: Placement, support: Placement, fits: Callable[[Placement], bool]) -> Placement | None:
+def _beside(
+    placement: Placement, support: Placement, rules: Supports, fits: Callable[[Placement], bool]
+) -> Placement | None:
     """Moves an object on its support to the nearest place where it fits, at most by its mean extent.
 
     Things on a table are close together, and all their places and sizes are estimates.
@@ -101,7 +105,7 @@ def _beside(placement: Placement, support: Placement, fits: Callable[[Placement]
         for angle in np.arange(8) * np.pi / 4:
             offset = step * placement.size[:2].mean() * np.array([np.cos(angle), np.sin(angle), 0.0])
             moved = dataclasses.replace(placement, position=placement.position + offset)
-            if inside(moved, support) is moved and fits(moved):
+            if rules.kept(moved, support) is moved and fits(moved):
                 return moved
     return None
 

@@ -14,6 +14,7 @@ from sim2sg_core.scene.predicates import TOP_SURFACE
 
 FOOTPRINT_SLACK = 0.3  # of a supporter's extent, by which an estimate may miss its footprint
 OVERHANG = 0.25  # of its own extent, that an object may stand over the edge
+HOLLOW = 0.9  # of what has a hollow, that is left between its walls
 FLAT = 0.05  # drop per distance under which a ray says nothing of where it meets a level plane
 
 
@@ -24,10 +25,12 @@ class Supports:
     Attributes:
         below: Class -> what it may stand on: `GROUND` or classes; a class that lacks stands on the ground.
         surfaces: Class -> heights at which others stand on it, as shares of its own; a class that lacks has its top.
+        insides: Class -> height of the floor of its hollow, as a share of its own; a class that lacks has none.
     """
 
     below: Mapping[str, Sequence[str]] = field(default_factory=dict)
     surfaces: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    insides: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def level(self) -> bool:
@@ -84,17 +87,42 @@ class Supports:
         for index, support in enumerate(placed):
             if support.label not in self.of(placement.label):
                 continue
-            for share in self.surfaces.get(support.label, TOP_SURFACE):
-                level = float(support.position[2] + share * support.size[2])
+            for level in self._levels(support):
                 moved = at_height(placement, level, camera)
                 outside = np.abs(local(moved, support)) - support.size[:2] / 2
                 if (outside > FOOTPRINT_SLACK * support.size[:2]).any():
                     continue
+                off = abs(level - height)
+                if self._holds(moved, support):
+                    if moved.size[:2].prod() >= support.size[:2].prod():
+                        continue
+                    # Where its centre is between the walls it stands inside, not on what the hollow thing stands on.
+                    off = max(level - height, height - float(support.position[2] + support.size[2]), 0.0)
                 # Of two surfaces at one height, as of tables side by side, the one that it stands on wholly.
-                miss = abs(level - height) + float(outside.max(initial=0.0))
+                miss = off + float(outside.max(initial=0.0))
                 if best is None or miss < best[0]:
-                    best = miss, inside(moved, support), index
+                    best = miss, self.kept(moved, support), index
         return None if best is None else best[1:]
+
+    def kept(self, placement: Placement, support: Placement) -> Placement:
+        """Moves an object, at the height at which it stands, onto what supports it, or wholly between its walls."""
+        if self._holds(placement, support):
+            return inside(placement, support, HOLLOW, 0.0)
+        return inside(placement, support)
+
+    def _levels(self, support: Placement) -> list[float]:
+        """Returns the heights, metres over the ground, at which others stand on an object and in it."""
+        shares = [*self.surfaces.get(support.label, TOP_SURFACE)]
+        if support.label in self.insides:
+            shares.append(self.insides[support.label])
+        return [float(support.position[2] + share * support.size[2]) for share in shares]
+
+    def _holds(self, placement: Placement, support: Placement) -> bool:
+        """Whether a placement stands on the floor of the hollow of its support."""
+        share = self.insides.get(support.label)
+        return share is not None and float(placement.position[2]) == float(
+            support.position[2] + share * support.size[2]
+        )
 
 
 def at_height(placement: Placement, height: float, camera: Camera) -> Placement:
@@ -117,12 +145,19 @@ def local(placement: Placement, support: Placement) -> np.ndarray:
     return np.array([[c, s], [-s, c]]) @ (placement.position[:2] - support.position[:2])
 
 
-def inside(placement: Placement, support: Placement) -> Placement:
-    """Moves an object onto the footprint of its support, so that little of it stands over the edge."""
+def inside(placement: Placement, support: Placement, share: float = 1.0, overhang: float = OVERHANG) -> Placement:
+    """Moves an object onto the footprint of its support, so that little of it stands over the edge.
+
+    Args:
+        placement: The object.
+        support: What supports it.
+        share: How much of each extent of the footprint counts.
+        overhang: Share of its own extent by which the object may stand over the edge.
+    """
     angle = placement.yaw - support.yaw
     c, s = abs(np.cos(angle)), abs(np.sin(angle))
     extent = np.array([[c, s], [s, c]]) @ placement.size[:2]
-    reach = np.maximum(support.size[:2] / 2 - extent * (0.5 - OVERHANG), 0.0)
+    reach = np.maximum(share * support.size[:2] / 2 - extent * (0.5 - overhang), 0.0)
     place = local(placement, support)
     moved = place.clip(-reach, reach)
     if (moved == place).all():

@@ -9,6 +9,8 @@ import numpy as np
 from sim2sg_core.domains import ArrangedLayout, ClassSpec, Domain
 from sim2sg_core.scene import Layout, Placement
 from sim2sg_core.scene.layout import GROUND
+from sim2sg_core.synthesis.assets.registry import class_assets, load_asset
+from sim2sg_core.synthesis.layouts.supports import level_faces
 
 TOUCH_M = 0.03
 SHORT = 0.8  # share of the least number asked for below which a class is short
@@ -73,7 +75,9 @@ def standing_on(domain: Domain, item: Placement, layout: Layout) -> str:
     """
     nearest, label = (abs(item.position[2]), GROUND) if item.position[2] < TOUCH_M else (TOUCH_M, "")
     for other in layout.placements:
-        heights = other.position[2] + np.array(domain.class_spec(other.label).surfaces) * other.size[2]
+        spec = domain.class_spec(other.label)
+        shares = [*spec.surfaces, *(() if spec.inside is None else (spec.inside,))]
+        heights = other.position[2] + np.array(shares) * other.size[2]
         turn = np.array([[np.cos(other.yaw), np.sin(other.yaw)], [-np.sin(other.yaw), np.cos(other.yaw)]])
         local = turn @ (item.position[:2] - other.position[:2])
         over = (np.abs(local) <= other.size[:2] / 2).all()
@@ -125,9 +129,12 @@ def _no_place_on(
     carrier = domain.class_spec(support)
     if not any(support in places for places in used.values()):
         shares = ", ".join(f"{share:g}" for share in carrier.surfaces)
+        level = {share for name in class_assets(domain, support) for share in level_faces(load_asset(name))}
+        meshes = "this mesh" if len(class_assets(domain, support)) == 1 else "its meshes"
+        where = f"its surfaces: [{shares}]" if shares else f"inside: {carrier.inside:g}"
         return (
-            f"nothing finds a place on {support}: it must be level, and larger than what stands there, at its"
-            f" surfaces: [{shares}] (shares of its height; [1] is its top)"
+            f"nothing finds a place on {support}: it must be level, and larger than what stands there, at {where}"
+            f" (shares of its height; level faces of {meshes}: {', '.join(f'{f:g}' for f in sorted(level)) or 'none'})"
         )
     return f"it finds no room on {support}: lower its count: or size, enlarge {support}, or put less on it"
 

@@ -198,6 +198,7 @@ def _about_predicate(domain: Domain, row: PredicateFigures) -> list[str]:
         "in_front_of": f"lower its margin (now {spec.margin:g} m), widen layout: distance, or {more}",
         "on": "let a class stand on another: supports: with a count:, or a group; a margin of 0.02 allows for gaps",
         "under": "let something stand beneath another: layout: around with a negative gap; a margin of 0.02 helps",
+        "inside": "give what holds things `inside:`, and what it holds its name among supports: with a count:",
         "next_to": f"let objects stand nearer to one another: lower min_gap, narrow lateral and distance, or {more}",
     }
     if row.scenes == 0:

@@ -121,6 +121,11 @@ class ModelInfo:
         """Heights at which others stand on each class, as shares of its own."""
         return tuple(spec.surfaces for spec in self.domain.classes)
 
+    @cached_property
+    def insides(self) -> tuple[float | None, ...]:
+        """Height of the floor of each class's hollow, as a share of its own; None for what has none."""
+        return tuple(spec.inside for spec in self.domain.classes)
+
     def camera_for(self, width: int, height: int) -> Camera | None:
         """Returns the training camera scaled to an image, or None when it cannot be that camera's."""
         if self.camera is None or not self.camera.has_aspect(width, height):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from sim2sg_core.runtime.metadata import RELATIONS, ModelInfo
@@ -53,8 +51,7 @@ def relate(
         (R', 2) pairs of network indices, R' <= R, and (R', P) P(predicate | both objects).
     """
     pairs, learned = outputs["pairs"], outputs["relations"]
-    surfaces = [info.surfaces[label] for label in outputs["classes"][real]]
-    by_rule = rule_probabilities(lifted, camera, info, surfaces)
+    by_rule = rule_probabilities(lifted, camera, info, outputs["classes"][real])
     if how == "rule":
         stated = info.related[outputs["classes"][real]]
         chosen = best_pairs(by_rule, outputs["scores"][real], stated, len(pairs))
@@ -72,15 +69,17 @@ def rule_probabilities(
     lifted: Lifted,
     camera: Camera,
     info: ModelInfo,
-    surfaces: Sequence[tuple[float, ...]] | None = None,
+    labels: np.ndarray | None = None,
 ) -> np.ndarray:
     """Returns (N, N, P) probabilities of every predicate between estimated boxes, from `LEAST` to 1 - `LEAST`.
 
-    `surfaces` are those of each of the N boxes, see `scene.derive_relations`.
+    `labels` are the (N,) classes of the boxes, which say where others stand on them and in them; None means on the top.
     """
     level = level_boxes(lifted, camera)
     covariances = level_covariances(lifted.positions, lifted.stds, camera)
-    chances = [soft_rule_matrix(level, covariances, rule, surfaces) for rule in info.rules]
+    surfaces = None if labels is None else [info.surfaces[label] for label in labels]
+    insides = None if labels is None else [info.insides[label] for label in labels]
+    chances = [soft_rule_matrix(level, covariances, rule, surfaces, insides) for rule in info.rules]
     count = len(level)
     return np.stack(chances, axis=-1).clip(LEAST, 1 - LEAST) if chances else np.zeros((count, count, 0))
 

@@ -18,8 +18,8 @@ from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.graph import Pose3D, Relation
 from sim2sg_core.scene.layout import Placement, wrap_angle
 
-RULES = ("left_of", "in_front_of", "on", "under", "next_to")
-FRAMES = {"left_of": "viewer", "in_front_of": "viewer", "on": "none", "under": "none", "next_to": "none"}
+RULES = ("left_of", "in_front_of", "on", "under", "next_to", "inside")
+FRAMES = {rule: "viewer" if rule in ("left_of", "in_front_of") else "none" for rule in RULES}
 TOP_SURFACE = (1.0,)  # surfaces of an object of which no others are known
 TOUCHING_SHARE = 0.1  # of the lower object's height: vertical extents that share less only touch
 
@@ -32,8 +32,9 @@ class PredicateRule:
         name: The user's word for it.
         rule: One of `RULES`.
         margin: Metres. For left_of and in_front_of the least difference along the axis; for on the largest
-            vertical gap that still counts as contact, for under the largest difference of the two bases; for
-            next_to unused (the gap between footprints is compared with half the mean diameter).
+            vertical gap that still counts as contact, for under the largest difference of the two bases; for inside
+            how far a base may be below the hollow's floor and must be below its rim; for next_to unused (the gap
+            between footprints is compared with half the mean diameter).
     """
 
     name: str
@@ -51,6 +52,7 @@ def derive_relations(
     camera: Camera | None,
     rules: Sequence[PredicateRule],
     surfaces: Sequence[tuple[float, ...]] | None = None,
+    insides: Sequence[float | None] | None = None,
 ) -> tuple[Relation, ...]:
     """Decides every ordered pair by rule.
 
@@ -60,6 +62,8 @@ def derive_relations(
         rules: The predicates.
         surfaces: Of each of the N boxes, the heights at which others stand on it, as shares of its own; None
             means the top of every one.
+        insides: Of each of the N boxes, the height of the floor of its hollow, as a share of its own; None for a box
+            without a hollow, and for all where nothing is given.
 
     Returns:
         The true relations. Symmetric ones (next_to) once, with subject < object.
@@ -69,7 +73,7 @@ def derive_relations(
     level = level_placements(poses, camera)
     found: list[Relation] = []
     for rule in rules:
-        for subject, object_ in np.argwhere(rule_matrix(level, rule, surfaces)):
+        for subject, object_ in np.argwhere(rule_matrix(level, rule, surfaces, insides)):
             found.append(Relation(int(subject), rule.name, int(object_), 1.0, rule.frame))
     return tuple(found)
 
@@ -82,7 +86,10 @@ def level_placements(poses: Sequence[Pose3D], camera: Camera | None) -> list[Pla
 
 
 def rule_matrix(
-    placements: Sequence[Placement], rule: PredicateRule, surfaces: Sequence[tuple[float, ...]] | None = None
+    placements: Sequence[Placement],
+    rule: PredicateRule,
+    surfaces: Sequence[tuple[float, ...]] | None = None,
+    insides: Sequence[float | None] | None = None,
 ) -> np.ndarray:
     """Decides one rule for every ordered pair. Pure function of the layout.
 
@@ -92,11 +99,14 @@ def rule_matrix(
       half of it is lower than the other's top, and neither stands on the other: a chair under a table.
     - next_to: the gap between the footprints, as discs, is under half their mean diameter, and the vertical extents
       overlap: a cup is not next to the table it stands on.
+    - inside: the other has a hollow, the base is between its floor and its rim, the centre over its footprint, which
+      is the larger, and it stands on no surface of it. Of what is over a hollow, nothing is under or next to it.
 
     Args:
         placements: N boxes in the level frame.
         rule: The rule.
         surfaces: Of each box, see `derive_relations`.
+        insides: Likewise.
 
     Returns:
         (N, N) bool: entry [i, j] is `i rule j`; next_to only for i < j.
@@ -116,11 +126,24 @@ def rule_matrix(
         over = _centre_over(placements)
         low, high = _contacts(size[:, 2], surfaces, rule.margin)
         on = ((rise[..., None] >= low) & (rise[..., None] <= high)).any(axis=-1) & over
-        truth = on if rule.rule == "on" else (np.abs(rise) <= rule.margin) & over & _fits_under(size) & ~on & ~on.T
+        if rule.rule == "on":
+            truth = on
+        else:
+            beneath = (np.abs(rise) <= rule.margin) & over & _fits_under(size)
+            truth = beneath & ~on & ~on.T & ~_may_hold(size, insides)
+    elif rule.rule == "inside":
+        over = _centre_over(placements) & _may_hold(size, insides)
+        low, high = _contacts(size[:, 2], surfaces, rule.margin)
+        on = ((rise[..., None] >= low) & (rise[..., None] <= high)).any(axis=-1)
+        floor, rim = _hollows(size[:, 2], insides, rule.margin)
+        truth = (rise >= floor) & (rise <= rim) & over & ~on
     elif rule.rule == "next_to":
         distance = np.linalg.norm(position[:, None, :2] - position[None, :, :2], axis=-1)
         low, high = _beside(size[:, 2])
         truth = np.triu((distance < _neighbourhood(size)) & (rise > low) & (rise < high), k=1)
+        if (holds := _may_hold(size, insides)).any():
+            held = holds & _centre_over(placements)
+            truth &= ~held & ~held.T
     else:
         raise Sim2SGError(f"rule {rule.rule!r} is not known: use one of {', '.join(RULES)}")
     truth = np.array(truth)
@@ -151,8 +174,26 @@ def _contacts(
         intervals.append(merged)
     ends = np.full((len(intervals), max(map(len, intervals), default=0), 2), np.nan)
     for row, merged in zip(ends, intervals, strict=True):
-        row[: len(merged)] = merged
+        row[: len(merged)] = np.reshape(merged, (-1, 2))  # What is hollow may have none.
     return ends[..., 0], ends[..., 1]
+
+
+def _hollows(
+    heights: np.ndarray, insides: Sequence[float | None] | None, margin: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns (N,) lowest and (N,) highest places, over its own base, of the base of what is inside each, metres.
+
+    The rim is `margin` away, but no farther than half the depth, so that flat things hold something too.
+    """
+    floor = np.array([np.nan if share is None else share for share in insides or [None] * len(heights)]) * heights
+    return floor - margin, heights - np.minimum(margin, (heights - floor) / 2)
+
+
+def _may_hold(size: np.ndarray, insides: Sequence[float | None] | None) -> np.ndarray:
+    """(N, N) whether j has a hollow, and the larger footprint: of two, at most one is inside the other."""
+    area = size[:, :2].prod(axis=1)
+    hollow = np.array([share is not None for share in insides or [None] * len(size)], bool)
+    return hollow[None] & (area[:, None] < area[None])
 
 
 def _fits_under(size: np.ndarray) -> np.ndarray:
@@ -190,6 +231,7 @@ def soft_rule_matrix(
     covariances: np.ndarray,
     rule: PredicateRule,
     surfaces: Sequence[tuple[float, ...]] | None = None,
+    insides: Sequence[float | None] | None = None,
 ) -> np.ndarray:
     """Returns the probability that a rule holds between boxes whose positions are uncertain.
 
@@ -204,6 +246,7 @@ def soft_rule_matrix(
         covariances: (N, 3, 3) of their positions in the level frame, square metres.
         rule: The rule.
         surfaces: Of each box, see `derive_relations`.
+        insides: Likewise.
 
     Returns:
         (N, N) probabilities that `i rule j`, 0 on the diagonal; with vanishing covariances the truth of
@@ -231,12 +274,23 @@ def soft_rule_matrix(
             # Between thin objects the bases may be at one height although one stands on the other.
             level = _between(rise, -rule.margin, rule.margin, spread)
             on = _touching(rise, np.maximum(low, -rule.margin), np.minimum(high, rule.margin), spread)
-            chance = np.maximum(level - on - on.T * over.T, 0.0) * over * _fits_under(size)
+            chance = (
+                np.maximum(level - on - on.T * over.T, 0.0) * over * (_fits_under(size) & ~_may_hold(size, insides))
+            )
+    elif rule.rule == "inside":
+        over = _chance_over(placements, delta, joint) * _may_hold(size, insides)
+        floor, rim = _hollows(size[:, 2], insides, rule.margin)
+        low, high = _contacts(size[:, 2], surfaces, rule.margin)
+        on = _touching(rise, np.maximum(low, floor[:, None]), np.minimum(high, rim[:, None]), spread)
+        chance = np.nan_to_num(np.maximum(_between(rise, floor, rim, spread) - on, 0.0)) * over
     elif rule.rule == "next_to":
         distance = np.linalg.norm(delta[..., :2], axis=-1)
         along = delta[..., :2] / np.maximum(distance, 1e-9)[..., None]
         variance = np.einsum("ija,ijab,ijb->ij", along, joint[..., :2, :2], along)
         chance = _above(_neighbourhood(size) - distance, variance) * _between(rise, *_beside(size[:, 2]), spread)
+        if (holds := _may_hold(size, insides)).any():
+            held = holds * _chance_over(placements, delta, joint)
+            chance = chance * (1 - held) * (1 - held.T)
     else:
         raise Sim2SGError(f"rule {rule.rule!r} is not known: use one of {', '.join(RULES)}")
     chance = np.array(chance)

@@ -55,5 +55,6 @@ def relations_of(domain: Domain, layout: Layout, objects: list[SceneObject]) -> 
     related = [k for k, o in enumerate(objects) if o.label in domain.related_names]
     poses = [pose for k in related if (pose := objects[k].pose) is not None]
     surfaces = [domain.class_spec(objects[k].label).surfaces for k in related if objects[k].pose is not None]
-    found = derive_relations(poses, layout.camera, domain.rules(), surfaces)
+    insides = [domain.class_spec(objects[k].label).inside for k in related if objects[k].pose is not None]
+    found = derive_relations(poses, layout.camera, domain.rules(), surfaces, insides)
     return tuple(Relation(related[r.subject], r.predicate, related[r.object], r.score, r.frame) for r in found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sim2sg_core.domains import AppearanceSpec, Domain
+from sim2sg_core.domains import AppearanceSpec, ClassSpec, Domain
 from sim2sg_core.domains.fields import nearest
 from sim2sg_core.domains.loading import Place
 from sim2sg_core.errors import Sim2SGError
@@ -12,6 +12,7 @@ from sim2sg_core.images import read_image
 from sim2sg_core.render.textures import SPARE_LAYERS
 from sim2sg_core.synthesis.appearance import patch_surfaces
 from sim2sg_core.synthesis.assets.registry import asset_names, load_asset, named_assets
+from sim2sg_core.synthesis.layouts.hollows import hollow_floor, hollow_region
 
 
 def validate_assets(domain: Domain) -> list[tuple[Place, str]]:
@@ -35,9 +36,29 @@ def _classes(domain: Domain) -> Iterator[tuple[Place, str]]:
             except Sim2SGError as error:
                 # A folder in the file has become many meshes: their indices are not the file's.
                 yield ("classes", i, "assets", j) if j < len(spec.assets) else ("classes", i, "meshes"), str(error)
+        if spec.inside is not None:
+            yield from _hollows(i, spec)
         if not names and not asset_names(spec.name):
             text = f"no built-in asset is called {spec.name}; list some under assets:, or files under meshes:"
             yield ("classes", i), text
+
+
+def _hollows(index: int, spec: ClassSpec) -> Iterator[tuple[Place, str]]:
+    """Finds meshes of a class with `inside` in which nothing can stand at that height."""
+    assert spec.inside is not None
+    for name in named_assets(spec) or asset_names(spec.name):
+        try:
+            asset = load_asset(name)
+        except Sim2SGError:
+            continue  # Told already.
+        if len(hollow_region(asset, spec.inside)):
+            continue
+        floor = hollow_floor(asset)
+        found = "it holds nothing (turn it, see up:, or delete this key)" if floor is None else f"write {floor:.2g}"
+        yield (
+            ("classes", index, "inside"),
+            f"{name} has no hollow that is {spec.inside:g} of its height above its base; {found}",
+        )
 
 
 def _patches(spec: AppearanceSpec) -> Iterator[tuple[Place, str]]:

@@ -69,6 +69,7 @@ class ReferenceRenderer:
                 lambda label, size: size,
                 supports=supports,
                 surfaces=self.domain.class_surfaces,
+                insides=self.domain.class_insides,
             )
             if layout.placements:
                 return layout

@@ -20,6 +20,7 @@ from sim2sg_core.synthesis.assets.registry import class_assets, load_asset
 
 CONTRADICTION = 0.3  # of the logarithm of the distance, by depth and by ground
 CONTACT = PredicateRule("on", "on", 1e-3)
+HOLD = PredicateRule("inside", "inside", 1e-3)
 
 
 class SceneRebuilder:
@@ -29,6 +30,7 @@ class SceneRebuilder:
         self._threshold, self._class_swap = method.threshold, method.class_swap
         self._sizes = {spec.name: spec.mean_size() for spec in domain.classes}
         self._supports, self._surfaces = domain.class_supports, domain.class_surfaces
+        self._insides = domain.class_insides
         self._fit = fit_size(domain)
         self._refine = BoxRefinement(domain) if method.refine else None
 
@@ -37,7 +39,15 @@ class SceneRebuilder:
         camera = camera_of(graph)
         kept = sample_objects(graph, rng, self._threshold, supports=self._supports)
         refine = self._refine.of(kept, camera) if self._refine else None
-        layout = lift_graph(kept, camera, self._fit, refine=refine, supports=self._supports, surfaces=self._surfaces)
+        layout = lift_graph(
+            kept,
+            camera,
+            self._fit,
+            refine=refine,
+            supports=self._supports,
+            surfaces=self._surfaces,
+            insides=self._insides,
+        )
         carriers = self._carriers(layout.placements)
         below = [GROUND if k < 0 else layout.placements[k].label for k in carriers]
         # What carries others stays: they would hang in the air.
@@ -48,12 +58,17 @@ class SceneRebuilder:
         return Layout(jittered(camera, rng), placements)
 
     def _carriers(self, placements: Sequence[Placement]) -> list[int]:
-        """Returns the index of what each object stands on, -1 for the ground."""
-        touching = rule_matrix(placements, CONTACT, [self._surfaces[p.label] for p in placements])
-        return [
-            -1 if p.position[2] == 0 or not row.any() else int(row.argmax())
-            for p, row in zip(placements, touching, strict=True)
-        ]
+        """Returns the index of what each object stands on or in, -1 for the ground."""
+        surfaces = [self._surfaces[p.label] for p in placements]
+        insides = [self._insides.get(p.label) for p in placements]
+        touching, held = (rule_matrix(placements, rule, surfaces, insides) for rule in (CONTACT, HOLD))
+        carriers = []
+        for k, placement in enumerate(placements):
+            on, within = np.flatnonzero(touching[k]), np.flatnonzero(held[k])
+            # What is in a cup is in the drawer with the cup too: the cup was put down later.
+            carrier = on[0] if len(on) else within[-1] if len(within) else -1
+            carriers.append(-1 if placement.position[2] == 0 else int(carrier))
+        return carriers
 
     def _swapped(self, placement: Placement, below: str, rng: np.random.Generator) -> Placement:
         """Returns an object as large among its kind as the one it replaces, its class drawn evenly.

@@ -253,7 +253,8 @@ class Furnisher(Surroundings):
             area = float(placement.size[0] * placement.size[1])
             if placement.label not in self.domain.carriers or area < 0.25:
                 continue
-            if self.domain.class_spec(placement.label).surfaces[-1] < 1 or not placement.asset:
+            surfaces = self.domain.class_spec(placement.label).surfaces
+            if not surfaces or surfaces[-1] < 1 or not placement.asset:
                 continue
             if not len(top_outline(placement.asset)):
                 continue

@@ -13,6 +13,7 @@ from sim2sg_core.scene import Camera, Placement
 from sim2sg_core.scene.polygons import polygon_area
 from sim2sg_core.synthesis.assets.registry import class_assets, like_sized, load_asset
 from sim2sg_core.synthesis.layouts.collision import TOUCH, footprint_gap, interpenetrate, rest_of
+from sim2sg_core.synthesis.layouts.hollows import hollow_region
 from sim2sg_core.synthesis.layouts.occlusion import seen
 from sim2sg_core.synthesis.layouts.supports import rotation, support_regions
 
@@ -76,12 +77,18 @@ class Arrangement:
         return drawn
 
     def regions(self, index: int) -> list[tuple[float, np.ndarray]]:
-        """Returns height over the floor, metres, and (M, 2) unit region of an item's surfaces, the largest first."""
+        """Returns height over the floor, metres, and (M, 2) unit region of an item's surfaces, the largest first.
+
+        The floor of its hollow is one of them.
+        """
         item = self.items[index]
-        surfaces = self.domain.class_spec(item.placement.label).surfaces
+        spec = self.domain.class_spec(item.placement.label)
+        levels = [*zip(spec.surfaces, support_regions(item.asset, spec.surfaces), strict=True)]
+        if spec.inside is not None:
+            levels.append((spec.inside, hollow_region(item.asset, spec.inside)))
         found = [
             (float(item.placement.position[2] + share * item.placement.size[2]), region)
-            for share, region in zip(surfaces, support_regions(item.asset, surfaces), strict=True)
+            for share, region in levels
             if len(region) > 2
         ]
         return sorted(found, key=lambda pair: -polygon_area(pair[1]))

@@ -14,6 +14,7 @@ from sim2sg_core.scene.polygons import signed_area
 
 LEVEL = 0.9  # Least upward part of the unit normal of what something can stand on.
 BAND = 0.04  # Share of the height within which a surface is looked for about the height that the domain gives.
+LEAST = 0.1  # Share of the largest level part from which another is named.
 EPSILON = 1e-4  # Metres; corners on the very edge are inside.
 
 
@@ -29,13 +30,32 @@ def support_regions(asset: Asset, surfaces: tuple[float, ...]) -> tuple[np.ndarr
         For each surface the (M, 2) corners of the convex hull of the triangles near that height that face up,
         counter-clockwise, in the unit frame of the mesh (x, y in [-0.5, 0.5]); (0, 2) where there are none.
     """
+    corners, _ = _level(asset)
+    height = corners[:, :, 2].mean(axis=1)
+    return tuple(_hull(corners[np.abs(height - share) < BAND][..., :2]) for share in surfaces)
+
+
+def level_faces(asset: Asset) -> tuple[float, ...]:
+    """Returns the heights at which faces of a mesh are level, as shares of its own, the four largest, lowest first."""
+    corners, area = _level(asset)
+    height, shares = corners[:, :, 2].mean(axis=1), np.arange(0, 1 + BAND / 2, BAND / 2)
+    extent = np.array([area[np.abs(height - share) < BAND / 2].sum() for share in shares])
+    found: list[float] = []
+    for k in np.argsort(-extent, kind="stable"):
+        if len(found) < 4 and extent[k] > LEAST * extent.max() and all(abs(shares[k] - f) >= BAND for f in found):
+            near = np.abs(height - shares[k]) < BAND / 2
+            found.append(float(np.average(height[near], weights=area[near])))
+    return tuple(sorted(round(f, 2) for f in found))
+
+
+def _level(asset: Asset) -> tuple[np.ndarray, np.ndarray]:
+    """Returns (F, 3, 3) corners, in the unit frame, of the faces of a mesh that face up, and (F,) their areas."""
     corners = asset.mesh.vertices.astype(float)[asset.mesh.faces]
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     cross *= np.prod(asset.size) / np.asarray(asset.size)  # Steepness as the mesh was modelled.
     length = np.linalg.norm(cross, axis=1)
     level = (cross[:, 2] > LEVEL * length) & (length > 0)
-    height = corners[:, :, 2].mean(axis=1)
-    return tuple(_hull(corners[level & (np.abs(height - share) < BAND)][..., :2]) for share in surfaces)
+    return corners[level], length[level] / 2
 
 
 def _hull(corners: np.ndarray) -> np.ndarray:
