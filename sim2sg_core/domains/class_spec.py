@@ -119,6 +119,7 @@ class ClassSpec(Spec):
         name: Lower-case, singular.
         size: Ranges of the extents, or
         sizes: exact [length, width, height] choices, metres. One of both is given, unless `meshes` say how large it is.
+            Of mesh files, one extent alone will do, `size: {height: 0.8}`: each mesh is scaled to it as it is.
         supports: What it may stand on: "ground" or names of classes.
         surfaces: Heights at which others stand on it, as shares of its own: 1 is its top, 0.5 perhaps a chair's seat.
             Left out, that of its meshes is taken where these are all of a library that says the same of them; of what
@@ -153,6 +154,7 @@ class ClassSpec(Spec):
     @model_validator(mode="wrap")
     @classmethod
     def _complete(cls, data: Any, handler: ModelWrapValidatorHandler[ClassSpec], info: ValidationInfo) -> ClassSpec:
+        data, extent = _one_extent(data, info)
         spec = handler(data)
         if spec.inside is not None and "surfaces" not in spec.model_fields_set:
             spec = spec.model_copy(update={"surfaces": ()})
@@ -170,6 +172,8 @@ class ClassSpec(Spec):
             for i, mesh in files:
                 if mesh.file is not None:
                     _check_mesh(Path(mesh.file), info.context or {}, i)
+            if extent is not None:
+                files = [(i, _scaled(file, i, *extent)) for i, file in files]
             update: dict[str, Any] = {"meshes": tuple(file for _, file in files)}
             if not sized:
                 update["sizes"] = tuple(_measured(file, i) for i, file in files)
@@ -224,6 +228,27 @@ class ClassSpec(Spec):
         if self.size is None:
             return np.asarray(low)
         return low + (high - low) * (0.5 * rng.random() + 0.5 * rng.random(3))
+
+
+def _one_extent(data: Any, info: ValidationInfo) -> tuple[Any, tuple[str, float] | None]:
+    """Takes a size of one extent out of a class that is read from a file and has meshes. Returns it by its name."""
+    size = data.get("size") if isinstance(data, dict) else None
+    if (info.context or {}).get("folder") is None or not isinstance(size, dict) or not data.get("meshes"):
+        return data, None
+    ((axis, value),) = size.items() if len(size) == 1 else (("", None),)
+    if axis not in SizeSpec.model_fields:
+        return data, None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise mistake("one extent alone is one number above 0, metres; else give all three", "size", axis)
+    return {key: kept for key, kept in data.items() if key != "size"}, (axis, float(value))
+
+
+def _scaled(spec: MeshSpec, index: int, axis: str, extent: float) -> MeshSpec:
+    """Returns a mesh scaled until one of its extents, metres, is the one given."""
+    if spec.file is None:
+        raise mistake("the library knows the size; give all three extents, or none", "size", axis)
+    measured = dict(zip(SizeSpec.model_fields, _measured(spec, index)))
+    return spec.model_copy(update={"scale": float(f"{spec.scale * extent / measured[axis]:.6g}")})
 
 
 def size_range(extents: Sequence[tuple[float, float, float]]) -> SizeSpec:

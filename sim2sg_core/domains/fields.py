@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sim2sg_core.domains.mesh_checks import check_picture
-from sim2sg_core.domains.mesh_files import SUFFIXES
+from sim2sg_core.domains.mesh_files import SUFFIXES, conversion
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import is_within
 
@@ -197,6 +197,8 @@ def _existing(what: str, suffixes: tuple[str, ...] = (), folders: bool = False) 
             raise mistake(f"no {what} {path}; give a path that is absolute or relative to this file")
         if not info.context.get("allow_outside") and not is_within(path, folder):
             raise mistake(f"{path} lies outside {folder}; move it there, or give --allow-outside if you trust it")
+        if path.is_file() and suffixes == SUFFIXES and (remedy := conversion(path)):
+            raise mistake(f"{path.name}: {remedy}")
         if path.is_file() and suffixes and path.suffix.lower() not in suffixes:
             raise mistake(f"{path.name} is not a {what} that can be read; known: {', '.join(suffixes)}")
         if path.is_file() and not suffixes:

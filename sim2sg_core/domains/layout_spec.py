@@ -125,6 +125,8 @@ class ArrangedLayout(LayoutSpec):
         min_visible_pixels: Objects on the ground of which less is seen are placed anew.
         closeup: Share of the scenes that a camera of the domain's prior sees from near one of the objects, whatever the
             prior's height and pitch. A camera that is given stays where it is.
+        uneven: Whether some of the things that others stand on are nearly empty, and none needs to be full: the lower
+            numbers of a `count` are then more likely. Else all are equally so, as far as there is room.
         around: What stands round what.
         groups: What stands together on what.
     """
@@ -137,6 +139,7 @@ class ArrangedLayout(LayoutSpec):
     min_gap: Annotated[float, Strict(), Field(ge=0)] = 0.1
     min_visible_pixels: Annotated[int, Strict(), Field(ge=0)] = 0
     closeup: Share = 0.0
+    uneven: Annotated[bool, Strict()] = False
 
     arranges: ClassVar[bool] = True
 

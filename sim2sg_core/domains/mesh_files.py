@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shlex
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import trimesh
 
 SUFFIXES = (".obj", ".glb", ".gltf", ".ply", ".stl")
+OTHERS = {".dae": "COLLADA", ".fbx": "FBX", ".3ds": "3D Studio"}
+"""Kinds of mesh that are common and not read, by what they are called."""
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
 THINNEST = 1e-4  # of the largest extent: flatter things have no body to draw
 
@@ -29,6 +32,15 @@ AXES = {"z": (0, 1, 2), "y": (2, 0, 1), "x": (1, 2, 0)}
 def is_gltf(file: str | Path) -> bool:
     """Whether the format says what its numbers mean: metres, y up, linear colours."""
     return Path(file).suffix.lower() in (".glb", ".gltf")
+
+
+def conversion(file: Path) -> str:
+    """Returns what to say of a mesh of a common kind that is not read; nothing for other files."""
+    kind = OTHERS.get(file.suffix.lower())
+    if kind is None:
+        return ""
+    names = f"{shlex.quote(file.name)} {shlex.quote(file.with_suffix('.glb').name)}"
+    return f"{kind} is not read; convert it: assimp export {names} (apt-get install assimp-utils)"
 
 
 def folder_files(folder: Path) -> list[Path]:
@@ -133,6 +145,8 @@ def _load(file: Path) -> Any:
         raise Sim2SGError(f"{file}: meshes are read with trimesh; install it: pip install 'sim2sg[train]'") from None
     if not file.is_file():
         raise Sim2SGError(f"no mesh {file}; put it back or correct its path")
+    if remedy := conversion(file):
+        raise Sim2SGError(f"{file}: {remedy}")
     if file.suffix.lower() not in SUFFIXES:
         raise Sim2SGError(f"{file}: is not a mesh that can be read; export it as one of {', '.join(SUFFIXES)}")
     check_mesh(file)

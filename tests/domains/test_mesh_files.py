@@ -97,7 +97,7 @@ def test_a_mirrored_part_of_a_scene_keeps_its_outside_outside(tmp_path):
         ("a.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 1 1 0\nf 1 2 3\nf 2 4 3\n", "is flat, its height is 0 m"),
         ("a.obj", "v 0 0 0\nv 1 0 0\nv 0 1 nan\nf 1 2 3\n", "a.obj"),
         ("a.stl", "solid", "has no faces"),
-        ("a.fbx", "Kaydara", "export it as one of .obj, .glb, .gltf, .ply, .stl"),
+        ("a.fbx", "Kaydara", "FBX is not read; convert it: assimp export a.fbx a.glb"),
     ],
 )
 def test_files_that_are_no_meshes_are_refused_in_one_line(tmp_path, name, content, says):
@@ -285,11 +285,19 @@ def test_stl_is_read_as_it_is(tmp_path, kind):
 
 
 def test_meshes_of_other_kinds_say_what_to_export_them_as(tmp_path):
-    (tmp_path / "chair.dae").write_text("<COLLADA/>")
+    (tmp_path / "chair.step").write_text("ISO-10303-21;")
     with pytest.raises(
-        Sim2SGError, match=r"chair\.dae: is not a mesh that can be read; export it as one of \.obj, \.glb"
+        Sim2SGError, match=r"chair\.step: is not a mesh that can be read; export it as one of \.obj, \.glb"
     ):
-        mesh_extents(tmp_path / "chair.dae")
+        mesh_extents(tmp_path / "chair.step")
+    (tmp_path / "my chair.dae").write_text("<COLLADA/>")
+    says = (
+        r"COLLADA is not read; convert it: assimp export 'my chair.dae' 'my chair.glb' \(apt-get install assimp-utils"
+    )
+    with pytest.raises(Sim2SGError, match=says):
+        mesh_extents(tmp_path / "my chair.dae")
+    with pytest.raises(Sim2SGError, match=says):
+        domain("  - {name: chair, meshes: [my chair.dae]}\n", tmp_path)
 
 
 def test_scale_makes_the_mesh_and_its_class_as_large(tmp_path):
@@ -303,3 +311,16 @@ def test_scale_makes_the_mesh_and_its_class_as_large(tmp_path):
     assert "scale" not in plain.meshes[0].model_dump()
     with pytest.raises(Sim2SGError, match=r"scale: 0 is too small"):
         domain(text.replace("scale: 3", "scale: 0"), tmp_path)
+
+
+def test_one_extent_scales_meshes_as_they_are(tmp_path):
+    write(corner(), tmp_path / "corner.obj")
+    text = "  - {{name: brick, size: {{{size}}}, meshes: [{{file: corner.obj, unit: cm}}]}}\n"
+    (spec,) = domain(text.format(size="height: 1.5"), tmp_path).classes
+    length, width, height = EXTENTS
+    assert spec.mean_size() == pytest.approx([length / height * 1.5, width / height * 1.5, 1.5], rel=1e-3)
+    assert spec.measured and spec.meshes[0].scale == pytest.approx(1.5 / (0.01 * height), rel=1e-3)
+    with pytest.raises(Sim2SGError, match=r"size.height: one extent alone is one number above 0"):
+        domain(text.format(size="height: [1, 2]"), tmp_path)
+    with pytest.raises(Sim2SGError, match=r"size.width: missing key"):
+        domain(text.format(size="height: 1, length: 2"), tmp_path)

@@ -37,6 +37,7 @@ classes:
 camera: {width: 160, height: 128, hfov_deg: [60, 70], height_m: [1.3, 1.7], pitch_deg: [15, 30]}
 layout:
   type: room
+  uneven: true
   distance: [1.0, 3.5]
   lateral: [-1.2, 1.2]
   around: [{what: stool, of: table, count: [1, 4], gap: [0.02, 0.3]}]
@@ -124,6 +125,17 @@ def test_what_is_asked_for_comes_about():
         assert sum(p.label == "stool" for p in scene) <= 4 * tables
     loads = [sum(p.position[2] > 0 for p in scene) for scene in scenes]
     assert min(loads) <= 3 and max(loads) >= 10  # Nearly empty tables and full ones.
+
+
+@pytest.mark.parametrize(("uneven", "least", "most"), [("false", 1.8, 2.2), ("true", 0.7, 1.6)])
+def test_every_number_of_a_count_is_as_likely_unless_surfaces_are_uneven(uneven, least, most):
+    text = ROOM.replace("uneven: true", f"uneven: {uneven}").replace(
+        "supports: [table, plate], count: [0, 3]", "count: 0"
+    )
+    domain = parse_domain(text.replace("[table, stand, book], count: [0, 4]", "[table], count: [0, 4]"), "room.yaml")
+    scenes = [drawn(domain, seed)[0].placements for seed in range(60)]
+    tables, books = (sum(p.label == label for scene in scenes for p in scene) for label in ("table", "book"))
+    assert least < books / tables < most
 
 
 def test_what_is_large_finds_a_place_on_a_table_that_is_laid():

@@ -110,6 +110,7 @@ class Arrangement:
             return False
         rng = self.rng
         fullness = rng.uniform(0.0, 0.2) if rng.random() < NEARLY_EMPTY else rng.uniform(0.4, 1.0)
+        fullness = fullness if self.spec.uneven else 1.0  # Drawn in any case: what follows does not depend on it.
         self.items.append(Item(placement, asset, host, float(fullness), {} if rng.random() < KIT else None))
         self._round = np.vstack([self._round, self._row(placement, host)])
         return True
