@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 from sim2sg_core.errors import Sim2SGError
 
 PART = ".part"  # ends the names of files that are being written
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LOST = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.EREMOTEIO)
 
 
 def make_folder(folder: Path) -> None:
@@ -61,6 +64,29 @@ def atomic_path(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
             _sync(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def naming_store(folder: Path) -> Iterator[None]:
+    """Names the folder where its disk or mount fails a block that writes there: a machine may have several.
+
+    Raises:
+        Sim2SGError: It is full, or does not answer.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise Sim2SGError(
+                f"{folder}: no space left on device, or the limit of a file's size is reached: free some and run the"
+                " same command again; finished work is kept"
+            ) from None
+        if error.errno in LOST:
+            raise Sim2SGError(
+                f"{folder}: the store fails ({error.strerror}): see that it is mounted and answers, and run the same"
+                " command again; finished work is kept"
+            ) from None
         raise
 
 

@@ -57,6 +57,7 @@ EXTRAS = {
     "onnx": "train",
     "onnxruntime": "cpu",
     "onnxscript": "train",
+    "ray": "fleet",
     "rclpy": "ros",
     "sim2sg": "ros",
     "tensorboard": "train",

@@ -133,6 +133,35 @@ def add_relations(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_ranks(parser: argparse._ActionsContainer) -> None:
+    """Declares `--ranks`."""
+    parser.add_argument(
+        "--ranks",
+        type=int,
+        default=1,
+        metavar="N",
+        help="with --ray: processes that share every training step, each on a core or a GPU of its own (default: 1)",
+    )
+
+
+def check_ranks(args: argparse.Namespace) -> None:
+    """Raises Sim2SGError when `--ranks` is given without a cluster, or is no number of processes."""
+    check_least(args, "ranks", 1)
+    if args.ranks > 1 and args.ray is None:
+        raise Sim2SGError(
+            f"--ranks {args.ranks}: goes with --ray; on one machine give --ray local, or start with torchrun"
+        )
+
+
+def add_fleet(parser: argparse._ActionsContainer) -> None:
+    """Declares `--ray`; `fleet.opened` opens what it names."""
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="do the work on a Ray cluster, such as 10.0.0.1:6379; local starts one here (default: no Ray)",
+    )
+
+
 def add_allow_outside(parser: argparse.ArgumentParser, what: str) -> None:
     """Declares `--allow-outside`."""
     parser.add_argument(

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
-from sim2sg_core.cli.options import check_least
+from sim2sg_core.cli.options import add_fleet, check_least
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import make_folder
+from sim2sg_core.fleet import opened
 from sim2sg_core.logs import load_calibration
 from sim2sg_core.progress import Progress
 
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder; a started one is completed")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="frame k is made from S + k (default 0)")
     parser.add_argument("--workers", type=int, default=0, metavar="W", help="processes (default: one per core)")
+    add_fleet(parser)
     parser.add_argument("--width", type=int, metavar="PX", help="image width (default: the camera's)")
     parser.add_argument("--height", type=int, metavar="PX", help="image height (default: the camera's)")
     parser.add_argument(
@@ -51,7 +54,10 @@ def run(args: argparse.Namespace) -> int:
     print(f"drawing with {probe.device}{note}", file=sys.stderr)
     probe.release()
     seeds = range(args.seed, args.seed + args.count)
-    with Progress(args.count, "rendering", unit="frames") as progress:
+    with opened(args.ray, args.workers) as fleet, Progress(args.count, "rendering", unit="frames") as progress:
+        if args.ray:
+            make_folder(args.out)
+            fleet.check(args.out)
         path = render_dataset(
             domain,
             [(seed, None) for seed in seeds],
@@ -61,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
             camera=camera,
             samples=args.samples,
             size=size,
+            fleet=fleet,
         )
     print(path)
     return 0

@@ -1,19 +1,12 @@
-"""Renders data sets with several processes. A run that was stopped goes on where it was."""
+"""Renders data sets with several workers. A run that was stopped goes on where it was."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import multiprocessing
-import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait as wait_for
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +14,8 @@ from sim2sg_core.cores import usable_cores
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import naming_store, remove_leftovers
+from sim2sg_core.fleet import ONE_MACHINE, Fleet, Processes
 from sim2sg_core.folder_lock import locked
 from sim2sg_core.progress import Progress
 from sim2sg_core.scene import Camera, Layout
@@ -43,15 +38,6 @@ SHOWN = 5  # damaged frames that are named
 VERSION = 3  # Goes up when the same seed gives other pixels, so that no data set mixes both.
 MESHES_VERSION = 1  # The same for domains with meshes of files or libraries, whose textures are pictures since 1.
 
-# Each worker draws on one thread of its own. Mesa's shader cache corrupted memory when shared between machines.
-ENVIRONMENT = {
-    "LP_NUM_THREADS": "0",
-    "MESA_SHADER_CACHE_DISABLE": "true",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
-
 
 class Content(Protocol):
     """What a frame shows, where that is more than a layout. It is sent to the workers."""
@@ -64,7 +50,6 @@ class Content(Protocol):
 
 
 Job = tuple[int, int, "Layout | Content | None", str]  # index, seed, content, key
-_synthesizer: Any = None  # The worker process's own; set once by `_start`.
 
 
 def render_dataset(
@@ -78,6 +63,7 @@ def render_dataset(
     samples: int | None = None,
     shadow_size: int = 512,
     replace: bool = False,
+    fleet: Fleet = ONE_MACHINE,
 ) -> Path:
     """Renders frames into a data set (see `dataset`), in the order given.
 
@@ -96,6 +82,7 @@ def render_dataset(
         samples: Samples per pixel for smooth edges, 0 for none; None chooses by the size of the image.
         shadow_size: Side of the shadow maps, texels.
         replace: Whether frames made from something else are drawn over; else they are refused.
+        fleet: Who draws, in place of processes of this machine.
 
     Returns:
         Path of annotations.json.
@@ -119,8 +106,11 @@ def render_dataset(
         if kept := len(jobs) - len(missing):
             tell(kept, resumed=True)
         if missing:
-            workers = min(workers or usable_cores(), -(-len(missing) // CHUNK))
-            _run(missing, out, workers, tell, (domain, settings, camera, size))
+            chunks = [missing[k : k + CHUNK] for k in range(0, len(missing), CHUNK)]
+            pool = fleet.pool(Processes(min(workers or usable_cores(), len(chunks)), "rendering"))
+            for drawn in pool.map(_Drawing(domain, settings, camera, size, out), chunks, ordered=False):
+                tell(drawn)
+            remove_leftovers(out)  # of workers that died
         write_annotations(out, domain, len(jobs))
         write_credits(out, domain)
     return annotations_path(out)
@@ -146,97 +136,48 @@ def _missing(jobs: list[Job], out: Path, domain: Domain, replace: bool) -> list[
     return missing
 
 
-def _run(jobs: list[Job], out: Path, workers: int, tell: Callable[..., object], setup: tuple[Any, ...]) -> None:
-    """Hands the jobs to the workers, a few chunks ahead."""
-    chunks = iter([jobs[k : k + CHUNK] for k in range(0, len(jobs), CHUNK)])
-    with _environment(ENVIRONMENT):
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start, setup)
-        pending: set[Future[int]] = set()
-        try:
-            for chunk in chunks:
-                pending.add(pool.submit(_render, chunk, out))
-                while len(pending) >= 3 * workers:
-                    pending = _collect(pending, tell)
-            while pending:
-                pending = _collect(pending, tell)
-        except BrokenProcessPool:
-            raise Sim2SGError(
-                "a rendering process died (out of memory, or killed): run the same command again, it goes on"
-                f" where it was; fewer --workers than {workers} need less memory"
-            ) from None
-        finally:
-            # On an error or Ctrl-C the frames in hand are finished, the others dropped.
-            pool.shutdown(wait=True, cancel_futures=True)
+@dataclass(frozen=True, eq=False)
+class _Drawing:
+    """What a worker does: draws frames and writes them into the data set. See `fleet.Work`."""
+
+    domain: Domain
+    settings: dict[str, Any]
+    camera: Camera | None
+    size: tuple[int, int] | None
+    out: Path
+
+    def open(self) -> Callable[[list[Job]], int]:
+        """Makes the worker's synthesizer."""
+        import cv2
+
+        from sim2sg_core.synthesis.synthesizer import Synthesizer
+
+        cv2.setNumThreads(1)
+        return _Draughtsman(self, Synthesizer(self.domain, **self.settings))
 
 
-def _collect(pending: set[Future[int]], tell: Callable[..., object]) -> set[Future[int]]:
-    done, rest = wait(pending, return_when=FIRST_COMPLETED)
-    for future in done:
-        tell(future.result())
-    return rest
+class _Draughtsman:
+    """A worker at work."""
 
+    def __init__(self, drawing: _Drawing, synthesizer: Synthesizer) -> None:
+        self._drawing, self._synthesizer = drawing, synthesizer
 
-def _start(domain: Domain, settings: dict[str, Any], camera: Camera | None, size: tuple[int, int] | None) -> None:
-    """Prepares a worker process."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # They come to the whole group: to handle them is the parent's.
-        signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    import cv2
-
-    from sim2sg_core.synthesis.synthesizer import Synthesizer
-
-    cv2.setNumThreads(1)
-    global _synthesizer
-    # Made here, an error would only break the pool and lose its message: the first task makes it.
-    _synthesizer = _Lazy(lambda: Synthesizer(domain, **settings), camera, size)
-
-
-def _end_with_parent() -> None:
-    """Ends this process when its parent has ended.
-
-    A parent that is killed tells nobody, and the pool's queue stays open as long as one worker waits on it.
-    """
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait_for([parent.sentinel])
-    os._exit(1)  # Frames are written atomically: one cut short is drawn again by the next run.
-
-
-class _Lazy:
-    """The worker's synthesizer, made by its first task so that an error in making it reaches the caller."""
-
-    def __init__(self, make: Callable[[], Any], camera: Camera | None, size: tuple[int, int] | None) -> None:
-        self._make, self._made, self.camera, self.size = make, None, camera, size
-
-    def get(self) -> Any:
-        if self._made is None:
-            self._made = self._make()
-        return self._made
-
-
-def _render(chunk: list[Job], out: Path) -> int:
-    """Renders a chunk in a worker. Returns how many frames."""
-    synthesizer = _synthesizer.get()
-    for index, seed, content, key in chunk:
-        content = content or synthesizer.sample(seed, _synthesizer.camera, _synthesizer.size)
-        frame = synthesizer.frame(content, seed) if isinstance(content, Layout) else content.frame(synthesizer, seed)
-        write_frame(out, index, key, frame.jpeg(), frame.graph, frame.scene)
-    return len(chunk)
-
-
-@contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Sets environment variables for the processes that are started meanwhile."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
+    def __call__(self, chunk: list[Job]) -> int:
+        """Draws a chunk of frames. Returns how many."""
+        drawing, synthesizer = self._drawing, self._synthesizer
+        for index, seed, content, key in chunk:
+            content = content or synthesizer.sample(seed, drawing.camera, drawing.size)
+            if isinstance(content, Layout):
+                frame = synthesizer.frame(content, seed)
             else:
-                os.environ[name] = value
+                frame = content.frame(synthesizer, seed)
+            with naming_store(drawing.out):
+                write_frame(drawing.out, index, key, frame.jpeg(), frame.graph, frame.scene)
+        return len(chunk)
+
+    def close(self) -> None:
+        """Frees the renderers."""
+        self._synthesizer.close()
 
 
 def _camera_json(camera: Camera | None) -> Any:

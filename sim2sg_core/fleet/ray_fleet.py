@@ -1,0 +1,228 @@
+"""A Ray cluster as a fleet: tasks of Ray Core, a bounded number in flight, done again where a worker dies."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ray
+from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from sim2sg_core.cores import usable_cores
+from sim2sg_core.errors import Sim2SGError, first_line, printable
+from sim2sg_core.fleet.fleet import Fleet, Gang, Tell
+from sim2sg_core.fleet.pool import Item, Pool, Result, Work, windowed
+from sim2sg_core.fleet.processes import ENVIRONMENT
+from sim2sg_core.fleet.ray_gang import run_gang
+
+AHEAD = 2  # tasks for each core of the cluster, so that none waits for the driver
+RETRIES = 3  # of a task whose worker or node dies
+STORE_BYTES = 200 << 20  # of a local Ray's object store: only descriptions, graphs and labels pass through it
+SEEN_WITHIN_S = 60.0  # a file that the driver writes, on every node
+PROBE = ".fleet-probe"
+_worker: Any = None  # The worker process's own: the work that it has opened.
+
+
+@contextlib.contextmanager
+def connected(address: str, cores: int = 0) -> Iterator[Fleet]:
+    """Connects to a cluster, or starts one here; see `fleet.opened`."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # A Ray of ours tells nobody of itself.
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
+    handler = signal.getsignal(signal.SIGTERM)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if address == "local":
+            ray.init(
+                num_cpus=cores or usable_cores(), include_dashboard=False, object_store_memory=STORE_BYTES, **quiet
+            )
+        else:
+            ray.init(address=address, **quiet)
+    except Exception as error:  # Ray raises anything, Exception itself among it
+        raise Sim2SGError(
+            f"--ray {printable(address)}: no Ray cluster can be used there ({first_line(error)}): start one with"
+            " `ray start --head`, give its address, or take --ray local"
+        ) from None
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)  # Ray's own would end this process without a word.
+    try:
+        yield RayFleet()
+    finally:
+        ray.shutdown()
+
+
+class RayFleet(Fleet):
+    """The cluster that this process is connected to: a worker for each core."""
+
+    threads = 1
+
+    def pool(self, plain: Pool) -> Pool:
+        """See `Fleet`: the cluster, whatever would do it here."""
+        return RayPool()
+
+    def gang(self, work: Gang, count: int, gpus: bool, tell: Tell | None) -> None:
+        """See `Fleet`: one actor for each process; a single one is this process, which has all cores of its machine."""
+        if count == 1:
+            work.run(None, tell)
+        else:
+            run_gang(work, count, gpus, tell)
+
+    def check(self, folder: Path) -> None:
+        """See `Fleet`: writes a file, and has it read on every node."""
+        probe, token = folder / PROBE, uuid.uuid4().hex
+        probe.write_text(token)
+        try:
+            looks = {
+                node["NodeManagerHostname"] or node["NodeID"]: _on(node["NodeID"]).remote(
+                    str(probe), token, SEEN_WITHIN_S / 2
+                )
+                for node in ray.nodes()
+                if node["Alive"]
+            }
+            for name, look in looks.items():
+                _judge(str(name), folder, look)
+        finally:
+            probe.unlink(missing_ok=True)
+
+
+def _on(node: str) -> Any:
+    place = NodeAffinitySchedulingStrategy(node, soft=False)
+    return ray.remote(_look).options(num_cpus=0, scheduling_strategy=place)
+
+
+def _look(path: str, token: str, patience_s: float) -> tuple[bool, str]:
+    """Says in a worker whether it sees the file, and which version it is of."""
+    deadline = time.monotonic() + patience_s  # A shared folder may take a moment.
+    while True:
+        with contextlib.suppress(OSError):
+            if Path(path).read_text() == token:
+                return True, _version()
+        if time.monotonic() > deadline:
+            return False, _version()
+        time.sleep(0.2)
+
+
+def _judge(node: str, folder: Path, look: Any) -> None:
+    """Raises Sim2SGError when a node cannot take part."""
+    node = printable(node)
+    try:
+        seen, version = ray.get(look, timeout=SEEN_WITHIN_S)
+    except GetTimeoutError:
+        raise Sim2SGError(
+            f"node {node}: reading {folder} takes over {SEEN_WITHIN_S:.0f} s: the store is too slow, or the node hangs"
+        ) from None
+    except RayError as error:
+        raise Sim2SGError(
+            f"node {node}: cannot run sim2sg ({first_line(error)}): install sim2sg[fleet] {_version()} on it"
+        ) from None
+    if not seen:
+        raise Sim2SGError(
+            f"node {node}: does not see {folder}: --out must lie in a folder that all nodes mount at the same path"
+        )
+    if version != _version():
+        raise Sim2SGError(f"node {node}: has sim2sg {version}, here is {_version()}: install the same")
+
+
+def _version() -> str:
+    # Imported by its name: the package itself imports layers above this one.
+    return str(importlib.import_module("sim2sg_core").__version__)
+
+
+class _Done(NamedTuple):
+    """What comes back from a task. Raised there, an error would come wrapped in a stack trace."""
+
+    value: Any
+    error: Sim2SGError | OSError | None
+    warnings: list[tuple[str, int, str]]
+
+
+class RayPool(Pool):
+    """Tasks on all nodes of the cluster."""
+
+    def map(self, work: Work[Item, Result], items: Iterable[Item], *, ordered: bool = True) -> Iterator[Result]:
+        """See `Pool`. A task whose worker or node dies is done again by another, `RETRIES` times."""
+        key, shared = uuid.uuid4().hex, [ray.put(work)]  # In a list, so that tasks get it only where it is not open.
+        task = ray.remote(_do).options(max_retries=RETRIES, num_cpus=1, scheduling_strategy="SPREAD")
+        pending: dict[Future[_Done], Any] = {}
+
+        def submit(item: Item) -> Future[_Done]:
+            ref = task.remote(key, shared, item)
+            future: Future[_Done] = ref.future()
+            pending[future] = ref
+            future.add_done_callback(lambda done: pending.pop(done, None))
+            return future
+
+        ahead = max(2, AHEAD * int(ray.cluster_resources().get("CPU", 1)))
+        try:
+            for done in windowed(submit, items, ahead, ordered):
+                yield _taken(done)
+        except RayTaskError:
+            raise  # A fault of ours: the stack trace says where.
+        except RayError as error:
+            raise Sim2SGError(
+                f"a worker of the cluster died {RETRIES + 1} times at the same task ({first_line(error)}): run the"
+                " same command again, it goes on where it was; give the nodes more memory, or Ray fewer cores of each"
+            ) from None
+        finally:
+            for ref in list(pending.values()):
+                ray.cancel(ref)
+
+
+def _taken(done: _Done) -> Any:
+    for name, level, text in done.warnings:
+        logging.getLogger(name).log(level, "%s", text)
+    if done.error is not None:
+        raise done.error
+    return done.value
+
+
+def _do(key: str, shared: list[Any], item: Any) -> _Done:
+    """Does one item in a worker, with the work opened by an earlier task or now."""
+    global _worker
+    heard = _Warnings()
+    logging.getLogger("sim2sg_core").addHandler(heard)
+    try:
+        if _worker is None or _worker.key != key:
+            if _worker is not None:
+                _worker.close()
+            _worker = None
+            os.environ.update(ENVIRONMENT)  # before anything draws
+            _worker = _Opened(key, ray.get(shared[0]).open())
+        return _Done(_worker.do(item), None, heard.lines)
+    except (Sim2SGError, OSError) as error:
+        return _Done(None, error, heard.lines)
+    finally:
+        logging.getLogger("sim2sg_core").removeHandler(heard)
+
+
+class _Opened(NamedTuple):
+    """The work that a worker has at hand."""
+
+    key: str
+    do: Callable[[Any], Any]
+
+    def close(self) -> None:
+        close = getattr(self.do, "close", None)
+        if close is not None:
+            close()
+
+
+class _Warnings(logging.Handler):
+    """Keeps warnings for the driver: nobody reads a worker's terminal."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[tuple[str, int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append((record.name, record.levelno, record.getMessage()))

@@ -1,0 +1,31 @@
+"""What tests look at of a cluster: its processes on this machine, and the files that it makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def at_task() -> list[int]:
+    """Returns the workers that are at a task of a pool."""
+    return _titled(b"ray::_do")
+
+
+def training() -> list[int]:
+    """Returns the processes that train together."""
+    return _titled(b"ray::_Member")
+
+
+def _titled(title: bytes) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "cmdline").read_bytes().startswith(title):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return sorted(found)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Returns the bytes of all files of a folder by name, hidden ones included."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
