@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sim2sg_core.cli.options import add_allow_outside
+from sim2sg_core.cli.options import add_allow_outside, add_fleet, add_ranks, check_ranks
 from sim2sg_core.domains import load_domain
 from sim2sg_core.domains.credits import write_credits
+from sim2sg_core.files import make_folder
+from sim2sg_core.fleet import Fleet, opened
 from sim2sg_core.progress import Progress
+
+if TYPE_CHECKING:
+    from sim2sg_core.model.ranks import Ranks
 
 HELP = "train a network on rendered (or other labelled) images"
 EXAMPLE = "sim2sg train --domain clevr --data frames/ --out runs/clevr"
@@ -42,11 +48,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=int, default=1, help="processes that prepare images: a GPU wants several (default: 1)"
     )
     parser.add_argument("--save-every", type=int, default=200, help="steps between checkpoints (default: 200)")
+    add_fleet(parser)
+    add_ranks(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Trains, or continues training, and says where the checkpoint is."""
-    from sim2sg_core.learning import AugmentConfig, TrainConfig, train
+    from sim2sg_core.model.ranks import of_torchrun
+
+    check_ranks(args)
+    with of_torchrun(args.device) as (ranks, device), opened(args.ray) as fleet:
+        if args.ray:
+            make_folder(args.out)
+            fleet.check(args.out)
+        _train(args, ranks, device, fleet)
+    return 0
+
+
+def _train(args: argparse.Namespace, ranks: Ranks, device: str, fleet: Fleet) -> None:
+    """Trains as one process of those that torchrun started, or with a fleet."""
+    from sim2sg_core.learning import AugmentConfig, TrainConfig, TrainJob, train
     from sim2sg_core.model import build_network, load_start
     from sim2sg_core.model.checkpoint import find_checkpoint
 
@@ -59,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         freeze=defaults.freeze if args.freeze is None else args.freeze,
         augment=AugmentConfig.none() if args.plain else AugmentConfig.of_domain(defaults),
         seed=args.seed,
-        device=args.device,
+        device=device,
         workers=args.workers,
         save_every=args.save_every,
     )
@@ -69,12 +90,18 @@ def run(args: argparse.Namespace) -> int:
         network = build_network(domain, backbone=args.backbone, seed=args.seed)
     else:
         network = load_start(args.start, domain)
+    if not ranks.leads:
+        train(network, domain, datasets, config, args.out, ranks=ranks)
+        return
     with Progress(config.steps, "training", unit="steps") as progress:
-        checkpoint = train(network, domain, datasets, config, args.out, progress.update)
+        if ranks.world > 1:
+            checkpoint = train(network, domain, datasets, config, args.out, progress.update, ranks=ranks)
+        else:
+            job = TrainJob(network, domain, datasets, config, args.out)
+            checkpoint = job.train_on(fleet, args.ranks, progress.update)
     begun = [] if args.start is None else [find_checkpoint(args.start).parent]
     write_credits(args.out, domain, [*(folder for folder, _ in datasets), *begun])
     print(f"{checkpoint}: trained for {config.steps} steps; `sim2sg export --checkpoint {checkpoint}` is next")
-    return 0
 
 
 def parse_data(text: str) -> tuple[Path, float]:

@@ -18,6 +18,7 @@ from sim2sg_core.learning.train_config import TrainConfig
 from sim2sg_core.model.detection_decoding import Objects, gather_map
 from sim2sg_core.model.heads import Dense
 from sim2sg_core.model.model_config import ModelConfig
+from sim2sg_core.model.ranks import ALONE, Ranks
 from sim2sg_core.model.relation_head import PairLogits
 
 WIDTH = 64
@@ -64,7 +65,9 @@ class FeatureAlignment(nn.Module):
         self.location = nn.Sequential(nn.Conv2d(config.channels, WIDTH, 1), nn.ReLU(), nn.Conv2d(WIDTH, 1, 1))
         self.object = _classifier(config.channels)
 
-    def forward(self, dense: Dense, objects: Objects, real: Tensor, scale: float) -> dict[str, Tensor]:
+    def forward(
+        self, dense: Dense, objects: Objects, real: Tensor, scale: float, ranks: Ranks = ALONE
+    ) -> dict[str, Tensor]:
         """Returns losses and accuracies of the classifiers.
 
         Args:
@@ -72,12 +75,13 @@ class FeatureAlignment(nn.Module):
             objects: What was found in them.
             real: (B,) bool: the image is a real one.
             scale: Of the reversed gradient.
+            ranks: Who has the rest of the step's images.
         """
         places = self.location(reverse(dense.features, scale)).flatten(1)
         things = self.object(reverse(objects.features, scale)).squeeze(-1)
         parts = {
-            "feature_location": domain_loss(places, torch.ones_like(places), real),
-            "feature_object": domain_loss(things, objects.scores, real),
+            "feature_location": domain_loss(places, torch.ones_like(places), real, ranks),
+            "feature_object": domain_loss(things, objects.scores, real, ranks),
         }
         return _named(parts)
 
@@ -94,7 +98,13 @@ class PredictionAlignment(nn.Module):
         self.pair = _classifier(config.predicates + 2 * config.classes + 4)
 
     def forward(
-        self, dense: Dense, objects: Objects, relations: PairLogits, real: Tensor, scale: float
+        self,
+        dense: Dense,
+        objects: Objects,
+        relations: PairLogits,
+        real: Tensor,
+        scale: float,
+        ranks: Ranks = ALONE,
     ) -> dict[str, Tensor]:
         """Returns losses and accuracies of the classifiers.
 
@@ -104,6 +114,7 @@ class PredictionAlignment(nn.Module):
             relations: Scores of all pairs of them.
             real: (B,) bool: the image is a real one.
             scale: Of the reversed gradient.
+            ranks: Who has the rest of the step's images.
         """
         classes = torch.sigmoid(gather_map(dense.heat, objects.cells))
         boxes = self._boxes(objects)
@@ -118,8 +129,8 @@ class PredictionAlignment(nn.Module):
         things = self.object(reverse(single, scale)).squeeze(-1)
         pairs = self.pair(reverse(pair, scale)).squeeze(-1)
         parts = {
-            "prediction_object": domain_loss(things, objects.scores, real),
-            "prediction_pair": domain_loss(pairs.flatten(1), both.flatten(1), real),
+            "prediction_object": domain_loss(things, objects.scores, real, ranks),
+            "prediction_pair": domain_loss(pairs.flatten(1), both.flatten(1), real, ranks),
         }
         return _named(parts)
 
@@ -130,13 +141,14 @@ class PredictionAlignment(nn.Module):
         return torch.cat([(low + high) / 2, high - low], dim=-1)
 
 
-def domain_loss(logits: Tensor, weight: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+def domain_loss(logits: Tensor, weight: Tensor, real: Tensor, ranks: Ranks = ALONE) -> tuple[Tensor, Tensor]:
     """Binary cross-entropy of rendered (0) against real (1); each domain counts half, however many its images.
 
     Args:
         logits: (B, N).
         weight: (B, N) how much each counts; no gradient goes there.
         real: (B,) bool.
+        ranks: Who has the rest of the step's images.
 
     Returns:
         () loss and () accuracy.
@@ -144,7 +156,7 @@ def domain_loss(logits: Tensor, weight: Tensor, real: Tensor) -> tuple[Tensor, T
     truth = real[:, None].to(logits.dtype).expand_as(logits)
     weight = weight.detach()
     # Mean per domain: the weights of each sum to a half.
-    sums = [(weight * (truth == side)).sum().clamp(min=1e-6) for side in (0, 1)]
+    sums = [ranks.total((weight * (truth == side)).sum()).clamp(min=1e-6) for side in (0, 1)]
     weight = weight * torch.where(truth > 0, 0.5 / sums[1], 0.5 / sums[0])
     loss = F.binary_cross_entropy_with_logits(logits, truth, weight, reduction="sum")
     right = ((logits.detach() > 0) == (truth > 0)).to(logits.dtype)

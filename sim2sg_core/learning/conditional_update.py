@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sim2sg_core.model.network import SceneGraphNetwork
+from sim2sg_core.model.ranks import ALONE, Ranks
 from sim2sg_core.runtime.preprocessing import PADDING
 
 PATIENCE = 5  # steps that are recalled before the heads go back
@@ -34,14 +35,18 @@ class ConditionalUpdate:
         self._variances: list[float] = list(saved.get("variances", []))
         self._heads = {k: v.to(device) for k, v in saved.get("heads", _heads(network)).items()}
 
-    def follows(self, network: SceneGraphNetwork, weak: Tensor) -> bool:
+    def follows(self, network: SceneGraphNetwork, weak: Tensor, ranks: Ranks = ALONE) -> bool:
         """Says whether the teacher follows the student after a step; if it has long not, sends its heads back.
 
         Args:
             network: The student after the step.
             weak: (B, H, W, 3) uint8 RGB, the weak view of the step's real images.
+            ranks: Who has the rest of them.
         """
-        fell = [view_variance(network, x) < v for x, v in zip(self._images, self._variances, strict=True)]
+        # What the first process sees decides for all: their weights stay equal.
+        fell = ranks.from_first(
+            lambda: [view_variance(network, x) < v for x, v in zip(self._images, self._variances, strict=True)]
+        )
         if fell and 2 * sum(fell) >= len(fell):
             self._begin(network)
             return True
@@ -52,8 +57,9 @@ class ConditionalUpdate:
                         value.copy_(self._heads[name])
             self._begin(network)
             return False
-        self._images.append(weak[:RECALLED].clone())
-        self._variances.append(view_variance(network, weak[:RECALLED]))
+        recalled = ranks.first_rows(weak, RECALLED).clone()
+        self._images.append(recalled)
+        self._variances.append(view_variance(network, recalled))
         return False
 
     def state(self) -> dict[str, Any]:

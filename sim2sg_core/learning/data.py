@@ -21,6 +21,7 @@ from sim2sg_core.learning.target_maps import make_targets
 from sim2sg_core.learning.train_config import TrainConfig
 from sim2sg_core.model.losses import Targets
 from sim2sg_core.model.model_config import ModelConfig
+from sim2sg_core.model.ranks import ALONE, Ranks
 from sim2sg_core.scene import SceneGraph
 
 GOLDEN = (5**0.5 - 1) / 2
@@ -83,10 +84,12 @@ class Batches:
         model: ModelConfig,
         config: TrainConfig,
         styles: Sequence[np.ndarray] = (),
+        ranks: Ranks = ALONE,
     ) -> None:
         """Prepares batches from `sources`: records and the share of images drawn from them.
 
-        `styles` are images whose style is given to some (`augment.style_transfer`).
+        `styles` are images whose style is given to some (`augment.style_transfer`). Of a step's images those are made
+        that are this process's among `ranks`.
 
         Raises:
             Sim2SGError: No data set, or no positive share.
@@ -97,6 +100,7 @@ class Batches:
         self.sources = [records for records, _ in sources]
         self.shares = shares / shares.sum()
         self.domain, self.model, self.config, self.styles = domain, model, config, styles
+        self.ranks = ranks
 
     def record(self, position: int) -> Record:
         """Returns the record at one position of the endless sequence of images."""
@@ -111,7 +115,7 @@ class Batches:
     def batch(self, step: int) -> Targets:
         """Builds the batch of one step."""
         examples = []
-        for i in range(self.config.labelled):
+        for i in self.ranks.share(self.config.labelled):
             position = step * self.config.labelled + i
             rng = np.random.default_rng([self.config.seed, 2, position])
             record = self.record(position)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from sim2sg_core.learning.train_state import TrainState, load_run, run_identity
 from sim2sg_core.model.losses import Targets
 from sim2sg_core.model.model_config import ModelConfig
 from sim2sg_core.model.network import SceneGraphNetwork
+from sim2sg_core.model.ranks import ALONE, Ranks
 from sim2sg_core.scene.graph import write_json
 
 Inputs = Callable[[int], tuple[Targets, RealBatch | None]]
@@ -36,6 +38,7 @@ def train(
     real: Sequence[RealImage] = (),
     origin: str | None = None,
     labeller: SceneGraphNetwork | None = None,
+    ranks: Ranks = ALONE,
 ) -> Path:
     """Trains a network, or continues where the same call was interrupted.
 
@@ -56,6 +59,8 @@ def train(
         origin: Of a caller to whom the folder belongs: hash of all that the run is made from. A run with another one,
             or with other settings, is then begun anew; else it is refused.
         labeller: Teaches on real images, where `config.align.teacher_update` is "frozen".
+        ranks: The processes that call this together, each for its slice of every step's images. The first one reads
+            and writes `out_dir`, and tells of progress. How many they are may differ from start to start.
 
     Returns:
         Path of the checkpoint, with the averaged weights under "ema".
@@ -65,28 +70,30 @@ def train(
             images and none given, or another process at work in `out_dir`.
     """
     config.validate()
+    ranks.check(config.labelled, config.unlabelled)
     out = Path(out_dir)
     checkpoint = out / "checkpoint.pt"
     identity = run_identity(network, domain, [share for _, share in datasets], config, len(real))
     if origin is not None:
         identity["origin"] = origin
     # Before the folder is made: mistakes are told before anything is written.
-    inputs = None if checkpoint.exists() else step_inputs(datasets, real, domain, network.config, config)
-    with locked(out):
-        saved = load_run(checkpoint, identity, owned=origin is not None)
+    inputs = None if checkpoint.exists() else step_inputs(datasets, real, domain, network.config, config, ranks)
+    with locked(out) if ranks.leads else contextlib.nullcontext():
+        saved = ranks.from_first(lambda: load_run(checkpoint, identity, owned=origin is not None))
         rows = saved.get("metrics", []) if saved else []  # Checkpoints of earlier versions have none.
-        state = TrainState(network, config, saved, labeller)
-        # In any case: a power cut can have spoiled it.
-        resolved = {**identity, "settings": config.to_json(), "data": [relpath(folder, out) for folder, _ in datasets]}
-        write_json(out / "train.json", resolved, indent=1)
+        state = TrainState(network, config, saved, labeller, ranks)
+        if ranks.leads:  # In any case: a power cut can have spoiled it.
+            places = [relpath(folder, out) for folder, _ in datasets]
+            write_json(out / "train.json", {**identity, "settings": config.to_json(), "data": places}, indent=1)
         if state.step < config.steps:
-            inputs = inputs or step_inputs(datasets, real, domain, network.config, config)
-            log = MetricsLog(out, rows, state.step)
-            if progress and state.step:
+            inputs = inputs or step_inputs(datasets, real, domain, network.config, config, ranks)
+            log = MetricsLog(out, rows, state.step) if ranks.leads else None
+            if log and progress and state.step:
                 progress(state.step, resumed=True)
-            run_steps(state, inputs, log, lambda: state.save(checkpoint, domain, identity, log.rows), progress)
-            log.close()
-        else:
+            run_steps(state, inputs, log, lambda kept: state.save(checkpoint, domain, identity, kept), progress)
+            if log:
+                log.close()
+        elif ranks.leads:
             if rows:
                 restore_metrics(out, rows)
             if progress:
@@ -101,16 +108,17 @@ def step_inputs(
     domain: Domain,
     model: ModelConfig,
     config: TrainConfig,
+    ranks: Ranks = ALONE,
 ) -> Inputs:
     """Returns what makes the labelled batch of a step, and its images without labels where settings ask for them.
 
     Raises:
         Sim2SGError: As `train` does.
     """
-    reals = RealBatches(real, domain, model, config) if config.needs_real else None
+    reals = RealBatches(real, domain, model, config, ranks) if config.needs_real else None
     styles = reals.styles() if reals and config.augment.style_transfer > 0 else []
     sources = [(load_records(folder), share) for folder, share in datasets]
-    batches = Batches(sources, domain, model, config, styles)
+    batches = Batches(sources, domain, model, config, styles, ranks)
 
     def inputs(step: int) -> tuple[Targets, RealBatch | None]:
         return batches.batch(step), reals.batch(step) if reals else None
@@ -121,11 +129,13 @@ def step_inputs(
 def run_steps(
     state: TrainState,
     inputs: Inputs,
-    log: MetricsLog,
-    save: Callable[[], None],
+    log: MetricsLog | None,
+    save: Callable[[Sequence[dict[str, float]]], None],
     progress: Callable[..., object] | None,
 ) -> None:
     """Takes the steps that are left; logs and saves as often as the settings say, and at the last step.
+
+    Only the process with a `log` saves, and tells of progress.
 
     Raises:
         Sim2SGError: The loss is not finite.
@@ -137,14 +147,16 @@ def run_steps(
         values = state.advance(labelled, real)
         last = state.step == config.steps
         if state.step % config.log_every == 0 or last:
+            values = state.ranks.total_losses(values)
             check_loss(values, state.step, config)
             now = time.monotonic()
             speed = config.batch * config.log_every / max(now - then, 1e-9)
-            log.write(state.step, metrics(values, rate, real), speed)
+            if log:
+                log.write(state.step, metrics(values, rate, config.unlabelled if real else None), speed)
             then = now
-        if state.step % config.save_every == 0 or last:
-            save()
-        if progress:
+        if log and (state.step % config.save_every == 0 or last):
+            save(log.rows)
+        if log and progress:
             progress(1, **({"loss": float(values["loss"])} if state.step % config.log_every == 0 else {}))
 
 
@@ -155,9 +167,9 @@ def check_loss(values: dict[str, Tensor], step: int, config: TrainConfig) -> Non
         raise Sim2SGError(f"the loss is {loss} at step {step}: lower learning_rate ({config.learning_rate})")
 
 
-def metrics(values: dict[str, Tensor], rate: float, real: RealBatch | None) -> dict[str, float]:
+def metrics(values: dict[str, Tensor], rate: float, real_images: int | None) -> dict[str, float]:
     """Returns what is logged of a step: its losses, and how it went."""
-    counted = {"real_images": len(real.weak)} if real else {}
+    counted = {} if real_images is None else {"real_images": real_images}
     return {
         **{name: float(value) for name, value in values.items()},
         "learning_rate": rate,

@@ -18,6 +18,7 @@ from sim2sg_core.learning.augment import distort, reshape
 from sim2sg_core.learning.examples import to_example
 from sim2sg_core.learning.train_config import TrainConfig
 from sim2sg_core.model.model_config import ModelConfig
+from sim2sg_core.model.ranks import ALONE, Ranks
 from sim2sg_core.runtime.preprocessing import Letterbox, resize
 from sim2sg_core.scene import Camera, SceneGraph
 
@@ -58,8 +59,15 @@ class RealBatch(NamedTuple):
 class RealBatches:
     """The real images of a training run; which ones a step sees is a function of seed and step alone."""
 
-    def __init__(self, images: Sequence[RealImage], domain: Domain, model: ModelConfig, config: TrainConfig) -> None:
-        """Prepares batches.
+    def __init__(
+        self,
+        images: Sequence[RealImage],
+        domain: Domain,
+        model: ModelConfig,
+        config: TrainConfig,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        """Prepares batches, or of each the slice that is this process's among `ranks`.
 
         Raises:
             Sim2SGError: No images, or a file is not there.
@@ -70,6 +78,7 @@ class RealBatches:
             if not image.path.exists():
                 raise Sim2SGError(f"{image.path}: a real image that is not there: extract the log again")
         self.images, self.domain, self.model, self.config = images, domain, model, config
+        self.ranks = ranks
 
     def image(self, position: int) -> RealImage:
         """Returns the image at one position of the endless sequence: all once before any twice."""
@@ -80,7 +89,7 @@ class RealBatches:
     def batch(self, step: int) -> RealBatch | None:
         """Builds the batch of one step; None where the step has none."""
         count = self.config.unlabelled
-        views = [self.views(step * count + i) for i in range(count)]
+        views = [self.views(step * count + i) for i in self.ranks.share(count)]
         if not views:
             return None
         weak, strong, intrinsics = (torch.from_numpy(np.stack(part)) for part in zip(*views))

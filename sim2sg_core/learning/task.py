@@ -15,6 +15,7 @@ from sim2sg_core.model.losses import (
     relation_losses,
 )
 from sim2sg_core.model.network import SceneGraphNetwork
+from sim2sg_core.model.ranks import ALONE, Ranks
 
 
 def dense_maps(network: SceneGraphNetwork, image: Tensor, amp: bool = False) -> Dense:
@@ -24,11 +25,16 @@ def dense_maps(network: SceneGraphNetwork, image: Tensor, amp: bool = False) -> 
     return Dense(*(field.float() for field in dense))
 
 
-def task_losses(network: SceneGraphNetwork, dense: Dense, synthetic: Targets) -> dict[str, Tensor]:
-    """Computes the losses of a labelled batch, each unweighted, from its maps."""
-    losses = {"heat": heat_loss(dense.heat, synthetic.heat, synthetic.heat_weight)}
+def task_losses(
+    network: SceneGraphNetwork, dense: Dense, synthetic: Targets, ranks: Ranks = ALONE
+) -> dict[str, Tensor]:
+    """Computes the losses of a labelled batch, each unweighted, from its maps.
+
+    Of a batch that several processes share these are this one's parts of the sums, over the counts of all.
+    """
+    losses = {"heat": heat_loss(dense.heat, synthetic.heat, synthetic.heat_weight, ranks)}
     losses |= regression_losses(
-        dense, synthetic, network.class_sizes, network.yaw_symmetry, network.config.typical_depth
+        dense, synthetic, network.class_sizes, network.yaw_symmetry, network.config.typical_depth, ranks
     )
     # Relations between the true boxes: the head learns from the first step on.
     taught = synthetic.labels >= 0
@@ -36,7 +42,7 @@ def task_losses(network: SceneGraphNetwork, dense: Dense, synthetic: Targets) ->
     stated = taught & synthetic.stated & network.relations.stated[labels]
     given = network.objects_at(dense, synthetic.boxes, labels)
     logits = network.relate(given, taught.float(), synthetic.intrinsics)
-    losses["related"], losses["relations"] = relation_losses(logits, synthetic.relations, pairs(stated))
+    losses["related"], losses["relations"] = relation_losses(logits, synthetic.relations, pairs(stated), ranks)
     # And between what is found, as it will be used.
     found = network.detect(dense)
     index, hit = match_objects(found, synthetic)
@@ -44,7 +50,7 @@ def task_losses(network: SceneGraphNetwork, dense: Dense, synthetic: Targets) ->
     logits = network.relate(found, intrinsics=synthetic.intrinsics)
     valid = pairs(hit & stated.gather(1, index)) & distinct
     truth = pair_truth(synthetic.relations, index)
-    _, losses["relations_found"] = relation_losses(logits, truth, valid)
+    _, losses["relations_found"] = relation_losses(logits, truth, valid, ranks)
     return losses
 
 

@@ -24,6 +24,7 @@ from sim2sg_core.model.detection_decoding import Objects, gather_map
 from sim2sg_core.model.heads import Channels, Dense
 from sim2sg_core.model.losses import generalised_iou
 from sim2sg_core.model.network import SceneGraphNetwork
+from sim2sg_core.model.ranks import ALONE, Ranks
 
 
 class TeacherOutput(NamedTuple):
@@ -105,7 +106,13 @@ class Teacher:
         )
 
     def losses(
-        self, student: SceneGraphNetwork, dense: Dense, weak: Tensor, intrinsics: Tensor, amp: bool = False
+        self,
+        student: SceneGraphNetwork,
+        dense: Dense,
+        weak: Tensor,
+        intrinsics: Tensor,
+        amp: bool = False,
+        ranks: Ranks = ALONE,
     ) -> dict[str, Tensor]:
         """Compares the student's maps of the strong view with the teacher's of the weak one.
 
@@ -115,16 +122,17 @@ class Teacher:
             weak: (B, H, W, 3) uint8 RGB, of the same geometry.
             intrinsics: (B, 3) of both views.
             amp: Mixed precision.
+            ranks: Who has the rest of the step's images.
 
         Returns:
             Unweighted losses by the names that `model.losses.WEIGHTS` has.
         """
         target = self.predict(weak, intrinsics, amp)
         objects = target.objects
-        losses = {"heat": soft_heat_loss(student.calibrated_heat(dense.heat), target.heat, objects.scores)}
+        losses = {"heat": soft_heat_loss(student.calibrated_heat(dense.heat), target.heat, objects.scores, ranks)}
         sure = objects.scores * (objects.scores >= self.class_thresholds[objects.classes])
         symmetry = student.yaw_symmetry[objects.classes]
-        losses |= distilled_regression(dense.regression, target.regression, objects.cells, sure, symmetry)
+        losses |= distilled_regression(dense.regression, target.regression, objects.cells, sure, symmetry, ranks)
         # The teacher's objects as the student's features see them: only then do both speak of the same pairs.
         seen = objects._replace(features=gather_map(dense.features, objects.cells))
         logits = student.relate(seen, intrinsics=intrinsics)
@@ -132,27 +140,28 @@ class Teacher:
         both = stated[:, :, None] * stated[:, None, :]
         both = both * (1 - torch.eye(both.shape[1], device=both.device))
         related = F.binary_cross_entropy_with_logits(logits.related, target.related, both, reduction="sum")
-        losses["related"] = related / both.sum().clamp(min=1.0)
+        losses["related"] = related / ranks.total(both.sum()).clamp(min=1.0)
         predicates = logits.predicates / student.relation_temperature
-        losses["relations"] = soft_relation_loss(predicates, target.predicates, both, self.predicate_thresholds)
+        losses["relations"] = soft_relation_loss(predicates, target.predicates, both, self.predicate_thresholds, ranks)
         return losses
 
 
-def soft_heat_loss(logits: Tensor, target: Tensor, scores: Tensor) -> Tensor:
+def soft_heat_loss(logits: Tensor, target: Tensor, scores: Tensor, ranks: Ranks = ALONE) -> Tensor:
     """Quality focal loss (Li et al., "Generalized focal loss", 2020) against soft targets, per expected object.
 
     Args:
         logits: (B, C, h, w) of the student.
         target: (B, C, h, w) probabilities of the teacher.
         scores: (B, K) of the objects that the teacher found; their sum is their expected number.
+        ranks: Who has the rest of the step's images.
     """
     away = (torch.sigmoid(logits) - target).abs()
     cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    return (away**2 * cross_entropy).sum() / scores.sum().clamp(min=1.0)
+    return (away**2 * cross_entropy).sum() / ranks.total(scores.sum()).clamp(min=1.0)
 
 
 def distilled_regression(
-    student: Tensor, teacher: Tensor, cells: Tensor, weight: Tensor, symmetry: Tensor
+    student: Tensor, teacher: Tensor, cells: Tensor, weight: Tensor, symmetry: Tensor, ranks: Ranks = ALONE
 ) -> dict[str, Tensor]:
     """Differences of two regression maps at the teacher's objects, averaged over their weight.
 
@@ -164,9 +173,10 @@ def distilled_regression(
         cells: (B, K) flat cells of the objects.
         weight: (B, K) scores, 0 where an object is not sure enough to teach.
         symmetry: (B, K) orders of the objects' rotational symmetry; 0 has no angle.
+        ranks: Who has the rest of the step's images.
     """
     ours, theirs = gather_map(student, cells), gather_map(teacher, cells)
-    total = weight.sum().clamp(min=1.0)
+    total = ranks.total(weight.sum()).clamp(min=1.0)
 
     def mean(loss: Tensor, w: Tensor = weight) -> Tensor:
         return (loss * w).sum() / total
@@ -187,7 +197,9 @@ def distilled_regression(
     }
 
 
-def soft_relation_loss(logits: Tensor, target: Tensor, both: Tensor, thresholds: Tensor) -> Tensor:
+def soft_relation_loss(
+    logits: Tensor, target: Tensor, both: Tensor, thresholds: Tensor, ranks: Ranks = ALONE
+) -> Tensor:
     """Binary cross-entropy against soft predicates, in which those count that the teacher is sure of.
 
     Args:
@@ -195,10 +207,11 @@ def soft_relation_loss(logits: Tensor, target: Tensor, both: Tensor, thresholds:
         target: (B, K, K, P) probabilities of the teacher.
         both: (B, K, K) probability that both objects are there; 0 for pairs that state nothing.
         thresholds: (P,) probabilities at which the teacher cannot tell.
+        ranks: Who has the rest of the step's images.
     """
     sure = confidence(target, thresholds) * both[..., None]
     loss = F.binary_cross_entropy_with_logits(logits, target, sure, reduction="sum")
-    return loss / both.sum().clamp(min=1.0) / target.shape[-1]
+    return loss / ranks.total(both.sum()).clamp(min=1.0) / target.shape[-1]
 
 
 def confidence(probability: Tensor, threshold: Tensor) -> Tensor:

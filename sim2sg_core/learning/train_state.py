@@ -25,6 +25,7 @@ from sim2sg_core.learning.unlabelled import Unlabelled
 from sim2sg_core.model.checkpoint import load_checkpoint, save_checkpoint
 from sim2sg_core.model.losses import Targets
 from sim2sg_core.model.network import SceneGraphNetwork
+from sim2sg_core.model.ranks import ALONE, Ranks
 
 ZIP = b"PK\x03\x04"
 STATE = {"network", "ema", "ema_updates", "optimiser", "step"}  # entries that a run continues from
@@ -113,6 +114,7 @@ class TrainState:
     Attributes:
         network: Is taught.
         step: Steps taken so far.
+        ranks: The processes that share the steps.
     """
 
     def __init__(
@@ -121,9 +123,10 @@ class TrainState:
         config: TrainConfig,
         saved: dict[str, Any] | None = None,
         labeller: SceneGraphNetwork | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Builds the parts on the device, as new or as they were when `saved` was written; see `Teacher`."""
-        self.network, self.config = network, config
+        self.network, self.config, self.ranks = network, config, ranks
         self._frozen_blocks = frozen_blocks(network, config)
         network.freeze(self._frozen_blocks)
         self._device = torch.device(config.device)
@@ -132,6 +135,7 @@ class TrainState:
         network.to(self._device).train()
         if saved:  # Before the parts that copy the network.
             network.load_state_dict(saved["network"])
+        ranks.same(network)
         self._average = WeightAverage(network, config.ema)
         self._unlabelled = Unlabelled(network, self._average, config, labeller)
         conditional = config.align.teacher > 0 and config.align.teacher_update == "conditional"
@@ -159,8 +163,10 @@ class TrainState:
         for group in self._optimiser.param_groups:
             group["lr"] = self.rate * group["scale"]
         labelled, real = labelled.to(self._device), real.to(self._device) if real else None
-        values = train_step(self.network, self._optimiser, labelled, self.config, real, self._unlabelled, self.step)
-        if self._condition is None or real is None or self._condition.follows(self.network, real.weak):
+        values = train_step(
+            self.network, self._optimiser, labelled, self.config, real, self._unlabelled, self.step, self.ranks
+        )
+        if self._condition is None or real is None or self._condition.follows(self.network, real.weak, self.ranks):
             self._average.update(self.network)
         self.step += 1
         return values

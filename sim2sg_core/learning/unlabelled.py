@@ -13,6 +13,7 @@ from sim2sg_core.learning.train_config import TrainConfig
 from sim2sg_core.model.heads import Dense
 from sim2sg_core.model.losses import WEIGHTS
 from sim2sg_core.model.network import SceneGraphNetwork
+from sim2sg_core.model.ranks import ALONE, Ranks
 
 
 class Unlabelled:
@@ -50,6 +51,7 @@ class Unlabelled:
         real: RealBatch,
         step: int,
         amp: bool = False,
+        ranks: Ranks = ALONE,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Returns what is added to the loss of a step, and its parts, unweighted, for the log.
 
@@ -60,34 +62,37 @@ class Unlabelled:
             real: The real images.
             step: Decides the scale of reversed gradients.
             amp: Mixed precision.
+            ranks: Who has the rest of the step's images.
         """
         align = self.config.align
         total = dense.heat.new_zeros(())
         values: dict[str, Tensor] = {}
         if align.adversarial:
-            values |= self._alignment(network, dense, torch.cat([intrinsics, real.intrinsics]), step)
+            values |= self._alignment(network, dense, intrinsics, real.intrinsics, step, ranks)
             total = total + torch.stack([v for k, v in values.items() if not k.endswith("accuracy")]).sum()
         if self.teacher is not None:
             rest = Dense(*(field[len(intrinsics) :] for field in dense))
-            losses = self.teacher.losses(network, rest, real.weak, real.intrinsics, amp)
+            losses = self.teacher.losses(network, rest, real.weak, real.intrinsics, amp, ranks)
             total = total + align.teacher * torch.stack([WEIGHTS[k] * v for k, v in losses.items()]).sum()
             values |= {f"teacher_{name}": value for name, value in losses.items()}
         return total, values
 
-    def _alignment(self, network: SceneGraphNetwork, dense: Dense, intrinsics: Tensor, step: int) -> dict[str, Tensor]:
+    def _alignment(
+        self, network: SceneGraphNetwork, dense: Dense, labelled: Tensor, unlabelled: Tensor, step: int, ranks: Ranks
+    ) -> dict[str, Tensor]:
         """Losses and accuracies of the domain classifiers.
 
         A switch's strength scales the reversed gradient alone: the classifiers learn at full rate.
         """
         align = self.config.align
         scale = reversal_scale(step, self.config)
-        labelled = len(intrinsics) - self.config.unlabelled
-        real = torch.arange(len(intrinsics), device=intrinsics.device) >= labelled
+        intrinsics = torch.cat([labelled, unlabelled])
+        real = torch.arange(len(intrinsics), device=intrinsics.device) >= len(labelled)
         found = network.detect(dense)
         values: dict[str, Tensor] = {}
         if "feature" in self.discriminators:
-            values |= self.discriminators["feature"](dense, found, real, align.feature * scale)
+            values |= self.discriminators["feature"](dense, found, real, align.feature * scale, ranks)
         if "prediction" in self.discriminators:
             relations = network.relate(found, intrinsics=intrinsics)
-            values |= self.discriminators["prediction"](dense, found, relations, real, align.prediction * scale)
+            values |= self.discriminators["prediction"](dense, found, relations, real, align.prediction * scale, ranks)
         return values

@@ -11,6 +11,7 @@ from torch import Tensor
 from sim2sg_core.model.detection_decoding import Objects, take
 from sim2sg_core.model.heads import Channels, Dense
 from sim2sg_core.model.model_config import STRIDE
+from sim2sg_core.model.ranks import ALONE, Ranks
 from sim2sg_core.model.relation_head import PairLogits
 
 WEIGHTS = {
@@ -70,8 +71,8 @@ class Targets(NamedTuple):
         return Targets(*(field.pin_memory() for field in self))
 
 
-def heat_loss(heat: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Penalty-reduced focal loss on logits (CornerNet, Law and Deng 2018; CenterNet), per object."""
+def heat_loss(heat: Tensor, target: Tensor, weight: Tensor, ranks: Ranks = ALONE) -> Tensor:
+    """Penalty-reduced focal loss on logits (CornerNet, Law and Deng 2018; CenterNet), per object of all `ranks`."""
     positive = (target >= 1.0).to(heat.dtype)
     log_p = F.logsigmoid(heat)
     log_not_p = F.logsigmoid(-heat)
@@ -79,19 +80,25 @@ def heat_loss(heat: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     # A positive cell is taught even where an ignored object lies around it.
     gain = positive * (1 - p) ** 2 * log_p
     loss = (1 - positive) * (1 - target) ** 4 * p**2 * log_not_p * weight[:, None]
-    return -(gain + loss).sum() / positive.sum().clamp(min=1.0)
+    return -(gain + loss).sum() / ranks.total(positive.sum()).clamp(min=1.0)
 
 
 def regression_losses(
-    dense: Dense, targets: Targets, class_sizes: Tensor, yaw_symmetry: Tensor, typical_depth: float
+    dense: Dense,
+    targets: Targets,
+    class_sizes: Tensor,
+    yaw_symmetry: Tensor,
+    typical_depth: float,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Tensor]:
-    """Losses of box, 3D centre, depth, size and angle at the sampled cells, averaged over objects.
+    """Losses of box, 3D centre, depth, size and angle at the sampled cells, averaged over the objects of all `ranks`.
 
     Box: generalised IoU (Rezatofighi et al. 2019). Depth: negative log-likelihood of a Laplace distribution
     of the logarithm, whose scale the network predicts (Kendall and Gal 2017). Others: L1.
     """
     image, cell, index = targets.samples.unbind(1)
     weight = targets.sample_weight
+    total = ranks.total(weight.sum())
     if not len(weight):
         zero = dense.regression.sum() * 0.0
         return dict.fromkeys(("box", "centre", "depth", "size", "angle"), zero)
@@ -99,7 +106,6 @@ def regression_losses(
     values = dense.regression.flatten(2)[image, :, cell].float()
     centre = torch.stack([cell % columns, cell // columns], dim=1).to(values.dtype) + 0.5
     labels = targets.labels[image, index]
-    total = weight.sum()
 
     def mean(loss: Tensor, w: Tensor) -> Tensor:
         return (loss * w).sum() / total
@@ -145,19 +151,20 @@ def _area(low: Tensor, high: Tensor) -> Tensor:
     return (high - low).clamp(min=0.0).prod(dim=1)
 
 
-def relation_losses(logits: PairLogits, truth: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+def relation_losses(logits: PairLogits, truth: Tensor, valid: Tensor, ranks: Ranks = ALONE) -> tuple[Tensor, Tensor]:
     """Binary cross-entropy of relatedness and of the predicates.
 
     Args:
         logits: Scores of all pairs of N objects.
         truth: (B, N, N, P) bool.
         valid: (B, N, N) bool: pairs that are taught.
+        ranks: Who has the rest of the batch.
 
     Returns:
         Both losses, averaged over the valid pairs.
     """
     weight = valid.to(logits.related.dtype)
-    count = weight.sum().clamp(min=1.0)
+    count = ranks.total(weight.sum()).clamp(min=1.0)
     related = F.binary_cross_entropy_with_logits(
         logits.related, truth.any(-1).to(weight.dtype), weight, reduction="sum"
     )
