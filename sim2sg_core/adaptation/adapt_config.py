@@ -34,6 +34,8 @@ class LogConfig:
         min_interval: Least time between two frames, seconds.
         min_change: Least change between two frames (see `logs.sampling`).
         strict: Whether a damaged frame is an error; else it is left out, and counted.
+        distinct: Bits, of 64, by which what any two frames of all logs show must differ (see `logs.choosing`); 0 for
+            no matter.
     """
 
     logs: tuple[str, ...]
@@ -46,6 +48,7 @@ class LogConfig:
     min_interval: float = 0.2
     min_change: float = 0.0
     strict: bool = False
+    distinct: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class AdaptConfig(LogConfig):
         seed: Everything random follows from it.
         device: torch device.
         workers: Rendering processes; 0 takes one per core.
+        ranks: Processes of a fleet that share every training step.
         real_frames: Whether the report shows frames of the log.
         anonymise: Whether people and vehicles are blurred in them, as far as they were found.
     """
@@ -91,6 +95,7 @@ class AdaptConfig(LogConfig):
     seed: int = 0
     device: str = "cpu"
     workers: int = 0
+    ranks: int = 1
     real_frames: bool = True
     anonymise: bool = False
 
@@ -116,6 +121,7 @@ class AdaptConfig(LogConfig):
             seed=self.seed,
             device=self.device,
             workers=self.workers,
+            ranks=self.ranks,
             real_frames=self.real_frames,
             anonymise=self.anonymise,
         )
@@ -220,6 +226,7 @@ class ResolvedConfig(LogConfig):
     seed: int
     device: str
     workers: int
+    ranks: int
     real_frames: bool
     anonymise: bool
 
@@ -232,6 +239,8 @@ class ResolvedConfig(LogConfig):
             if value < 1:
                 option = "max" if name == "frames" else name.replace("_", "-")
                 raise Sim2SGError(f"--{option} is {value}: it must be at least 1")
+        if not 0 <= self.distinct <= 64:
+            raise Sim2SGError(f"--distinct is {self.distinct}: bits of 64, from 0 (off)")
         if self.rounds < 0:
             raise Sim2SGError(f"--rounds is {self.rounds}: it must be 0 (source only) or more")
         if self.camera_height is not None and self.camera_height <= 0:
@@ -240,7 +249,9 @@ class ResolvedConfig(LogConfig):
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as JSON-ready data, those of `source` and of `witness` among the others."""
         data = {**dataclasses.asdict(self), "method": self.method.to_json()}
-        # Without one there is no word of it: runs that were begun before there were witnesses go on.
+        # Of what is off there is no word: runs that were begun before there was such a thing go on.
+        if not self.distinct:
+            del data["distinct"]
         return {**data.pop("source"), **(data.pop("witness") or {}), **data, "logs": list(self.logs)}
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sim2sg_core.adaptation.adapt_config import LogConfig
 from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import Domain
-from sim2sg_core.files import make_folder
+from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.files import make_folder, naming_store
+from sim2sg_core.fleet import ONE_MACHINE, Fleet, Inline
 from sim2sg_core.images import read_image, write_jpeg
-from sim2sg_core.logs import LogFrame, decoded, open_logs, resolve_camera, sample_frames
+from sim2sg_core.logs import Log, LogFrame, open_logs, resolve_camera
 from sim2sg_core.logs.camera_calibration import resolve_extrinsics
-from sim2sg_core.logs.frame_flags import FrameFlags
+from sim2sg_core.logs.choosing import Candidate, Scan, choose, require_frames
+from sim2sg_core.logs.decoded import Damage, ahead
+from sim2sg_core.logs.frame_flags import FrameFlags, dark_and_sharpness
 from sim2sg_core.logs.names import UniqueNames, flat_name
 from sim2sg_core.manifest import Artefact
 from sim2sg_core.progress import Progress
@@ -59,33 +64,92 @@ def collect_frames(config: LogConfig, domain: Domain, run: Run) -> tuple[list[Sa
         Sim2SGError: A log without images, or without frames.
     """
     index = run.frames
-    run.ensure(lambda: [Artefact(path) for path in _files(index)], lambda: write_frames(config, domain, index))
+    run.ensure(
+        lambda: [Artefact(path) for path in _files(index)], lambda: write_frames(config, domain, index, run.fleet)
+    )
     return read_frames(index)
 
 
-def write_frames(config: LogConfig, domain: Domain, index: Path) -> None:
-    """Samples frames evenly over all logs; writes them as JPEG, and last their cameras to `index` beside them."""
+def write_frames(config: LogConfig, domain: Domain, index: Path, fleet: Fleet = ONE_MACHINE) -> None:
+    """Samples frames evenly over all logs; writes them as JPEG, and last their cameras to `index` beside them.
+
+    A log is read by one worker of the fleet, first to see what is in it, and again for the frames that are chosen.
+    """
     logs = open_logs(config.logs)
     needs_times = config.min_interval != LogConfig.min_interval  # the default is no wish of the user
-    chosen = sample_frames(
-        logs, config.topic, config.frames, config.min_interval, config.min_change, need_times=needs_times
-    )
-    records: list[dict[str, Any]] = []
-    told_by = ("", "")
-    names, flags = UniqueNames(), FrameFlags()
+    scan = Scan(config.topic, config.min_interval, config.min_change, needs_times, hashed=config.distinct > 0)
+    for log in logs:
+        scan.check(log)
+    pool = fleet.pool(Inline())
+    chosen = choose(list(pool.map(scan, logs)), config.frames, config.distinct)
+    require_frames(chosen, logs)
     make_folder(index.parent)
-    with Progress(len(chosen), "sample", unit="frames") as progress:
-        for frame, image in decoded(chosen, strict=config.strict):
-            flags.look(image)
-            camera, told_by = _camera(config, domain, frame, image.shape[1], image.shape[0])
-            name = names(flat_name(frame.name), ".jpg")
-            write_jpeg(index.parent / name, image, KEPT_QUALITY)
-            record = {"file": name, "stamp": frame.stamp, "width": camera.width, "height": camera.height}
-            records.append({**record, "camera": camera.to_json()})
+    names = UniqueNames()
+    named = [[(item, names(flat_name(item.name), ".jpg")) for item in items] for items in chosen]
+    records: list[dict[str, Any]] = []
+    told_by: tuple[str, ...] = ("", "")
+    flags, damage = FrameFlags(), Damage(config.strict)
+    with Progress(sum(map(len, named)), "sample", unit="frames") as progress:
+        parts = [part for part in zip(logs, named, strict=True) if part[1]]
+        for found in pool.flat_map(FrameWriter(config, domain, index.parent), parts):
+            if damage.whole(found):
+                records.append(found.record)
+                flags.note(found.dark, found.sharpness)
+                told_by = found.told_by
             progress.update()
-    for record, found in zip(records, flags.flags(), strict=True):
-        record["flags"] = found
+    damage.tell()
+    for record, of_frame in zip(records, flags.flags(), strict=True):
+        record["flags"] = of_frame
     write_json(index, {"intrinsics": told_by[0], "extrinsics": told_by[1], "frames": records}, indent=1)
+
+
+class WrittenFrame(NamedTuple):
+    """What is said of a frame that was written: its entry in the index, and what its flags come from."""
+
+    record: dict[str, Any]
+    told_by: tuple[str, str]
+    """where intrinsics and extrinsics come from"""
+    dark: bool
+    sharpness: float
+
+
+@dataclass(frozen=True)
+class FrameWriter:
+    """Writes the chosen frames of one log after the other into a folder; see `fleet.Work`."""
+
+    config: LogConfig
+    domain: Domain
+    folder: Path
+
+    def open(self) -> Callable[[tuple[Log, list[tuple[Candidate, str]]]], Iterator[WrittenFrame | Sim2SGError]]:
+        """There is nothing to load."""
+        return self.write
+
+    def write(self, part: tuple[Log, list[tuple[Candidate, str]]]) -> Iterator[WrittenFrame | Sim2SGError]:
+        """Yields what was written, or why not, of each chosen frame of a log, given with the names of their files."""
+        log, chosen = part
+        wanted = {item.number: item for item, _ in chosen}
+        frames = enumerate(log.frames(log.image_topic(self.config.topic)))
+        taken = (replace(f, name=wanted[k].name, why=wanted[k].why) for k, f in frames if k in wanted)
+        names = (name for _, name in chosen)
+        for frame, image in ahead(taken, LogFrame.decode):
+            name = next(names)
+            yield image if isinstance(image, Sim2SGError) else self._written(frame, image, name)
+
+    def _written(self, frame: LogFrame, image: np.ndarray, name: str) -> WrittenFrame:
+        camera, told_by = _camera(self.config, self.domain, frame, image.shape[1], image.shape[0])
+        with naming_store(self.folder):
+            write_jpeg(self.folder / name, image, KEPT_QUALITY)
+        record = {
+            "file": name,
+            "stamp": frame.stamp,
+            "width": camera.width,
+            "height": camera.height,
+            "camera": camera.to_json(),
+            "log": printable(frame.log.path.name),
+            "why": frame.why,
+        }
+        return WrittenFrame(record, told_by, *dark_and_sharpness(image))
 
 
 def read_frames(index: Path) -> tuple[list[SampledFrame], str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 
 from sim2sg_core.adaptation.content.log_extrinsics import camera_of, frame_extrinsics
@@ -15,11 +17,15 @@ from sim2sg_core.adaptation.log_witness import Testimony
 from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.adaptation.selection.self_consistency import SelfConsistency, measure_self_consistency
 from sim2sg_core.domains import Domain
+from sim2sg_core.fleet import Inline, Loaded, chunked
 from sim2sg_core.lifting.extrinsics import with_extrinsics
 from sim2sg_core.progress import Progress
 from sim2sg_core.runtime import Predictor
+from sim2sg_core.runtime.graph_decoding import RawOutput
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.graph import load_graphs, save_graphs, write_json
+
+CHUNK = 8  # frames that a worker is given at a time
 
 
 class LogInference:
@@ -35,11 +41,12 @@ class LogInference:
         self.stage = stage
         self._run = run
         self._frames, self._domain = frames, domain
-        self._predictor: Predictor | None = None
+        self._model = Loaded(functools.partial(Predictor, stage / "model.onnx", threads=run.fleet.threads))
+        self._pool = run.fleet.pool(Inline())
 
     def close(self) -> None:
         """Unloads the model; it is loaded again where it is needed."""
-        self._predictor = None
+        self._model.drop()
 
     def graphs(self) -> list[SceneGraph]:
         """Returns one unthresholded graph per frame; poses stand on the extrinsics that fit them best.
@@ -70,42 +77,66 @@ class LogInference:
         """Returns how consistent the model is with itself on changed views of the frames."""
 
         def measure(path: Path) -> None:
-            found = measure_self_consistency(self._loaded(), self._frames, self._domain)
+            found = measure_self_consistency(self._model, self._frames, self._domain, pool=self._pool)
             write_json(path, found.to_json(), indent=1)
 
         return self._run.cached(
             self.stage / "self_consistency.json", measure, lambda path: SelfConsistency(**json.loads(path.read_text()))
         )
 
-    def _loaded(self) -> Predictor:
-        if self._predictor is None:
-            self._predictor = Predictor(self.stage / "model.onnx")
-        return self._predictor
-
     def _infer(self, path: Path) -> None:
-        predictor = self._loaded()
         outputs, floating = [], []
         with Progress(len(self._frames), "infer", unit="frames") as progress:
-            for frame in self._frames:
-                outputs.append(predictor.infer(frame.image()))
+            for frame, output in zip(
+                self._frames, self._pool.flat_map(_Inferring(self._model), chunked(self._frames, CHUNK)), strict=True
+            ):
+                outputs.append(output)
                 # Poses from the network's depth alone: with a ground assumed they would only confirm it.
-                floating.append(outputs[-1].graph(dataclasses.replace(frame.camera, ground=None)))
+                floating.append(output.graph(dataclasses.replace(frame.camera, ground=None)))
                 progress.update()
         all_extrinsics = frame_extrinsics([frame.camera for frame in self._frames], floating, self._domain)
         graphs = [
             output.graph(with_extrinsics(frame.camera, extrinsics), file=frame.file, stamp=frame.stamp)
             for output, frame, extrinsics in zip(outputs, self._frames, all_extrinsics, strict=True)
         ]
-        save_graphs(path, graphs, predictor.info.model_id)
+        save_graphs(path, graphs, self._model.get().info.model_id)
 
     def _infer_tiles(self, path: Path, graphs: Sequence[SceneGraph], half_scale: bool) -> None:
-        predictor, carriers = self._loaded(), self._domain.carriers
+        work = _Tiling(self._model, self._domain.carriers, half_scale)
+        pairs = list(zip(self._frames, graphs, strict=True))
         found = []
         with Progress(len(self._frames), "infer tiles", unit="frames") as progress:
-            for frame, graph in zip(self._frames, graphs, strict=True):
-                found.append(infer_tiles(predictor, frame.image(), camera_of(graph), graph, carriers, half_scale))
+            for graph in self._pool.flat_map(work, chunked(pairs, CHUNK)):
+                found.append(graph)
                 progress.update()
-        save_graphs(path, found, predictor.info.model_id)
+        save_graphs(path, found, self._model.get().info.model_id)
+
+
+@dataclass(frozen=True)
+class _Inferring:
+    """Infers frames as they are; see `fleet.Work`."""
+
+    model: Loaded[Predictor]
+
+    def open(self) -> Callable[[Sequence[SampledFrame]], Iterator[RawOutput]]:
+        predictor = self.model.get()
+        return lambda frames: (predictor.infer(frame.image()) for frame in frames)
+
+
+@dataclass(frozen=True)
+class _Tiling:
+    """Infers enlarged tiles of frames, given with their graphs; see `fleet.Work`."""
+
+    model: Loaded[Predictor]
+    carriers: Set[str]
+    half_scale: bool
+
+    def open(self) -> Callable[[Sequence[tuple[SampledFrame, SceneGraph]]], Iterator[SceneGraph]]:
+        predictor = self.model.get()
+        return lambda pairs: (
+            infer_tiles(predictor, frame.image(), camera_of(graph), graph, self.carriers, self.half_scale)
+            for frame, graph in pairs
+        )
 
 
 def _read_graphs(path: Path) -> list[SceneGraph]:

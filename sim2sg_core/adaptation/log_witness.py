@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sim2sg_core.adaptation.adapt_config import WitnessModel
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import Domain
+from sim2sg_core.fleet import Inline
 from sim2sg_core.progress import Progress
 from sim2sg_core.runtime.detectors import TiledDetector, open_detector
 from sim2sg_core.runtime.detectors.mapped_detections import mapped
@@ -51,6 +52,7 @@ class LogWitness:
         self._detector = TiledDetector(detector)
         self._name = f"{Path(model.witness).name} {model.witness_digest}"
         self.known = self._mapping.classes
+        self._looking = _Looking(model, domain, self)
 
     def describe(self) -> str:
         """Returns one line for the report."""
@@ -62,17 +64,33 @@ class LogWitness:
         def make(path: Path) -> None:
             with Progress(len(frames), "witness", unit="frames") as progress:
                 found = []
-                for frame in frames:
-                    found.append(self._look(frame))
+                for graph in run.fleet.pool(Inline()).map(self._looking, frames):
+                    found.append(graph)
                     progress.update()
             save_graphs(path, found, self._name)
 
         boxes = run.path / "witness" / "boxes.json"
         return Testimony(run.cached(boxes, make, lambda path: load_graphs(path)[1]), self.known, self._mapping.wholes)
 
-    def _look(self, frame: SampledFrame) -> SceneGraph:
+    def look_at(self, frame: SampledFrame) -> SceneGraph:
+        """Returns what it sees of one frame."""
         image = frame.image()
         found = mapped(self._detector(image), self._mapping)
         parts = zip(found.names.tolist(), found.scores.tolist(), found.boxes, strict=True)
         objects = tuple(SceneObject(name, score, box) for name, score, box in parts)
         return SceneGraph(image.shape[1], image.shape[0], objects, file=frame.file, stamp=frame.stamp)
+
+
+class _Looking:
+    """Looks at one frame after the other; see `fleet.Work`. Another process opens the detector for itself."""
+
+    def __init__(self, model: WitnessModel, domain: Domain, witness: LogWitness | None = None) -> None:
+        self._model, self._domain, self._witness = model, domain, witness
+
+    def open(self) -> Callable[[SampledFrame], SceneGraph]:
+        """Opens the detector."""
+        self._witness = self._witness or LogWitness(self._model, self._domain)
+        return self._witness.look_at
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_model": self._model, "_domain": self._domain, "_witness": None}

@@ -52,6 +52,7 @@ from sim2sg_core.adaptation.verdict import verdict_on
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.files import atomic_path
+from sim2sg_core.fleet import ONE_MACHINE, Fleet
 from sim2sg_core.folder_lock import locked
 from sim2sg_core.logs.frame_flags import describe_flags
 from sim2sg_core.manifest import NAME as MANIFEST
@@ -62,13 +63,14 @@ from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.graph import load_graphs, write_json
 
 
-def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
+def adapt(config: ResolvedConfig, domain: Domain, out: Path, fleet: Fleet = ONE_MACHINE) -> Path:
     """Adapts a domain to the logs; a run that was stopped continues.
 
     Args:
         config: Settings.
         domain: What to look for.
         out: The run's folder.
+        fleet: Who does the work that can be shared; what comes out is the same.
 
     Returns:
         Path of the final model, `out/model.onnx`.
@@ -84,7 +86,8 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path) -> Path:
         load_start(config.source.start, domain)  # Checked before any work starts.
     witness = LogWitness(config.witness, domain) if config.witness else None
     with locked(out):
-        run = Run(out)
+        fleet.check(out)
+        run = Run(out, fleet)
         run.begin({**config.to_json(), "domain": domain.to_json()}, inputs)
         run.plan = Plan(config, domain)
         print(run.plan.describe(run.stage_times()), file=sys.stderr, flush=True)
@@ -241,7 +244,7 @@ def source_stage(run: Run, config: ResolvedConfig, domain: Domain, frames: Seque
 
     def teach() -> None:
         with run.timed("source/train", message):
-            train_source(config, domain, folder, run.manifest.origin)
+            train_source(config, domain, folder, run.manifest.origin, run.fleet)
 
     run.ensure(lambda: trained_by(folder, isinstance(config.source, SourceTraining)), teach)
     make_model(run, domain, folder, frames, frames[0].camera)
@@ -300,7 +303,8 @@ def round_stage(
 
     def teach() -> None:
         with run.timed(f"{name}/train", f"{config.round_steps} steps"):
-            train_round(config, domain, folder, stages, frames, graphs, number, run.manifest.origin, expected)
+            origin, fleet = run.manifest.origin, run.fleet
+            train_round(config, domain, folder, stages, frames, graphs, number, origin, expected, fleet)
 
     run.ensure(lambda: trained_by(folder), teach)
     make_model(run, domain, folder, frames, median_camera(graphs))

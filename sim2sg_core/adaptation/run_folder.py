@@ -16,12 +16,13 @@ import yaml
 from sim2sg_core.adaptation.log_contents import Input, require_logs, same_inputs
 from sim2sg_core.errors import Sim2SGError, expecting
 from sim2sg_core.files import atomic_path
+from sim2sg_core.fleet import ONE_MACHINE, Fleet
 from sim2sg_core.learning.train_config import difference
 from sim2sg_core.manifest import Artefact, Manifest
 from sim2sg_core.progress import heartbeat
 
 # They say where, how fast and how long work is done, or what ends it, not what comes out.
-MAY_CHANGE = {"workers", "device", "rounds", "strict", "real_frames", "anonymise"}
+MAY_CHANGE = {"workers", "ranks", "device", "rounds", "strict", "real_frames", "anonymise"}
 # Known by their contents: they may lie elsewhere.
 INPUTS = {"logs", "camera_file"}
 T = TypeVar("T")
@@ -53,11 +54,12 @@ class Run:
         manifest: What was finished.
         identity: Hash of the logs and of all settings that decide the result; "" before `begin`.
         plan: What the run will do, to say how far it is; None where nobody planned.
+        fleet: Who does its work.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, fleet: Fleet = ONE_MACHINE) -> None:
         """Reads what earlier starts left."""
-        self.path = Path(path)
+        self.path, self.fleet = Path(path), fleet
         self.manifest = Manifest(self.path)
         self.identity = ""
         self.plan: Schedule | None = None

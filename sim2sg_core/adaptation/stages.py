@@ -18,8 +18,9 @@ from sim2sg_core.adaptation.selection.score_calibration import calibrate
 from sim2sg_core.cores import usable_cores
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.domain_spec import TrainingSpec
+from sim2sg_core.fleet import ONE_MACHINE, Fleet
 from sim2sg_core.images import read_image
-from sim2sg_core.learning import AlignConfig, AugmentConfig, TrainConfig, train
+from sim2sg_core.learning import AlignConfig, AugmentConfig, TrainConfig, TrainJob
 from sim2sg_core.learning.real import RealImage
 from sim2sg_core.learning.thresholds import class_thresholds, predicate_thresholds
 from sim2sg_core.manifest import Artefact
@@ -72,7 +73,15 @@ def render_stage(
     def render() -> None:
         for name, part in (("data", jobs[:count]), ("held_out", jobs[count:])):
             with Progress(len(part), f"render {name}", unit="frames") as progress:
-                render_dataset(domain, part, folder / name, workers=config.workers, progress=progress, replace=True)
+                render_dataset(
+                    domain,
+                    part,
+                    folder / name,
+                    workers=config.workers,
+                    progress=progress,
+                    replace=True,
+                    fleet=run.fleet,
+                )
 
     run.ensure(lambda: [dataset_artefact(folder / name) for name in ("data", "held_out")], render)
 
@@ -115,6 +124,7 @@ def mix_stage(
                 samples=0,
                 shadow_size=SHADOW_SIZE,
                 replace=True,
+                fleet=run.fleet,
             )
 
     run.ensure(lambda: [dataset_artefact(folder / "mixed")], render)
@@ -125,7 +135,7 @@ def checkpoint_of(stage: Path) -> Path:
     return stage / "train" / "checkpoint.pt"
 
 
-def train_source(config: ResolvedConfig, domain: Domain, folder: Path, origin: str) -> None:
+def train_source(config: ResolvedConfig, domain: Domain, folder: Path, origin: str, fleet: Fleet = ONE_MACHINE) -> None:
     """Trains a new network on the stage's scenes, or takes the one to start from; see `train` for `origin`."""
     source = config.source
     if isinstance(source, StartCheckpoint):
@@ -134,7 +144,8 @@ def train_source(config: ResolvedConfig, domain: Domain, folder: Path, origin: s
         return
     network = build_network(domain, backbone=source.backbone, seed=config.seed)
     settings = _train_config(config, domain.training, source.source_steps, source.learning_rate)
-    _train(domain, folder, network, settings, [(folder / "data", 1.0)], origin)
+    job = TrainJob(network, domain, [(folder / "data", 1.0)], settings, folder / "train", origin=origin)
+    _train(job, fleet, config.ranks)
 
 
 def train_round(
@@ -147,6 +158,7 @@ def train_round(
     number: int,
     origin: str,
     expected: Mapping[str, float] | None = None,
+    fleet: Fleet = ONE_MACHINE,
 ) -> None:
     """Trains the network of the last of the `earlier` stages further, on the stage's scenes.
 
@@ -175,7 +187,8 @@ def train_round(
         settings = dataclasses.replace(settings, align=align)
     real_images = [RealImage(frame.path, frame.camera) for frame in frames] if method.reads_log else []
     datasets = labelled_datasets(folder, earlier, method.replay, method.mixing)
-    _train(domain, folder, network, settings, datasets, origin, real_images, labeller)
+    job = TrainJob(network, domain, datasets, settings, folder / "train", real_images, origin, labeller)
+    _train(job, fleet, config.ranks)
 
 
 def stage_network(stage: Path) -> SceneGraphNetwork:
@@ -270,19 +283,9 @@ def labelled_datasets(
     return [(folder / "data", 1.0 - sum(share for _, share in others)), *others]
 
 
-def _train(
-    domain: Domain,
-    folder: Path,
-    network: SceneGraphNetwork,
-    settings: TrainConfig,
-    datasets: Sequence[tuple[Path, float]],
-    origin: str,
-    real: Sequence[RealImage] = (),
-    labeller: SceneGraphNetwork | None = None,
-) -> None:
-    with Progress(settings.steps, "train", unit="steps") as progress:
-        update = progress.update
-        train(network, domain, datasets, settings, folder / "train", update, real, origin, labeller)
+def _train(job: TrainJob, fleet: Fleet, ranks: int) -> None:
+    with Progress(job.config.steps, "train", unit="steps") as progress:
+        job.train_on(fleet, ranks, progress.update)
 
 
 def _inputs(paths: Sequence[Path], width: int, height: int) -> np.ndarray:

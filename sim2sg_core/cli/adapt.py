@@ -20,8 +20,10 @@ from sim2sg_core.adaptation.method import (
     resolve_method,
 )
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
-from sim2sg_core.cli.options import add_former_names, add_strict
+from sim2sg_core.cli.options import add_fleet, add_former_names, add_ranks, add_strict, check_ranks
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.fleet import opened
+from sim2sg_core.logs import listed_logs
 from sim2sg_core.scene.class_mapping import MAPPING_EXAMPLE
 
 HELP = "adapt a domain to an unlabelled camera log: train, infer, rebuild, render, train again; then export"
@@ -37,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--log",
         nargs="+",
         dest="logs",
-        help="bags (.mcap, .db3, .bag), videos (.mp4, …), folders of them or of images",
+        help="bags (.mcap, .db3, .bag), videos (.mp4, …), folders of them or of images; patterns in quotes; or a .txt"
+        " with one of these on each line",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; the same command continues it")
     parser.add_argument(
@@ -62,6 +65,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     work.add_argument(
         "--min-change", type=float, metavar="G", help="least change between frames, see `sim2sg log` (default: 0)"
+    )
+    work.add_argument(
+        "--distinct",
+        type=int,
+        metavar="BITS",
+        help="drop near-duplicates over all logs: of any two frames that are taken, so many of 64 bits of a perceptual"
+        " hash differ; 8 drops what looks the same (default: 0, none are dropped)",
     )
     add_former_names(work, frames="--max", min_interval="--every")
     add_strict(work)
@@ -148,6 +158,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="processes that render, and on a GPU prepare images (default: one per core)",
     )
+    add_fleet(parser)
+    add_ranks(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -155,18 +167,21 @@ def run(args: argparse.Namespace) -> int:
     from sim2sg_core.adaptation import adapt, describe_plan
     from sim2sg_core.adaptation.config_file import read_config
 
+    check_ranks(args)
     base, domain = AdaptConfig(logs=()), None
     if args.config:
         base, domain = read_config(args.config, allow_outside=args.allow_outside)
     settings = given(args, base)
     if not settings.logs:
         raise Sim2SGError("no log: give --log LOG, or the settings of another run with --config RUN/config.yaml")
+    settings = dataclasses.replace(settings, logs=tuple(map(str, listed_logs(settings.logs))))
     domain = domain_to_draw(args, domain)
     config = settings.resolved(domain)
     if args.dry_run:
         print(describe_plan(config, domain))
         return 0
-    model = adapt(config, domain, args.out)
+    with opened(args.ray, args.workers or 0) as fleet:
+        model = adapt(config, domain, args.out, fleet)
     print(f"{model}\n{args.out / 'report.html'}", flush=True)
     words = [
         "sim2sg",

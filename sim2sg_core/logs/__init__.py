@@ -7,7 +7,7 @@ from sim2sg_core.logs.decoded import decoded
 from sim2sg_core.logs.extraction import extract
 from sim2sg_core.logs.log_depth import LogDepth
 from sim2sg_core.logs.names import frame_name
-from sim2sg_core.logs.opening import open_log, open_logs
+from sim2sg_core.logs.opening import listed_logs, open_log, open_logs
 from sim2sg_core.logs.sampling import sample_frames, select_frames
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "decoded",
     "extract",
     "frame_name",
+    "listed_logs",
     "load_calibration",
     "open_log",
     "open_logs",

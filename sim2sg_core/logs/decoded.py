@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeGuard, TypeVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs.camera_log import LogFrame
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 LISTED = 10
 """Damaged frames that are named; the others are counted."""
@@ -37,24 +39,42 @@ def decoded(
     Raises:
         Sim2SGError: More frames are damaged than whole; with `strict`, one is.
     """
-    good, bad = 0, 0
-    problems: list[str] = []
+    damage = Damage(strict)
     for frame, image in ahead(frames, LogFrame.decode, workers):
-        if isinstance(image, Sim2SGError):
-            if strict:
-                raise image
-            bad += 1
-            problems += [str(image)] if bad <= LISTED else []
-            continue
-        good += 1
-        yield frame, image
-    if not bad:
-        return
-    more = f"; and {bad - LISTED} more" if bad > LISTED else ""
-    text = f"{bad} of {good + bad} frames are damaged: {'; '.join(problems)}{more}"
-    if bad > good:
-        raise Sim2SGError(text)
-    logger.warning("%s; they are left out", text)
+        if damage.whole(image):
+            yield frame, image
+    damage.tell()
+
+
+class Damage:
+    """Counts damaged frames, and names some of them."""
+
+    def __init__(self, strict: bool = False) -> None:
+        """With `strict` the first one is an error."""
+        self._strict = strict
+        self._good, self._bad = 0, 0
+        self._problems: list[str] = []
+
+    def whole(self, found: T | Sim2SGError) -> TypeGuard[T]:
+        """Whether a frame is whole: what was made of it is no error. Raises it where one is too many."""
+        if not isinstance(found, Sim2SGError):
+            self._good += 1
+            return True
+        if self._strict:
+            raise found
+        self._bad += 1
+        self._problems += [str(found)] if self._bad <= LISTED else []
+        return False
+
+    def tell(self) -> None:
+        """Warns of those that were left out. Raises Sim2SGError when they are more than the whole ones."""
+        if not self._bad:
+            return
+        more = f"; and {self._bad - LISTED} more" if self._bad > LISTED else ""
+        text = f"{self._bad} of {self._good + self._bad} frames are damaged: {'; '.join(self._problems)}{more}"
+        if self._bad > self._good:
+            raise Sim2SGError(text)
+        logger.warning("%s; they are left out", text)
 
 
 def ahead(

@@ -24,9 +24,12 @@ class FrameFlags:
 
     def look(self, image: np.ndarray) -> None:
         """Takes note of the next frame, (h, w, 3) uint8 RGB."""
-        grey = cv2.cvtColor(image[::2, ::2], cv2.COLOR_RGB2GRAY)
-        self._dark.append(float(np.percentile(grey, 99)) < DARK)
-        self._sharpness.append(_sharpness(grey))
+        self.note(*dark_and_sharpness(image))
+
+    def note(self, dark: bool, sharpness: float) -> None:
+        """Takes note of the next frame, which somebody else has looked at."""
+        self._dark.append(dark)
+        self._sharpness.append(sharpness)
 
     def flags(self) -> list[list[str]]:
         """Returns for each frame "dark", "blurred" or neither: of a dark one sharpness says nothing."""
@@ -41,6 +44,12 @@ def describe_flags(flags: Iterable[Iterable[str]]) -> str:
     """Returns how many frames are dark and blurred, in words; "" for none."""
     count = Counter(flag for of_frame in flags for flag in of_frame)
     return ", ".join(f"{count[name]} {name}" for name in ("dark", "blurred") if count[name])
+
+
+def dark_and_sharpness(image: np.ndarray) -> tuple[bool, float]:
+    """Returns whether a frame, (h, w, 3) uint8 RGB, is dark, and how sharp it is."""
+    grey = cv2.cvtColor(image[::2, ::2], cv2.COLOR_RGB2GRAY)
+    return float(np.percentile(grey, 99)) < DARK, _sharpness(grey)
 
 
 def _sharpness(grey: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from sim2sg_core.logs.videos import VIDEO_SUFFIXES, VideoLog, is_video
 
 logger = logging.getLogger(__name__)
 
+LIST_SUFFIX = ".txt"
 DEPTH = 3
 """Levels of folders below the one that is given."""
 
@@ -73,6 +74,30 @@ def open_logs(paths: Path | str | Iterable[Path | str]) -> list[Log]:
         logs += found
     _label(logs, given)
     return logs
+
+
+def listed_logs(paths: Iterable[Path | str]) -> list[Path]:
+    """Returns the paths that are meant: of a list (`.txt`, a path on each line) its lines, of a pattern what fits it.
+
+    Lines may be relative to the list's folder, and patterns; empty ones and those that begin with `#` do not count.
+
+    Raises:
+        Sim2SGError: Nothing fits a pattern, or a list is empty or no text.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.suffix.lower() != LIST_SUFFIX or not path.is_file():
+            found += _matches(path)
+            continue
+        try:
+            lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        except ValueError:
+            raise Sim2SGError(f"{printable(path)}: not a list of logs: UTF-8 text with a path on each line") from None
+        named = [path.parent / line for line in lines if line and not line.startswith("#")]
+        if not named:
+            raise Sim2SGError(f"{printable(path)}: lists no logs: write a path on each line")
+        found += [match for name in named for match in _matches(name)]
+    return found
 
 
 def _matches(path: Path) -> list[Path]:

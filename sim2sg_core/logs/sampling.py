@@ -82,7 +82,7 @@ def select_frames(
         Sim2SGError: No camera, several, an unknown topic or no times (at once); a damaged log (on the way).
     """
     topics = [log.image_topic(topic) for log in logs]
-    intervals = [_interval(log, min_interval_s, need_times) for log in logs]
+    intervals = [interval_of(log, min_interval_s, need_times) for log in logs]
     return _selected(logs, topics, intervals, max_frames, min_change)
 
 
@@ -92,7 +92,7 @@ def _selected(
     names = UniqueNames()
     spread: dict[tuple[int, int], str] | None = None
     if max_frames:
-        spread = _evenly(
+        spread = evenly(
             [
                 [(item.number, item.why) for item in spaced(log.frames(name), interval, min_change)]
                 for log, name, interval in zip(logs, topics, intervals)
@@ -109,7 +109,7 @@ def _selected(
             yield dataclasses.replace(item.frame, name=names(item.frame.name), why=item.why)
 
 
-def _interval(log: Log, min_interval_s: float, need_times: bool) -> float:
+def interval_of(log: Log, min_interval_s: float, need_times: bool) -> float:
     """Returns the interval to keep; 0 where a log tells no times."""
     if log.timed or min_interval_s <= 0:
         return min_interval_s
@@ -121,7 +121,7 @@ def _interval(log: Log, min_interval_s: float, need_times: bool) -> float:
     return 0.0
 
 
-def _evenly(found: Sequence[Sequence[tuple[int, str]]], count: int) -> dict[tuple[int, int], str]:
+def evenly(found: Sequence[Sequence[tuple[int, str]]], count: int) -> dict[tuple[int, int], str]:
     """Chooses an even selection over all logs: why of each (log, index)."""
     flat = [(k, index, why) for k, items in enumerate(found) for index, why in items]
     if len(flat) <= count:

@@ -26,6 +26,7 @@ def test_open_settings_come_from_the_domain(tmp_path):
         ({"rounds": -1}, "--rounds"),
         ({"method": Method(prior_share=1.5)}, "prior_share is 1.5"),
         ({"camera_height": -1.0}, "--camera-height"),
+        ({"distinct": 65}, "--distinct is 65: bits of 64"),
     ],
 )
 def test_bad_settings_are_told_before_any_work(tmp_path, change, message):

@@ -60,6 +60,14 @@ def test_frames_are_sampled_once_and_then_kept(log, tmp_path):
     assert [f.file for f in again] == [f.file for f in first]
 
 
+def test_near_duplicates_are_dropped_and_the_list_says_why_a_frame_is_in_it(log, tmp_path):
+    all_of_them, _, _ = collect(log, tmp_path / "all")
+    frames, _, _ = collect(log, tmp_path / "run", distinct=8)  # they differ in nothing but light
+    assert len(all_of_them) == 5 and [frame.file for frame in frames] == ["0.jpg"]
+    [entry] = json.loads((tmp_path / "run/frames/frames.json").read_text())["frames"]
+    assert (entry["log"], entry["why"]) == ("log", "first")
+
+
 @pytest.mark.parametrize("file", ["frames.json", "0.jpg"])
 def test_a_damaged_frame_or_list_is_named_and_sampled_anew(log, tmp_path, capsys, file):
     collect(log, tmp_path / "run")

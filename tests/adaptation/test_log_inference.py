@@ -33,7 +33,9 @@ def test_a_resumed_run_sees_the_graphs_that_it_saw_before(tmp_path, monkeypatch)
     frames = [SampledFrame(tmp_path / "a.png", "a.png", 1, camera)]
 
     opened = []
-    monkeypatch.setattr(log_inference, "Predictor", lambda path: opened.append(path) or Predictor(path))
+    monkeypatch.setattr(
+        log_inference, "Predictor", lambda path, **options: opened.append(path) or Predictor(path, **options)
+    )
 
     def seen():
         inference = LogInference(Run(tmp_path), tmp_path, frames, clevr)

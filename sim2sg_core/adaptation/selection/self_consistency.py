@@ -10,7 +10,7 @@ every view.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,6 +19,7 @@ import numpy as np
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.fleet import Inline, Loaded, Pool
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.runtime.graph_decoding import DecodeOptions, decode_graph
 from sim2sg_core.runtime.preprocessing import PADDING
@@ -109,7 +110,11 @@ class Tally:
 
 
 def measure_self_consistency(
-    predictor: Predictor, frames: Sequence[SampledFrame], domain: Domain, limit: int = MOST_FRAMES
+    model: Loaded[Predictor],
+    frames: Sequence[SampledFrame],
+    domain: Domain,
+    limit: int = MOST_FRAMES,
+    pool: Pool | None = None,
 ) -> SelfConsistency:
     """Measures how consistent a model is with itself under change of view.
 
@@ -118,10 +123,11 @@ def measure_self_consistency(
     objects are treated likewise, those more likely than not.
 
     Args:
-        predictor: The model; its scores should be calibrated. Five images per frame are inferred.
+        model: The model; its scores should be calibrated. Five images per frame are inferred.
         frames: The log's frames.
         domain: Says which predicates turn round in a mirror.
         limit: Frames to look at, taken evenly from `frames`.
+        pool: Who looks; None for this process.
 
     Raises:
         Sim2SGError: No frames.
@@ -129,19 +135,11 @@ def measure_self_consistency(
     if not frames or limit < 1:
         raise Sim2SGError("self-consistency needs at least one frame: give a log with images and a limit above 0")
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(limit, len(frames))).round().astype(int))
-    objects, relations, sure_objects, sure_relations = Tally(), Tally(), Tally(), Tally()
-    scores: list[np.ndarray] = []
-    for index in chosen:
-        image = frames[index].image()
-        copies = changed_views(image)
-        graph, *seen = _infer(predictor, [image, *(view.image for view in copies)])
-        scores.append(graph.scores())
-        for view, other in zip(copies, seen, strict=True):
-            found, facts = compare_views(certain(graph), certain(other), view, domain)
-            objects, relations = objects + found, relations + facts
-            found, facts = compare_views(graph, other, view, domain)
-            sure_objects, sure_relations = sure_objects + found, sure_relations + facts
-    everything = np.concatenate(scores)
+    seen = list((pool or Inline()).map(_Comparing(model, domain), [frames[index] for index in chosen]))
+    objects, relations, sure_objects, sure_relations = (
+        sum((tallies[k] for tallies, _ in seen), Tally()) for k in range(4)
+    )
+    everything = np.concatenate([scores for _, scores in seen])
     sure = everything[everything > 0.5]
     return SelfConsistency(
         objects=objects.f_score,
@@ -153,6 +151,34 @@ def measure_self_consistency(
         sure_score=float(sure.mean()) if len(sure) else 0.0,
         frames=len(chosen),
     )
+
+
+@dataclass(frozen=True)
+class _Comparing:
+    """Compares what a model sees of a frame with what it sees of changed views of it; see `fleet.Work`."""
+
+    model: Loaded[Predictor]
+    domain: Domain
+
+    def open(self) -> Callable[[SampledFrame], tuple[tuple[Tally, Tally, Tally, Tally], np.ndarray]]:
+        predictor = self.model.get()
+        return lambda frame: _compare_frame(predictor, frame, self.domain)
+
+
+def _compare_frame(
+    predictor: Predictor, frame: SampledFrame, domain: Domain
+) -> tuple[tuple[Tally, Tally, Tally, Tally], np.ndarray]:
+    """Returns the tallies of objects and facts, taken as sure and by their sureness, and the scores in the frame."""
+    image = frame.image()
+    copies = changed_views(image)
+    objects, relations, sure_objects, sure_relations = Tally(), Tally(), Tally(), Tally()
+    graph, *seen = _infer(predictor, [image, *(view.image for view in copies)])
+    for view, other in zip(copies, seen, strict=True):
+        found, facts = compare_views(certain(graph), certain(other), view, domain)
+        objects, relations = objects + found, relations + facts
+        found, facts = compare_views(graph, other, view, domain)
+        sure_objects, sure_relations = sure_objects + found, sure_relations + facts
+    return (objects, relations, sure_objects, sure_relations), graph.scores()
 
 
 def changed_views(image: np.ndarray) -> list[ChangedView]:

@@ -18,6 +18,7 @@ from sim2sg_core.adaptation.selection.self_consistency import (
 )
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.fleet import Loaded
 from sim2sg_core.runtime import ModelInfo, Predictor, RawOutput
 from sim2sg_core.runtime.preprocessing import letterbox
 from sim2sg_core.scene import Camera, Relation, SceneGraph, SceneObject
@@ -27,6 +28,12 @@ CLEVR = load_domain("clevr")
 WHOLE = ChangedView(np.zeros((200, 300, 3), np.uint8), np.array([0.0, 0, 300, 200]))
 MIRROR = dataclasses.replace(WHOLE, mirrored=True)
 NEAR = ChangedView(np.zeros((160, 240, 3), np.uint8), np.array([30.0, 20, 270, 180]))
+
+
+def measured(predictor, *arguments, **options):
+    return measure_self_consistency(Loaded(lambda: predictor), *arguments, **options)
+
+
 INFO = ModelInfo(
     model_id="seer",
     domain=CLEVR,
@@ -87,13 +94,13 @@ def frames(tmp_path_factory):
 
 def test_one_that_sees_everything_from_everywhere_disagrees_only_about_the_unseen(frames):
     seer = Seer()
-    found = measure_self_consistency(seer, frames, CLEVR)
+    found = measured(seer, frames, CLEVR)
     # Three objects and, in each direction, three pairs; one unseen beside them.
     assert found.objects == pytest.approx(3 / 4) and found.relations == pytest.approx(6 / 7)
     assert found.score == pytest.approx((3 / 4 + 6 / 7) / 2)
     assert (found.objects_per_frame, found.sure_score, found.frames) == (3.0, 1.0, 4) and found.entropy < 1e-6
     assert seer.images == 5 * len(frames)
-    assert found == measure_self_consistency(Seer(), frames, CLEVR) and set(found.to_json()) >= {
+    assert found == measured(Seer(), frames, CLEVR) and set(found.to_json()) >= {
         "objects",
         "relations",
         "score",
@@ -101,34 +108,32 @@ def test_one_that_sees_everything_from_everywhere_disagrees_only_about_the_unsee
 
 
 def test_flaws_cost_consistency_where_they_are(frames):
-    sound = measure_self_consistency(Seer(), frames, CLEVR)
-    unsure = measure_self_consistency(Seer(0.6), frames, CLEVR)
+    sound = measured(Seer(), frames, CLEVR)
+    unsure = measured(Seer(0.6), frames, CLEVR)
     # Sureness is told apart from consistency: an unsure model can be as right.
     assert unsure.score == sound.score and unsure.sureness < sound.sureness and unsure.entropy > 0.9
     assert unsure.sure_score == pytest.approx(0.6) and unsure.objects_per_frame == pytest.approx(1.8)
-    half_blind = measure_self_consistency(Seer(sees_left=False), frames, CLEVR)
+    half_blind = measured(Seer(sees_left=False), frames, CLEVR)
     assert half_blind.objects < sound.objects - 0.1
-    by_name = measure_self_consistency(Seer(by_name=True), frames, CLEVR)
+    by_name = measured(Seer(by_name=True), frames, CLEVR)
     assert by_name.objects == sound.objects and by_name.relations < sound.relations - 0.05
 
 
 def test_a_model_that_finds_nothing_scores_nothing_and_one_that_always_says_the_same_little(frames, tmp_path):
-    empty = measure_self_consistency(
-        Predictor(write_model(tmp_path / "empty.onnx", empty_outputs(4, 5))), frames, CLEVR
-    )
+    empty = measured(Predictor(write_model(tmp_path / "empty.onnx", empty_outputs(4, 5))), frames, CLEVR)
     assert list(empty.to_json().values()) == [0, 0, 0, 0, 0, 0, 0, 4]
     outputs = empty_outputs(4, 5)
     outputs["boxes"][0], outputs["scores"][0] = [20, 20, 60, 60], 1.0
-    stubborn = measure_self_consistency(Predictor(write_model(tmp_path / "stubborn.onnx", outputs)), frames, CLEVR)
-    assert 0 < stubborn.objects < measure_self_consistency(Seer(), frames, CLEVR).objects / 2
+    stubborn = measured(Predictor(write_model(tmp_path / "stubborn.onnx", outputs)), frames, CLEVR)
+    assert 0 < stubborn.objects < measured(Seer(), frames, CLEVR).objects / 2
 
 
 def test_frames_are_taken_evenly_and_none_is_an_error(frames):
     seer = Seer()
-    assert measure_self_consistency(seer, frames, CLEVR, limit=2).frames == 2 and seer.images == 10
+    assert measured(seer, frames, CLEVR, limit=2).frames == 2 and seer.images == 10
     for wrong in (([], 1), (frames, 0)):
         with pytest.raises(Sim2SGError, match="at least one"):
-            measure_self_consistency(seer, wrong[0], CLEVR, wrong[1])
+            measured(seer, wrong[0], CLEVR, wrong[1])
 
 
 def test_views_show_what_their_windows_say(frames):
