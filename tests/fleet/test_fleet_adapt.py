@@ -18,7 +18,7 @@ from sim2sg_core.domains import load_domain
 from tests.adaptation.test_rounds import DOMAIN
 from tests.fleet.workers import at_task
 
-KILL_EVERY_S = 4.0
+LOOK_EVERY_S = 1.0
 MOST_KILLS = 8
 
 
@@ -63,10 +63,14 @@ def test_frames_graphs_renders_weights_and_manifest_are_those_of_one_machine(fle
     ended, killed = threading.Event(), []
 
     def kill():
-        while len(killed) < MOST_KILLS and not ended.wait(KILL_EVERY_S):
-            for pid in at_task()[:1]:
+        manifest, before = tmp_path / "run" / "manifest.json", 0
+        while len(killed) < MOST_KILLS and not ended.wait(LOOK_EVERY_S):
+            # One for every artefact that was finished: a task that is killed four times in a row is given up.
+            now = manifest.stat().st_mtime_ns if manifest.exists() else 0
+            for pid in at_task()[: now > before]:
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
+                before = now
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
