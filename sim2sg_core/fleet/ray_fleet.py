@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 import uuid
@@ -29,6 +30,7 @@ from sim2sg_core.fleet.ray_gang import run_gang
 AHEAD = 2  # tasks for each core of the cluster, so that none waits for the driver
 RETRIES = 3  # of a task whose worker or node dies
 STORE_BYTES = 200 << 20  # of a local Ray's object store: only descriptions, graphs and labels pass through it
+ANSWERS_WITHIN_S = 10.0
 SEEN_WITHIN_S = 60.0  # a file that the driver writes, on every node
 PROBE = ".fleet-probe"
 _worker: Any = None  # The worker process's own: the work that it has opened.
@@ -47,6 +49,7 @@ def connected(address: str, cores: int = 0) -> Iterator[Fleet]:
                 num_cpus=cores or usable_cores(), include_dashboard=False, object_store_memory=STORE_BYTES, **quiet
             )
         else:
+            _answers(address)
             ray.init(address=address, **quiet)
     except Exception as error:  # Ray raises anything, Exception itself among it
         raise Sim2SGError(
@@ -59,6 +62,13 @@ def connected(address: str, cores: int = 0) -> Iterator[Fleet]:
         yield RayFleet()
     finally:
         ray.shutdown()
+
+
+def _answers(address: str) -> None:
+    """Raises OSError where nobody listens at a host and port: Ray would end this process."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), ANSWERS_WITHIN_S).close()
 
 
 class RayFleet(Fleet):
