@@ -28,9 +28,9 @@ def camera_info(folder: Path) -> Target:
         made = json.loads(json.dumps(values))
         for _ in range(rng.choice([1, 2, 3])):
             key = rng.choice(["k", "p", "d", "width", "height", "binning_x", "roi", "distortion_model", "count"])
-            if key in ("k", "p", "d"):
+            if key in ("k", "p", "d") and made[key]:
                 made[key][rng.randrange(len(made[key]))] = rng.choice(numbers)
-            elif key == "count":
+            elif key in ("count", "d"):
                 made["d"] = [rng.choice([0.1, *numbers]) for _ in range(rng.choice([0, 1, 4, 5, 8, 12, 14, 100]))]
             elif key == "roi":
                 made["roi"][rng.choice(list(made["roi"]))] = rng.choice(sizes)
