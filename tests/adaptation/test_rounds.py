@@ -267,7 +267,7 @@ def check_verbs(domain, stage, out):
     ours, theirs = (Predictor(path).infer(image).outputs for path in (out / "e.onnx", stage / "model.onnx"))
     np.testing.assert_allclose(ours["scores"], theirs["scores"], atol=1e-5)
     words = ["export", "--checkpoint", str(checkpoint), "--out", str(out / "robot.onnx"), "--profile", "robot"]
-    assert main(words) == 1
+    assert main(words) == 2
     assert main([*words, "--calibrate", str(stage / "held_out")]) == 0
     assert Predictor(out / "robot.onnx").info.max_objects <= Predictor(out / "e.onnx").info.max_objects
     longer = out / "longer.yaml"

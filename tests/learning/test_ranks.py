@@ -158,7 +158,7 @@ def test_torchrun_starts_the_processes(folder, tmp_path, domain):
     file = tmp_path / "toy.yaml"
     file.write_text(yaml.safe_dump(domain.model_dump(mode="json", exclude_defaults=True)))
     words = ["train", "--domain", file, "--data", folder, "--steps", 3, "--batch", 4, "--learning-rate", 1e-4]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     for name, start in (("one", [sys.executable]), ("two", command)):
         done = subprocess.run(
             [*map(str, [*start, "-m", "sim2sg_core", *words, "--out", tmp_path / name])],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -12,6 +13,7 @@ from sim2sg_core.model.checkpoint import find_checkpoint, pretrained_checkpoints
 from sim2sg_core.model.model_config import ModelConfig
 from sim2sg_core.model.network import at_size
 from sim2sg_core.runtime import Predictor
+from sim2sg_core.runtime.metadata import check_file
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +103,8 @@ def test_what_ships_to_start_from_is_what_ships_to_run(name):
     """The checkpoint and the ONNX file of one name: the same network, up to half precision and calibration."""
     predictor = Predictor(name, "cpu", threads=1)
     network = load_start(name, load_domain(name))
+    weights = {w.name: onnx.numpy_helper.to_array(w) for w in onnx.load(check_file(name)).graph.initializer}
+    network.set_calibration(weights["score_temperature"], weights["score_bias"])
     image = np.random.default_rng(0).integers(0, 255, (predictor.info.height, predictor.info.width, 3), dtype=np.uint8)
     image = cv2.GaussianBlur(image, (0, 0), 9)
     ours, theirs = network(torch.from_numpy(image)[None]), predictor.infer(image).outputs

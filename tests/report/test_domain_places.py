@@ -43,7 +43,7 @@ def layouts(domain: Domain, count: int = 6) -> list[Layout]:
 LOW = ("height: 0.7}", "height: 0.7}, surfaces: [0.5]")
 LEVEL = (
     "nothing finds a place on table: it must be level, and larger than what stands there, at its surfaces: [0.5]"
-    " (shares of its height; [1] is its top)"
+    " (shares of its height; level faces of this mesh: 1)"
 )
 
 
