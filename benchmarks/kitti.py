@@ -38,7 +38,7 @@ from sim2sg_core.scene.graph import load_graphs, save_graphs
 
 NEEDS = {"ours_witness": "witness", "ours_witness_mixing": "witness", "peer": "peer", "peer_tiled": "peer"}
 """Rows that are run only where a file is given, and the option that gives it."""
-COMPARED = (("ours", "fair_source"), ("ours", "source"), ("ours_mixing", "fair_source"), ("ours_mixing", "source"))
+COMPARED = (("ours", "fair_source"), ("ours", "source"))
 PREDICTIONS = "dev_graphs.json"
 SMOKE_IMAGES = 2  # per drive
 
@@ -73,7 +73,7 @@ class Kitti(Ablation):
         *("--max", 4, "--round-frames", 4, "--round-steps", 2, "--batch", 2),
     )
     variants: ClassVar[dict[str, tuple[str, tuple[object, ...]]]] = {
-        "ours_mixing": ("ours", ("--mixing", 0.3)),
+        "ours_no_mixing": ("ours", ("--mixing", 0)),
         "ours_teacher": ("ours", ("--teacher-start-round", 0)),
         "ours_no_average": ("ours", ("--no-average",)),
         **LEARNED_LAYOUTS,

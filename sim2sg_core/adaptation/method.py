@@ -18,6 +18,7 @@ LEFT_TO_DOMAIN = (
     "recall_correction",
     "half_scale_inference",
     "class_swap",
+    "mixing",
     "teacher_start_round",
     "average",
 )
@@ -90,7 +91,7 @@ class Method:
     repeat_factor: float = 0.0
     class_swap: float | None = 0.0
     appearance: bool = False
-    mixing: float = 0.0
+    mixing: float | None = 0.0
     style_transfer: float = 0.0
     feature: float = 0.0
     prediction: float = 0.0
@@ -118,10 +119,10 @@ class Method:
                 raise Sim2SGError(f"{name} {getattr(self, name)!r} is not known: use one of {', '.join(known)}")
         if self.criterion != CRITERIA[0] and not self.select:
             raise Sim2SGError(f"criterion {self.criterion}: this method takes the last round; choose one with ours")
-        replay = self.replay or 0
-        if self.mixing + replay >= 1:
+        mixing, replay = self.mixing or 0, self.replay or 0
+        if mixing + replay >= 1:
             raise Sim2SGError(
-                f"mixing {self.mixing:g} and replay {replay:g} leave no image to a round's own renders: lower one"
+                f"mixing {mixing:g} and replay {replay:g} leave no image to a round's own renders: lower one"
             )
 
     def resolved(self, training: TrainingSpec) -> ResolvedMethod:
@@ -148,6 +149,7 @@ class ResolvedMethod(Method):
     recall_correction: bool = False
     half_scale_inference: bool = False
     class_swap: float = 0.0
+    mixing: float = 0.0
     teacher_start_round: int = 0
     average: bool = False
 
@@ -194,6 +196,7 @@ METHODS = {
         repeat_factor=0.5,
         class_swap=None,
         appearance=True,
+        mixing=None,
         style_transfer=0.5,
         teacher=1.0,
         real_share=0.25,

@@ -87,6 +87,8 @@ class TrainingSpec(Spec):
             ground, so that the log says little of sizes.
         class_swap: Probability that an object rebuilt from a log is exchanged for one of another class: high where any
             class may stand anywhere and a poor prior makes the network mistake classes.
+        mixing: Share of a round's labelled images that are frames of the log with rendered objects in them; the frames
+            keep what was inferred on them. Not for domains in which nothing stands on the ground.
         average: Whether the final model is the mean of the weights of source training and all rounds in place of one
             stage's. It helps where rounds forget what the log does not show.
         freeze: Blocks of the backbone, from the image on, that keep their pretrained weights; none given: a quarter.
@@ -111,6 +113,7 @@ class TrainingSpec(Spec):
     half_scale_inference: Annotated[bool, Strict()] = False
     size_freedom: Annotated[float, Strict(), Field(ge=0)] = 0.1
     class_swap: Share = 0.05
+    mixing: Share = 0.0
     average: Annotated[bool, Strict()] = False
     freeze: Annotated[int, Strict(), Field(ge=0)] | None = None
     zoom_range: Extent = (0.8, 1.5)

@@ -105,7 +105,7 @@ def test_rows_that_need_a_file_are_run_where_it_is_given(data, tmp_path):
     assert kitti.Kitti.default_rows(without) == (
         *("source", "fair_source", "self_training", "meta_sim", "meta_sim2", "scenegen"),
         *("both_grls", "label_alignment", "paper", "ours"),
-        *("ours_mixing", "ours_teacher", "ours_no_average", "ours_learned_layouts", "oracle"),
+        *("ours_no_mixing", "ours_teacher", "ours_no_average", "ours_learned_layouts", "oracle"),
     )
     given = argparse.Namespace(witness=Path("w.onnx"), peer=Path("p.pb"), smoke=False)
     assert set(kitti.Kitti.default_rows(given)) == set(kitti.Kitti.rows())
