@@ -65,15 +65,14 @@ def report_run(
     def found(index: int) -> list[SceneGraph]:
         return [stage_graphs[index] for stage_graphs in (*graphs, last)]
 
+    images = [shown(frames[i], *found(i)) for i in chosen] if config.real_frames else []
     data = ReportData(
         title=f"Adaptation of {domain.name}",
         facts={**facts, "sim2sg": sim2sg_core.__version__, "frames of the log": str(len(frames))},
-        real_frames=[shown(frames[i], *found(i)) for i in chosen] if config.real_frames else [],
+        real_frames=images,
         # What a round renders comes from the model before it; the source stage has no such thing.
         rounds=[_round(stage, graphs[max(i - 1, 0)]) for i, stage in enumerate(stages)],
-        overlays=[_overlay(frames[i], shown(frames[i], *found(i)), graphs[0][i], last[i]) for i in chosen]
-        if config.real_frames
-        else [],
+        overlays=[_overlay(frames[i], image, graphs[0][i], last[i]) for i, image in zip(chosen, images, strict=False)],
         metrics=[
             {**row, "stage": stage.name} for stage in stages for row in load_metrics(stage / "train" / "metrics.jsonl")
         ],
