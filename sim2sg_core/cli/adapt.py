@@ -51,6 +51,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="check everything, print the stages, and end")
     parser.add_argument("--topic", help="image topic (default: the only one)")
+    _add_camera(parser)
+    _add_work(parser)
+    _add_method(parser)
+    _add_witness(parser)
+    parser.add_argument(
+        "--no-real-frames",
+        dest="real_frames",
+        action="store_false",
+        default=None,
+        help="leave the log's frames out of the report, so that it can be passed on (default: some are shown)",
+    )
+    parser.add_argument(
+        "--anonymise",
+        action="store_true",
+        default=None,
+        help="blur people and vehicles in the report's frames of the log, where a model finds them; what it misses is"
+        " not blurred (default: nothing is)",
+    )
+    parser.add_argument("--seed", type=int, help="everything random follows from it (default: 0)")
+    parser.add_argument("--device", help="cpu (default) or cuda")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help="processes that render, and on a GPU prepare images (default: one per core)",
+    )
+    add_fleet(parser)
+    add_ranks(parser)
+
+
+def _add_camera(parser: argparse.ArgumentParser) -> None:
     camera = parser.add_argument_group("camera", "default: what the log says, then what it shows, then the prior")
     camera.add_argument(
         "--camera", dest="camera_file", metavar="FILE", help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib"
@@ -58,6 +88,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     camera.add_argument("--camera-height", type=float, metavar="M", help="height over the ground, metres")
     camera.add_argument("--camera-pitch", type=degrees, metavar="DEG", help="positive looks down")
     camera.add_argument("--camera-roll", type=degrees, metavar="DEG", help="positive is clockwise")
+
+
+def _add_work(parser: argparse.ArgumentParser) -> None:
     work = parser.add_argument_group("work", "defaults from the domain's `training`")
     work.add_argument("--max", type=int, dest="frames", metavar="N", help="most frames (default: 400)")
     work.add_argument(
@@ -89,6 +122,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument("--batch", type=int, help="images per step")
     work.add_argument("--learning-rate", type=float, help="its peak in source training")
     work.add_argument("--round-learning-rate", type=float, metavar="RATE", help="its peak in the rounds")
+
+
+def _add_method(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("method", "a named method, and changes to it (0 turns a part off)")
     how.add_argument("--method", help=f"one of {', '.join(METHODS)} (default: {DEFAULT})")
     how.add_argument("--prior-share", type=float, metavar="SHARE", help="prior scenes among a round's")
@@ -123,6 +159,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="the final model is the mean of the weights of source training and all rounds",
     )
+
+
+def _add_witness(parser: argparse.ArgumentParser) -> None:
     witness = parser.add_argument_group("witness", "a detector of another maker: its boxes on the log are evidence too")
     witness.add_argument(
         "--witness", metavar="FILE", help="ONNX, or a frozen TensorFlow graph (.pb) beside its .pbtxt (default: none)"
@@ -137,29 +176,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="names of its classes, one a line, the first of index 0 (default: those in the model, else COCO's)",
     )
-    parser.add_argument(
-        "--no-real-frames",
-        dest="real_frames",
-        action="store_false",
-        default=None,
-        help="leave the log's frames out of the report, so that it can be passed on (default: some are shown)",
-    )
-    parser.add_argument(
-        "--anonymise",
-        action="store_true",
-        default=None,
-        help="blur people and vehicles in the report's frames of the log, where a model finds them; what it misses is"
-        " not blurred (default: nothing is)",
-    )
-    parser.add_argument("--seed", type=int, help="everything random follows from it (default: 0)")
-    parser.add_argument("--device", help="cpu (default) or cuda")
-    parser.add_argument(
-        "--workers",
-        type=int,
-        help="processes that render, and on a GPU prepare images (default: one per core)",
-    )
-    add_fleet(parser)
-    add_ranks(parser)
 
 
 def run(args: argparse.Namespace) -> int:
