@@ -324,8 +324,10 @@ class Domain(Spec):
         found = decode_json(data, "not a domain") if isinstance(data, str) else data
         try:
             json.dumps(found, ensure_ascii=False).encode()
-        except (TypeError, ValueError):  # Lone surrogates, which cannot even be told of.
+        except UnicodeEncodeError:  # Lone surrogates, which cannot even be told of.
             raise Sim2SGError("not a domain: holds what no Unicode text is") from None
+        except (TypeError, ValueError):
+            pass  # No JSON: the model says below what is wrong.
         try:
             return cls.model_validate(found)
         except ValidationError as error:
