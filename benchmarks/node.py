@@ -2,8 +2,9 @@
 
 Four processes: a camera (node_camera.py), the node under test, a receiver (node_receiver.py), and this one,
 which starts them and computes. Camera, node and receiver of `ours` run with the package's Fast DDS profile as the
-README says; those of `naive` (node_naive.py) with the middleware's own settings. Nodes and inputs take turns, so that
-a busy machine is busy for both. The notes of the results say how each metric is computed.
+README says; those of `naive` (node_naive.py) with the middleware's own settings; `peer` is the naive node with an
+untrained detector of the size of the smallest YOLOs (node_peer_graph.py) at 640x480. Nodes and inputs take turns, so
+that a busy machine is busy for all. The notes of the results say how each metric is computed.
 
 python benchmarks/node.py --model runs/demo/model.onnx
 """
@@ -28,6 +29,8 @@ NAME = "sim2sg_benchmark"
 WINDOW = 300
 """Images that the percentiles on /diagnostics are taken over."""
 TOPIC = "/camera/image"
+PEER_SIZE = "640x480"
+"""Input of the peer, and the images that it is shown."""
 SETTLE = 2.0
 """Seconds from the last image until the receiver has all graphs and the last diagnostics."""
 NOTES = """
@@ -42,7 +45,8 @@ median age at publishing less the median time in the node. The node's own stages
 their percentiles added), inference, postprocess, tracking, publish (making and publishing the message). overhead:
 median total of the last {window} graphs less median inference. cpu_ms_per_graph: user and system time of the
 node's process while the measured images were sent, by their graphs. age: total under overload; age_over_inference:
-by the median inference of the same run."""
+by the median inference of the same run. gmacs: multiply-accumulates of the peer's convolutions for one image, in
+billions; its weights are random and it finds nothing, so no time goes into its boxes."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,21 @@ def main() -> None:
     args = parser.parse_args()
     models = {"ours": args.model, "naive": args.model} | ({"ours_fast": args.fast_model} if args.fast_model else {})
     check(args.log, *models.values())
+    from node_peer_graph import export as export_peer  # torch, which nothing else here needs
+
+    with tempfile.TemporaryDirectory() as folder:
+        peer = Path(folder) / "peer.onnx"
+        gmacs = export_peer(peer, *map(int, PEER_SIZE.split("x")))
+        rows = measure_all(models | {"peer": peer}, args)
+    rows["peer"]["gmacs"] = summary([gmacs])
+    print_rows(rows)
+    if not args.smoke:
+        notes = NOTES.format(overload=args.overload_hz, hz=args.hz, warm_up=args.warm_up, window=WINDOW)
+        print(write_results("node", rows, notes=" ".join(notes.split())))
+
+
+def measure_all(models: Mapping[str, Path], args: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:
+    """Runs every row on every input. Returns row -> metric -> its mean over the runs, sd and n."""
     if args.smoke:
         args.seconds, args.warm_up, args.runs = 3.0, 1.0, 1
     runs: dict[str, list[dict[str, float]]] = {row: [] for row in models}
@@ -86,24 +105,24 @@ def main() -> None:
             runs[row].append({})
         for suffix, source in inputs(args.hz, args.overload_hz).items():
             for row, model in models.items():
+                if row == "peer" and source.size != PEER_SIZE:
+                    continue
                 print(f"run {number + 1} of {args.runs}: {row}, {suffix}", flush=True)
-                values = measure(row == "naive", model, source, args)
+                values = measure(row, model, source, args)
                 runs[row][-1] |= {f"{name}_{suffix}": value for name, value in values.items()}
-    rows = {row: {name: summary([run[name] for run in each]) for name in each[0]} for row, each in runs.items()}
-    print_rows(rows)
-    if not args.smoke:
-        notes = NOTES.format(overload=args.overload_hz, hz=args.hz, warm_up=args.warm_up, window=WINDOW)
-        print(write_results("node", rows, notes=" ".join(notes.split())))
+    return {row: {name: summary([run[name] for run in each]) for name in each[0]} for row, each in runs.items()}
 
 
-def measure(naive: bool, model: Path, source: Input, args: argparse.Namespace) -> dict[str, float]:
+def measure(row: str, model: Path, source: Input, args: argparse.Namespace) -> dict[str, float]:
     """Runs a node on a camera once and returns its metrics."""
+    naive = row in ("naive", "peer")
     env = environment(shared_memory=not naive)
     with tempfile.TemporaryDirectory() as folder, Processes() as processes:
         stamps, received = Path(folder) / "stamps.json", Path(folder) / "received.json"
         words: tuple[object, ...] = ("--model", model, "--name", NAME, "--image", TOPIC)
         if naive:
-            node = processes.start("node_naive.py", *words, "--transport", source.transport, env=env)
+            words = (*words, "--transport", source.transport, *(["--peer"] if row == "peer" else []))
+            node = processes.start("node_naive.py", *words, env=env)
         else:
             node = processes.node(*words, "--log-level", "warn", env=env)
         receiver = processes.start("node_receiver.py", "--node", NAME, "--out", received, env=env, stdout=PIPE)
