@@ -40,6 +40,7 @@ from sim2sg_core.scene.graph import load_graphs, write_json
 from sim2sg_core.synthesis import read_dataset, render_dataset
 from sim2sg_core.synthesis.dataset import files_of
 
+LAYOUTS_FILE = "layouts.json"
 SHADOW_SIZE = 1024  # texels, of mixed frames: beside real shadows coarse ones are seen
 MAX_LOADERS = 16  # more do not keep a GPU busier, and their batches take many open files
 
@@ -66,7 +67,7 @@ def render_stage(
         write_json(path, layouts)
 
     # Read back: what is rendered is what is in the file, also by a run that is continued.
-    layouts = run.cached(folder / "layouts.json", draw_layouts, _read_layouts)
+    layouts = run.cached(folder / LAYOUTS_FILE, draw_layouts, read_layouts)
     seeds = np.random.SeedSequence([config.seed, stage, 1]).generate_state(count + held_out)
     jobs = [(int(seed), layout) for seed, layout in zip(seeds, layouts, strict=True)]
 
@@ -245,7 +246,8 @@ def found_shares_of(stage: Path) -> dict[str, float]:
     return shares
 
 
-def _read_layouts(path: Path) -> list[Layout]:
+def read_layouts(path: Path) -> list[Layout]:
+    """Reads the scenes of a stage."""
     return [Layout.from_json(item) for item in json.loads(path.read_text())]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from sim2sg_core.adaptation.adapt_config import ResolvedConfig
 from sim2sg_core.adaptation.appearance.appearance_files import APPEARANCE_FILE, draw_appearance, load_appearance
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.run_folder import Run, title_of
+from sim2sg_core.adaptation.stage_layouts import HISTORY_FILE
+from sim2sg_core.adaptation.stages import LAYOUTS_FILE, read_layouts
 from sim2sg_core.adaptation.verdict import Verdict
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image
@@ -80,6 +83,7 @@ def report_run(
         config={**config.to_json(), "domain": domain.to_json()},
         warnings=_warnings(facts) + ([NOTE] if config.anonymise and config.real_frames else []),
         verdict=verdict.sentences,
+        classes=domain.class_names,
     )
     path = run.path / "report.html"
     write_report(path, data)
@@ -90,6 +94,7 @@ def _round(stage: Path, real: Sequence[SceneGraph]) -> RoundReport:
     """What one stage rendered, beside what was inferred on the log."""
     rendered = read_dataset(stage / "data")
     frames = [read_image(path) for path, _ in rendered[:SHOWN]]
+    history = stage / HISTORY_FILE
     fitted = (stage / APPEARANCE_FILE).exists()
     if fitted:
         frames.append(draw_appearance(load_appearance(stage / APPEARANCE_FILE)))
@@ -99,6 +104,8 @@ def _round(stage: Path, real: Sequence[SceneGraph]) -> RoundReport:
         note="The last picture: colours and materials that were fitted to the log." if fitted else "",
         synthetic=content_statistics(graph for _, graph in rendered),
         real=content_statistics(real),
+        layouts=read_layouts(stage / LAYOUTS_FILE),
+        fitting=json.loads(history.read_bytes()) if history.exists() else {},
     )
 
 

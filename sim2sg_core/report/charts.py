@@ -98,6 +98,16 @@ def curve(x: np.ndarray, y: np.ndarray, marks: Sequence[tuple[float, str]] = ())
     return figure
 
 
+def lines(series: Sequence[tuple[str, Sequence[float]]], x_label: str) -> Figure:
+    """Draws a line for each name over the number of its values, smoothed; the names stand in a legend."""
+    figure, axes = _axes(SIZE)
+    for name, values in series:
+        axes.plot(running_mean(np.asarray(values, float), len(values) // 40), lw=1.4, label=name)
+    axes.set_xlabel(x_label, fontsize=9, color=SOFT)
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    return figure
+
+
 def running_mean(values: np.ndarray, reach: int) -> np.ndarray:
     """Returns the (n,) mean over up to `reach` values on either side (fewer at the ends)."""
     total = np.concatenate([[0.0], np.cumsum(values)])

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from sim2sg_core.report import charts
+from sim2sg_core.report import charts, maps
 from sim2sg_core.report.statistics import ContentStatistics, class_shares, difference, shared_bins, shares
 
 REAL, SYNTHETIC = ("real, inferred", charts.BLUE), ("synthesised", charts.ORANGE)
+FROM_ABOVE = "where objects are, from above"
 NONE = "–"
 BINS = 24
 # Attribute of ContentStatistics, heading and unit of each histogram.
@@ -60,6 +61,9 @@ def content_charts(stages: Sequence[Stage]) -> list[tuple[str, list[tuple[str, F
             series = [(_shares(s, key, edges[key]), color) for color, s in sets]
             if any(values.any() for values, _ in series):
                 plots.append((heading, charts.histogram(edges[key], series, unit)))
+        seen = [(words, s) for (words, _), s in ((REAL, real), (SYNTHETIC, synthetic)) if s is not None]
+        if any(np.isfinite(s.places).any() for _, s in seen):
+            plots.append((FROM_ABOVE, maps.heat_maps([(words, s.places, s.weights) for words, s in seen])))
         drawn.append((name, plots))
     return drawn
 

@@ -55,6 +55,26 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[str, Fig
     return plots
 
 
+def fitting_curves(history: Mapping[str, Any]) -> list[tuple[str, Figure]]:
+    """Draws how a layout prior was fitted to the log.
+
+    Args:
+        history: Numbers by name, each over the steps; "counts" are (steps, classes) objects a scene of "classes".
+
+    Returns:
+        The name of each chart with it.
+    """
+    plots = []
+    for key, values in history.items():
+        if key == "counts" and values:
+            by_class = list(zip(history["classes"], np.transpose(values).tolist(), strict=True))
+            plots.append(("fitting: objects per scene, by class", charts.lines(by_class, "step")))
+        elif isinstance(values, list) and len(values) > 1 and _is_number(values[0]):
+            figure = charts.curve(np.arange(len(values), dtype=float), np.array(values, float))
+            plots += [] if figure is None else [(f"fitting: {key.replace('_', ' ')}", figure)]
+    return plots
+
+
 def end_to_end(rows: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[tuple[float, str]]]:
     """Lays stages that each count their steps from 0 end to end.
 

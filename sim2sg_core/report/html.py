@@ -19,9 +19,11 @@ from sim2sg_core.files import atomic_path
 from sim2sg_core.images import encode_jpeg
 from sim2sg_core.report import charts
 from sim2sg_core.report.content import REAL, SYNTHETIC, content_charts, content_table
-from sim2sg_core.report.curves import MAIN, training_curves
+from sim2sg_core.report.curves import MAIN, fitting_curves, training_curves
+from sim2sg_core.report.maps import SCENES, scene_plans
 from sim2sg_core.report.overlay import fit_width
 from sim2sg_core.report.statistics import ContentStatistics
+from sim2sg_core.scene import Layout
 
 TEMPLATE = "report.html.j2"
 JPEG_QUALITY = 82
@@ -40,6 +42,8 @@ class RoundReport:
         real: Content of the log as the model inferred it that this round's layouts came from; for the
             source stage as the source model infers it. None when nothing was inferred.
         note: A remark for the reader, e.g. why the rounds ended here.
+        layouts: Some of its scenes.
+        fitting: How a layout prior was fitted to the log, as `history.json` says; empty where none was.
     """
 
     name: str
@@ -47,6 +51,8 @@ class RoundReport:
     synthetic: ContentStatistics | None = None
     real: ContentStatistics | None = None
     note: str = ""
+    layouts: Sequence[Layout] = ()
+    fitting: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +85,7 @@ class ReportData:
         config: The resolved configuration, JSON-ready.
         warnings: What the reader must know first, e.g. that no calibration was found.
         verdict: What it comes to, in sentences; above all else.
+        classes: Of the domain, in its order.
     """
 
     title: str
@@ -91,6 +98,7 @@ class ReportData:
     config: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     verdict: Sequence[str] = ()
+    classes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,7 @@ def render_report(data: ReportData) -> str:
         "verdict": data.verdict,
         "overlays": _overlays(data.overlays),
         "frames": _frames(data),
-        "content": _content(data.rounds),
+        "content": _content(data.rounds, data.classes),
         "curves": _curves(data.metrics),
         "times": _times(data.timings),
         "config": _yaml(data.config),
@@ -183,12 +191,17 @@ def _frames(data: ReportData) -> list[tuple[str, str, list[Picture]]]:
     ]
 
 
-def _content(rounds: Sequence[RoundReport]) -> dict[str, Any]:
-    """Figures and histograms of each stage; empty where no stage has content."""
-    stages = [(r.name, r.synthetic, r.real) for r in rounds if r.synthetic is not None]
+def _content(rounds: Sequence[RoundReport], classes: Sequence[str]) -> dict[str, Any]:
+    """Figures, histograms and plans of each stage; empty where no stage has content."""
+    known = [r for r in rounds if r.synthetic is not None]
+    stages = [(r.name, r.synthetic, r.real) for r in known if r.synthetic is not None]
     if not stages:
         return {}
-    drawn = [(name, _sources(plots)) for name, plots in content_charts(stages)]
+    drawn = []
+    for stage, (name, plots) in zip(known, content_charts(stages), strict=True):
+        if stage.layouts:
+            plots.append(("scenes, from above", scene_plans(stage.layouts[:SCENES], classes)))
+        drawn.append((name, _sources([*plots, *fitting_curves(stage.fitting)])))
     return {"table": content_table(stages), "legend": (REAL, SYNTHETIC), "charts": drawn}
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from sim2sg_core.scene import SceneGraph
 
+NOWHERE = np.full(2, np.nan)
+
 
 @dataclass(frozen=True, eq=False)
 class ContentStatistics:
@@ -20,7 +22,7 @@ class ContentStatistics:
         per_class: Mean number per image of each class.
         weights: (N,) scores.
         heights: (N,) heights of the boxes, as a share of the image's height.
-        depths: (N,) depth z, metres; NaN where the pose is unknown.
+        places: (N, 2) right and forward of the camera, metres: x and z of the pose; NaN where it is unknown.
     """
 
     images: int
@@ -28,7 +30,12 @@ class ContentStatistics:
     per_class: dict[str, float]
     weights: np.ndarray
     heights: np.ndarray
-    depths: np.ndarray
+    places: np.ndarray
+
+    @property
+    def depths(self) -> np.ndarray:
+        """(N,) depth z, metres; NaN where the pose is unknown."""
+        return self.places[:, 1]
 
 
 def content_statistics(graphs: Iterable[SceneGraph]) -> ContentStatistics:
@@ -48,7 +55,7 @@ def content_statistics(graphs: Iterable[SceneGraph]) -> ContentStatistics:
         per_class=per_class,
         weights=np.array([o.score for _, o in items], float),
         heights=np.array([(o.box[3] - o.box[1]) / g.height for g, o in items], float),
-        depths=np.array([o.pose.position[2] if o.pose else np.nan for _, o in items], float),
+        places=np.array([o.pose.position[[0, 2]] if o.pose else NOWHERE for _, o in items], float).reshape(-1, 2),
     )
 
 

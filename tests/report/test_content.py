@@ -25,9 +25,9 @@ def test_every_stage_has_its_charts_with_the_same_bins() -> None:
     drawn = content_charts([("source", content(1.0, 5.0), real), ("round 1", content(1.0, 40.0), real)])
     assert [name for name, _ in drawn] == ["source", "round 1"]
     (_, first), (_, second) = drawn
-    assert len(first) == len(second) == 4
-    assert [f.axes[0].get_xlim() for _, f in first[1:]] == [f.axes[0].get_xlim() for _, f in second[1:]]
-    assert all(len(figure.axes[0].patches) == 2 for _, figure in first)  # one class: two bars; two histograms
+    assert len(first) == len(second) == 5  # the last from above
+    assert [f.axes[0].get_xlim() for _, f in first[1:4]] == [f.axes[0].get_xlim() for _, f in second[1:4]]
+    assert all(len(figure.axes[0].patches) == 2 for _, figure in first[:4])  # one class: two bars; two histograms
 
 
 def test_stage_without_poses_or_inference_leaves_gaps() -> None:

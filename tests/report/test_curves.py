@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from sim2sg_core.report import charts
-from sim2sg_core.report.curves import end_to_end, load_metrics, training_curves
+from sim2sg_core.report.curves import end_to_end, fitting_curves, load_metrics, training_curves
 
 
 def test_metrics_survive_a_cut_line(tmp_path) -> None:
@@ -50,3 +50,21 @@ def test_running_mean_is_centred_and_keeps_lines() -> None:
 
 def test_curve_without_finite_values_is_nothing() -> None:
     assert charts.curve(np.arange(3.0), np.full(3, np.nan)) is None
+
+
+def test_fitting_of_a_layout_prior_has_a_chart_per_number_and_one_of_the_counts():
+    history = {
+        "reward": [0.1, 0.2, 0.3],
+        "classes": ["cup", "table"],
+        "counts": [[1, 0], [2, 1], [3, 1]],
+        "renders": 24,
+    }
+    plots = dict(fitting_curves(history))
+    assert list(plots) == ["fitting: reward", "fitting: objects per scene, by class"]
+    cup, table = plots["fitting: objects per scene, by class"].axes[0].lines
+    assert (cup.get_label(), cup.get_ydata().tolist()) == ("cup", [1, 2, 3])
+    assert (table.get_label(), table.get_ydata().tolist()) == ("table", [0, 1, 1])
+
+
+def test_fitting_that_had_nothing_to_learn_has_no_charts():
+    assert fitting_curves({"loss": [], "classes": ["cup"], "counts": []}) == []

@@ -73,7 +73,7 @@ def test_page_is_balanced_and_self_contained(data: ReportData) -> None:
 
 def test_charts_load_nothing_from_elsewhere(data: ReportData) -> None:
     charts = charts_of(parse(render_report(data)))
-    assert len(charts) == 2 * 4 + 1 + 1  # content of two rounds, the loss, the times
+    assert len(charts) == 2 * 5 + 1 + 1  # content of two rounds, the loss, the times
     for chart in charts:
         links = [v for e in chart.iter() for k, v in e.attrib.items() if k.endswith(("href", "src"))]
         assert all(link.startswith("#") for link in links)

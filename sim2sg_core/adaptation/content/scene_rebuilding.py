@@ -19,6 +19,8 @@ from sim2sg_core.scene.predicates import rule_matrix
 from sim2sg_core.synthesis.assets.registry import class_assets, load_asset
 
 CONTRADICTION = 0.3  # of the logarithm of the distance, by depth and by ground
+FARTHEST = 3.0  # standard deviations of its size that an object may be from its class
+TOLERANCE = 1e-3  # of the logarithm of the size, where it is to stay
 CONTACT = PredicateRule("on", "on", 1e-3)
 HOLD = PredicateRule("inside", "inside", 1e-3)
 
@@ -95,9 +97,11 @@ class BoxRefinement:
         free = free_edges(boxes, away, graph.width, graph.height)
 
         def refine(index: int, placement: Placement) -> Placement:
-            if free[index, 3]:
-                placement = grounded(placement, boxes[index], camera)
-            return refine_placement(placement, boxes[index], free[index], camera, self.box, self._size_std)
+            start = grounded(placement, boxes[index], camera) if free[index, 3] else placement
+            refined = refine_placement(start, boxes[index], free[index], camera, self.box, self._size_std)
+            # A box above its level, as on a hill or a stage, would be filled by a giant far away.
+            growth = float(np.abs(np.log(refined.size / placement.size)).max())
+            return refined if growth <= FARTHEST * self._size_std + TOLERANCE else placement
 
         return refine
 

@@ -49,6 +49,18 @@ def test_what_contradicts_its_level_is_moved_to_where_its_box_touches_it(height)
     assert grounded(truth, BOXES.box(truth, CAMERA), CAMERA) is truth
 
 
+def test_what_stands_above_its_level_is_not_rebuilt_as_a_giant_far_away():
+    method = ResolvedMethod(labels=True, threshold=None, prior_share=0.0, refine=True)
+    rebuild = SceneRebuilder(CLEVR, method)  # its sizes are known to a tenth
+    truth = Placement("cube", np.array([9.0, 0.8, 1.6]), 0.3, np.full(3, 0.7))
+    seen = SceneGraph(
+        480, 320, (SceneObject("cube", 1.0, BOXES.box(truth, CAMERA), truth.to_pose(CAMERA)),), (), camera=CAMERA
+    )
+    [found] = rebuild(seen, np.random.default_rng(0)).placements
+    assert found.size == pytest.approx(truth.size, rel=0.36)
+    assert np.linalg.norm(found.position[:2] - truth.position[:2]) < 1.5, "it stays where its depth says"
+
+
 def test_objects_are_swapped_for_what_may_stand_there():
     method = ResolvedMethod(labels=True, threshold=None, prior_share=0.0, class_swap=1.0)
     rebuild = SceneRebuilder(table_domain(), method)
