@@ -9,7 +9,7 @@ from pathlib import Path
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_ros.error_text import missing_ros
 
-HELP = "play a bag or a folder of images as a live ROS 2 camera"
+HELP = "play a bag, a video or a folder of images as a live ROS 2 camera"
 EXAMPLE = "sim2sg play drive.mcap --loop --stamp now"
 
 
@@ -19,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "log",
         type=Path,
         metavar="LOG",
-        help="MCAP, sqlite3 or ROS 1 bag, a folder of such, or of images: those go out on /camera/image/compressed",
+        help="MCAP, sqlite3 or ROS 1 bag, a folder of such; a video or a folder of images, which go out on"
+        " /camera/image/compressed",
     )
     parser.add_argument("--rate", type=float, default=1.0, help="speed: 2 plays twice as fast (default: 1)")
     parser.add_argument("--hz", type=float, default=0.0, help="images per second, in place of recorded times")

@@ -68,7 +68,7 @@ class Service:
 
 NODES: tuple[Executable, ...] = (
     Executable("node", "sim2sg", "lifecycle node: camera images in, scene graphs out"),
-    Executable("play", "sim2sg_player", "plays a bag or a folder of images as a live camera, without rosbag2"),
+    Executable("play", "sim2sg_player", "plays a bag, a video or a folder of images as a live camera, without rosbag2"),
 )
 
 TOPICS: tuple[Topic, ...] = (
