@@ -21,7 +21,6 @@ from sim2sg_core.images import read_image
 from sim2sg_core.report.anonymise import NOTE, anonymise
 from sim2sg_core.report.curves import load_metrics
 from sim2sg_core.report.html import OverlayPair, ReportData, RoundReport, write_report
-from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.report.statistics import content_statistics
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.graph import load_graphs
@@ -80,6 +79,8 @@ def report_run(
         config={**config.to_json(), "domain": domain.to_json()},
         warnings=_warnings(facts) + ([NOTE] if config.anonymise and config.real_frames else []),
         verdict=verdict.sentences,
+        classes=domain.class_names,
+        predicates=domain.predicate_names,
     )
     path = run.path / "report.html"
     write_report(path, data)
@@ -112,11 +113,8 @@ def _blurred(frame: SampledFrame, *graphs: SceneGraph) -> np.ndarray:
 
 def _overlay(frame: SampledFrame, image: np.ndarray, before: SceneGraph, after: SceneGraph) -> OverlayPair:
     """One real image with both models' graphs."""
-    drawn = [
-        draw_overlay(image, _numbered(graph.filtered(OBJECT_THRESHOLD, RELATION_THRESHOLD)), 0.0, 0.0)
-        for graph in (before, after)
-    ]
-    return OverlayPair(_title(frame), *drawn)
+    graphs = (_numbered(graph.filtered(OBJECT_THRESHOLD, RELATION_THRESHOLD)) for graph in (before, after))
+    return OverlayPair(_title(frame), image, *graphs)
 
 
 def _numbered(graph: SceneGraph) -> SceneGraph:
