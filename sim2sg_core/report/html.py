@@ -172,7 +172,7 @@ class DrawnGraph:
     """A graph on its image, as a page holds it.
 
     Attributes:
-        word: Which model's it is.
+        word: Which model's it is, and how much it found.
         picture: The image with boxes and names.
         size: Width and height that the arrows are given in.
         layers: The arrows.
@@ -195,6 +195,7 @@ def _overlays(data: ReportData, switches: Mapping[str, Switch]) -> list[tuple[st
     def drawn(pair: OverlayPair, word: str, graph: SceneGraph) -> DrawnGraph:
         boxes = draw_overlay(pair.image, graph, 0.0, 0.0, max_relations=0, classes=data.classes)
         picture = embed(boxes, OVERLAY_WIDTH, f"{pair.name}, {word}")
+        word = f"{word}: {len(graph.objects)} objects, {len(graph.relations)} relations"
         return DrawnGraph(word, picture, (graph.width, graph.height), relation_layers(graph, switches))
 
     return [

@@ -78,6 +78,7 @@ def test_a_graph_draws_itself(model, photo, tmp_path):
 def test_people_are_blurred_however_unsure(make_model, three_objects, tmp_path):
     """Those that are too unsure for the graph too; a model without people says that it cannot."""
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    clevr = sg.load(make_model(three_objects))(noise)
     domain = load_domain("drive")
     three_objects["scores"][:3] = 0.1
     three_objects["classes"][:3] = domain.class_names.index("pedestrian")
@@ -90,7 +91,6 @@ def test_people_are_blurred_however_unsure(make_model, three_objects, tmp_path):
     (x1, y1, x2, y2) = graph.private[0].box.astype(int)
     blurred = graph.overlay(noise, anonymise=True)[y1:y2, x1:x2]
     assert np.abs(np.diff(blurred.astype(int), axis=1)).mean() < 5
-    clevr = sg.load(make_model(three_objects))(noise)
     with pytest.raises(sg.Sim2SGError, match="no class of people or vehicles is known"):
         clevr.overlay(noise, anonymise=True)
 

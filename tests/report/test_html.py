@@ -111,6 +111,7 @@ def test_relations_have_a_switch_by_predicate(data: ReportData) -> None:
     assert switches == [("0", " checked", "a on b"), ("1", "", "a left of b")]
     assert page.count('<g class="p0">') == page.count('<g class="p1">') == 3  # two pictures before and after, one after
     assert page.count("<title>cube 5 left of cube 35 0.90</title>") == 3
+    assert page.count("<p>adapted: 2 objects, 2 relations</p>") == 2
 
 
 def test_directions_are_shown_where_there_is_nothing_else(data: ReportData) -> None:
