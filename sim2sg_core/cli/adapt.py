@@ -193,6 +193,10 @@ def _add_witness(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs or continues an adaptation."""
+    if args.rerun is not None:
+        from sim2sg_core.report.rerun_recording import rerun_for
+
+        rerun_for(args.rerun)  # Before torch is imported, which takes seconds.
     from sim2sg_core.adaptation import adapt, describe_plan
     from sim2sg_core.adaptation.config_file import read_config
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,17 @@ from sim2sg_core.scene import SceneGraph
 SPAWN = "spawn"
 JPEG_QUALITY = 85
 T = TypeVar("T", bound="RerunRecording")
+
+
+def rerun_for(target: str) -> Any:
+    """Returns the package. Raises Sim2SGError when it is missing, or the target neither a file (.rrd) nor "spawn"."""
+    if target != SPAWN and not target.endswith(".rrd"):
+        raise Sim2SGError(f"--rerun {target}: give a file that ends in .rrd, or the word {SPAWN} to open a viewer")
+    try:
+        import rerun
+    except ModuleNotFoundError:
+        raise Sim2SGError("--rerun needs rerun-sdk: pip install 'sim2sg[rerun]'") from None
+    return rerun
 
 
 class RerunRecording:
@@ -33,13 +44,7 @@ class RerunRecording:
         Raises:
             Sim2SGError: `rerun-sdk` is missing, the target is neither, or no viewer can be started.
         """
-        if target != SPAWN and not target.endswith(".rrd"):
-            raise Sim2SGError(f"--rerun {target}: give a file that ends in .rrd, or the word {SPAWN} to open a viewer")
-        try:
-            import rerun
-        except ModuleNotFoundError:
-            raise Sim2SGError("--rerun needs rerun-sdk: pip install 'sim2sg[rerun]'") from None
-        self._rerun = rerun
+        self._rerun = rerun = rerun_for(target)
         self._colors = (assign_colors((), classes, CLASS_COLORS), assign_colors((), predicates, PREDICATE_COLORS))
         self._recording = rerun.RecordingStream("sim2sg")
         if target == SPAWN:
