@@ -13,7 +13,7 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.domains.digests import file_digest
 from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.report.anonymise import private_classes
+from sim2sg_core.report.anonymise import promise
 from sim2sg_core.scene.class_mapping import ClassMapping
 
 T = TypeVar("T")
@@ -126,11 +126,8 @@ class AdaptConfig(LogConfig):
             anonymise=self.anonymise,
         )
         config.validate()
-        if config.anonymise and not private_classes(domain.class_names):
-            raise Sim2SGError(
-                f"--anonymise: {domain.name} has no class of people or vehicles, so that none would be found to blur;"
-                " give --no-real-frames"
-            )
+        if config.anonymise:
+            promise(domain.class_names, "give --no-real-frames")
         if config.method.mixing and not any(domain.class_spec(name).on_ground for name in domain.related_names):
             raise Sim2SGError(
                 f"--mixing: no class of {domain.name} with relations stands on the ground, and only such can be mixed"

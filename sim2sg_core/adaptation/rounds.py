@@ -26,6 +26,7 @@ from sim2sg_core.adaptation.content.recall_correction import (
     expected_counts,
 )
 from sim2sg_core.adaptation.content.round_layouts import PriorLayout, round_layouts
+from sim2sg_core.adaptation.live_view import LiveView
 from sim2sg_core.adaptation.log_contents import read_inputs, require_logs
 from sim2sg_core.adaptation.log_frames import SampledFrame, collect_frames
 from sim2sg_core.adaptation.log_inference import LogInference
@@ -59,11 +60,14 @@ from sim2sg_core.manifest import NAME as MANIFEST
 from sim2sg_core.manifest import Artefact
 from sim2sg_core.model import load_start
 from sim2sg_core.model.checkpoint import find_checkpoint
+from sim2sg_core.report.rerun_adaptation import RerunAdaptation
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.graph import load_graphs, write_json
 
 
-def adapt(config: ResolvedConfig, domain: Domain, out: Path, fleet: Fleet = ONE_MACHINE) -> Path:
+def adapt(
+    config: ResolvedConfig, domain: Domain, out: Path, fleet: Fleet = ONE_MACHINE, shown: RerunAdaptation | None = None
+) -> Path:
     """Adapts a domain to the logs; a run that was stopped continues.
 
     Args:
@@ -71,6 +75,7 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path, fleet: Fleet = ONE_
         domain: What to look for.
         out: The run's folder.
         fleet: Who does the work that can be shared; what comes out is the same.
+        shown: Where the run is shown while it goes on; None for nowhere.
 
     Returns:
         Path of the final model, `out/model.onnx`.
@@ -91,7 +96,7 @@ def adapt(config: ResolvedConfig, domain: Domain, out: Path, fleet: Fleet = ONE_
         run.begin({**config.to_json(), "domain": domain.to_json()}, inputs)
         run.plan = Plan(config, domain)
         print(run.plan.describe(run.stage_times()), file=sys.stderr, flush=True)
-        return _adapt(run, config, domain, witness)
+        return _adapt(run, config, domain, witness, shown)
 
 
 def describe_plan(config: ResolvedConfig, domain: Domain) -> str:
@@ -101,11 +106,14 @@ def describe_plan(config: ResolvedConfig, domain: Domain) -> str:
     return Plan(config, domain).describe({})
 
 
-def _adapt(run: Run, config: ResolvedConfig, domain: Domain, witness: LogWitness | None) -> Path:
+def _adapt(
+    run: Run, config: ResolvedConfig, domain: Domain, witness: LogWitness | None, shown: RerunAdaptation | None
+) -> Path:
     """Runs what is left of a run, in a folder that is locked and checked."""
     with run.timed("frames", f"sampling up to {config.frames} frames of the log"):
         frames, intrinsics, extrinsics = collect_frames(config, domain, run)
     run.plan = Plan(dataclasses.replace(config, frames=len(frames)), domain)
+    run.view = LiveView(shown, config, frames) if shown else None
     extrinsics = extrinsics or "estimated from the log"
     first = config.method.teacher_start_round + 1
     if config.method.learns_from_log and 0 < config.rounds < first:
@@ -136,7 +144,9 @@ def _adapt(run: Run, config: ResolvedConfig, domain: Domain, witness: LogWitness
         scores.append(stage_score(run, inference))
         why = f"the mean of the weights of {names_of(stages)}"
     with run.timed("report/infer", f"{len(frames)} frames of the log"):
-        inference.graphs()
+        last = inference.graphs()
+    if run.view:
+        run.view.inferred(inference.stage, last)
     final = hand_over(run, config, domain, chosen, why)
     _say(f"final model: {why}")
     before, after = (load_graphs(stage / "inferred.json")[1] for stage in (stages[0], chosen))
@@ -244,7 +254,7 @@ def source_stage(run: Run, config: ResolvedConfig, domain: Domain, frames: Seque
 
     def teach() -> None:
         with run.timed("source/train", message):
-            train_source(config, domain, folder, run.manifest.origin, run.fleet)
+            train_source(config, domain, folder, run.manifest.origin, run.fleet, run.view)
 
     run.ensure(lambda: trained_by(folder, isinstance(config.source, SourceTraining)), teach)
     make_model(run, domain, folder, frames, frames[0].camera)
@@ -274,6 +284,8 @@ def round_stage(
     method, count = config.method, config.round_frames
     with run.timed(f"{name}/infer", f"{len(frames)} frames of the log"):
         graphs = content = inference.graphs()
+    if run.view:
+        run.view.inferred(previous, graphs)
     if method.tiled_inference:
         with run.timed(f"{name}/tiled", "enlarged tiles of the frames"):
             content = inference.tiled_graphs(graphs, method.half_scale_inference)
@@ -297,6 +309,8 @@ def round_stage(
     with run.timed(f"{name}/render", f"{count} scenes {origin}"):
         draw = functools.partial(round_layouts, content, domain, method=method, rng=rng, prior_layout=drawn)
         render_stage(run, config, rendered, folder, count, draw, number)
+    if run.view and method.labels:
+        run.view.rebuilt(folder, content, rendered)
     if method.mixing:
         with run.timed(f"{name}/mix", "objects rendered into frames of the log"):
             mix_stage(run, config, rendered, folder, frames, known, number)
@@ -304,7 +318,7 @@ def round_stage(
     def teach() -> None:
         with run.timed(f"{name}/train", f"{config.round_steps} steps"):
             origin, fleet = run.manifest.origin, run.fleet
-            train_round(config, domain, folder, stages, frames, graphs, number, origin, expected, fleet)
+            train_round(config, domain, folder, stages, frames, graphs, number, origin, expected, fleet, run.view)
 
     run.ensure(lambda: trained_by(folder), teach)
     make_model(run, domain, folder, frames, median_camera(graphs))

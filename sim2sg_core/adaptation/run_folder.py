@@ -14,12 +14,14 @@ from typing import Any, Protocol, TypeVar
 import yaml
 
 from sim2sg_core.adaptation.log_contents import Input, require_logs, same_inputs
+from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError, expecting
 from sim2sg_core.files import atomic_path
 from sim2sg_core.fleet import ONE_MACHINE, Fleet
 from sim2sg_core.learning.train_config import difference
 from sim2sg_core.manifest import Artefact, Manifest
 from sim2sg_core.progress import heartbeat
+from sim2sg_core.scene import SceneGraph
 
 # They say where, how fast and how long work is done, or what ends it, not what comes out.
 MAY_CHANGE = {"workers", "ranks", "device", "rounds", "strict", "real_frames", "anonymise"}
@@ -43,6 +45,19 @@ class Schedule(Protocol):
         """Returns about how long a stage and all after it take, by the seconds of those that have ended."""
 
 
+class Watcher(Protocol):
+    """Is told of what a run has done; see `live_view.LiveView`."""
+
+    def training(self, folder: Path, tell: Callable[..., object]) -> Callable[..., object]:
+        """Returns what is to be told of a training's progress, in place of `tell`."""
+
+    def inferred(self, stage: Path, graphs: Sequence[SceneGraph]) -> None:
+        """Is told what the model of a stage finds on the log."""
+
+    def rebuilt(self, stage: Path, graphs: Sequence[SceneGraph], domain: Domain) -> None:
+        """Is told of what a round rebuilds its scenes, and the domain that it renders them in."""
+
+
 class Run:
     """The folder of one adaptation, which nobody else may be working in (see `folder_lock`).
 
@@ -54,6 +69,7 @@ class Run:
         manifest: What was finished.
         identity: Hash of the logs and of all settings that decide the result; "" before `begin`.
         plan: What the run will do, to say how far it is; None where nobody planned.
+        view: Watches the run; None where nobody does.
         fleet: Who does its work.
     """
 
@@ -63,6 +79,7 @@ class Run:
         self.manifest = Manifest(self.path)
         self.identity = ""
         self.plan: Schedule | None = None
+        self.view: Watcher | None = None
         self._settled: set[Path] = set()  # found or made in this start
         self._times: dict[str, float] = {}
         if self.manifest.knows(self._stages):

@@ -13,7 +13,7 @@ from sim2sg_core.adaptation.adapt_config import ResolvedConfig, StartCheckpoint
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.mixing.mixed_frame import mixed_frames
 from sim2sg_core.adaptation.plan import held_out_count
-from sim2sg_core.adaptation.run_folder import Run
+from sim2sg_core.adaptation.run_folder import Run, Watcher
 from sim2sg_core.adaptation.selection.score_calibration import calibrate
 from sim2sg_core.cores import usable_cores
 from sim2sg_core.domains import Domain
@@ -136,7 +136,14 @@ def checkpoint_of(stage: Path) -> Path:
     return stage / "train" / "checkpoint.pt"
 
 
-def train_source(config: ResolvedConfig, domain: Domain, folder: Path, origin: str, fleet: Fleet = ONE_MACHINE) -> None:
+def train_source(
+    config: ResolvedConfig,
+    domain: Domain,
+    folder: Path,
+    origin: str,
+    fleet: Fleet = ONE_MACHINE,
+    view: Watcher | None = None,
+) -> None:
     """Trains a new network on the stage's scenes, or takes the one to start from; see `train` for `origin`."""
     source = config.source
     if isinstance(source, StartCheckpoint):
@@ -146,7 +153,7 @@ def train_source(config: ResolvedConfig, domain: Domain, folder: Path, origin: s
     network = build_network(domain, backbone=source.backbone, seed=config.seed)
     settings = _train_config(config, domain.training, source.source_steps, source.learning_rate)
     job = TrainJob(network, domain, [(folder / "data", 1.0)], settings, folder / "train", origin=origin)
-    _train(job, fleet, config.ranks)
+    _train(job, fleet, config.ranks, view)
 
 
 def train_round(
@@ -160,6 +167,7 @@ def train_round(
     origin: str,
     expected: Mapping[str, float] | None = None,
     fleet: Fleet = ONE_MACHINE,
+    view: Watcher | None = None,
 ) -> None:
     """Trains the network of the last of the `earlier` stages further, on the stage's scenes.
 
@@ -189,7 +197,7 @@ def train_round(
     real_images = [RealImage(frame.path, frame.camera) for frame in frames] if method.reads_log else []
     datasets = labelled_datasets(folder, earlier, method.replay, method.mixing)
     job = TrainJob(network, domain, datasets, settings, folder / "train", real_images, origin, labeller)
-    _train(job, fleet, config.ranks)
+    _train(job, fleet, config.ranks, view)
 
 
 def stage_network(stage: Path) -> SceneGraphNetwork:
@@ -285,9 +293,9 @@ def labelled_datasets(
     return [(folder / "data", 1.0 - sum(share for _, share in others)), *others]
 
 
-def _train(job: TrainJob, fleet: Fleet, ranks: int) -> None:
+def _train(job: TrainJob, fleet: Fleet, ranks: int, view: Watcher | None) -> None:
     with Progress(job.config.steps, "train", unit="steps") as progress:
-        job.train_on(fleet, ranks, progress.update)
+        job.train_on(fleet, ranks, view.training(job.out, progress.update) if view else progress.update)
 
 
 def _inputs(paths: Sequence[Path], width: int, height: int) -> np.ndarray:

@@ -24,7 +24,6 @@ from sim2sg_core.images import read_image
 from sim2sg_core.report.anonymise import NOTE, anonymise
 from sim2sg_core.report.curves import load_metrics
 from sim2sg_core.report.html import OverlayPair, ReportData, RoundReport, write_report
-from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.report.statistics import content_statistics
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.graph import load_graphs
@@ -68,6 +67,9 @@ def report_run(
     def found(index: int) -> list[SceneGraph]:
         return [stage_graphs[index] for stage_graphs in (*graphs, last)]
 
+    # Where no round changed the model there is but one picture of each frame.
+    adapted = last if final != stages[0] else [None] * len(frames)
+    timed = any(frame.stamp for frame in frames)
     images = [shown(frames[i], *found(i)) for i in chosen] if config.real_frames else []
     data = ReportData(
         title=f"Adaptation of {domain.name}",
@@ -75,7 +77,10 @@ def report_run(
         real_frames=images,
         # What a round renders comes from the model before it; the source stage has no such thing.
         rounds=[_round(stage, graphs[max(i - 1, 0)]) for i, stage in enumerate(stages)],
-        overlays=[_overlay(frames[i], image, graphs[0][i], last[i]) for i, image in zip(chosen, images, strict=False)],
+        overlays=[
+            OverlayPair(_title(frames[i], timed), image, _numbered(graphs[0][i]), _numbered(adapted[i]))
+            for i, image in zip(chosen, images, strict=False)
+        ],
         metrics=[
             {**row, "stage": stage.name} for stage in stages for row in load_metrics(stage / "train" / "metrics.jsonl")
         ],
@@ -84,6 +89,7 @@ def report_run(
         warnings=_warnings(facts) + ([NOTE] if config.anonymise and config.real_frames else []),
         verdict=verdict.sentences,
         classes=domain.class_names,
+        predicates=domain.predicate_names,
     )
     path = run.path / "report.html"
     write_report(path, data)
@@ -117,17 +123,11 @@ def _blurred(frame: SampledFrame, *graphs: SceneGraph) -> np.ndarray:
     return anonymise(frame.image(), graphs)
 
 
-def _overlay(frame: SampledFrame, image: np.ndarray, before: SceneGraph, after: SceneGraph) -> OverlayPair:
-    """One real image with both models' graphs."""
-    drawn = [
-        draw_overlay(image, _numbered(graph.filtered(OBJECT_THRESHOLD, RELATION_THRESHOLD)), 0.0, 0.0)
-        for graph in (before, after)
-    ]
-    return OverlayPair(_title(frame), *drawn)
-
-
-def _numbered(graph: SceneGraph) -> SceneGraph:
-    """Returns a graph whose objects have ids, "chair_2" the second of the chairs, so that they can be spoken of."""
+def _numbered(graph: SceneGraph | None) -> SceneGraph | None:
+    """Returns what is drawn: objects have ids, "chair_2" the second of the chairs, so that they can be spoken of."""
+    if graph is None:
+        return None
+    graph = graph.filtered(OBJECT_THRESHOLD, RELATION_THRESHOLD)
     count: Counter[str] = Counter()
     objects = []
     for item in graph.objects:
@@ -136,12 +136,12 @@ def _numbered(graph: SceneGraph) -> SceneGraph:
     return dataclasses.replace(graph, objects=tuple(objects))
 
 
-def _title(frame: SampledFrame) -> str:
-    """Names a frame by its time where it has one: in UTC, or in seconds from the beginning of a video."""
+def _title(frame: SampledFrame, timed: bool) -> str:
+    """Names a frame by its time where the log is `timed`: in UTC, or in seconds from the beginning of a video."""
     seconds = frame.stamp / 1e9
     if seconds >= SINCE_1973:
         return f"{datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc):%Y-%m-%d %H:%M:%S.%f}"[:-5] + " UTC"
-    return f"{seconds:.1f} s" if frame.stamp else frame.file
+    return f"{seconds:.1f} s" if timed else frame.file
 
 
 def _warnings(facts: dict[str, str]) -> list[str]:

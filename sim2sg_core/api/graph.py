@@ -13,6 +13,8 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import read_image
+from sim2sg_core.report.anonymise import anonymise as blurred
+from sim2sg_core.report.anonymise import promise
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.scene.coco_writing import coco_of
 from sim2sg_core.scene.graph import Relation, SceneGraph, SceneObject, load_graphs, save_graphs
@@ -43,11 +45,13 @@ class Graph(SceneGraph):
         classes: All classes that the model knows.
         predicates: All predicates that it knows.
         path: The image's file, where there is one.
+        private: People and vehicles that the model saw, however unsure; see `overlay`.
     """
 
     classes: tuple[str, ...] = ()
     predicates: tuple[str, ...] = ()
     path: Path | None = None
+    private: tuple[SceneObject, ...] = ()
 
     @classmethod
     def of(cls, graph: SceneGraph, **more: Any) -> Graph:
@@ -68,22 +72,28 @@ class Graph(SceneGraph):
         subject, object_ = (f"{self.objects[i].label} {i}" for i in (relation.subject, relation.object))
         return f"{subject} {relation.predicate} {object_}"
 
-    def overlay(self, image: np.ndarray | None = None) -> np.ndarray:
+    def overlay(self, image: np.ndarray | None = None, *, anonymise: bool = False) -> np.ndarray:
         """Draws the graph.
 
         Args:
             image: (H, W, 3) uint8 RGB; None reads it again from `path`.
+            anonymise: Whether people and vehicles are blurred, as far as the model saw them, also those that are too
+                unsure to be in the graph. What it missed is not: look before you pass a picture on.
 
         Returns:
             (H, W, 3) uint8 RGB.
 
         Raises:
-            Sim2SGError: There is no file to read it from.
+            Sim2SGError: There is no file to read it from, or nothing that the model knows can be blurred.
         """
+        if anonymise:
+            promise(self._class_names(), "leave anonymise out")
         if image is None:
             if self.path is None:
                 raise Sim2SGError("this graph is of no image file: give the image, as graph.overlay(image)")
             image = read_image(self.path)
+        if anonymise:
+            image = blurred(image, [self, dataclasses.replace(self, objects=self.private, relations=())])
         return draw_overlay(image, self, 0.0, 0.0, classes=self.classes, predicates=self.predicates)
 
     def to_coco(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import read_image
 from sim2sg_core.logs import decoded, open_logs, select_frames
 from sim2sg_core.logs.frame_cameras import FrameCameras
+from sim2sg_core.report.anonymise import private_objects
 from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD
@@ -137,4 +138,5 @@ class Model:
 
     def _finished(self, graph: SceneGraph, min_score: float, min_relation: float, path: Path | None = None) -> Graph:
         kept = graph.filtered(min_score, min_relation)
-        return Graph.of(kept, classes=self.classes, predicates=self.predicates, path=path)
+        private = private_objects(graph)
+        return Graph.of(kept, classes=self.classes, predicates=self.predicates, path=path, private=private)

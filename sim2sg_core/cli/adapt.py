@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import math
 import shlex
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
 from sim2sg_core.adaptation.method import (
@@ -21,10 +24,14 @@ from sim2sg_core.adaptation.method import (
 )
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
 from sim2sg_core.cli.options import add_fleet, add_former_names, add_ranks, add_strict, check_ranks
+from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.fleet import opened
 from sim2sg_core.logs import listed_logs
 from sim2sg_core.scene.class_mapping import MAPPING_EXAMPLE
+
+if TYPE_CHECKING:
+    from sim2sg_core.report.rerun_adaptation import RerunAdaptation
 
 HELP = "adapt a domain to an unlabelled camera log: train, infer, rebuild, render, train again; then export"
 EXAMPLE = "sim2sg adapt --domain dining --log drive.mcap --start dining --out runs/tables"
@@ -68,6 +75,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="blur people and vehicles in the report's frames of the log, where a model finds them; what it misses is"
         " not blurred (default: nothing is)",
+    )
+    parser.add_argument(
+        "--rerun",
+        metavar="FILE.rrd|spawn",
+        help="also show losses, frames with their graphs and scenes rebuilt from them in Rerun while it runs: a file"
+        " for it, or a viewer that is started (default: off)",
     )
     parser.add_argument("--seed", type=int, help="everything random follows from it (default: 0)")
     parser.add_argument("--device", help="cpu (default) or cuda")
@@ -180,6 +193,10 @@ def _add_witness(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs or continues an adaptation."""
+    if args.rerun is not None:
+        from sim2sg_core.report.rerun_recording import rerun_for
+
+        rerun_for(args.rerun)  # Before torch is imported, which takes seconds.
     from sim2sg_core.adaptation import adapt, describe_plan
     from sim2sg_core.adaptation.config_file import read_config
 
@@ -196,8 +213,8 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(describe_plan(config, domain))
         return 0
-    with opened(args.ray, args.workers or 0) as fleet:
-        model = adapt(config, domain, args.out, fleet)
+    with view_of(args, domain) as view, opened(args.ray, args.workers or 0) as fleet:
+        model = adapt(config, domain, args.out, fleet, view)
     print(f"{model}\n{args.out / 'report.html'}", flush=True)
     words = [
         "sim2sg",
@@ -213,6 +230,15 @@ def run(args: argparse.Namespace) -> int:
     ]
     print("next: " + shlex.join(map(str, words)), file=sys.stderr)
     return 0
+
+
+def view_of(args: argparse.Namespace, domain: Domain) -> AbstractContextManager[RerunAdaptation | None]:
+    """Returns the view that `--rerun` asks for, None for none."""
+    if args.rerun is None:
+        return contextlib.nullcontext()
+    from sim2sg_core.report.rerun_adaptation import RerunAdaptation
+
+    return RerunAdaptation(args.rerun, domain.class_names, domain.predicate_names)
 
 
 def degrees(text: str) -> float:

@@ -7,6 +7,7 @@ import datetime
 import itertools
 import json
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from sim2sg_core.evaluation.scoring import RECALL_AT, pair_by_name, rename
 from sim2sg_core.images import read_image, write_jpeg
 from sim2sg_core.packs.pack import installed_packs
 from sim2sg_core.progress import Progress
+from sim2sg_core.report.anonymise import anonymise, promise
 from sim2sg_core.report.overlay import RGB, draw_boxes
 from sim2sg_core.report.sheets import contact_sheet
 from sim2sg_core.scene.class_mapping import ClassMapping
@@ -112,6 +114,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also draw every image with wrong boxes, what is wrong with each, and list them in mistakes.json",
     )
     parser.add_argument(
+        "--anonymise",
+        action="store_true",
+        help="blur people and vehicles in these pictures, where they are labelled or the model finds them; what both"
+        " miss is not blurred",
+    )
+    parser.add_argument(
         "--log-evaluations",
         type=Path,
         metavar="JSONL",
@@ -128,6 +136,8 @@ def run(args: argparse.Namespace) -> int:
         check_output(args.log_evaluations)
     if args.mistakes and args.mistakes.is_dir() and any(args.mistakes.iterdir()):
         raise Sim2SGError(f"{args.mistakes}: is not empty: give --mistakes a new folder")
+    if args.anonymise and not args.mistakes:
+        raise Sim2SGError("--anonymise is for pictures: give --mistakes DIR too, or leave it out")
     if args.graphs:
         if args.relations != "auto":
             raise Sim2SGError("--relations goes with --model: graphs hold what `sim2sg infer --relations` wrote")
@@ -163,12 +173,14 @@ def run(args: argparse.Namespace) -> int:
         print(f"mind: {printable(doubt)}")
     print(f"figures in {args.out}")
     if args.mistakes:
-        print(draw_all(args.mistakes, predictions, targets, protocol_for(args.format, domain)))
+        print(draw_all(args.mistakes, predictions, targets, protocol_for(args.format, domain), args.anonymise))
     return 0
 
 
 def labelled(args: argparse.Namespace, domain: Domain) -> list[TargetImage]:
-    """Reads the data set that the options name."""
+    """Reads the data set that the options name, and says what will be blurred in its pictures."""
+    if args.anonymise:
+        print(promise(domain.class_names, "leave out --mistakes to write no pictures"), file=sys.stderr)
     mapping = ClassMapping.parse(args.map, "--map") if args.map else None
     return load_targets(args.data, args.format, domain, allow_outside=args.allow_outside, mapping=mapping)
 
@@ -257,23 +269,32 @@ def predict_given(
     return found
 
 
-def draw_all(folder: Path, predictions: Predictions, targets: Sequence[TargetImage], protocol: Protocol) -> str:
+def draw_all(
+    folder: Path,
+    predictions: Predictions,
+    targets: Sequence[TargetImage],
+    protocol: Protocol,
+    anonymised: bool = False,
+) -> str:
     """Draws the mistakes of every image and a sheet of the worst images. Returns a line that counts them."""
     found = []
     for graph, target in pair_by_name(predictions.graphs, targets):
         if mistakes := find_mistakes(rename(graph, protocol), target, protocol):
-            found.append((target, mistakes))
-    found.sort(key=lambda pair: (-len(pair[1]), pair[0].file))
+            found.append((target, graph, mistakes))
+    found.sort(key=lambda row: (-len(row[2]), row[0].file))
     folder.mkdir(parents=True, exist_ok=True)
     worst: list[np.ndarray] = []
-    for target, mistakes in found:
+    for target, graph, mistakes in found:
+        image = labelled_image(target)
+        if anonymised:
+            image = anonymise(image, [graph, target.labelled_graph()])
         boxes = [(m.box, m.describe(), MISTAKE_COLORS[m.kind]) for m in mistakes]
         boxes += [(m.found_box, "", MISTAKE_COLORS[m.kind]) for m in mistakes if m.found_box is not None]
-        picture = draw_boxes(labelled_image(target), boxes, title=target.file, min_width=640)
+        picture = draw_boxes(image, boxes, title=target.file, min_width=640)
         write_jpeg(folder / Path(target.file).with_suffix(".jpg").name, picture)
         worst += [picture] if len(worst) < WORST else []
-    counts = {kind: sum(m.kind == kind for _, mistakes in found for m in mistakes) for kind in MISTAKE_KINDS}
-    images = [{"file": target.file, "mistakes": [m.to_json() for m in mistakes]} for target, mistakes in found]
+    counts = {kind: sum(m.kind == kind for _, _, mistakes in found for m in mistakes) for kind in MISTAKE_KINDS}
+    images = [{"file": target.file, "mistakes": [m.to_json() for m in mistakes]} for target, _, mistakes in found]
     write_json(folder / "mistakes.json", {"counts": counts, "images": images}, indent=1)
     if worst:
         write_jpeg(folder / "worst.jpg", contact_sheet(worst, columns=3, cell_width=640))

@@ -34,7 +34,7 @@ from sim2sg_core.logs import Log, LogDepth, decoded, select_frames
 from sim2sg_core.logs.frame_cameras import FrameCameras
 from sim2sg_core.logs.names import UniqueNames, flat_name
 from sim2sg_core.progress import Progress
-from sim2sg_core.report.anonymise import NOTE, anonymise, private_classes
+from sim2sg_core.report.anonymise import anonymise, promise
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.report.rerun_view import RerunView
 from sim2sg_core.runtime import DecodeOptions, Predictor
@@ -173,13 +173,7 @@ def check_anonymise(args: argparse.Namespace, classes: Sequence[str]) -> None:
     """Says what --anonymise will do. Raises Sim2SGError where it can do nothing."""
     if not args.overlay and not args.rerun:
         raise Sim2SGError("--anonymise is for pictures: give --overlay DIR or --rerun too, or leave it out")
-    private = private_classes(classes)
-    if not private:
-        raise Sim2SGError(
-            "--anonymise: the model knows no class of people or vehicles, so that none would be found to blur; leave"
-            " out --overlay and --rerun to write no pictures"
-        )
-    print(f"{NOTE} ({', '.join(private)})", file=sys.stderr)
+    print(promise(classes, "leave out --overlay and --rerun to write no pictures"), file=sys.stderr)
 
 
 def tell_depth(log: Log, depth: LogDepth) -> None:

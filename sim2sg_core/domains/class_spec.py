@@ -42,7 +42,7 @@ SAME = 0.02  # of a height: surfaces are at one that are no farther apart
 
 
 class SizeSpec(Spec):
-    """Range of each extent of a class.
+    """Range of each extent of a class; of one with mesh files, one number alone will do.
 
     Attributes:
         length: Along the heading, metres.

@@ -40,6 +40,7 @@ def domain_schema() -> dict[str, Any]:
     # What `MeshSpec` makes of a text before it is checked.
     entries = schema["$defs"]["ClassSpec"]["properties"]["meshes"]
     entries["items"] = {"anyOf": [{"type": "string"}, entries["items"]]}
+    _allow_one_extent(schema["$defs"]["SizeSpec"], schema["$defs"]["ClassSpec"])
     return {"$schema": DIALECT, "title": "A domain of sim2sg", **schema}
 
 
@@ -54,6 +55,14 @@ def _add_layouts(schema: dict[str, Any]) -> None:
         "discriminator": {"mapping": places, "propertyName": "type"},
         "oneOf": [{"$ref": place} for place in places.values()],
     }
+
+
+def _allow_one_extent(size: dict[str, Any], of_class: dict[str, Any]) -> None:
+    """Says what a class with meshes makes of one extent before its size is checked."""
+    alone = {"minProperties": 1, "maxProperties": 1, "additionalProperties": {"type": "number"}}
+    size["anyOf"] = [{"required": size.pop("required")}, alone]
+    of_class["if"] = {"properties": {"size": {"type": "object", "maxProperties": 1}}, "required": ["size"]}
+    of_class["then"] = {"required": ["meshes"]}
 
 
 def schema_text() -> str:
@@ -78,7 +87,7 @@ def key_table() -> str:
     parts = []
     for name, part in [("Domain", schema), *_in_order(schema)]:
         rows = ["| key | value | default | meaning |", "| --- | --- | --- | --- |"]
-        required = part.get("required", [])
+        required = part.get("required") or part.get("anyOf", [{}])[0].get("required", [])
         for key, value in part["properties"].items():
             default = "required" if key in required else _default(value)
             cells = (f"`{key}`", _kind(value), default, value.get("description", ""))

@@ -63,11 +63,14 @@ class TargetImage:
         """Returns (N, 4) xyxy boxes in pixels."""
         return boxes_of(self.objects)
 
+    def labelled_graph(self) -> SceneGraph:
+        """Returns everything labelled as a graph with scores of 1."""
+        objects = tuple(SceneObject(o.label, 1.0, o.box, o.pose) for o in self.objects)
+        return SceneGraph(self.width, self.height, objects, self.relations, file=self.file, camera=self.camera)
+
     def truth_graph(self) -> SceneGraph:
         """Returns the related objects and their facts as a graph with scores of 1."""
-        objects = tuple(SceneObject(o.label, 1.0, o.box, o.pose) for o in self.objects)
-        graph = SceneGraph(self.width, self.height, objects, self.relations, file=self.file, camera=self.camera)
-        return graph.select(self.related)
+        return self.labelled_graph().select(self.related)
 
 
 def boxes_of(objects: Iterable[TargetObject | SceneObject]) -> np.ndarray:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
-from sim2sg_core.scene import SceneGraph
+from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.scene import SceneGraph, SceneObject
 
 PEOPLE = """
 adult baby biker boy child children cyclist driver face girl head human man men motorcyclist passenger pedestrian
@@ -31,6 +32,30 @@ def private_classes(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in names if any(_is_private(word) for word in re.split(r"[\W_]+", name.lower())))
 
 
+def promise(names: Iterable[str], instead: str) -> str:
+    """Returns what `--anonymise` will do with the classes of a model, to be told before it begins.
+
+    Args:
+        names: The classes.
+        instead: What to do where nothing can be blurred.
+
+    Raises:
+        Sim2SGError: None of the classes are people or vehicles.
+    """
+    private = private_classes(names)
+    if not private:
+        raise Sim2SGError(
+            f"nothing to anonymise: no class of people or vehicles is known, so that none would be found; {instead}"
+        )
+    return f"{NOTE} ({', '.join(private)})"
+
+
+def private_objects(graph: SceneGraph) -> tuple[SceneObject, ...]:
+    """Returns the people and vehicles of a graph, however unsure."""
+    private = set(private_classes({item.label for item in graph.objects}))
+    return tuple(item for item in graph.objects if item.label in private and item.score >= LEAST_SCORE)
+
+
 def _is_private(word: str) -> bool:
     return word in WORDS or word.removesuffix("s") in WORDS
 
@@ -46,10 +71,8 @@ def anonymise(image: np.ndarray, graphs: Sequence[SceneGraph]) -> np.ndarray:
         (H, W, 3) uint8 RGB.
     """
     canvas = np.ascontiguousarray(image).copy()
-    private = set(private_classes({item.label for graph in graphs for item in graph.objects}))
-    for item in (item for graph in graphs for item in graph.objects):
-        if item.label in private and item.score >= LEAST_SCORE:
-            _blur(canvas, image, item.box)
+    for item in (item for graph in graphs for item in private_objects(graph)):
+        _blur(canvas, image, item.box)
     return canvas
 
 

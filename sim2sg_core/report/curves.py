@@ -43,7 +43,7 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[str, Fig
     """
     rows = [row for row in metrics if _is_number(row.get("step"))]
     steps, marks = end_to_end(rows)
-    found = dict.fromkeys(k for row in rows for k, v in row.items() if k not in NO_CURVES and _is_number(v))
+    found = dict.fromkeys(k for row in rows for k in numbers_of(row))
     keys = sorted(found, key=lambda k: MAIN.index(k) if k in MAIN else len(MAIN))
     plots = []
     for key in keys:
@@ -73,6 +73,11 @@ def fitting_curves(history: Mapping[str, Any]) -> list[tuple[str, Figure]]:
             figure = charts.curve(np.arange(len(values), dtype=float), np.array(values, float))
             plots += [] if figure is None else [(f"fitting: {key.replace('_', ' ')}", figure)]
     return plots
+
+
+def numbers_of(row: Mapping[str, Any]) -> dict[str, float]:
+    """Returns what has a curve of one row."""
+    return {k: float(v) for k, v in row.items() if k not in NO_CURVES and _is_number(v)}
 
 
 def end_to_end(rows: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[tuple[float, str]]]:

@@ -21,9 +21,10 @@ from sim2sg_core.report import charts
 from sim2sg_core.report.content import REAL, SYNTHETIC, content_charts, content_table
 from sim2sg_core.report.curves import MAIN, fitting_curves, training_curves
 from sim2sg_core.report.maps import SCENES, scene_plans
-from sim2sg_core.report.overlay import fit_width
+from sim2sg_core.report.overlay import draw_overlay, fit_width
+from sim2sg_core.report.relation_layers import Layer, Switch, relation_layers, relation_switches
 from sim2sg_core.report.statistics import ContentStatistics
-from sim2sg_core.scene import Layout
+from sim2sg_core.scene import Layout, SceneGraph
 
 TEMPLATE = "report.html.j2"
 JPEG_QUALITY = 82
@@ -57,17 +58,19 @@ class RoundReport:
 
 @dataclass(frozen=True, eq=False)
 class OverlayPair:
-    """One real image with the graphs of two models drawn on it (see `overlay.draw_overlay`).
+    """One real image with the graphs of two models, of which everything is drawn.
 
     Attributes:
         name: Name of the image.
-        before: The source model's, (H, W, 3) uint8 RGB; None leaves it out.
+        image: (H, W, 3) uint8 RGB.
+        before: The source model's, boxes in pixels of `image`; None leaves it out.
         after: The adapted model's.
     """
 
     name: str
-    before: np.ndarray | None
-    after: np.ndarray | None
+    image: np.ndarray
+    before: SceneGraph | None
+    after: SceneGraph | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +88,8 @@ class ReportData:
         config: The resolved configuration, JSON-ready.
         warnings: What the reader must know first, e.g. that no calibration was found.
         verdict: What it comes to, in sentences; above all else.
-        classes: Of the domain, in its order.
+        classes: All class names, so that a class has its colour in every overlay.
+        predicates: All predicate names, likewise.
     """
 
     title: str
@@ -99,6 +103,7 @@ class ReportData:
     warnings: Sequence[str] = ()
     verdict: Sequence[str] = ()
     classes: Sequence[str] = ()
+    predicates: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -127,12 +132,14 @@ def write_report(path: Path | str, data: ReportData) -> None:
 
 def render_report(data: ReportData) -> str:
     """Returns the report as HTML text."""
+    switches = _switches(data)
     page = {
         "title": data.title,
         "facts": _without_folders(dict(data.facts)),
         "warnings": data.warnings,
         "verdict": data.verdict,
-        "overlays": _overlays(data.overlays),
+        "switches": list(switches.values()),
+        "overlays": _overlays(data, switches),
         "frames": _frames(data),
         "content": _content(data.rounds, data.classes),
         "curves": _curves(data.metrics),
@@ -165,18 +172,47 @@ def embed(image: np.ndarray, width: int, alt: str) -> Picture:
     return Picture(f"data:image/jpeg;base64,{text}", image.shape[1], image.shape[0], alt)
 
 
-def _overlays(pairs: Sequence[OverlayPair]) -> list[tuple[str, list[tuple[str, Picture]]]]:
-    """The name of each real image, and what was drawn on it by which model."""
+@dataclass(frozen=True)
+class DrawnGraph:
+    """A graph on its image, as a page holds it.
+
+    Attributes:
+        word: Which model's it is, and how much it found.
+        picture: The image with boxes and names.
+        size: Width and height that the arrows are given in.
+        layers: The arrows.
+    """
+
+    word: str
+    picture: Picture
+    size: tuple[int, int]
+    layers: Sequence[Layer]
+
+
+def _switches(data: ReportData) -> dict[str, Switch]:
+    graphs = [graph for pair in data.overlays for graph in (pair.before, pair.after) if graph is not None]
+    return relation_switches(graphs, data.predicates)
+
+
+def _overlays(data: ReportData, switches: Mapping[str, Switch]) -> list[tuple[str, list[DrawnGraph]]]:
+    """The name of each real image, and what each model found on it."""
+
+    def drawn(pair: OverlayPair, word: str, graph: SceneGraph) -> DrawnGraph:
+        boxes = draw_overlay(pair.image, graph, 0.0, 0.0, max_relations=0, classes=data.classes)
+        picture = embed(boxes, OVERLAY_WIDTH, f"{pair.name}, {word}")
+        word = f"{word}: {len(graph.objects)} objects, {len(graph.relations)} relations"
+        return DrawnGraph(word, picture, (graph.width, graph.height), relation_layers(graph, switches))
+
     return [
         (
             pair.name,
             [
-                (word, embed(image, OVERLAY_WIDTH, f"{pair.name}, {word}"))
-                for word, image in (("source only", pair.before), ("adapted", pair.after))
-                if image is not None
+                drawn(pair, word, graph)
+                for word, graph in (("source only", pair.before), ("adapted", pair.after))
+                if graph is not None
             ],
         )
-        for pair in pairs
+        for pair in data.overlays
     ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
+from sim2sg_core.report.arrows import Arrow, relation_arrow, stroke_unit
 from sim2sg_core.scene import Relation, SceneGraph, SceneObject
 
 RGB = tuple[int, int, int]
@@ -75,7 +76,8 @@ def draw_overlay(
     for item in reversed(graph.objects):  # The best on top.
         _draw_box(canvas, item.box, by_class[item.label])
     for relation in shown:
-        _draw_arrow(canvas, graph, relation, by_predicate[relation.predicate])
+        if arrow := relation_arrow(graph, relation, _unit(canvas)):
+            _draw_arrow(canvas, arrow, by_predicate[relation.predicate])
     taken = _draw_legend(canvas, {p: c for p, c in by_predicate.items() if p in {r.predicate for r in shown}})
     for item in graph.objects:
         _draw_tag(canvas, item.box, _name(item), by_class[item.label], taken)
@@ -113,9 +115,9 @@ def draw_boxes(
 def worth_showing(graph: SceneGraph, limit: int, directions: bool | None = None) -> list[Relation]:
     """Chooses the relations that say most in a picture.
 
-    Of `a left_of b`, `b left_of c`, `a left_of c` the last says nothing new and is left out. What a picture does not
-    show by itself, as that a cup is on a table, comes before directions, which it does. The rest go by triplet
-    score, discounted by the length of the arrow: long ones cross everything.
+    Of `a left_of b`, `b left_of c`, `a left_of c` the last says nothing new and is left out, and so is `b next_to a`
+    beside `a next_to b`. What a picture does not show by itself, as that a cup is on a table, comes before directions,
+    which it does. The rest go by triplet score, discounted by the length of the arrow: long ones cross everything.
 
     Args:
         graph: Thresholded.
@@ -130,7 +132,17 @@ def worth_showing(graph: SceneGraph, limit: int, directions: bool | None = None)
         outgoing.setdefault((r.predicate, r.subject), set()).add(r.object)
     centres = (graph.boxes()[:, :2] + graph.boxes()[:, 2:]) / 2
 
+    scores = {(r.predicate, r.subject, r.object): r.score for r in graph.relations}
+
+    def back(r: Relation) -> float | None:
+        return scores.get((r.predicate, r.object, r.subject))
+
+    def mirrored(r: Relation) -> bool:
+        return r.subject > r.object and back(r) == r.score
+
     def implied(r: Relation) -> bool:
+        if back(r) is not None:
+            return False
         between = outgoing[r.predicate, r.subject] - {r.object}
         return any(r.object in outgoing.get((r.predicate, b), ()) for b in between)
 
@@ -142,7 +154,7 @@ def worth_showing(graph: SceneGraph, limit: int, directions: bool | None = None)
     if directions is None:
         directions = not lasting
     among = graph.relations if directions else lasting
-    found = (r for r in among if not implied(r))
+    found = (r for r in among if not implied(r) and not mirrored(r))
     return sorted(found, key=lambda r: (r.frame == NO_FRAME, worth(r)), reverse=True)[:limit]
 
 
@@ -165,7 +177,7 @@ def fit_width(image: np.ndarray, width: int) -> np.ndarray:
 
 def _unit(canvas: np.ndarray) -> float:
     """Size of strokes and letters: 1 for images about 800 pixels wide."""
-    return float(np.clip(np.sqrt(canvas.shape[0] * canvas.shape[1]) / 650, 0.8, 2.5))
+    return stroke_unit(canvas.shape[1], canvas.shape[0])
 
 
 def _line(
@@ -190,29 +202,14 @@ def _draw_box(canvas: np.ndarray, box: np.ndarray, color: RGB) -> None:
     cv2.rectangle(canvas, low, high, color, width)
 
 
-def _draw_arrow(canvas: np.ndarray, graph: SceneGraph, relation: Relation, color: RGB) -> None:
+def _draw_arrow(canvas: np.ndarray, arrow: Arrow, color: RGB) -> None:
     """Draws a bent arrow from the subject to the object."""
     unit = _unit(canvas)
-    boxes = graph.boxes()
-    start, end = ((boxes[i, :2] + boxes[i, 2:]) / 2 for i in (relation.subject, relation.object))
-    along = end - start
-    length = float(np.linalg.norm(along))
-    if length < 8 * unit:
-        return
-    # Bent to its left, so that arrows both ways, or of two predicates, do not cover each other.
-    bend = 0.08 + 0.07 * (zlib.crc32(relation.predicate.encode()) % 3)
-    middle = (start + end) / 2 + bend * np.array([along[1], -along[0]])
-    t = np.linspace(min(0.3, 5 * unit / length), 1 - min(0.3, 8 * unit / length), 24)[:, None]
-    curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
-    _line(canvas, curve, color, 1)
-    heading = curve[-1] - curve[-4]
-    heading = heading / max(float(np.linalg.norm(heading)), 1e-6) * 10 * unit
-    side = np.array([-heading[1], heading[0]]) * 0.4
-    head = np.array([curve[-1] + heading * 0.4, curve[-1] - heading * 0.6 + side, curve[-1] - heading * 0.6 - side])
-    fixed = np.round(head * 8).astype(np.int32)
+    _line(canvas, arrow.points(), color, 1)
+    fixed = np.round(arrow.head * 8).astype(np.int32)
     cv2.fillPoly(canvas, [fixed], color, cv2.LINE_AA, shift=3)
     cv2.polylines(canvas, [fixed], True, DARK, 1, cv2.LINE_AA, shift=3)
-    centre = tuple(int(v) for v in np.round(start * 8))
+    centre = tuple(int(v) for v in np.round(arrow.dot * 8))
     cv2.circle(canvas, centre, round(2.6 * unit * 8), DARK, -1, cv2.LINE_AA, shift=3)
     cv2.circle(canvas, centre, round(1.8 * unit * 8), color, -1, cv2.LINE_AA, shift=3)
 

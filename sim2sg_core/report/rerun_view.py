@@ -1,68 +1,31 @@
-"""Graphs as they come in the viewer of Rerun: image, boxes, 3D boxes, relations. Needs `rerun-sdk`."""
+"""Graphs as they come in the viewer of Rerun: image, boxes, 3D boxes, relations."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
-from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.report.overlay import CLASS_COLORS, PREDICATE_COLORS, assign_colors
+from sim2sg_core.report.rerun_recording import RerunRecording
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.layout import world_yaw
 
-SPAWN = "spawn"
 WORLD, CAMERA, IMAGE = "world", "world/camera", "world/camera/image"
 LEVEL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 """(3, 3) from the optical frame of a level camera to the world's: x forward, y left, z up."""
-JPEG_QUALITY = 85
 
 
-class RerunView:
-    """A recording that is written to a file or shown in a viewer; a context manager, which ends it.
+class RerunView(RerunRecording):
+    """Frames one after the other, each with its graph.
 
     The world's frame is level, x forward, y left, z up, on the ground under the camera where that is known.
     """
 
     def __init__(self, target: str, classes: Sequence[str], predicates: Sequence[str]) -> None:
-        """Begins a recording.
-
-        Args:
-            target: A file (.rrd), or "spawn" for a viewer that is started.
-            classes: All class names of the model, so that a class keeps its colour.
-            predicates: All predicate names, likewise.
-
-        Raises:
-            Sim2SGError: `rerun-sdk` is missing, the target is neither, or no viewer can be started.
-        """
-        if target != SPAWN and not target.endswith(".rrd"):
-            raise Sim2SGError(f"--rerun {target}: give a file that ends in .rrd, or the word {SPAWN} to open a viewer")
-        try:
-            import rerun
-        except ModuleNotFoundError:
-            raise Sim2SGError("--rerun needs rerun-sdk: pip install 'sim2sg[rerun]'") from None
-        self._rerun = rerun
-        self._colors = (assign_colors((), classes, CLASS_COLORS), assign_colors((), predicates, PREDICATE_COLORS))
-        self._recording = rerun.RecordingStream("sim2sg")
+        """Begins a recording; see `RerunRecording`."""
+        super().__init__(target, classes, predicates)
         self._count = 0
-        if target == SPAWN:
-            try:
-                self._recording.spawn()
-            except (OSError, RuntimeError) as error:
-                raise Sim2SGError(f"--rerun {SPAWN}: no viewer can be started ({error}); give a FILE.rrd") from None
-        else:
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-            self._recording.save(target)
-        self._recording.log(WORLD, rerun.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
-
-    def __enter__(self) -> RerunView:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._recording.disconnect()  # waits until all is written
+        self._recording.log(WORLD, self._rerun.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
 
     def show(self, image: np.ndarray, graph: SceneGraph) -> None:
         """Adds a frame.
@@ -71,22 +34,14 @@ class RerunView:
             image: (H, W, 3) uint8 RGB.
             graph: What is to be shown of it, already thresholded.
         """
-        rerun, log = self._rerun, self._recording.log
         self._recording.set_time("frame", sequence=self._count)
         if graph.stamp:
             self._recording.set_time("stamp", timestamp=np.datetime64(graph.stamp, "ns"))
         self._count += 1
-        log(IMAGE, rerun.Image(image).compress(jpeg_quality=JPEG_QUALITY))
+        self._image(IMAGE, image)
         to_world = self._camera(graph)
-        names = [item.id or f"{item.label} {i}" for i, item in enumerate(graph.objects)]
-        colors = [self._colors[0].get(item.label, (255, 255, 255)) for item in graph.objects]
-        words = [f"{name} {item.score:.2f}" for name, item in zip(names, graph.objects)]
-        log(
-            f"{IMAGE}/objects",
-            rerun.Boxes2D(array=graph.boxes(), array_format=rerun.Box2DFormat.XYXY, labels=words, colors=colors),
-        )
+        words, colors = self._graph(IMAGE, graph)
         self._boxes_3d(graph, to_world, words, colors)
-        self._relations(graph, names)
 
     def _camera(self, graph: SceneGraph) -> np.ndarray:
         """Shows where the camera is and what it sees. Returns (4, 4) from its frame to the world's."""
@@ -117,20 +72,3 @@ class RerunView:
             colors=[colors[i] for i, _ in known],
         )
         self._recording.log(f"{WORLD}/objects", boxes)
-
-    def _relations(self, graph: SceneGraph, names: list[str]) -> None:
-        """Shows arrows from subject to object, those of each predicate by themselves, so that each can be hidden."""
-        by_predicate = defaultdict(list)
-        for relation in graph.relations:
-            by_predicate[relation.predicate].append(relation)
-        centres = (graph.boxes()[:, :2] + graph.boxes()[:, 2:]) / 2
-        for predicate, color in self._colors[1].items():
-            found = by_predicate[predicate]
-            arrows = self._rerun.Arrows2D(
-                origins=[centres[r.subject] for r in found],
-                vectors=[centres[r.object] - centres[r.subject] for r in found],
-                labels=[f"{names[r.subject]} {predicate} {names[r.object]} {r.score:.2f}" for r in found],
-                colors=[color] * len(found),
-                show_labels=False,
-            )
-            self._recording.log(f"{IMAGE}/relations/{predicate}", arrows)

@@ -15,19 +15,21 @@ CAMERA = Camera(64, 48, np.eye(3))
 
 
 @pytest.mark.parametrize(
-    ("stamp", "title"),
+    ("stamp", "timed", "title"),
     [
-        (1_700_000_000_250_000_000, "2023-11-14 22:13:20.2 UTC"),
-        (12_340_000_000, "12.3 s"),
-        (0, "a.jpg"),
+        (1_700_000_000_250_000_000, True, "2023-11-14 22:13:20.2 UTC"),
+        (12_340_000_000, True, "12.3 s"),
+        (0, True, "0.0 s"),
+        (0, False, "a.jpg"),
     ],
 )
-def test_frames_are_named_by_their_time(tmp_path, stamp, title):
-    assert _title(SampledFrame(tmp_path / "a.jpg", "a.jpg", stamp, CAMERA)) == title
+def test_frames_are_named_by_their_time(tmp_path, stamp, timed, title):
+    assert _title(SampledFrame(tmp_path / "a.jpg", "a.jpg", stamp, CAMERA), timed) == title
 
 
 def test_objects_have_numbers_within_their_class():
     objects = tuple(SceneObject(name, 0.9, np.zeros(4)) for name in ("chair", "cup", "chair"))
+    objects += (SceneObject("chair", 0.1, np.zeros(4)),)
     assert [o.id for o in _numbered(SceneGraph(64, 48, objects)).objects] == ["chair_1", "cup_1", "chair_2"]
 
 
@@ -42,6 +44,6 @@ def test_frames_are_blurred_where_any_model_saw_people(tmp_path):
 
 
 def test_a_domain_without_people_has_nothing_to_blur():
-    with pytest.raises(Sim2SGError, match="clevr has no class of people or vehicles"):
+    with pytest.raises(Sim2SGError, match=r"no class of people or vehicles is known, .*; give --no-real-frames"):
         AdaptConfig(("log",), anonymise=True).resolved(load_domain("clevr"))
     assert AdaptConfig(("log",), anonymise=True).resolved(load_domain("drive")).anonymise

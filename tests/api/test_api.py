@@ -1,5 +1,6 @@
 """What Python users take."""
 
+import json
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import sim2sg_core as sg
+from sim2sg_core.domains import load_domain
 from sim2sg_core.images import read_image
 from tests.logs.bag_writing import T0, bag, picture
 
@@ -71,6 +73,26 @@ def test_a_graph_draws_itself(model, photo, tmp_path):
     np.testing.assert_array_equal(drawn, graph.overlay(read_image(photo)))
     with pytest.raises(sg.Sim2SGError, match=r"graph\.overlay\(image\)"):
         model(read_image(photo)).overlay()
+
+
+def test_people_are_blurred_however_unsure(make_model, three_objects, tmp_path):
+    """Those that are too unsure for the graph too; a model without people says that it cannot."""
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    clevr = sg.load(make_model(three_objects))(noise)
+    domain = load_domain("drive")
+    three_objects["scores"][:3] = 0.1
+    three_objects["classes"][:3] = domain.class_names.index("pedestrian")
+    names = {"classes": json.dumps(domain.class_names), "predicates": json.dumps(domain.predicate_names)}
+    names |= {"domain": json.dumps(domain.to_json()), "inverses": json.dumps(domain.inverses())}
+    model = sg.load(make_model(three_objects, "drive.onnx", **names))
+    graph = model(noise)
+    assert not graph.objects and graph.private
+    assert np.array_equal(graph.overlay(noise), noise)
+    (x1, y1, x2, y2) = graph.private[0].box.astype(int)
+    blurred = graph.overlay(noise, anonymise=True)[y1:y2, x1:x2]
+    assert np.abs(np.diff(blurred.astype(int), axis=1)).mean() < 5
+    with pytest.raises(sg.Sim2SGError, match="no class of people or vehicles is known"):
+        clevr.overlay(noise, anonymise=True)
 
 
 def test_a_log_frame_by_frame(model, tmp_path):

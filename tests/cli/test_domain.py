@@ -42,6 +42,8 @@ camera: {width: 240, height: 160, hfov_deg: 49, height_m: 5, pitch_deg: 26}
 layout: {type: scatter, count: [5, 6], distance: [6, 13], lateral: [-4, 4]}
 """
 
+SIZE = "size: {length: [0.8, 1.2], width: 1, height: 1}, assets: [cube]"
+
 
 def uncommented(text: str, which: int | None = None) -> str:
     """The text with its optional lines switched on: all, or those of one block."""
@@ -149,6 +151,10 @@ def test_schema_is_published_described_and_accepts_the_built_in_domains(capsys) 
         ("count: [5, 6]", "cuont: 5", False),
         ("assets: [sphere]", "meshes: [ball.obj, {file: b.obj, unit: cm}]", True),
         ("assets: [sphere]", "meshes: [{file: b.obj, unit: miles}]", False),
+        (SIZE, "size: {height: 0.8}, meshes: [b.obj]", True),
+        (SIZE, "size: {height: 0.8}", False),
+        (SIZE, "size: {height: [0.7, 0.8]}, meshes: [b.obj]", False),
+        (SIZE, "size: {height: 0.8, width: 0.4}, meshes: [b.obj]", False),
         ("max_objects: 8", "appearance: {materials: [metal]}", True),
         ("max_objects: 8", "appearance: {materials: {metal: 2}}", True),
         ("max_objects: 8", "appearance: {materials: metal}", False),

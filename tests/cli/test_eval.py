@@ -12,7 +12,7 @@ from sim2sg_core.cli.eval import commit_of
 from sim2sg_core.cli.main import main
 from sim2sg_core.evaluation import load_targets
 from sim2sg_core.images import read_image
-from sim2sg_core.scene import Camera
+from sim2sg_core.scene import Camera, SceneGraph, SceneObject
 from sim2sg_core.scene.class_mapping import ClassMapping
 from sim2sg_core.scene.graph import save_graphs
 from tests.evaluation.conftest import label
@@ -111,6 +111,29 @@ def test_mistakes_are_drawn_and_listed(write_clevr, clevr, tmp_path, capsys):
     assert (np.abs(picture.astype(int) - plain).max(2) > 60).mean() > 0.01
     assert main(["eval", *map(str, arguments)]) == 2
     assert "give --mistakes a new folder" in capsys.readouterr().err
+
+
+def test_people_are_blurred_in_pictures_of_mistakes(tmp_path, capsys):
+    """Those that are labelled, and those that the model sees, however unsure."""
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), noise)
+    labels = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 640, "height": 480}],
+        "categories": [{"id": 1, "name": "pedestrian"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [60, 100, 60, 100]}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(labels))
+    unsure = SceneObject("car", 0.1, np.array([400.0, 100, 500, 200]))
+    save_graphs(tmp_path / "graphs.json", [SceneGraph(640, 480, (unsure,), file="a.png")], "m")
+    arguments = ["--graphs", tmp_path / "graphs.json", "--domain", "drive", "--data", tmp_path / "coco.json"]
+    arguments += ["--format", "coco", "--out", tmp_path / "eval.json", "--anonymise"]
+    assert main(["eval", *map(str, arguments)]) == 2
+    assert "give --mistakes DIR too" in capsys.readouterr().err
+    assert main(["eval", *map(str, arguments), "--mistakes", str(tmp_path / "drawn")]) == 0
+    assert "what it missed is not" in capsys.readouterr().err
+    picture = cv2.imread(str(tmp_path / "drawn" / "a.jpg")).astype(int)
+    detail = [np.abs(np.diff(picture[120:180, x : x + 30], axis=1)).mean() for x in (75, 430, 250)]
+    assert detail[0] < 5 and detail[1] < 5 and detail[2] > 30
 
 
 def test_relations_by_rule_are_scored(write_clevr, clevr, tmp_path):

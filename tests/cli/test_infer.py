@@ -333,7 +333,7 @@ def test_there_must_be_something_to_blur(sim2sg, model, images, tmp_path):
     words = ("infer", "--model", model, "--images", images, "--out", tmp_path / "g.json", "--anonymise")
     for more, message in (
         ((), "give --overlay DIR"),
-        (("--overlay", tmp_path), "knows no class of people or vehicles"),
+        (("--overlay", tmp_path), "no class of people or vehicles is known"),
     ):
         result = sim2sg(*words, *more)
         assert result.returncode == 2 and message in result.stderr

@@ -5,7 +5,7 @@ import pytest
 
 from sim2sg_core.report.html import OverlayPair, ReportData, RoundReport
 from sim2sg_core.report.statistics import content_statistics
-from sim2sg_core.scene import Pose3D, SceneGraph, SceneObject
+from sim2sg_core.scene import Pose3D, Relation, SceneGraph, SceneObject
 
 
 def content(score: float, depth: float):
@@ -17,6 +17,9 @@ def content(score: float, depth: float):
 def data() -> ReportData:
     image = np.zeros((48, 64, 3), np.uint8)
     image[:, :, 0] = 200  # red
+    pair = tuple(SceneObject("cube", 0.9, np.array([x, 10.0, x + 20, 40]), id=f"cube_{x}") for x in (5, 35))
+    relations = (Relation(0, "left_of", 1, 0.9), Relation(0, "on", 1, 0.8, "none"))
+    graph = SceneGraph(64, 48, pair, relations)
     metrics = [{"step": s, "stage": "source", "loss": 3.0 / (s + 1)} for s in range(40)]
     metrics += [{"step": s, "stage": "round 1", "loss": 1.0, "flag": True} for s in range(40)]
     return ReportData(
@@ -27,7 +30,9 @@ def data() -> ReportData:
             RoundReport("source", [image], content(1.0, 5.0), content(0.5, 10.0)),
             RoundReport("round 1", [image], content(1.0, 10.0), content(0.5, 10.0), "no more gain"),
         ],
-        overlays=[OverlayPair("frame_1.jpg", image, image), OverlayPair("frame_2.jpg", None, image)],
+        overlays=[OverlayPair("frame_1.jpg", image, graph, graph), OverlayPair("frame_2.jpg", image, None, graph)],
+        classes=["sphere", "cube"],
+        predicates=["left_of", "on", "never_said"],
         metrics=metrics,
         timings={"source": 90.0, "round 1": 60.0},
         config={"domain": "clevr", "rounds": 1},

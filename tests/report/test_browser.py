@@ -11,13 +11,14 @@ from sim2sg_core.report.html import write_report
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[dev]'")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
+PATIENCE = 180_000.0  # milliseconds, on a busy machine
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
 @pytest.fixture(scope="module")
 def browser():
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -32,6 +33,7 @@ def page(request, browser, data, tmp_path_factory):
     file = tmp_path_factory.mktemp("report") / "report.html"
     write_report(file, data)
     with browser.new_context(viewport={"width": width, "height": height}) as context:
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.wrong, page.asked = [], []
         page.on("console", lambda message: page.wrong.append(message.text))
@@ -70,9 +72,9 @@ def wide(page) -> str:
 
 def test_the_keyboard_reaches_all(page):
     """Tab goes through every link and fold and comes to the end; Enter opens the folds and follows the links."""
-    focus = "(document.activeElement.textContent || '').trim()"
+    focus = "(document.activeElement.textContent || document.activeElement.id).trim()"
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = false)")
-    wanted = page.evaluate("[...document.querySelectorAll('a, summary')].map(e => e.textContent.trim())")
+    wanted = page.evaluate("[...document.querySelectorAll('a, summary, input')].map(e => e.textContent.trim() || e.id)")
     reached = []
     for _ in range(len(wanted) + 5):
         page.keyboard.press("Tab")
@@ -83,9 +85,26 @@ def test_the_keyboard_reaches_all(page):
             page.keyboard.press("Enter")
             assert page.evaluate("document.activeElement.parentElement.open"), reached[-1]
     assert set(wanted) <= set(reached)
-    assert len(wanted) >= 8
+    assert len(wanted) >= 10
     page.locator("nav a").last.press("Enter")
     assert page.url.endswith("#configuration")
+
+
+def test_a_switch_shows_and_hides_the_arrows_of_its_predicate(page):
+    """By keyboard; the arrows lie on the picture that they belong to."""
+    switch, arrows = page.get_by_label("a left of b"), page.locator("g.p1")
+    assert arrows.count() == 3 and not switch.is_checked() and not arrows.first.is_visible()
+    assert page.locator("g.p0").first.is_visible()
+    switch.focus()
+    page.keyboard.press("Space")
+    assert switch.is_checked() and arrows.first.is_visible()
+    picture, drawn = page.locator(".drawn img").first.bounding_box(), page.locator(".drawn svg").first.bounding_box()
+    assert picture == pytest.approx(drawn, abs=1)
+    dot = page.locator("g.p1 circle").first.bounding_box()  # at (15, 25) of 64 x 48
+    middle = [(dot[a] + dot[b] / 2 - picture[a]) / picture[b] for a, b in (("x", "width"), ("y", "height"))]
+    assert middle == pytest.approx([15 / 64, 25 / 48], abs=0.02)
+    page.keyboard.press("Space")
+    assert not arrows.first.is_visible()
 
 
 def test_the_verdict_is_seen_first(page):

@@ -12,9 +12,9 @@ import pytest
 
 from sim2sg_core.report.html import OverlayPair, ReportData, RoundReport, render_report, write_report
 from sim2sg_core.report.statistics import content_statistics
-from sim2sg_core.scene import SceneGraph, SceneObject
+from sim2sg_core.scene import Relation, SceneGraph, SceneObject
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "input"}
 JPEG, SVG = "data:image/jpeg;base64,", "data:image/svg+xml;base64,"
 
 
@@ -68,7 +68,7 @@ def test_page_is_balanced_and_self_contained(data: ReportData) -> None:
     assert sum(s.startswith(JPEG) for s in parser.sources) == 2 + 2 + 3
     anchors = [s[1:] for s in parser.sources if s.startswith("#")]
     assert len(anchors) == 6
-    assert sorted(anchors) == sorted(re.findall(r' id="([^"]+)"', page))
+    assert sorted(anchors) == sorted(re.findall(r'<section id="([^"]+)"', page))
 
 
 def test_charts_load_nothing_from_elsewhere(data: ReportData) -> None:
@@ -82,7 +82,9 @@ def test_charts_load_nothing_from_elsewhere(data: ReportData) -> None:
 
 def test_all_text_is_escaped() -> None:
     cube = SceneObject(HOSTILE, 1.0, np.array([0, 0, 10, 20.0]))
+    other = SceneObject(HOSTILE, 1.0, np.array([40, 0, 60, 20.0]))
     counted = content_statistics([SceneGraph(64, 48, (cube,))])
+    graph = SceneGraph(64, 48, (cube, other), (Relation(0, HOSTILE, 1),))
     image = np.zeros((4, 4, 3), np.uint8)
     page = render_report(
         ReportData(
@@ -90,7 +92,7 @@ def test_all_text_is_escaped() -> None:
             facts={HOSTILE: HOSTILE},
             real_frames=[image],
             rounds=[RoundReport(HOSTILE, [image], counted, counted, HOSTILE)],
-            overlays=[OverlayPair(HOSTILE, image, image)],
+            overlays=[OverlayPair(HOSTILE, image, graph, graph)],
             metrics=[{"step": s, "stage": HOSTILE, HOSTILE: 1.0} for s in range(3)],
             timings={HOSTILE: 1.0},
             config={HOSTILE: HOSTILE},
@@ -100,6 +102,26 @@ def test_all_text_is_escaped() -> None:
     parser = parse(page)
     assert "script" not in parser.seen
     assert "".join(parser.texts).count(HOSTILE) >= 10  # every place of the page shows it as it is
+
+
+def test_relations_have_a_switch_by_predicate(data: ReportData) -> None:
+    """What holds from everywhere comes first and is shown; what nobody says has no switch."""
+    page = render_report(data)
+    switches = re.findall(r'id="show-(\d)"( checked)?><i [^>]*></i>(.*?)</label>', page)
+    assert switches == [("0", " checked", "a on b"), ("1", "", "a left of b")]
+    assert page.count('<g class="p0">') == page.count('<g class="p1">') == 3  # two pictures before and after, one after
+    assert page.count("<title>cube 5 left of cube 35 0.90</title>") == 3
+    assert page.count("<p>adapted: 2 objects, 2 relations</p>") == 2
+
+
+def test_directions_are_shown_where_there_is_nothing_else(data: ReportData) -> None:
+    pairs = [
+        dataclasses.replace(p, before=None, after=dataclasses.replace(p.after, relations=p.after.relations[:1]))
+        for p in data.overlays
+        if p.after is not None
+    ]
+    page = render_report(dataclasses.replace(data, overlays=pairs))
+    assert re.findall(r'id="show-(\d)"( checked)?>', page) == [("0", " checked")]
 
 
 def test_the_verdict_stands_first(data: ReportData) -> None:
@@ -118,9 +140,8 @@ def test_a_few_curves_are_shown_and_the_others_folded() -> None:
 
 
 def test_images_come_back_as_they_were(data: ReportData) -> None:
-    coded = re.search(rf"{JPEG}([^\"]+)", render_report(data))
-    assert coded is not None
-    image = cv2.imdecode(np.frombuffer(base64.b64decode(coded[1]), np.uint8), cv2.IMREAD_COLOR)
+    coded = re.findall(rf"{JPEG}([^\"]+)", render_report(data))[-1]
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(coded), np.uint8), cv2.IMREAD_COLOR)
     assert image.shape == (48, 64, 3)
     assert np.abs(image.reshape(-1, 3).mean(axis=0) - [0, 0, 200]).max() < 6  # OpenCV's order: B, G, R
 
@@ -152,12 +173,12 @@ def test_names_of_others_stay_text() -> None:
     """Names of files, topics and models are shown as they are: no markup, no control characters, no folders."""
     name = "<script>alert(1)</script>\x1b[31m\udcff.jpg"
     rounds = [RoundReport(name, note=name)]
-    image = np.zeros((8, 8, 3), np.uint8)
+    image, graph = np.zeros((8, 8, 3), np.uint8), SceneGraph(8, 8)
     data = ReportData(
         name,
         facts={"log": "/home/somebody/logs/drive.mcap", name: name},
         rounds=rounds,
-        overlays=[OverlayPair(name, image, image)],
+        overlays=[OverlayPair(name, image, graph, graph)],
         config={"log": ["/home/somebody/logs/drive.mcap"], name: name},
         warnings=[name],
     )

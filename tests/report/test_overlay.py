@@ -65,6 +65,16 @@ def test_implied_relations_are_left_out() -> None:
     assert {(r.subject, r.object) for r in shown} == {(0, 1), (1, 2), (2, 3)}
 
 
+def test_what_holds_both_ways_is_drawn_once() -> None:
+    """Three cubes next to one another: no pair says anything of another pair."""
+    boxes = tuple(thing("cube", [x, 100, x + 20, 120]) for x in (0, 40, 80))
+    pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
+    graph = SceneGraph(400, 240, boxes, tuple(Relation(i, "next_to", j, 0.8, "none") for i, j in pairs))
+    assert {(r.subject, r.object) for r in worth_showing(graph, 10)} == {(0, 1), (0, 2), (1, 2)}
+    contrary = (Relation(0, "left_of", 1, 0.9), Relation(1, "left_of", 0, 0.6))
+    assert len(worth_showing(SceneGraph(400, 240, boxes, contrary), 10)) == 2
+
+
 def test_best_relations_go_first_and_are_limited() -> None:
     boxes = tuple(thing("cube", [x, 100, x + 20, 120]) for x in (0, 40, 80))
     relations = (
