@@ -106,6 +106,12 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         help="drop near-duplicates over all logs: of any two frames that are taken, so many of 64 bits of a perceptual"
         " hash differ; 8 drops what looks the same (default: 0, none are dropped)",
     )
+    work.add_argument(
+        "--rare",
+        metavar="FILE|NAME",
+        help="half of the frames go to what is rare in the logs, by the model.onnx, or the one that ships, that is"
+        " named here; it looks at every frame that may be taken (default: all are spread evenly)",
+    )
     add_former_names(work, frames="--max", min_interval="--every")
     add_strict(work)
     work.add_argument(
