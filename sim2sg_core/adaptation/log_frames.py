@@ -72,8 +72,9 @@ def collect_frames(config: LogConfig, domain: Domain, run: Run) -> tuple[list[Sa
 
 
 def write_frames(config: LogConfig, domain: Domain, index: Path, fleet: Fleet = ONE_MACHINE) -> None:
-    """Samples frames evenly over all logs, or by what is rare in them too; writes them as JPEG, and last their cameras to `index` beside them.
+    """Samples frames of all logs; writes them as JPEG, and last their cameras to `index` beside them.
 
+    They are spread evenly, or with `config.rare` half of them by what is rare in the logs.
     A log is read by one worker of the fleet, first to see what is in it, and again for the frames that are chosen.
     """
     logs = open_logs(config.logs)
