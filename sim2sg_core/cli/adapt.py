@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--log",
         nargs="+",
         dest="logs",
-        help="bags (.mcap, .db3, .bag), videos (.mp4, …), folders of them or of images; patterns in quotes; or a .txt"
-        " with one of these on each line",
+        help="bags (.mcap, .db3, .bag), videos (.mp4, …), folders of them or of images; patterns in quotes; a .txt"
+        " with one of these on each line; or addresses such as s3://bucket/log",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; the same command continues it")
     parser.add_argument(
