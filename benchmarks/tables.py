@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md and the table of docs/fleet.md from benchmarks/results/, so that no figure is typed by hand.
+"""Writes docs/benchmarks.md and the table of docs/fleet.md from benchmarks/results/, so no figure is typed by hand.
 
 python benchmarks/tables.py
 """
