@@ -94,9 +94,10 @@ def _bytes_of(sent: Sent) -> int:
 def _attempt(frame: LogFrame, predictor: Predictor) -> RawOutput | Sim2SGError:
     """Infers here what a worker could not read, or finds out why it cannot be."""
     try:
-        return predictor.infer(frame.decode())
+        image = frame.decode()
     except Sim2SGError as error:
         return error
+    return predictor.infer(image)
 
 
 def _same(image: np.ndarray) -> np.ndarray:

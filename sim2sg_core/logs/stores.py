@@ -6,13 +6,13 @@ import contextlib
 import glob
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sim2sg_core.errors import Sim2SGError, first_line, printable
 from sim2sg_core.files import FULL, atomic_path, naming_store, path_within
-from sim2sg_core.progress import Progress
 
 # A path of one slash is what pathlib makes of an address. One letter alone would be a drive.
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
@@ -53,11 +53,15 @@ def fetched(address: str, cache: Path | None = None) -> list[Path]:
         files = {path: [path] if store.isfile(path) else sorted(store.find(path)) for path in roots}
     if not any(files.values()):
         raise Sim2SGError(f"{printable(address)}: nothing is there in the store: check the address")
-    with Progress(sum(map(len, files.values())), "fetch", unit="files") as progress:
-        for of_one in files.values():
-            for file in of_one:
-                _copy(store, file, _place(base, file), address)
-                progress.update()
+    versions: dict[str, str] = {}
+    with _naming(address):
+        for file in (file for of_one in files.values() for file in of_one):
+            versions[file] = str(store.ukey(file))
+    changed = [file for file, version in versions.items() if not _is_there(_place(base, file), version)]
+    if changed:
+        print(f"copying {len(changed)} files of {printable(address)} to {printable(base)}", file=sys.stderr, flush=True)
+    for file in changed:
+        _copy(store, file, versions[file], _place(base, file), address)
     return [_place(base, path) for path in roots if files[path]]
 
 
@@ -82,16 +86,21 @@ def _place(base: Path, file: str) -> Path:
     return path_within(base, file.partition("://")[2] or file.lstrip("/"))
 
 
-def _copy(store: Any, file: str, place: Path, address: str) -> None:
-    """Copies a file, in pieces, unless the same is there; beside it a hidden file says which one it was."""
-    mark = place.with_name(f".{place.name}.version")
-    with _naming(address):
-        version = str(store.ukey(file))
-    if place.is_file() and mark.is_file() and mark.read_text() == version:
-        return
+def _mark(place: Path) -> Path:
+    """Returns the hidden file beside a copy that says which version of the file in the store it is."""
+    return place.with_name(f".{place.name}.version")
+
+
+def _is_there(place: Path, version: str) -> bool:
+    mark = _mark(place)
+    return place.is_file() and mark.is_file() and mark.read_text() == version
+
+
+def _copy(store: Any, file: str, version: str, place: Path, address: str) -> None:
+    """Copies a file, in pieces."""
     with naming_store(place.parent), atomic_path(place) as temporary, _naming(address):
         store.get_file(file, str(temporary))
-    with naming_store(place.parent), atomic_path(mark) as temporary:
+    with naming_store(place.parent), atomic_path(_mark(place)) as temporary:
         temporary.write_text(version)
 
 
