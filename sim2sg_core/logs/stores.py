@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sim2sg_core.errors import Sim2SGError, first_line, printable
-from sim2sg_core.files import FULL, atomic_path, naming_store, path_within
+from sim2sg_core.files import FULL, atomic_path, is_within, naming_store
 
 # A path of one slash is what pathlib makes of an address. One letter alone would be a drive.
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
@@ -36,7 +36,8 @@ def default_cache() -> Path:
 def fetched(address: str, cache: Path | None = None) -> list[Path]:
     """Copies logs out of a store, and returns where the copies lie.
 
-    A file is copied again only where the store says that it is another one than before. Copies are whole or not there.
+    A file is copied again only where the store says that it is another one than before. Copies are whole or not there,
+    and go when what they are of has gone.
 
     Args:
         address: A file, a folder, or a pattern with `*` and `?`.
@@ -62,6 +63,8 @@ def fetched(address: str, cache: Path | None = None) -> list[Path]:
         print(f"copying {len(changed)} files of {printable(address)} to {printable(base)}", file=sys.stderr, flush=True)
     for file in changed:
         _copy(store, file, versions[file], _place(base, file), address)
+    for path, of_one in files.items():
+        _drop_others(_place(base, path), {_place(base, file) for file in of_one})
     return [_place(base, path) for path in roots if files[path]]
 
 
@@ -83,7 +86,10 @@ def _opened(address: str) -> tuple[Any, str]:
 
 def _place(base: Path, file: str) -> Path:
     """Returns where the copy of a file lies. Raises Sim2SGError where its name would lead elsewhere."""
-    return path_within(base, file.partition("://")[2] or file.lstrip("/"))
+    place = base / (file.partition("://")[2] or file.lstrip("/"))
+    if not is_within(place, base):
+        raise Sim2SGError(f"{printable(file)}: would be copied out of {base}: give the file another name in the store")
+    return place
 
 
 def _mark(place: Path) -> Path:
@@ -102,6 +108,13 @@ def _copy(store: Any, file: str, version: str, place: Path, address: str) -> Non
         store.get_file(file, str(temporary))
     with naming_store(place.parent), atomic_path(_mark(place)) as temporary:
         temporary.write_text(version)
+
+
+def _drop_others(folder: Path, kept: set[Path]) -> None:
+    """Removes copies from a folder of what is no longer in the store."""
+    for file in folder.rglob("[!.]*"):
+        if file.is_file() and file not in kept:
+            file.unlink()
 
 
 @contextlib.contextmanager

@@ -77,6 +77,12 @@ def test_what_is_the_same_is_not_copied_again(store, tmp_path):
     assert [np.array_equal(cv2.imread(str(folder / f"{i}.png")), picture(k)) for i, k in ((0, 0), (1, 7))] == [True] * 2
 
 
+def test_what_is_gone_from_the_store_is_no_longer_read(store):
+    assert sum(1 for _ in open_logs("memory://fleet/shots")[0].frames()) == 2
+    store.rm("/fleet/shots/0.png")
+    assert [frame.name for frame in open_logs("memory://fleet/shots")[0].frames()] == ["1.png"]
+
+
 @pytest.mark.parametrize(
     ("where", "what"),
     [
