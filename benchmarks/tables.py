@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md from benchmarks/results/*.json, so that no figure is typed by hand.
+"""Writes docs/benchmarks.md and the table of docs/fleet.md from benchmarks/results/, so no figure is typed by hand.
 
 python benchmarks/tables.py
 """
@@ -10,13 +10,22 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE, FLEET_PAGE = DOCS / "benchmarks.md", DOCS / "fleet.md"
 HEAD = """# Benchmarks
 
 Written by `python benchmarks/tables.py` from `benchmarks/results/`. Mean ± standard deviation over n runs; a metric
 without ± ran once. Every script has a `--smoke` of a few minutes. Labels of a target set are read by the evaluator
 alone.
 """
+FLEET_WORK = {
+    "frames": "frames of logs looked through",
+    "inference": "frames inferred",
+    "rendering": "frames rendered",
+    "training": "steps of 8 images",
+    "tasks": "tasks that do nothing",
+}
+FLEET_WAYS = ("plain", "Ray, 1 worker", "Ray, 2 workers")
 
 
 def main() -> None:
@@ -25,6 +34,40 @@ def main() -> None:
         parts.append(section(path.stem, json.loads(path.read_text(encoding="utf-8"))))
     PAGE.write_text("\n".join(parts), encoding="utf-8")
     print(PAGE.name)
+    if (fleet := RESULTS / "fleet.json").is_file():
+        text = FLEET_PAGE.read_text(encoding="utf-8")
+        FLEET_PAGE.write_text(with_table(text, "sizing", fleet_table(json.loads(fleet.read_text()))), encoding="utf-8")
+        print(FLEET_PAGE.name)
+
+
+def with_table(page: str, name: str, table: str) -> str:
+    """Returns a page with the table between `<!-- table: NAME -->` and `<!-- end -->` replaced."""
+    before, rest = page.split(f"<!-- table: {name} -->\n", 1)
+    return f"{before}<!-- table: {name} -->\n{table}<!-- end -->{rest.split('<!-- end -->', 1)[1]}"
+
+
+def fleet_table(result: dict[str, Any]) -> str:
+    """What a second of each work brings, a line a work, and what it takes."""
+    rows: dict[str, dict[str, dict[str, float]]] = result["rows"]
+    lines = [
+        f"{result['machine']}; {result['date']}:",
+        "",
+        "| a second | no Ray, one core | Ray, 1 worker | Ray, 2 workers | efficiency of 2 | driver MiB | worker MiB |",
+        "|---|" + "---:|" * 6,
+    ]
+    for part, what in FLEET_WORK.items():
+        ways = [rows.get(f"{part}, {way}", {}) for way in FLEET_WAYS]
+        figures = [way.get("per_s") for way in ways]
+        figures += [ways[-1].get(metric) for metric in ("efficiency", "driver_mib", "worker_mib")]
+        if any(figures):
+            lines.append(f"| {what} | " + " | ".join(map(cell, figures)) + " |")
+    costs = rows.get("tasks, Ray, 2 workers", {}).get("driver_cpu_s_per_1000")
+    if costs:
+        lines += ["", f"The driver spends {cell(costs)} s of CPU on 1,000 tasks."]
+    if both := rows.get("frames, Ray, 2 workers", {}).get("all_mib"):
+        read = f"{result['logs']} logs of {result['log_frames']} frames"
+        lines += [f"{read} took driver and workers {cell(both)} MiB at their peaks."]
+    return "\n".join(lines) + "\n"
 
 
 def section(name: str, result: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from sim2sg_core.domains.digests import file_digest
 from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.report.anonymise import promise
+from sim2sg_core.runtime.metadata import check_file
 from sim2sg_core.scene.class_mapping import ClassMapping
 
 T = TypeVar("T")
@@ -36,6 +37,8 @@ class LogConfig:
         strict: Whether a damaged frame is an error; else it is left out, and counted.
         distinct: Bits, of 64, by which what any two frames of all logs show must differ (see `logs.choosing`); 0 for
             no matter.
+        rare: Model that says which classes are rare in the logs, a file or the name of one that ships: half of `frames`
+            are spread by that (see `logs.rarity`); None spreads all evenly.
     """
 
     logs: tuple[str, ...]
@@ -49,6 +52,7 @@ class LogConfig:
     min_change: float = 0.0
     strict: bool = False
     distinct: int = 0
+    rare: str | None = None
 
 
 @dataclass(frozen=True)
@@ -238,6 +242,8 @@ class ResolvedConfig(LogConfig):
                 raise Sim2SGError(f"--{option} is {value}: it must be at least 1")
         if not 0 <= self.distinct <= 64:
             raise Sim2SGError(f"--distinct is {self.distinct}: bits of 64, from 0 (off)")
+        if self.rare is not None:
+            check_file(self.rare)
         if self.rounds < 0:
             raise Sim2SGError(f"--rounds is {self.rounds}: it must be 0 (source only) or more")
         if self.camera_height is not None and self.camera_height <= 0:
@@ -247,8 +253,9 @@ class ResolvedConfig(LogConfig):
         """Returns the settings as JSON-ready data, those of `source` and of `witness` among the others."""
         data = {**dataclasses.asdict(self), "method": self.method.to_json()}
         # Of what is off there is no word: runs that were begun before there was such a thing go on.
-        if not self.distinct:
-            del data["distinct"]
+        for name in ("distinct", "rare"):
+            if not data[name]:
+                del data[name]
         return {**data.pop("source"), **(data.pop("witness") or {}), **data, "logs": list(self.logs)}
 
 

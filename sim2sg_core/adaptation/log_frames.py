@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sim2sg_core.adaptation.adapt_config import LogConfig
+from sim2sg_core.adaptation.expected_counts import classes_of, counter_of
 from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError, printable
@@ -71,17 +72,20 @@ def collect_frames(config: LogConfig, domain: Domain, run: Run) -> tuple[list[Sa
 
 
 def write_frames(config: LogConfig, domain: Domain, index: Path, fleet: Fleet = ONE_MACHINE) -> None:
-    """Samples frames evenly over all logs; writes them as JPEG, and last their cameras to `index` beside them.
+    """Samples frames of all logs; writes them as JPEG, and last their cameras to `index` beside them.
 
+    They are spread evenly, or with `config.rare` half of them by what is rare in the logs.
     A log is read by one worker of the fleet, first to see what is in it, and again for the frames that are chosen.
     """
     logs = open_logs(config.logs)
     needs_times = config.min_interval != LogConfig.min_interval  # the default is no wish of the user
-    scan = Scan(config.topic, config.min_interval, config.min_change, needs_times, hashed=config.distinct > 0)
+    classes = classes_of(config.rare) if config.rare else []
+    counter = counter_of(config.rare, fleet.threads) if config.rare else None
+    scan = Scan(config.topic, config.min_interval, config.min_change, needs_times, config.distinct > 0, counter)
     for log in logs:
         scan.check(log)
     pool = fleet.pool(Inline())
-    chosen = choose(list(pool.map(scan, logs)), config.frames, config.distinct)
+    chosen = choose(list(pool.map(scan, logs)), config.frames, config.distinct, classes)
     require_frames(chosen, logs)
     make_folder(index.parent)
     names = UniqueNames()

@@ -56,7 +56,8 @@ def held_out_count(config: ResolvedConfig, count: int) -> int:
 def planned_stages(config: ResolvedConfig) -> list[PlannedStage]:
     """Returns the stages in the order in which a run does them; rounds may end before the last one."""
     frames, method = config.frames, config.method
-    stages = [PlannedStage("frames", f"samples up to {frames} frames of the log", "sample", frames)]
+    rare = f", half of them by what {config.rare} finds rare" if config.rare else ""
+    stages = [PlannedStage("frames", f"samples up to {frames} frames of the log{rare}", "sample", frames)]
     if config.witness is not None:
         stages.append(PlannedStage("witness", "what the witness finds", "infer", frames))
     if isinstance(config.source, SourceTraining):

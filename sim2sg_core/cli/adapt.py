@@ -46,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--log",
         nargs="+",
         dest="logs",
-        help="bags (.mcap, .db3, .bag), videos (.mp4, …), folders of them or of images; patterns in quotes; or a .txt"
-        " with one of these on each line",
+        help="bags (.mcap, .db3, .bag), videos (.mp4, …), folders of them or of images; patterns in quotes; a .txt"
+        " with one of these on each line; or addresses such as s3://bucket/log",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; the same command continues it")
     parser.add_argument(
@@ -118,6 +118,12 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         metavar="BITS",
         help="drop near-duplicates over all logs: of any two frames that are taken, so many of 64 bits of a perceptual"
         " hash differ; 8 drops what looks the same (default: 0, none are dropped)",
+    )
+    work.add_argument(
+        "--rare",
+        metavar="FILE|NAME",
+        help="half of the frames go to what is rare in the logs, by the model.onnx, or the one that ships, that is"
+        " named here; it looks at every frame that may be taken (default: all are spread evenly)",
     )
     add_former_names(work, frames="--max", min_interval="--every")
     add_strict(work)

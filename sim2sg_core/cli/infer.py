@@ -8,15 +8,17 @@ import functools
 import logging
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 
 from sim2sg_core.api.graph import Graph
+from sim2sg_core.cli.frame_inference import Inferred, infer_by, infer_here
 from sim2sg_core.cli.graph_output import FORMS, check_place, write_as
 from sim2sg_core.cli.options import (
+    add_fleet,
     add_model,
     add_provider,
     add_relations,
@@ -29,8 +31,9 @@ from sim2sg_core.cli.options import (
     open_source,
 )
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.fleet import opened
 from sim2sg_core.images import write_jpeg
-from sim2sg_core.logs import Log, LogDepth, decoded, select_frames
+from sim2sg_core.logs import Log, LogDepth, LogFrame, select_frames
 from sim2sg_core.logs.frame_cameras import FrameCameras
 from sim2sg_core.logs.names import UniqueNames, flat_name
 from sim2sg_core.progress import Progress
@@ -106,6 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--require-provider", action="store_true", help="fail rather than fall back to a slower provider"
     )
     add_relations(parser)
+    add_fleet(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -114,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
     check_least(args, "threads", 0)
     check_least(args, "min_score", 0)
     check_place(args.out, args.format)
+    check_fleet(args)
     logs = open_source(args)
     topics = [log.image_topic(args.topic) for log in logs]
     depths = {log: LogDepth(log, args.depth_topic) for log in logs} if args.depth_topic else {}
@@ -123,18 +128,43 @@ def run(args: argparse.Namespace) -> int:
         check_anonymise(args, info.classes)
     print(f"{info.model_id} ({info.domain.name}) on {info.provider}", file=sys.stderr)
     progress = Progress(expected_frames(args, logs, topics), "inferring", unit="frames")
-    with view_of(args, predictor) as view, progress:
-        place = write_as(args.format, args.out, infer(args, predictor, logs, progress, depths, view), info.model_id)
+    chosen = select_frames(logs, args.topic, args.max, args.every, args.min_change)
+    with inferred(args, predictor, chosen) as frames, view_of(args, predictor) as view, progress:
+        place = write_as(args.format, args.out, graphs(args, predictor, frames, progress, depths, view), info.model_id)
     print(f"{progress.done} graphs in {place}")
     for log, depth in depths.items():
         tell_depth(log, depth)
     return 0
 
 
-def infer(
+@contextlib.contextmanager
+def inferred(
+    args: argparse.Namespace, predictor: Predictor, chosen: Iterator[LogFrame]
+) -> Iterator[Iterator[Inferred]]:
+    """Gives what the network says of the chosen frames, by this machine or by the cluster that `--ray` names."""
+    if args.ray is None:
+        yield infer_here(chosen, predictor, args.strict)
+        return
+    with opened(args.ray, args.threads) as fleet:
+        fleet.check(None)
+        yield infer_by(fleet, args.model, chosen, predictor, args.strict)
+
+
+def check_fleet(args: argparse.Namespace) -> None:
+    """Has a fleet infer on CPUs, by a model that all its machines find. Raises Sim2SGError when asked for GPUs."""
+    if args.ray is None:
+        return
+    if args.provider not in ("auto", "cpu"):
+        raise Sim2SGError(f"--provider {args.provider}: with --ray frames are inferred on CPUs; leave out one of them")
+    args.provider = "cpu"
+    if args.model.exists():
+        args.model = args.model.absolute()
+
+
+def graphs(
     args: argparse.Namespace,
     predictor: Predictor,
-    logs: Sequence[Log],
+    frames: Iterable[Inferred],
     progress: Progress,
     depths: Mapping[Log, LogDepth],
     view: RerunView | None,
@@ -144,17 +174,17 @@ def infer(
     tell = functools.partial(print, file=sys.stderr)
     cameras = FrameCameras(args.camera, (args.camera_height, *angles), predictor.info.camera, tell)
     options = DecodeOptions(relations=args.relations)
-    chosen = select_frames(logs, args.topic, args.max, args.every, args.min_change)
     names = UniqueNames()
-    for frame, image in decoded(chosen, strict=args.strict):
-        camera = cameras.find(frame, image.shape[1], image.shape[0])
+    for frame, output, image in frames:
+        camera = cameras.find(frame, *output.box.source)
         depth = depths[frame.log].find(frame) if depths else None
-        graph = predictor.predict(image, camera, options, file=frame.name, stamp=frame.stamp, depth=depth)
-        shown = anonymise(image, [graph]) if args.anonymise else image
-        if args.overlay:
-            write_overlay(args, predictor, shown, graph, names(flat_name(frame.name), ".jpg"))
-        if view:
-            view.show(shown, graph.filtered(args.object_threshold, args.relation_threshold))
+        graph = predictor.graph(output, camera, options, file=frame.name, stamp=frame.stamp, depth=depth)
+        if args.overlay or view:
+            shown = anonymise(image(), [graph]) if args.anonymise else image()
+            if args.overlay:
+                write_overlay(args, predictor, shown, graph, names(flat_name(frame.name), ".jpg"))
+            if view:
+                view.show(shown, graph.filtered(args.object_threshold, args.relation_threshold))
         progress.update()
         kept = graph.filtered(args.min_score, 0.0) if args.min_score else graph
         yield Graph.of(kept, classes=tuple(predictor.info.classes), predicates=tuple(predictor.info.predicates))

@@ -24,16 +24,19 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Declares `--images` and `--log`, one of which is given; `open_source` opens it."""
     source = parser.add_mutually_exclusive_group(required=True)
-    what = "images, folders, bags (.mcap, .db3, .bag), videos (.mp4, …), or patterns in quotes ('shots/*.jpg')"
+    what = (
+        "images, folders, bags (.mcap, .db3, .bag), videos (.mp4, …), patterns in quotes ('shots/*.jpg'), a .txt with"
+        " one of these on each line, or addresses such as s3://bucket/log"
+    )
     source.add_argument("--images", type=Path, nargs="+", metavar="PATH", help=what)
     source.add_argument("--log", type=Path, nargs="+", metavar="LOG", help="the same")
 
 
 def open_source(args: argparse.Namespace) -> list[Log]:
     """Opens what `--images` or `--log` names. Raises Sim2SGError when it cannot be read."""
-    from sim2sg_core.logs import open_logs
+    from sim2sg_core.logs import listed_logs, open_logs
 
-    return open_logs(args.log or args.images)
+    return open_logs(listed_logs(args.log or args.images))
 
 
 def add_action(

@@ -62,11 +62,14 @@ class Fleet(ABC):
         """
 
     @abstractmethod
-    def check(self, folder: Path) -> None:
-        """Looks whether everybody sees a run's folder.
+    def check(self, folder: Path | None) -> None:
+        """Looks whether everybody can take part.
+
+        Args:
+            folder: The run's, which all must see; None where there is none to share.
 
         Raises:
-            Sim2SGError: A machine does not, or sees it too late; or it has another version of this program.
+            Sim2SGError: A machine does not see it, or too late; or it has another version of this program.
         """
 
 
@@ -85,7 +88,7 @@ class OneMachine(Fleet):
             )
         work.run(None, tell)
 
-    def check(self, folder: Path) -> None:
+    def check(self, folder: Path | None) -> None:
         """See `Fleet`: there is nobody else."""
 
 

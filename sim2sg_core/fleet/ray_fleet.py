@@ -28,6 +28,7 @@ from sim2sg_core.fleet.processes import ENVIRONMENT
 from sim2sg_core.fleet.ray_gang import run_gang
 
 AHEAD = 2  # tasks for each core of the cluster, so that none waits for the driver
+STARTS = 3  # of a local Ray, where it takes too long
 RETRIES = 3  # of a task whose worker or node dies
 STORE_BYTES = 200 << 20  # of a local Ray's object store: only descriptions, graphs and labels pass through it
 ANSWERS_WITHIN_S = 10.0
@@ -45,9 +46,7 @@ def connected(address: str, cores: int = 0) -> Iterator[Fleet]:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address == "local":
-            ray.init(
-                num_cpus=cores or usable_cores(), include_dashboard=False, object_store_memory=STORE_BYTES, **quiet
-            )
+            _start(num_cpus=cores or usable_cores(), include_dashboard=False, object_store_memory=STORE_BYTES, **quiet)
         else:
             _answers(address)
             ray.init(address=address, **quiet)
@@ -62,6 +61,18 @@ def connected(address: str, cores: int = 0) -> Iterator[Fleet]:
         yield RayFleet()
     finally:
         ray.shutdown()
+
+
+def _start(**options: Any) -> None:
+    """Starts a Ray here. On a busy machine it may not come up within the half minute that Ray gives it."""
+    for attempt in range(STARTS):
+        try:
+            ray.init(**options)
+            return
+        except Exception as error:
+            ray.shutdown()
+            if attempt + 1 == STARTS or "timed out" not in str(error):
+                raise
 
 
 def _answers(address: str) -> None:
@@ -87,14 +98,15 @@ class RayFleet(Fleet):
         else:
             run_gang(work, count, gpus, tell)
 
-    def check(self, folder: Path) -> None:
+    def check(self, folder: Path | None) -> None:
         """See `Fleet`: writes a file, and has it read on every node."""
-        probe, token = folder / PROBE, uuid.uuid4().hex
-        probe.write_text(token)
+        probe, token = folder / PROBE if folder else None, uuid.uuid4().hex
+        if probe:
+            probe.write_text(token)
         try:
             looks = {
                 node["NodeManagerHostname"] or node["NodeID"]: _on(node["NodeID"]).remote(
-                    str(probe), token, SEEN_WITHIN_S / 2
+                    str(probe) if probe else None, token, SEEN_WITHIN_S / 2
                 )
                 for node in ray.nodes()
                 if node["Alive"]
@@ -102,7 +114,8 @@ class RayFleet(Fleet):
             for name, look in looks.items():
                 _judge(str(name), folder, look)
         finally:
-            probe.unlink(missing_ok=True)
+            if probe:
+                probe.unlink(missing_ok=True)
 
 
 def _on(node: str) -> Any:
@@ -110,8 +123,10 @@ def _on(node: str) -> Any:
     return ray.remote(_look).options(num_cpus=0, scheduling_strategy=place)
 
 
-def _look(path: str, token: str, patience_s: float) -> tuple[bool, str]:
-    """Says in a worker whether it sees the file, and which version it is of."""
+def _look(path: str | None, token: str, patience_s: float) -> tuple[bool, str]:
+    """Says in a worker whether it sees the file, where there is one, and which version it is of."""
+    if path is None:
+        return True, _version()
     deadline = time.monotonic() + patience_s  # A shared folder may take a moment.
     while True:
         with contextlib.suppress(OSError):
@@ -122,14 +137,15 @@ def _look(path: str, token: str, patience_s: float) -> tuple[bool, str]:
         time.sleep(0.2)
 
 
-def _judge(node: str, folder: Path, look: Any) -> None:
+def _judge(node: str, folder: Path | None, look: Any) -> None:
     """Raises Sim2SGError when a node cannot take part."""
     node = printable(node)
     try:
         seen, version = ray.get(look, timeout=SEEN_WITHIN_S)
     except GetTimeoutError:
         raise Sim2SGError(
-            f"node {node}: reading {folder} takes over {SEEN_WITHIN_S:.0f} s: the store is too slow, or the node hangs"
+            f"node {node}: {f'reading {folder}' if folder else 'an answer'} takes over {SEEN_WITHIN_S:.0f} s: the store"
+            " is too slow, or the node hangs"
         ) from None
     except RayError as error:
         raise Sim2SGError(

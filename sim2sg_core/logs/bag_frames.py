@@ -49,7 +49,11 @@ def make_frame(
             check_format(message.encoding)
             return decode_grey(data)
 
-        frame = LogFrame(name, stamp, log, topic, decode, thumbnail, lambda: upright_jpeg(data))
+        def encoded() -> tuple[bytes, str] | None:
+            check_format(message.encoding)
+            return upright_jpeg(data)
+
+        frame = LogFrame(name, stamp, log, topic, decode, thumbnail, encoded)
     else:
 
         def decode() -> np.ndarray:

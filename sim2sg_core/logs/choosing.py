@@ -5,6 +5,7 @@ Of a frame that may be chosen a few dozen bytes are held, whatever its size, so 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.logs import rarity
 from sim2sg_core.logs.camera_log import Log, LogFrame
 from sim2sg_core.logs.names import UniqueNames
 from sim2sg_core.logs.sampling import evenly, interval_of, spaced
@@ -30,12 +32,18 @@ class Candidate(NamedTuple):
         name: Its name; when chosen, one that no other has.
         why: It may be, or was, chosen.
         hash: Of what it shows, see `perceptual_hash`; None where nobody asked, or it is damaged.
+        counts: (C,) float32 objects of each class that are expected in it; None as above.
     """
 
     number: int
     name: str
     why: str
     hash: int | None = None
+    counts: np.ndarray | None = None
+
+
+Counter = Callable[[np.ndarray], np.ndarray]
+"""Returns how many objects of each class, (C,) float32, are expected in an (H, W, 3) uint8 RGB image."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ class Scan:
         min_change: Least change between two frames.
         need_times: Whether an interval is an error where a log tells no times.
         hashed: Whether frames are hashed.
+        counter: Loads who counts the objects expected in them; it is sent to workers. None where nobody asks.
     """
 
     topic: str | None = None
@@ -55,10 +64,11 @@ class Scan:
     min_change: float = 0.0
     need_times: bool = True
     hashed: bool = False
+    counter: Callable[[], Counter] | None = None
 
     def open(self) -> Callable[[Log], list[Candidate]]:
-        """There is nothing to load."""
-        return self.scan
+        """Loads who counts."""
+        return functools.partial(self._scan, self.counter and self.counter())
 
     def check(self, log: Log) -> None:
         """Raises Sim2SGError when the log has no such camera, or no times; its frames are not read."""
@@ -67,35 +77,57 @@ class Scan:
 
     def scan(self, log: Log) -> list[Candidate]:
         """Reads one log."""
+        return self.open()(log)
+
+    def _scan(self, count: Counter | None, log: Log) -> list[Candidate]:
         interval = interval_of(log, self.min_interval_s, self.need_times)
         frames = spaced(log.frames(log.image_topic(self.topic)), interval, self.min_change)
         return [
-            Candidate(item.number, item.frame.name, item.why, _hash(item.frame) if self.hashed else None)
+            Candidate(
+                item.number,
+                item.frame.name,
+                item.why,
+                _hash(item.frame) if self.hashed else None,
+                _counts(item.frame, count) if count else None,
+            )
             for item in frames
         ]
 
 
-def choose(found: Sequence[Sequence[Candidate]], count: int = 0, distinct: int = 0) -> list[list[Candidate]]:
+def choose(
+    found: Sequence[Sequence[Candidate]], count: int = 0, distinct: int = 0, classes: Sequence[str] = ()
+) -> list[list[Candidate]]:
     """Chooses among the candidates of all logs.
 
     Args:
         found: Of each log.
-        count: The most to choose, evenly over all logs; 0 for no limit.
+        count: The most to choose; 0 for no limit. Evenly over all logs, or by their counts.
         distinct: Bits, of `HASH_BITS`, by which the hashes of any two chosen frames differ at least, be they of one log
             or of two; 0 for no matter.
+        classes: Names of the classes that candidates have counts of: half of `count` goes to what is rare, see
+            `rarity.spread`. Empty where they have none.
 
     Returns:
         The chosen ones of each log, under names of their own.
     """
     kept = drop_near_duplicates(found, distinct) if distinct else found
-    spread = evenly([[(item.number, item.why) for item in items] for items in kept], count) if count else None
+    spread = _spread(kept, count, classes) if count else None
     names = UniqueNames()
     chosen: list[list[Candidate]] = []
     for k, items in enumerate(kept):
         if spread is not None:
             items = [c._replace(why=spread[k, c.number]) for c in items if (k, c.number) in spread]
-        chosen.append([item._replace(name=names(item.name)) for item in items])
+        chosen.append([item._replace(name=names(item.name), counts=None) for item in items])
     return chosen
+
+
+def _spread(kept: Sequence[Sequence[Candidate]], count: int, classes: Sequence[str]) -> dict[tuple[int, int], str]:
+    """Returns why of each (log, number) that is chosen."""
+    flat = [(k, item) for k, items in enumerate(kept) for item in items]
+    if not classes or len(flat) <= count:
+        return evenly([[(item.number, item.why) for item in items] for items in kept], count)
+    why = rarity.spread([item.counts for _, item in flat], count, classes)
+    return {(flat[i][0], flat[i][1].number): f"{flat[i][1].why}, {text}" for i, text in why.items()}
 
 
 def drop_near_duplicates(found: Sequence[Sequence[Candidate]], distinct: int) -> list[list[Candidate]]:
@@ -145,6 +177,13 @@ def _hash(frame: LogFrame) -> int | None:
         return perceptual_hash(frame.thumbnail())
     except Sim2SGError:
         return None  # Who decodes it finds out why.
+
+
+def _counts(frame: LogFrame, count: Counter) -> np.ndarray | None:
+    try:
+        return count(frame.decode())
+    except Sim2SGError:
+        return None
 
 
 def require_frames(chosen: Sequence[Sequence[Candidate]], logs: Sequence[Log]) -> None:

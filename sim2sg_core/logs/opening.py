@@ -13,6 +13,7 @@ from sim2sg_core.logs.bags import BagLog
 from sim2sg_core.logs.camera_log import Log
 from sim2sg_core.logs.folder_times import natural_key
 from sim2sg_core.logs.folders import FOREIGN_SUFFIXES, IMAGE_SUFFIXES, FolderLog, image_files
+from sim2sg_core.logs.stores import address_of, fetched
 from sim2sg_core.logs.videos import VIDEO_SUFFIXES, VideoLog, is_video
 
 logger = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ def open_logs(paths: Path | str | Iterable[Path | str]) -> list[Log]:
     """Opens logs, where a folder may also hold several, up to three levels down.
 
     Args:
-        paths: One path or several, or patterns with `*` and `?` that files fit. Parts of a split bag among them become
-            one log.
+        paths: One path or several, or patterns with `*` and `?` that files fit, or addresses of stores, which are
+            copied first (see `stores`). Parts of a split bag among them become one log.
 
     Returns:
         The logs, in the order given, those of one folder in natural order.
@@ -48,7 +49,7 @@ def open_logs(paths: Path | str | Iterable[Path | str]) -> list[Log]:
     Raises:
         Sim2SGError: No such file, no log in it, or a damaged one.
     """
-    given = [found for path in ([paths] if isinstance(paths, (str, Path)) else paths) for found in _matches(Path(path))]
+    given = [found for path in ([paths] if isinstance(paths, (str, Path)) else paths) for found in _matches(path)]
     parts, images = _parts_of(given), _images_of(given)
     logs: list[Log] = []
     for path in given:
@@ -79,29 +80,37 @@ def open_logs(paths: Path | str | Iterable[Path | str]) -> list[Log]:
 def listed_logs(paths: Iterable[Path | str]) -> list[Path]:
     """Returns the paths that are meant: of a list (`.txt`, a path on each line) its lines, of a pattern what fits it.
 
+    What is an address of a store is copied, and the copies are returned.
+
     Lines may be relative to the list's folder, and patterns; empty ones and those that begin with `#` do not count.
 
     Raises:
         Sim2SGError: Nothing fits a pattern, or a list is empty or no text.
     """
     found: list[Path] = []
-    for path in map(Path, paths):
+    for given in paths:
+        path = Path(given)
         if path.suffix.lower() != LIST_SUFFIX or not path.is_file():
-            found += _matches(path)
+            found += _matches(given)
             continue
         try:
             lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
         except ValueError:
             raise Sim2SGError(f"{printable(path)}: not a list of logs: UTF-8 text with a path on each line") from None
-        named = [path.parent / line for line in lines if line and not line.startswith("#")]
+        named = [
+            line if address_of(line) else path.parent / line for line in lines if line and not line.startswith("#")
+        ]
         if not named:
             raise Sim2SGError(f"{printable(path)}: lists no logs: write a path on each line")
         found += [match for name in named for match in _matches(name)]
     return found
 
 
-def _matches(path: Path) -> list[Path]:
-    """Returns the path, or what fits where it is no file but a pattern."""
+def _matches(given: Path | str) -> list[Path]:
+    """Returns the path, or what fits where it is no file but a pattern, or copies where it is an address."""
+    if address := address_of(given):
+        return fetched(address)
+    path = Path(given)
     if not glob.has_magic(str(path)) or path.exists():
         return [path]
     found = sorted(map(Path, glob.glob(str(path), recursive=True)), key=lambda p: natural_key(str(p)))

@@ -101,3 +101,22 @@ def test_lists_and_patterns_of_logs(logs, tmp_path):
     (tmp_path / "fleet.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(Sim2SGError, match="not a list of logs"):
         listed_logs([tmp_path / "fleet.txt"])
+
+
+def brightness(image: np.ndarray) -> np.ndarray:
+    """Objects of a class that only bright images show."""
+    return np.array([1.0, float(image.mean() > 200)], np.float32)
+
+
+def test_what_is_rare_over_all_logs_is_taken_though_its_log_is_short(tmp_path):
+    for name, values in (("a", [20] * 14), ("b", [20, 250])):
+        (tmp_path / name).mkdir()
+        for i, value in enumerate(values):
+            cv2.imwrite(str(tmp_path / name / f"{i}.png"), np.full((48, 64, 3), value, np.uint8))
+        (tmp_path / name / "99.png").write_bytes(b"damaged")
+    found = [Scan(counter=lambda: brightness).scan(log) for log in open_logs([tmp_path / "a", tmp_path / "b"])]
+    assert [items[-1].counts for items in found] == [None, None]
+    chosen = choose(found, 4, classes=["cube", "lamp"])
+    assert sum(map(len, chosen)) == 4
+    assert "every frame, one of 4, for lamp: 1 of the 1 that are expected in all logs" in [c.why for c in chosen[1]]
+    assert all(c.counts is None for items in chosen for c in items)
