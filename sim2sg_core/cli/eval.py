@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import datetime
-import itertools
-import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim2sg_core.cli.eval_pictures import draw_mistakes
+from sim2sg_core.cli.eval_tables import format_figures, format_heights
 from sim2sg_core.cli.options import add_allow_outside, add_provider, add_relations, check_least, check_output
-from sim2sg_core.cli.text_table import table
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.evaluation import FORMATS, TargetImage, evaluate, evaluate_predcls, find_doubts, load_targets
 from sim2sg_core.evaluation.datasets import FORMER_NAMES, protocol_for
-from sim2sg_core.evaluation.labelled_images import Protocol
-from sim2sg_core.evaluation.mistakes import MISTAKE_KINDS, find_mistakes
-from sim2sg_core.evaluation.recall_by_height import HEIGHTS, LEAST_PRECISION, score_by_height
-from sim2sg_core.evaluation.scoring import RECALL_AT, pair_by_name, rename
-from sim2sg_core.images import read_image, write_jpeg
+from sim2sg_core.evaluation.recall_by_height import score_by_height
+from sim2sg_core.evaluation.record import append_evaluation
 from sim2sg_core.packs.pack import installed_packs
 from sim2sg_core.progress import Progress
-from sim2sg_core.report.anonymise import anonymise, promise
-from sim2sg_core.report.overlay import RGB, draw_boxes
-from sim2sg_core.report.sheets import contact_sheet
+from sim2sg_core.report.anonymise import promise
 from sim2sg_core.scene.class_mapping import ClassMapping
 from sim2sg_core.scene.graph import Relation, SceneGraph, load_graphs, write_json
 
@@ -42,15 +34,6 @@ HELP = "score a model on labelled images: average precision and relation recall"
 EXAMPLE = "sim2sg eval --model dining --data labelled/ --format coco --map dining_table=table --out eval.json"
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth")
-MISTAKE_COLORS: dict[str, RGB] = {
-    "missed": (255, 70, 60),
-    "wrong class": (255, 159, 28),
-    "misplaced": (255, 224, 102),
-    "false alarm": (240, 100, 240),
-    "twice": (92, 142, 255),
-}
-WORST = 12
-"""Images on the sheet of the worst."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +130,7 @@ def run(args: argparse.Namespace) -> int:
             raise Sim2SGError("--domain goes with --graphs: a model carries its own domain; leave it out")
         predictions, targets = predict(args)
     domain = predictions.domain
+    protocol = protocol_for(args.format, domain)
     figures = evaluate(predictions.graphs, targets, domain, args.format)
     if predictions.given is not None:
         figures |= evaluate_predcls(predictions.given, targets, domain, args.format)
@@ -167,13 +151,13 @@ def run(args: argparse.Namespace) -> int:
     write_json(args.out, result, indent=1)
     if args.log_evaluations:
         append_evaluation(args.log_evaluations, result)
-    print(format_figures(figures, protocol_for(args.format, domain).levels))
+    print(format_figures(figures, protocol.levels))
     print(format_heights(by_height))
     for doubt in doubts:
         print(f"mind: {printable(doubt)}")
     print(f"figures in {args.out}")
     if args.mistakes:
-        print(draw_all(args.mistakes, predictions, targets, protocol_for(args.format, domain), args.anonymise))
+        print(draw_mistakes(args.mistakes, predictions.graphs, targets, protocol, args.anonymise))
     return 0
 
 
@@ -230,7 +214,7 @@ def run_model(model: Path, targets: Sequence[TargetImage], args: argparse.Namesp
     graphs = []
     with Progress(len(targets), "predicting", unit="images") as progress:
         for target in targets:
-            image = labelled_image(target)
+            image = target.image()
             graphs.append(predictor.predict(image, target.camera, options, file=target.file))
             progress.update()
     used = {usable_relations(predictor.info, options.relations, graph.camera) for graph in graphs}
@@ -251,7 +235,7 @@ def predict_given(
             truth = target.truth_graph()
             if truth.relations:
                 width, height = network.config.width, network.config.height
-                image, fit = letterbox(labelled_image(target), width, height)
+                image, fit = letterbox(target.image(), width, height)
                 boxes = truth.boxes() / np.tile(fit.ratio, 2)
                 # A class that the model does not know is padding (-1): its facts are missed.
                 names = domain.class_names
@@ -267,123 +251,3 @@ def predict_given(
                 ]
             progress.update()
     return found
-
-
-def draw_all(
-    folder: Path,
-    predictions: Predictions,
-    targets: Sequence[TargetImage],
-    protocol: Protocol,
-    anonymised: bool = False,
-) -> str:
-    """Draws the mistakes of every image and a sheet of the worst images. Returns a line that counts them."""
-    found = []
-    for graph, target in pair_by_name(predictions.graphs, targets):
-        if mistakes := find_mistakes(rename(graph, protocol), target, protocol):
-            found.append((target, graph, mistakes))
-    found.sort(key=lambda row: (-len(row[2]), row[0].file))
-    folder.mkdir(parents=True, exist_ok=True)
-    worst: list[np.ndarray] = []
-    for target, graph, mistakes in found:
-        image = labelled_image(target)
-        if anonymised:
-            image = anonymise(image, [graph, target.labelled_graph()])
-        boxes = [(m.box, m.describe(), MISTAKE_COLORS[m.kind]) for m in mistakes]
-        boxes += [(m.found_box, "", MISTAKE_COLORS[m.kind]) for m in mistakes if m.found_box is not None]
-        picture = draw_boxes(image, boxes, title=target.file, min_width=640)
-        write_jpeg(folder / Path(target.file).with_suffix(".jpg").name, picture)
-        worst += [picture] if len(worst) < WORST else []
-    counts = {kind: sum(m.kind == kind for _, _, mistakes in found for m in mistakes) for kind in MISTAKE_KINDS}
-    images = [{"file": target.file, "mistakes": [m.to_json() for m in mistakes]} for target, _, mistakes in found]
-    write_json(folder / "mistakes.json", {"counts": counts, "images": images}, indent=1)
-    if worst:
-        write_jpeg(folder / "worst.jpg", contact_sheet(worst, columns=3, cell_width=640))
-    said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "none"
-    return f"mistakes ({said}) in {folder}: worst.jpg, mistakes.json"
-
-
-def labelled_image(target: TargetImage) -> np.ndarray:
-    """Returns (h, w, 3) uint8 RGB. Raises Sim2SGError when the file is damaged."""
-    image = read_image(target.path)
-    if image.shape[:2] != (target.height, target.width):
-        raise Sim2SGError(f"{target.path}: cannot be read as an image of {target.width}x{target.height}: it is damaged")
-    return image
-
-
-def append_evaluation(path: Path, result: dict[str, Any]) -> None:
-    """Appends one line: date, commit of the repository that holds `path`, and the result.
-
-    The record is meant to be kept in a repository: of files and folders it names the last part alone.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    named = {key: Path(result[key]).name for key in ("source", "data")}
-    line = json.dumps({"date": now, "commit": commit_of(path.parent), **result, **named})
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
-
-
-def commit_of(folder: Path) -> str | None:
-    """Returns the commit of a work tree, with a + when tracked files are changed; None outside git."""
-
-    def git(*command: str) -> str:
-        done = subprocess.run(["git", "-C", str(folder), *command], capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "HEAD") + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def format_figures(figures: dict[str, Any], levels: Iterable[str]) -> str:
-    """Returns the figures as two tables: boxes, and triplets."""
-    levels = tuple(levels)
-    suffixes = [f"_{level}" for level in levels] if len(levels) > 1 else [""]
-    names = [key[5 : len(key) - len(suffixes[-1])] for key in figures if _is_ap(key, suffixes[-1])]
-    boxes = [("AP@0.5", *(level if len(levels) > 1 else "AP" for level in levels), "labelled")]
-    for name in names:
-        aps = (format_share(figures[f"AP50_{name}{suffix}"]) for suffix in suffixes)
-        boxes.append((name, *aps, "/".join(str(figures[f"n_{name}{suffix}"]) for suffix in suffixes)))
-    boxes.append(("mean", *(format_share(figures[f"mAP50{suffix}"]) for suffix in suffixes), ""))
-    heading = ["relations"]
-    for k in RECALL_AT:
-        heading += [f"R@{k}", f"mR@{k}", f"ceiling R@{k}", f"R@{k}/ceiling"]
-    triplets = [tuple(heading)]
-    titles = {
-        "sgdet": "SGDet",
-        "sgdet_constrained": "SGDet, one predicate per pair",
-        "predcls": "PredCls",
-        "predcls_constrained": "PredCls, one predicate per pair",
-    }
-    for prefix, title in titles.items():
-        if f"{prefix}_R{RECALL_AT[0]}" in figures:
-            keys = [
-                f"{prefix}_{key}"
-                for k in RECALL_AT
-                for key in (f"R{k}", f"mR{k}", f"ceiling_R{k}", f"R{k}_over_ceiling")
-            ]
-            triplets.append((title, *(format_share(figures[key]) for key in keys)))
-    counts = f"{figures['n_images']} images; {figures['n_facts']} facts in {figures['n_images_with_facts']}"
-    return "\n".join([counts, "", table(boxes), "", table(triplets), ""])
-
-
-def format_heights(by_height: dict[str, Any]) -> str:
-    """Returns as a table how many objects are found, by the height of their boxes; empty ranges are left out."""
-    shown = [k for k in range(len(HEIGHTS)) if any(row["heights"][k]["objects"] for row in by_height.values())]
-    ends = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(HEIGHTS)] + [f"{HEIGHTS[-1]:g} and more"]
-    rows = [(f"found where {LEAST_PRECISION:g} are right, by pixels of height", *(ends[k] for k in shown))]
-    for name, row in by_height.items():
-        counts = [row["heights"][k] for k in shown]
-        rows.append((name, *(f"{c['found']} of {c['objects']}" if c["objects"] else "-" for c in counts)))
-    return table(rows) + "\n"
-
-
-def _is_ap(key: str, suffix: str) -> bool:
-    return key.startswith("AP50_") and key.endswith(suffix)
-
-
-def format_share(value: float | None) -> str:
-    """Formats a share: .731, or - when it was not measured."""
-    return "-" if value is None else f"{value:.3f}"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.images import read_image
 from sim2sg_core.scene.camera import Camera
 from sim2sg_core.scene.graph import Pose3D, Relation, SceneGraph, SceneObject
 
@@ -58,6 +59,14 @@ class TargetImage:
     regions: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
     camera: Camera | None = None
     labelled_facts: tuple[Relation, ...] = ()
+
+    def image(self) -> np.ndarray:
+        """Returns (H, W, 3) uint8 RGB. Raises Sim2SGError when the file is damaged."""
+        image = read_image(self.path)
+        if image.shape[:2] != (self.height, self.width):
+            size = f"{self.width}x{self.height}"
+            raise Sim2SGError(f"{self.path}: cannot be read as an image of {size}: it is damaged")
+        return image
 
     def boxes(self) -> np.ndarray:
         """Returns (N, 4) xyxy boxes in pixels."""

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from sim2sg_core.cli.eval import commit_of
 from sim2sg_core.cli.main import main
 from sim2sg_core.evaluation import load_targets
+from sim2sg_core.evaluation.record import commit_of
 from sim2sg_core.images import read_image
 from sim2sg_core.scene import Camera, SceneGraph, SceneObject
 from sim2sg_core.scene.class_mapping import ClassMapping
