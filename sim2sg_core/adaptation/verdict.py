@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim2sg_core.scene import SceneGraph
+from sim2sg_core.scene.boxes import box_iou
 from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD
 
 MUCH_DARK = 0.3  # of the frames
 SURE = 0.5  # mean score from which a model counts as sure
+STILL, SAME = 0.8, 0.7  # share of the frames, and IoU, from which an object is at the same place throughout
+LEAST_FRAMES = 5  # to tell that
+MUCH_STILL = 0.5  # of the objects of a frame
 FEWER = 0.7  # times as many objects as before, from which on a loss is told
 
 
@@ -108,7 +113,31 @@ def _next(
         )
     if float(scores.mean()) < SURE:
         return f"It is unsure: train longer, by the same command with --rounds {rounds + 1}."
+    if changed and len(steady := always_there(new)) >= MUCH_STILL * len(scores) / len(new):
+        return (
+            f"The camera stands still and sees {_listed(steady)} at the same place all the time: what is wrong there"
+            " has become surer too, so look at these in the report, and record other places as well."
+        )
     return "Look at the pictures in the report; to know how good it is, label some frames and run `sim2sg eval`."
+
+
+def always_there(graphs: Sequence[SceneGraph]) -> list[str]:
+    """Returns the classes, sorted, of the objects that nearly all frames show at the same place."""
+    if len(graphs) < LEAST_FRAMES:
+        return []
+    found = []
+    for item in graphs[len(graphs) // 2].objects:
+        seen = 0
+        for graph in graphs:
+            of_class = np.array([other.box for other in graph.objects if other.label == item.label])
+            seen += len(of_class) > 0 and bool((box_iou(item.box[None], of_class) >= SAME).any())
+        if seen >= STILL * len(graphs):
+            found.append(item.label)
+    return sorted(found)
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return ", ".join(f"{count} {label}" for label, count in Counter(labels).items())
 
 
 def _mean(counts: Iterable[int]) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim2sg_core.adaptation.verdict import verdict_on
+from sim2sg_core.adaptation.verdict import always_there, verdict_on
 from sim2sg_core.scene import Relation, SceneGraph, SceneObject
 
 
@@ -51,3 +51,19 @@ def test_a_run_that_finds_nothing_says_how_near_it_came():
         judge(frames(0.9), frames(0.1, 0.29)).sure == "No object in 4 frames scores 0.3 or more; the best scores 0.29."
     )
     assert "best scores 0.00" in judge(frames(0.9), frames()).sure
+
+
+def scene(*boxes):
+    return SceneGraph(96, 64, tuple(SceneObject("cup", 0.9, np.array(box, float)) for box in boxes))
+
+
+def test_a_camera_that_stands_still_is_told():
+    place, passing = (0, 0, 10, 10), [(20 + 8 * k, 40, 40 + 8 * k, 60) for k in range(6)]
+    still = [scene(place, box) for box in passing]
+    assert "stands still and sees 1 cup at the same place" in judge(still, still).next
+    assert always_there(still) == ["cup"] and always_there(still[:4]) == []  # too few frames to tell
+    moving = [scene(box, box) for box in passing]
+    assert "Look at the pictures" in judge(moving, moving).next
+    # Where most of what is found comes and goes, a thing that stays is nothing to worry about.
+    busy = [scene(place, box, box, box) for box in passing]
+    assert "Look at the pictures" in judge(busy, busy).next
