@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from sim2sg_core.adaptation.content.ground_groups import GroundGroup, ground_groups
 from sim2sg_core.domains import Domain
 from sim2sg_core.packs.pack import scene_module
 from sim2sg_core.render.projection import amodal_box
@@ -50,9 +51,14 @@ class FreeSpace:
         # Of what is nowhere for certain nothing can be known to be in front.
         self._depths = np.array([0.0 if p is None else max(_depths(p, self.camera).min(), 0.0) for p in placed])
 
-    def accept(self, placement: Placement) -> bool:
-        """Takes the place of an object, unless it is seen badly, off the ground, or behind or inside another."""
-        corners = self.camera.to_camera(placement.corners())
+    def accept(self, placement: Placement, carried: Sequence[Placement] = ()) -> bool:
+        """Takes the place of an object, unless it is seen badly, off the ground, or behind or inside another.
+
+        Args:
+            placement: Stands on the ground.
+            carried: What stands on it.
+        """
+        corners = self.camera.to_camera(np.concatenate([p.corners() for p in (placement, *carried)]))
         if corners[:, 2].min() < CLEAR / 2:
             return False
         box = amodal_box(corners, self.camera)
@@ -83,21 +89,24 @@ class FreeSpace:
 def draw_objects(domain: Domain, space: FreeSpace, rng: np.random.Generator) -> tuple[list[Placement], Layout]:
     """Draws objects of prior scenes of the classes between which relations are stated, near and rare ones first.
 
+    What stands on an object comes with it.
+
     Returns:
         Those that found a place, and a prior scene that most of them are from.
     """
     count = int(rng.integers(OBJECTS[0], OBJECTS[1] + 1))
-    chosen: list[Placement] = []
+    chosen: list[GroundGroup] = []
     layouts: list[Layout] = []
     while len(layouts) < DRAWS and len(chosen) < count:
         layouts.append(sample_layout(domain, space.camera, rng))
-        movable = [p for p in layouts[-1].placements if p.label in domain.related_names and p.position[2] == 0]
-        common = Counter(p.label for p in movable)
-        weights = [1 / (np.sqrt(common[p.label]) * np.hypot(*p.position[:2])) for p in movable]
+        groups = ground_groups(layouts[-1].placements)
+        movable = [g for g in groups if g.root.label in domain.related_names and g.root.position[2] == 0]
+        common = Counter(g.root.label for g in movable)
+        weights = [1 / (np.sqrt(common[g.root.label]) * np.hypot(*g.root.position[:2])) for g in movable]
         for index in _weighted_order(weights, rng):
-            if len(chosen) < count and space.accept(movable[index]):
+            if len(chosen) < count and space.accept(movable[index].root, movable[index].carried):
                 chosen.append(movable[index])
-    return chosen, layouts[0]
+    return [p for group in chosen for p in group.placements], layouts[0]
 
 
 def draw_distractors(

@@ -44,6 +44,26 @@ def test_what_is_pasted_takes_its_place_and_is_seen(camera, everywhere):
     assert not FreeSpace(inferred(camera), ~everywhere).accept(cube(8.0, 0.0)), "off the ground"
 
 
+def test_what_stands_on_an_object_needs_room_in_the_image_too(camera, everywhere):
+    graph = inferred(camera, (0.5,), ((9.0, 0.0),))
+    beside = cube(10.0, 2.5)
+    wide = Placement("cube", np.array([10.0, 0.8, 0.1]), 0.0, np.array([0.4, 3.0, 1.0]))  # reaches behind what is there
+    assert FreeSpace(graph, everywhere).accept(beside)
+    assert not FreeSpace(graph, everywhere).accept(beside, [wide])
+
+
+def test_tables_are_pasted_with_what_stands_on_them():
+    domain = load_domain("dining")
+    K = np.array([[300.0, 0, 160], [0, 300, 120], [0, 0, 1]])
+    camera = Camera.from_extrinsics(320, 240, K, 1.6, -25.0, 0.0)
+    pasted = []
+    for seed in range(6):
+        space = FreeSpace(inferred(camera), np.ones((240, 320), bool))
+        pasted += draw_objects(domain, space, np.random.default_rng(seed))[0]
+    labels = {p.label for p in pasted if p.position[2] > 0.3}
+    assert len(labels) > 3 and "table" not in labels
+
+
 def test_free_ground_looks_like_the_ground_ahead():
     K = np.array([[200.0, 0, 120], [0, 200, 80], [0, 0, 1]])
     level = Camera.from_extrinsics(240, 160, K, 1.6, 0.0, 0.0)
