@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -40,7 +41,10 @@ from sim2sg_core.scene.graph import load_graphs, write_json
 from sim2sg_core.synthesis import read_dataset, render_dataset
 from sim2sg_core.synthesis.dataset import files_of
 
+logger = logging.getLogger(__name__)
+
 LAYOUTS_FILE = "layouts.json"
+MUCH_BARE = 0.5  # of the mixed frames
 SHADOW_SIZE = 1024  # texels, of mixed frames: beside real shadows coarse ones are seen
 MAX_LOADERS = 16  # more do not keep a GPU busier, and their batches take many open files
 
@@ -128,7 +132,22 @@ def mix_stage(
                 fleet=run.fleet,
             )
 
+        warn_of_bare(folder / "mixed")
+
     run.ensure(lambda: [dataset_artefact(folder / "mixed")], render)
+
+
+def warn_of_bare(mixed: Path) -> None:
+    """Warns where most mixed frames had no free ground for rendered objects: they teach the model its own guesses."""
+    scenes = [json.loads(path.read_bytes()) for path in sorted((mixed / "scenes").glob("*.json"))]
+    bare = sum(not scene["layout"]["placements"] for scene in scenes)
+    if bare >= MUCH_BARE * len(scenes):
+        logger.warning(
+            "%d of %d mixed frames show no free ground for rendered objects: they teach the model what it found there"
+            " itself; leave mixing out (--mixing 0), or record the floor too",
+            bare,
+            len(scenes),
+        )
 
 
 def checkpoint_of(stage: Path) -> Path:

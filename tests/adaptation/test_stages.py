@@ -3,10 +3,12 @@
 import json
 import shutil
 
+import pytest
+
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
 from sim2sg_core.adaptation.plan import MIN_HELD_OUT
 from sim2sg_core.adaptation.run_folder import Run
-from sim2sg_core.adaptation.stages import labelled_datasets, render_stage
+from sim2sg_core.adaptation.stages import labelled_datasets, render_stage, warn_of_bare
 from sim2sg_core.domains import load_domain
 from sim2sg_core.manifest import Artefact, Manifest
 from sim2sg_core.scene import Layout
@@ -53,3 +55,13 @@ def test_earlier_renders_share_what_is_replayed_and_stages_without_any_do_not_co
     assert labelled_datasets(second, [first], 0.25, 0.5) == [
         (second / "data", 0.25), (first / "data", 0.25), (second / "mixed", 0.5)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("bare", "told"), [(1, False), (2, True)])
+def test_mixed_frames_without_room_for_objects_are_told_of(tmp_path, caplog, bare, told):
+    (tmp_path / "scenes").mkdir()
+    for number in range(4):
+        scene = {"layout": {"placements": [] if number < bare else [{"class": "cup"}]}}
+        (tmp_path / "scenes" / f"{number:06d}.json").write_text(json.dumps(scene))
+    warn_of_bare(tmp_path)
+    assert ("2 of 4 mixed frames show no free ground" in caplog.text) is told
