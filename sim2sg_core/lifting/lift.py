@@ -15,7 +15,8 @@ from sim2sg_core.scene.polygons import clip_polygon, polygon_area
 from sim2sg_core.scene.predicates import TOUCHING_SHARE
 
 MAX_DEPTH = 150.0
-CAMERA_CLEARANCE = 0.3  # metres between any footprint and the camera
+CAMERA_CLEARANCE = 0.3  # metres between any footprint and the camera, where everything stands on the ground
+NEAR_CLEARANCE = 0.12  # metres between any 3D box and the camera, where things stand on things
 STEPS = (0.25, 0.5, 0.75, 1.0)  # by which an object makes room, in mean extents
 OVERLAP = 0.15  # share of the smaller footprint that another's may cover: both sizes are estimates
 TWIN = 0.6  # share of the smaller footprint from which two of a class are one object
@@ -129,10 +130,19 @@ def _clear_of_camera(placement: Placement, camera: Camera, rules: Supports) -> b
     """Whether an object is in front of the camera and not about it; among things on things it may be below it."""
     if placement.position[0] <= 0:
         return False
-    near = np.linalg.norm(placement.position[:2]) - np.linalg.norm(placement.size[:2]) / 2
-    top = placement.position[2] + placement.size[2]
-    beneath = not rules.level and top < camera.T_world_camera[2, 3] - CAMERA_CLEARANCE
-    return bool(near >= CAMERA_CLEARANCE or beneath)
+    if rules.level:
+        near = np.linalg.norm(placement.position[:2]) - np.linalg.norm(placement.size[:2]) / 2
+        return bool(near >= CAMERA_CLEARANCE)
+    sideways = np.maximum(np.abs(_origin_beside(placement)) - placement.size[:2] / 2, 0.0)
+    eye = camera.T_world_camera[2, 3]
+    base, top = placement.position[2], placement.position[2] + placement.size[2]
+    return bool(np.hypot(np.linalg.norm(sideways), max(eye - top, base - eye, 0.0)) >= NEAR_CLEARANCE)
+
+
+def _origin_beside(placement: Placement) -> np.ndarray:
+    """Returns the (2,) place of the world's origin, under the camera, along the length and width of an object."""
+    c, s = np.cos(placement.yaw), np.sin(placement.yaw)
+    return np.array([[c, s], [-s, c]]) @ -placement.position[:2]
 
 
 def _allowed_overlap(a: Placement, b: Placement, rules: Supports) -> float:

@@ -224,3 +224,13 @@ def test_moved_inside_a_centre_is_over_the_support(yaw, turn, along, across):
     moved = inside(book, table)
     assert standing([table, moved]) == {1: 0}
     assert np.allclose(inside(moved, table).position, moved.position)
+
+
+@pytest.mark.parametrize(("height", "kept"), [(1.05, True), (0.9, True), (0.78, False)])
+def test_things_within_reach_of_the_camera_are_rebuilt(height, kept):
+    """A camera over a table, or level with what stands on it; not one inside the table or a cup."""
+    camera = Camera.from_extrinsics(640, 480, K, height, 0.5)
+    table = thing("table", 0.6, 0.0)
+    cup = on_table("cup", table, -0.4, 0.0) if kept else thing("cup", 0.05, 0.0, 0.75)
+    found = lift(graph_of([table, cup], camera, np.random.default_rng(0)), camera)
+    assert {p.label for p in found} == ({"table", "cup"} if kept else set())
