@@ -257,8 +257,10 @@ def _times(timings: Mapping[str, float]) -> dict[str, Any]:
     return {"minutes": sum(minutes), "chart": charts.data_uri(chart)}
 
 
-def _sources(plots: Sequence[tuple[str, Figure]]) -> list[tuple[str, str]]:
-    return [(heading, charts.data_uri(figure)) for heading, figure in plots]
+def _sources(plots: Sequence[tuple[str, Figure]]) -> list[tuple[str, str, bool]]:
+    """The heading of each chart, its source, and whether it takes two places."""
+    wide = 1.5 * charts.SIZE[0] / charts.POINTS_PER_INCH
+    return [(heading, charts.data_uri(figure), bool(figure.get_size_inches()[0] > wide)) for heading, figure in plots]
 
 
 def _yaml(config: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ CELLS = 24
 """Of a heat map, forwards."""
 SCENES = 4
 """Drawn as plans."""
-SIZE = (620.0, 240.0)  # points
+SIZE = (620.0, 210.0)  # points
 REACH, PLAN_REACH = 0.99, 0.9  # share of the objects that a map, and a plan, holds
 
 
