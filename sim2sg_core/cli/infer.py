@@ -41,6 +41,7 @@ from sim2sg_core.report.anonymise import anonymise, promise
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.report.rerun_view import RerunView
 from sim2sg_core.runtime import DecodeOptions, Predictor
+from sim2sg_core.runtime.graph_decoding import camera_of
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD
 
@@ -176,9 +177,11 @@ def graphs(
     options = DecodeOptions(relations=args.relations)
     names = UniqueNames()
     for frame, output, image in frames:
-        camera = cameras.find(frame, *output.box.source)
+        size = output.box.source
+        camera = camera_of(predictor.info, cameras.find(frame, *size), *size)
         depth = depths[frame.log].find(frame) if depths else None
-        graph = predictor.graph(output, camera, options, file=frame.name, stamp=frame.stamp, depth=depth)
+        predictor.warn_of_relations(options.relations, camera)
+        graph = output.graph(camera, options, file=frame.name, stamp=frame.stamp, depth=depth)
         if args.overlay or view:
             shown = anonymise(image(), [graph]) if args.anonymise else image()
             if args.overlay:

@@ -133,16 +133,7 @@ def _clear_of_camera(placement: Placement, camera: Camera, rules: Supports) -> b
     if rules.level:
         near = np.linalg.norm(placement.position[:2]) - np.linalg.norm(placement.size[:2]) / 2
         return bool(near >= CAMERA_CLEARANCE)
-    sideways = np.maximum(np.abs(_origin_beside(placement)) - placement.size[:2] / 2, 0.0)
-    eye = camera.T_world_camera[2, 3]
-    base, top = placement.position[2], placement.position[2] + placement.size[2]
-    return bool(np.hypot(np.linalg.norm(sideways), max(eye - top, base - eye, 0.0)) >= NEAR_CLEARANCE)
-
-
-def _origin_beside(placement: Placement) -> np.ndarray:
-    """Returns the (2,) place of the world's origin, under the camera, along the length and width of an object."""
-    c, s = np.cos(placement.yaw), np.sin(placement.yaw)
-    return np.array([[c, s], [-s, c]]) @ -placement.position[:2]
+    return placement.distance_to(camera.T_world_camera[:3, 3]) >= NEAR_CLEARANCE
 
 
 def _allowed_overlap(a: Placement, b: Placement, rules: Supports) -> float:

@@ -229,12 +229,12 @@ def _frames(data: ReportData) -> list[tuple[str, str, list[Picture]]]:
 
 def _content(rounds: Sequence[RoundReport], classes: Sequence[str]) -> dict[str, Any]:
     """Figures, histograms and plans of each stage; empty where no stage has content."""
-    known = [r for r in rounds if r.synthetic is not None]
-    stages = [(r.name, r.synthetic, r.real) for r in known if r.synthetic is not None]
+    known = [(r, (r.name, r.synthetic, r.real)) for r in rounds if r.synthetic is not None]
+    stages = [stage for _, stage in known]
     if not stages:
         return {}
     drawn = []
-    for stage, (name, plots) in zip(known, content_charts(stages), strict=True):
+    for (stage, _), (name, plots) in zip(known, content_charts(stages), strict=True):
         if stage.layouts:
             plots.append(("scenes, from above", scene_plans(stage.layouts[:SCENES], classes)))
         drawn.append((name, _sources([*plots, *fitting_curves(stage.fitting)])))

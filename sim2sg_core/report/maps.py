@@ -11,7 +11,7 @@ from matplotlib.patches import Polygon
 
 from sim2sg_core.report import charts
 from sim2sg_core.report.overlay import CLASS_COLORS, assign_colors
-from sim2sg_core.scene import Layout
+from sim2sg_core.scene import Layout, Placement
 
 CELLS = 24
 """Of a heat map, forwards."""
@@ -53,23 +53,26 @@ def scene_plans(layouts: Sequence[Layout], classes: Sequence[str]) -> Figure:
     """
     colors = assign_colors((p.label for lay in layouts for p in lay.placements), classes, CLASS_COLORS)
     figure, all_axes = _panels(len(layouts))
-    corners = [p.footprint()[:, ::-1] * [-1, 1] for lay in layouts for p in lay.placements]
+    corners = [_from_above(p) for lay in layouts for p in lay.placements]
     columns, rows = _edges([np.concatenate(corners)] if corners else [], PLAN_REACH)
     for axes, layout in zip(all_axes, layouts, strict=True):
         # The smallest last: a cup stands on its table.
         for item in sorted(layout.placements, key=lambda p: -float(p.size[0] * p.size[1])):
-            shape = item.footprint()[:, ::-1] * [-1, 1]  # world: x forward, y left
             color = np.array(colors[item.label]) / 255
-            axes.add_patch(Polygon(shape, facecolor=(*color, 0.55), edgecolor=color, lw=0.8))
+            axes.add_patch(Polygon(_from_above(item), facecolor=(*color, 0.55), edgecolor=color, lw=0.8))
         axes.set_xlim(columns[0], columns[-1])
         axes.set_ylim(rows[0], rows[-1])
         axes.set_aspect("equal")
     present = {p.label for lay in layouts for p in lay.placements}
-    shown = [name for name in colors if name in present]
-    handles = [Polygon([[0, 0]], facecolor=np.array(colors[name]) / 255, label=name) for name in shown]
+    handles = [Polygon([[0, 0]], facecolor=np.array(c) / 255, label=n) for n, c in colors.items() if n in present]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=7, fontsize=8, frameon=False)
     return figure
+
+
+def _from_above(placement: Placement) -> np.ndarray:
+    """(4, 2) corners of the base, right and forward of the camera; in the world x is forward and y left."""
+    return placement.footprint()[:, ::-1] * [-1, 1]
 
 
 def _panels(count: int) -> tuple[Figure, list[Axes]]:

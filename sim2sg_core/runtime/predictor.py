@@ -176,34 +176,19 @@ class Predictor:
         views = []
         for image, camera in zip(images, cameras, strict=True):  # refused before the inference
             views.append(camera_of(self.info, camera, image.shape[1], image.shape[0]))
+            self.warn_of_relations(options.relations, views[-1])
         outputs = self.infer_batch(images, bgr=bgr)
         measured = [depth() if callable(depth) else depth for depth in depths] or [None] * len(images)
         started = time.perf_counter()
         graphs = [
-            self.graph(
-                output, view, options, file=files[i] if files else "", stamp=stamps[i] if stamps else 0, depth=depth
-            )
+            output.graph(view, options, file=files[i] if files else "", stamp=stamps[i] if stamps else 0, depth=depth)
             for i, (output, view, depth) in enumerate(zip(outputs, views, measured, strict=True))
         ]
         self.last_timing = dataclasses.replace(self.last_timing, postprocess_ms=(time.perf_counter() - started) * 1e3)
         return graphs
 
-    def graph(
-        self,
-        output: RawOutput,
-        camera: Camera | None = None,
-        options: DecodeOptions = KEEP_ALL,
-        *,
-        file: str = "",
-        stamp: int = 0,
-        depth: DepthImage | None = None,
-    ) -> SceneGraph:
-        """Returns the scene graph of what `infer` returned, here or in another process; otherwise as `predict`."""
-        self._warn_of_relations(options.relations, camera_of(self.info, camera, *output.box.source))
-        return output.graph(camera, options, file=file, stamp=stamp, depth=depth)
-
-    def _warn_of_relations(self, asked: str, camera: Camera | None) -> None:
-        """Says once when what was asked for cannot be had."""
+    def warn_of_relations(self, asked: str, camera: Camera | None) -> None:
+        """Says once when the relations that are asked for cannot be had with an image's camera, see `camera_of`."""
         wanted = wanted_relations(self.info, asked)
         if not self._warned and usable_relations(self.info, asked, camera) != wanted:
             self._warned = True

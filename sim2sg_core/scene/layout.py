@@ -44,6 +44,13 @@ class Placement:
         base = np.column_stack([self.footprint(), np.full(4, self.position[2])])
         return np.concatenate([base, base + [0, 0, self.size[2]]])
 
+    def distance_to(self, point: np.ndarray) -> float:
+        """Returns the distance of a (3,) point of the world frame from the 3D box, metres; 0 inside it."""
+        c, s = np.cos(self.yaw), np.sin(self.yaw)
+        offset = point - self.position - [0, 0, self.size[2] / 2]
+        own = np.array([c * offset[0] + s * offset[1], c * offset[1] - s * offset[0], offset[2]])
+        return float(np.linalg.norm(np.maximum(np.abs(own) - self.size / 2, 0)))
+
     def to_pose(self, camera: Camera) -> Pose3D:
         """Returns the 3D box in the camera's frame."""
         centre = self.position + np.array([0, 0, self.size[2] / 2])

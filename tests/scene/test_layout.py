@@ -41,3 +41,11 @@ def test_an_exact_layout_comes_back_to_the_last_bit_and_others_rounded(position,
     exact, rounded = (Layout.from_json(json.loads(json.dumps(layout.to_json(exact=e)))) for e in (True, False))
     assert parts(exact).tolist() == parts(layout).tolist()
     assert parts(rounded) == pytest.approx(parts(layout), abs=6e-5)
+
+
+def test_distance_to_a_turned_box():
+    box = Placement("table", np.array([2.0, 1.0, 0.5]), np.pi / 2, np.array([2.0, 1.0, 0.5]))  # 1 along x, 2 along y
+    assert box.distance_to(np.array([2.3, 1.8, 0.7])) == 0  # inside
+    assert box.distance_to(np.array([3.5, 1.0, 0.7])) == pytest.approx(1.0)
+    assert box.distance_to(np.array([2.0, 1.0, 0.1])) == pytest.approx(0.4)  # below
+    assert box.distance_to(np.array([2.5 + 0.3, 2.0 + 0.4, 1.0 + 1.2])) == pytest.approx(1.3)  # off a corner

@@ -15,7 +15,7 @@ from sim2sg_core.synthesis.assets.registry import class_assets, like_sized, load
 from sim2sg_core.synthesis.layouts.collision import TOUCH, footprint_gap, interpenetrate, rest_of
 from sim2sg_core.synthesis.layouts.hollows import hollow_region
 from sim2sg_core.synthesis.layouts.occlusion import seen
-from sim2sg_core.synthesis.layouts.supports import rotation, support_regions
+from sim2sg_core.synthesis.layouts.supports import support_regions
 
 CLEAR = 0.3  # Metres about the camera that stay free.
 KIT = 0.7  # Share of the tables with equal chairs, equal plates.
@@ -102,7 +102,7 @@ class Arrangement:
             gap: Least gap to other footprints on the same surface, metres; None takes the layout's.
         """
         asset = load_asset(str(placement.asset))
-        if self._clearance(placement) < CLEAR or self._meets(
+        if placement.distance_to(self.eye) < CLEAR or self._meets(
             placement, asset, host, self.spec.min_gap if gap is None else gap
         ):
             return False
@@ -140,14 +140,6 @@ class Arrangement:
     def _goes_round(self, a: str, b: str) -> bool:
         """Whether one of two classes stands round the other, at a gap of its own, perhaps beneath it."""
         return any({a, b} == {ring.what, ring.of} for ring in self.spec.around)
-
-    def _clearance(self, p: Placement) -> float:
-        """Distance from the camera to the 3D box, metres."""
-        local = np.append((self.eye[:2] - p.position[:2]) @ rotation(p.yaw).T, self.eye[2] - p.position[2])
-        half = np.append(p.size[:2] / 2, p.size[2])
-        outside = np.maximum(np.abs(local) - half, 0.0)
-        outside[2] = max(local[2] - p.size[2], -local[2], 0.0)
-        return float(np.linalg.norm(outside))
 
     def in_picture(self, placement: Placement) -> bool:
         """Whether the middle of its 3D box is seen, were nothing before it."""

@@ -72,10 +72,4 @@ def _moved(layout: Layout, camera: Camera, foot: np.ndarray, heading: float) -> 
 
 def _clearance(placements: tuple[Placement, ...], eye: np.ndarray) -> float:
     """Distance of a (3,) point from the nearest 3D box or from the ground, metres."""
-    gaps = [float(eye[2])]
-    for p in placements:
-        c, s = np.cos(p.yaw), np.sin(p.yaw)
-        offset = eye - p.position - [0, 0, p.size[2] / 2]
-        own = np.array([c * offset[0] + s * offset[1], c * offset[1] - s * offset[0], offset[2]])
-        gaps.append(float(np.linalg.norm(np.maximum(np.abs(own) - p.size / 2, 0))))
-    return min(gaps)
+    return min([float(eye[2]), *(p.distance_to(eye) for p in placements)])
