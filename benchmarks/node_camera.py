@@ -1,6 +1,7 @@
 """A camera as a process of its own: pictures of a log, cut and scaled to a size, with their camera_info.
 
-Every header.stamp is the moment right before publishing. Writes `measuring` when the warm-up is over and
+Every header.stamp is the moment right before publishing; a depth image, a floor that rises away from the camera, goes
+ahead of the image with the same stamp. Writes `measuring` when the warm-up is over and
 `done` at the end, and the stamps of all images to a file.
 
 python benchmarks/node_camera.py --log LOG --size 640x480 --transport raw --hz 30 --topic /camera/image
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--transport", choices=("raw", "jpeg"), default="raw")
     parser.add_argument("--hz", type=float, default=30.0)
     parser.add_argument("--topic", default="/camera/image")
+    parser.add_argument("--depth-topic", help="publish 16UC1 depth images, aligned and of half the size, as well")
     parser.add_argument("--warm-up", type=float, default=0.0, help="seconds")
     parser.add_argument("--seconds", type=float, default=math.inf, help="after the warm-up")
     parser.add_argument("--stamps", type=Path, help="JSON file to write")
@@ -50,8 +52,9 @@ def main() -> None:
     info = camera_info(log.camera(topic), width, height)
     rclpy.init()
     node = rclpy.create_node(args.topic.strip("/").replace("/", "_"))
+    depth = depth_message(width // 2, height // 2) if args.depth_topic else None
     with until_signal():
-        stamps = publish(node, args, [message_of(image, args.transport) for image in images], info)
+        stamps = publish(node, args, [message_of(image, args.transport) for image in images], info, depth)
         if args.stamps:
             args.stamps.write_text(json.dumps(stamps), encoding="utf-8")
         print("done", flush=True)
@@ -61,13 +64,18 @@ def main() -> None:
 
 
 def publish(
-    node: Node, args: argparse.Namespace, messages: list[Image | CompressedImage], info: CameraInfo | None
+    node: Node,
+    args: argparse.Namespace,
+    messages: list[Image | CompressedImage],
+    info: CameraInfo | None,
+    depth: Image | None,
 ) -> dict[str, list[int]]:
     """Waits for a subscriber and publishes. Returns the stamps, nanoseconds, of warm-up and measurement."""
     topic = args.topic if args.transport == "raw" else f"{args.topic}/compressed"
     # Queue of 10, reliable: what drivers offer, and all that asks for less can have it.
     publisher = node.create_publisher(type(messages[0]), topic, 10)
     infos = node.create_publisher(CameraInfo, f"{args.topic.rpartition('/')[0]}/camera_info", 10)
+    depths = node.create_publisher(Image, args.depth_topic, 10) if args.depth_topic else None
     deadline = time.monotonic() + 60
     while not publisher.get_subscription_count():
         if time.monotonic() > deadline:
@@ -83,6 +91,9 @@ def publish(
             print("measuring", flush=True)
         message = messages[number % len(messages)]
         message.header.stamp = node.get_clock().now().to_msg()
+        if depths is not None and depth is not None:
+            depth.header = message.header
+            depths.publish(depth)
         publisher.publish(message)
         if info is not None:
             info.header = message.header
@@ -121,6 +132,13 @@ def message_of(image: np.ndarray, transport: str) -> Image | CompressedImage:
         message = CompressedImage(format="bgr8; jpeg compressed bgr8", data=data)
     message.header.frame_id = FRAME
     return message
+
+
+def depth_message(width: int, height: int) -> Image:
+    """Makes a depth image in millimetres: 8 m at the top, 1 m at the bottom."""
+    rows = np.linspace(8000, 1000, height).astype("<u2")
+    data = array.array("B", np.repeat(rows, width).tobytes())
+    return Image(height=height, width=width, encoding="16UC1", step=2 * width, data=data)
 
 
 def camera_info(camera: Camera | None, width: int, height: int) -> CameraInfo | None:

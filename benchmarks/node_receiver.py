@@ -9,6 +9,7 @@ python benchmarks/node_receiver.py --node NAME --out FILE
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -55,8 +56,8 @@ def main() -> None:
     node.create_subscription(SceneGraph, f"/{args.node}/scene_graph", on_graph, 50)
     node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, 10)
     try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
+        with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
+            rclpy.spin(node)  # After a signal it raises, or just returns.
         args.out.write_text(json.dumps({"graphs": graphs, "status": status}), encoding="utf-8")
     finally:
         node.destroy_node()

@@ -1,7 +1,8 @@
 """The live node for ten minutes: reloads, changes of state, a camera that is killed, subscribers that come and go.
 
-A camera sends raw 640x480 images all the time; a second one, of JPEG, is killed (SIGKILL) and started again;
-~/load_model and deactivate/activate are called on schedule; overlay and markers are subscribed to half of the time.
+A camera sends raw 640x480 images and their depth all the time; a second one, of JPEG, is killed (SIGKILL) and started
+again; ~/load_model and deactivate/activate are called on schedule; overlay and markers are subscribed to half of the
+time.
 
 python benchmarks/node_soak.py --model runs/demo/model.onnx
 """
@@ -33,8 +34,9 @@ rss_slope: least squares over the node's resident memory, once a second, without
 at the end. transitions: calls of change_state, two for each deactivation; done: answered success within {patience:g} s;
 reloads: calls of load_model, likewise. longest_gap: between two graphs of the first camera with no change of state
 under way between them; longest_gap_with_transition: of the others, from the last graph before to the first one after.
-overlays_and_markers: messages drawn and received. crashes: 1 when the node ended by itself, or at Ctrl-C with a status
-other than 0; tracebacks: in its output."""
+depth_told: diagnostics of the first camera that name its depth topic; depth_problems: those of them that name a problem
+with it. overlays_and_markers: messages drawn and received. crashes: 1 when the node ended by itself, or at Ctrl-C with
+a status other than 0; tracebacks: in its output."""
 
 
 @dataclass
@@ -107,11 +109,12 @@ def soak(args: argparse.Namespace, processes: Processes, output: IO[str]) -> dic
     """Runs the schedule and returns the metrics; the node writes to `output`."""
     from node_user import User  # ROS, which `check` has found.
 
-    cameras = "-p", "cameras:=[front,rear]"
+    cameras = "-p", "cameras:=[front,rear]", "-p", "depth_topic:=/{camera}/depth"
     node = processes.node(
         "--model", args.model, "--name", NAME, "--ros-args", *cameras, env=dict(os.environ), stderr=output
     )  # fmt: skip
     words = ("node_camera.py", "--log", args.log, "--hz", args.hz, "--topic", "/front/image")
+    words = (*words, "--depth-topic", "/front/depth")
     processes.start(*words, env=dict(os.environ), stdout=subprocess.DEVNULL)
     second = SecondCamera(processes, args.log)
     user = User(NAME, PATIENCE)
@@ -154,6 +157,8 @@ def soak(args: argparse.Namespace, processes: Processes, output: IO[str]) -> dic
         "longest_gap_with_transition_s": across,
         "second_camera_graphs": float(user.rear_graphs),
         "second_camera_kills": float(second.kills),
+        "depth_told": float(user.depth_told),
+        "depth_problems": float(user.depth_problems),
         "overlays_and_markers": float(user.drawn),
         "crashes": float(died or status != 0),
     }

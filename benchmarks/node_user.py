@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
@@ -36,6 +37,8 @@ class User:
         arrivals: When each graph of `front` came, by time.monotonic, seconds.
         rear_graphs: How many came of `rear`.
         drawn: Overlays and markers received.
+        depth_told: Diagnostics of `front` that say from where its depth is.
+        depth_problems: Those of them that name a problem with it.
         spans: Start and end of each deactivation, until the answer to the activation, same clock.
         transitions: Changes of state.
         reloads: Reloads of the model.
@@ -54,11 +57,12 @@ class User:
         self._loading = self._changing = False
         self._outputs: list[Subscription] = []
         self.arrivals: list[float] = []
-        self.rear_graphs = self.drawn = 0
+        self.rear_graphs = self.drawn = self.depth_told = self.depth_problems = 0
         self.spans: list[tuple[float, float]] = []
         self.transitions, self.reloads = Requests(), Requests()
         self.node.create_subscription(SceneGraph, f"/{name}/front/scene_graph", self._on_front, 50)
         self.node.create_subscription(SceneGraph, f"/{name}/rear/scene_graph", self._on_rear, 50)
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
     def spin_once(self) -> None:
         """Handles what comes within 50 ms."""
@@ -136,6 +140,13 @@ class User:
 
     def _on_rear(self, _graph: SceneGraph) -> None:
         self.rear_graphs += 1
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            values = {pair.key: pair.value for pair in status.values}
+            if status.name.endswith(f"{self._name}: front scene graph") and values.get("depth", "none") != "none":
+                self.depth_told += 1
+                self.depth_problems += bool(values["depth problem"])
 
     def _on_drawn(self, _message: Any) -> None:
         self.drawn += 1

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 import node  # noqa: E402
+import node_interrupts  # noqa: E402
 import node_processes  # noqa: E402
 import node_soak  # noqa: E402
 
@@ -64,6 +65,20 @@ def test_gaps_with_and_without_a_transition():
     assert node_soak.gaps([], [(0.0, 1.0)]) == (0.0, 0.0)
 
 
+def test_what_counts_as_a_clean_end():
+    def found(status, signal, complaint="", works=True):
+        return {"status": status, "signal": signal, "complaint": complaint, "works": works, "end_s": 0.5}
+
+    clean = [found(0, 2), found(130, 2), found(-2, 2), found(0, 15), found(143, 15)]
+    crashes = [found(-11, 2), found(None, 2), found(-6, 15)]
+    others = [found(1, 2), found(143, 2), found(0, 2, "Traceback"), found(-15, 2)]
+    assert all(map(node_interrupts.is_clean, clean)) and not any(map(node_interrupts.is_clean, crashes + others))
+    rows = node_interrupts.rows_of([*clean, *crashes, found(0, 2, works=False)])
+    assert (rows["works"]["clean"]["mean"], rows["works"]["crashes"]["n"]) == (5 / 8, 8)
+    assert rows["works"]["crashes"]["mean"] == 3 / 8 and rows["begins"]["clean"]["mean"] == 1
+    assert "begins" not in node_interrupts.rows_of(clean)
+
+
 def test_something_every_few_seconds():
     done = []
     task = node_soak.Repeat(2.0, lambda: done.append(now))
@@ -102,11 +117,12 @@ def test_the_profile_is_for_our_side_alone(monkeypatch):
     assert ours["ROS_DOMAIN_ID"] == naive["ROS_DOMAIN_ID"]
 
 
-@pytest.mark.parametrize("script", ["node.py", "node_soak.py"])
+@pytest.mark.parametrize("script", ["node.py", "node_soak.py", "node_interrupts.py"])
 def test_a_missing_model_is_one_line(script, tmp_path):
     pytest.importorskip("rclpy", reason="rclpy is not installed")
     pytest.importorskip("sim2sg.msg", reason="the messages are not built")
     command = [sys.executable, str(BENCHMARKS / script), "--model", str(tmp_path / "none.onnx"), "--smoke"]
+    command += ["--out", str(tmp_path)] if script == "node_interrupts.py" else []
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1 and "none.onnx: no such file" in done.stderr
