@@ -26,7 +26,7 @@ class Example:
         boxes: (N, 4) xyxy pixels.
         labels: (N,) class indices.
         ignored: (N,) bool: neither taught nor a negative.
-        stated: (N,) bool: not inferred, so that its relations that are not in `relations` are known not to hold.
+        scores: (N,) probability that the object is there; below 1 it was inferred.
         centres: (N, 2) projected 3D centre, pixels.
         depths: (N,) z, metres; 0 where the pose is unknown.
         sizes: (N, 3) length, width, height, metres.
@@ -39,12 +39,17 @@ class Example:
     boxes: np.ndarray
     labels: np.ndarray
     ignored: np.ndarray
-    stated: np.ndarray
+    scores: np.ndarray
     centres: np.ndarray
     depths: np.ndarray
     sizes: np.ndarray
     alphas: np.ndarray
     relations: np.ndarray
+
+    @property
+    def stated(self) -> np.ndarray:
+        """(N,) bool: not inferred, so that its relations that are not in `relations` are known not to hold."""
+        return np.asarray(self.scores >= 1)
 
 
 def to_example(image: np.ndarray, graph: SceneGraph, domain: Domain) -> Example:
@@ -84,7 +89,7 @@ def to_example(image: np.ndarray, graph: SceneGraph, domain: Domain) -> Example:
         boxes=boxes,
         labels=np.maximum(labels, 0),
         ignored=ignored,
-        stated=graph.scores() >= 1,  # Of what was inferred they are not.
+        scores=graph.scores().astype(np.float32),
         centres=centres,
         depths=depths,
         sizes=sizes,
@@ -125,7 +130,7 @@ def place(example: Example, canvas: np.ndarray, scale: tuple[float, float], shif
         ignored=(example.ignored | (left < MIN_SHARE_LEFT) | ((boxes[:, 2:] - boxes[:, :2]).min(axis=1) < TAUGHT_SIDE))[
             kept
         ],
-        stated=example.stated[kept],
+        scores=example.scores[kept],
         centres=(example.centres * s + t)[kept],
         depths=example.depths[kept],
         sizes=example.sizes[kept],

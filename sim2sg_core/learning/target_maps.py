@@ -17,17 +17,13 @@ TAUGHT = 0.25
 """Cells where the Gaussian exceeds this are taught to regress the object, not the centre cell alone."""
 
 
-UNPUNISHED = 0.99
-"""Of a heat map: the loss leaves alone what is found where it is this, but asks for nothing."""
-
-
 def make_targets(examples: Sequence[Example], config: ModelConfig) -> Targets:
     """Builds the targets of a batch of examples at the network's size."""
     rows, columns = config.height // STRIDE, config.width // STRIDE
     batch = len(examples)
     most = max(1, *(len(e.boxes) for e in examples))
     heat = np.zeros((batch, config.classes, rows, columns), np.float32)
-    weight = np.ones((batch, rows, columns), np.float32)
+    background = np.ones_like(heat)
     labels = np.full((batch, most), -1, np.int64)
     stated = np.zeros((batch, most), bool)
     boxes, centres = np.zeros((batch, most, 4), np.float32), np.zeros((batch, most, 2), np.float32)
@@ -37,7 +33,7 @@ def make_targets(examples: Sequence[Example], config: ModelConfig) -> Targets:
     samples, sample_weights = [], []
     for b, example in enumerate(examples):
         count = len(example.boxes)
-        cells, cell_weights = draw(example, heat[b], weight[b])
+        cells, cell_weights = draw(example, heat[b], background[b])
         samples.append(np.column_stack([np.full(len(cells), b), cells]))
         sample_weights.append(cell_weights)
         labels[b, :count] = np.where(example.ignored, -1, example.labels)
@@ -52,7 +48,7 @@ def make_targets(examples: Sequence[Example], config: ModelConfig) -> Targets:
         np.stack([e.image for e in examples]),
         np.stack([e.intrinsics for e in examples]),
         heat,
-        weight,
+        background,
         labels,
         stated,
         boxes,
@@ -67,16 +63,17 @@ def make_targets(examples: Sequence[Example], config: ModelConfig) -> Targets:
     return Targets(*(torch.from_numpy(a) for a in arrays))
 
 
-def draw(example: Example, heat: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Draws the objects of one image into its heat map and finds the cells that regress them.
+def draw(example: Example, heat: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Draws the objects of one image into its maps and finds the cells that regress them.
 
     Args:
         example: The image's labels.
-        heat: (C, h, w), written to.
-        weight: (h, w), zeroed where ignored objects are that are known to be there.
+        heat: (C, h, w) of 0, written to: the probability that a cell is an object's centre.
+        background: (C, h, w) of 1, written to: the weight of what is found there in error; less near a centre, where it
+            is hardly one (CornerNet, Law and Deng 2018), as far as the object is there; 0 where objects are ignored.
 
     Returns:
-        (S, 2) flat cell and object, and (S,) weights that sum to 1 per object.
+        (S, 2) flat cell and object, and (S,) weights that sum to the object's score.
     """
     rows, columns = heat.shape[1:]
     owner = np.full((rows, columns), -1)
@@ -86,15 +83,14 @@ def draw(example: Example, heat: np.ndarray, weight: np.ndarray) -> tuple[np.nda
             x1, y1 = np.floor(box[:2]).astype(int)
             x2, y2 = np.ceil(box[2:]).astype(int)
             region = slice(max(y1, 0), y2), slice(max(x1, 0), x2)
-            if example.stated[i]:
-                weight[region] = 0
-            else:
-                # An inferred one leaves open whether its class is there, and no other.
-                heat[example.labels[i]][region] = np.maximum(heat[example.labels[i]][region], UNPUNISHED)
+            # An inferred one leaves open whether its class is there, and no other.
+            classes = slice(None) if example.stated[i] else example.labels[i]
+            background[classes][(..., *region)] = 0
             continue
         window, bump = gaussian(box, rows, columns)
-        layer = heat[example.labels[i]][window]
-        np.maximum(layer, bump, out=layer)
+        label, score = example.labels[i], example.scores[i]
+        np.maximum(heat[label][window], score * (bump == 1), out=heat[label][window])
+        np.minimum(background[label][window], 1 - score * (1 - (1 - bump) ** 4), out=background[label][window])
         # Where objects overlap, a cell regresses the one whose middle is nearer, in object sizes.
         wins = bump > np.maximum(strength[window], TAUGHT)
         strength[window][wins] = bump[wins]
@@ -103,7 +99,7 @@ def draw(example: Example, heat: np.ndarray, weight: np.ndarray) -> tuple[np.nda
     objects = owner.ravel()[cells]
     values = strength.ravel()[cells]
     total = np.bincount(objects, values, minlength=len(example.boxes) + 1)
-    return np.column_stack([cells, objects]), values / total[objects]
+    return np.column_stack([cells, objects]), example.scores[objects] * values / total[objects]
 
 
 def gaussian(box: np.ndarray, rows: int, columns: int) -> tuple[tuple[slice, slice], np.ndarray]:

@@ -32,7 +32,7 @@ def task_losses(
 
     Of a batch that several processes share these are this one's parts of the sums, over the counts of all.
     """
-    losses = {"heat": heat_loss(dense.heat, synthetic.heat, synthetic.heat_weight, ranks)}
+    losses = {"heat": heat_loss(dense.heat, synthetic.heat, synthetic.background, ranks)}
     losses |= regression_losses(
         dense, synthetic, network.class_sizes, network.yaw_symmetry, network.config.typical_depth, ranks
     )

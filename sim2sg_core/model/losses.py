@@ -38,9 +38,9 @@ class Targets(NamedTuple):
     intrinsics: Tensor
     """(B, 3) focal length, principal point"""
     heat: Tensor
-    """(B, C, h, w) in [0, 1], 1 at the cells of objects"""
-    heat_weight: Tensor
-    """(B, h, w), 0 where an ignored object is"""
+    """(B, C, h, w) probability that a cell is the centre of an object; below 1 where it was inferred"""
+    background: Tensor
+    """(B, C, h, w) in [0, 1], weight of what is found there in error; 0 where an ignored object is"""
     labels: Tensor
     """(B, N) class, -1 for padding and ignored objects"""
     stated: Tensor
@@ -60,7 +60,7 @@ class Targets(NamedTuple):
     samples: Tensor
     """(S, 3) int64: image, cell, object. Cells that are taught to regress an object"""
     sample_weight: Tensor
-    """(S,) sums to about 1 per object"""
+    """(S,) sums to about the object's score"""
 
     def to(self, device: torch.device) -> Targets:
         """Copies the batch to a device."""
@@ -71,16 +71,21 @@ class Targets(NamedTuple):
         return Targets(*(field.pin_memory() for field in self))
 
 
-def heat_loss(heat: Tensor, target: Tensor, weight: Tensor, ranks: Ranks = ALONE) -> Tensor:
-    """Penalty-reduced focal loss on logits (CornerNet, Law and Deng 2018; CenterNet), per object of all `ranks`."""
-    positive = (target >= 1.0).to(heat.dtype)
-    log_p = F.logsigmoid(heat)
-    log_not_p = F.logsigmoid(-heat)
-    p = torch.sigmoid(heat)
-    # A positive cell is taught even where an ignored object lies around it.
-    gain = positive * (1 - p) ** 2 * log_p
-    loss = (1 - positive) * (1 - target) ** 4 * p**2 * log_not_p * weight[:, None]
-    return -(gain + loss).sum() / ranks.total(positive.sum()).clamp(min=1.0)
+def heat_loss(logits: Tensor, heat: Tensor, background: Tensor, ranks: Ranks = ALONE) -> Tensor:
+    """Penalty-reduced focal loss (CornerNet, Law and Deng 2018; CenterNet), per expected object of all `ranks`.
+
+    Where objects are there with a probability it is the expected loss.
+
+    Args:
+        logits: (B, C, h, w).
+        heat: Of the targets.
+        background: Of the targets.
+        ranks: The processes that share the batch.
+    """
+    p = torch.sigmoid(logits)
+    gain = heat * (1 - p) ** 2 * F.logsigmoid(logits)
+    loss = background * p**2 * F.logsigmoid(-logits)
+    return -(gain + loss).sum() / ranks.total(heat.sum()).clamp(min=1.0)
 
 
 def regression_losses(

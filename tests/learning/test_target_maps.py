@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from sim2sg_core.learning.augment import fit
 from sim2sg_core.learning.examples import to_example
@@ -53,12 +54,14 @@ def test_ignored_objects_are_masked_and_not_taught(examples, config):
     targets = make_targets([example], config)
     x1, y1, x2, y2 = example.boxes[0]
     middle = int((y1 + y2) / 2 // STRIDE), int((x1 + x2) / 2 // STRIDE)
-    assert targets.heat_weight[0][middle] == 0
+    assert (targets.background[0][(slice(None), *middle)] == 0).all()
     assert targets.labels[0, 0] == -1
     assert not (targets.samples[:, 2] == 0).any()
-    outside = targets.heat_weight[0].numpy().copy()
-    outside[int(y1 // STRIDE) : int(-(-y2 // STRIDE)), int(x1 // STRIDE) : int(-(-x2 // STRIDE))] = 1
-    assert (outside == 1).all()
+    taught = make_targets([dataclasses.replace(examples[0])], config)
+    region = slice(int(y1 // STRIDE), int(-(-y2 // STRIDE))), slice(int(x1 // STRIDE), int(-(-x2 // STRIDE)))
+    for targets_ in (targets, taught):
+        targets_.background[0][(slice(None), *region)] = 0
+    assert torch.equal(targets.background, taught.background)
 
 
 def test_depth_is_normalised_by_the_focal_length(examples, config):
@@ -91,14 +94,24 @@ def test_bump_is_one_at_its_middle_and_clipped_at_the_border():
 
 def test_where_an_object_was_inferred_without_certainty_its_class_alone_is_left_open(examples, config):
     count = len(examples[0].boxes)
-    example = dataclasses.replace(examples[0], ignored=np.ones(count, bool), stated=np.zeros(count, bool))
+    example = dataclasses.replace(examples[0], ignored=np.ones(count, bool), scores=np.full(count, 0.3, np.float32))
     targets = make_targets([example], config)
-    assert (targets.heat_weight == 1).all() and (targets.labels == -1).all() and not len(targets.samples)
-    heat, open_ = targets.heat[0].numpy(), np.zeros(targets.heat[0].shape, bool)
+    assert (targets.labels == -1).all() and not len(targets.samples) and not targets.heat.any()
+    background, open_ = targets.background[0].numpy(), np.zeros(targets.heat[0].shape, bool)
     for label, box in zip(example.labels, example.boxes / STRIDE):
         (x1, y1), (x2, y2) = np.floor(box[:2]).astype(int), np.ceil(box[2:]).astype(int)
         open_[label, max(y1, 0) : y2, max(x1, 0) : x2] = True
-    assert (heat[open_] == np.float32(0.99)).all() and (heat[~open_] == 0).all() and open_.any()
+    assert (background[open_] == 0).all() and (background[~open_] == 1).all() and open_.any()
+
+
+def test_an_inferred_label_weighs_as_much_as_it_is_likely(examples, config):
+    scores = np.full(len(examples[0].boxes), 0.75, np.float32)
+    sure, inferred = (make_targets([e], config) for e in (examples[0], dataclasses.replace(examples[0], scores=scores)))
+    assert torch.equal(inferred.heat, 0.75 * sure.heat) and sure.heat.max() == 1
+    # Three times in four it is there, else all of it is background.
+    torch.testing.assert_close(inferred.background, 0.75 * sure.background + 0.25)
+    torch.testing.assert_close(inferred.sample_weight, 0.75 * sure.sample_weight)
+    assert (inferred.labels == sure.labels).all() and not inferred.stated.any()
 
 
 def test_images_without_objects_are_fine(examples, config):
@@ -107,7 +120,7 @@ def test_images_without_objects_are_fine(examples, config):
         boxes=np.zeros((0, 4), np.float32),
         labels=np.zeros(0, np.int64),
         ignored=np.zeros(0, bool),
-        stated=np.zeros(0, bool),
+        scores=np.zeros(0, np.float32),
         centres=np.zeros((0, 2), np.float32),
         depths=np.zeros(0, np.float32),
         sizes=np.zeros((0, 3), np.float32),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
 from sim2sg_core.model.heads import Channels, Dense
@@ -17,18 +18,31 @@ from sim2sg_core.model.relation_head import PairLogits
 
 
 def test_heat_loss_is_least_at_the_target_and_blind_under_the_mask():
-    target = torch.zeros(1, 1, 4, 4)
-    target[0, 0, 1, 1] = 1.0
-    weight = torch.ones(1, 4, 4)
-    good = torch.where(target > 0, 8.0, -8.0)
-    assert heat_loss(good, target, weight) < 0.01
+    heat = torch.zeros(1, 1, 4, 4)
+    heat[0, 0, 1, 1] = 1.0
+    background = 1 - heat
+    good = torch.where(heat > 0, 8.0, -8.0)
+    assert heat_loss(good, heat, background) < 0.01
     false_alarm = good.clone()
     false_alarm[0, 0, 3, 3] = 5.0
-    assert heat_loss(false_alarm, target, weight) > 4.0
-    weight[0, 3, 3] = 0.0
-    assert heat_loss(false_alarm, target, weight) < 0.01
-    weight[0, 1, 1] = 0.0  # an object inside an ignored one is still taught
-    assert heat_loss(-good, target, weight) > 4.0
+    assert heat_loss(false_alarm, heat, background) > 4.0
+    background[0, 0, 3, 3] = 0.0
+    assert heat_loss(false_alarm, heat, background) < 0.01
+    assert heat_loss(-good, heat, background) > 4.0  # an object inside an ignored one is still taught
+
+
+@pytest.mark.parametrize("score", [0.2, 0.5, 0.8])
+def test_heat_loss_of_what_may_be_there_is_the_expected_one_and_teaches_no_certainty(score):
+    logit = torch.linspace(-8, 8, 1601)
+    losses = torch.stack(
+        [heat_loss(x.reshape(1, 1, 1, 1), torch.full((1, 1, 1, 1), score), torch.tensor(1 - score)) for x in logit]
+    )
+    one, none = torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1)
+    x = logit[700].reshape(1, 1, 1, 1)
+    expected = score * heat_loss(x, one, none) + (1 - score) * heat_loss(x, none, one)
+    torch.testing.assert_close(losses[700], expected)
+    best = float(torch.sigmoid(logit[losses.argmin()]))
+    assert abs(best - 0.5) <= abs(score - 0.5) + 1e-3 and (best - 0.5) * (score - 0.5) >= -1e-6
 
 
 def test_generalised_iou_by_hand():
@@ -42,7 +56,7 @@ def one_object() -> Targets:
         image=torch.zeros(1, 16, 16, 3, dtype=torch.uint8),
         intrinsics=torch.tensor([[100.0, 8, 8]]),
         heat=torch.zeros(1, 1, 4, 4),
-        heat_weight=torch.ones(1, 4, 4),
+        background=torch.ones(1, 1, 4, 4),
         labels=torch.tensor([[0]]),
         stated=torch.tensor([[True]]),
         boxes=torch.tensor([[[2.0, 4, 10, 8]]]),

@@ -32,8 +32,9 @@ def known_objects(graph: SceneGraph, domain: Domain, thresholds: Mapping[str, fl
         thresholds: By class, the score from which an object is a label.
 
     Returns:
-        The objects; of classes without relations only the labels. A score below 1 says that a label was inferred, so
-        that its relations are not known; its pose is kept where network and ground agree on the depth.
+        The objects; of classes without relations only the labels. A score below 1 says that a label was inferred: it
+        is taught as far as it is likely, and its relations are not known. Its pose is kept where network and ground
+        agree on the depth.
     """
     kept = []
     for item in graph.objects:
