@@ -74,9 +74,7 @@ PARAMETER_SPECS: dict[str, ParameterSpec] = {
         (0, 256),
         takes_effect="at configure",
     ),
-    "device": ParameterSpec(
-        "Index of the GPU, from 0, as in nvidia-smi", (0, 255), takes_effect="at configure"
-    ),
+    "device": ParameterSpec("Index of the GPU, from 0, as in nvidia-smi", (0, 255), takes_effect="at configure"),
     "fp16": ParameterSpec(
         "Let TensorRT compute in half precision: faster, slightly less exact", takes_effect="at configure"
     ),
@@ -91,9 +89,7 @@ PARAMETER_SPECS: dict[str, ParameterSpec] = {
     "max_rate": ParameterSpec(
         "Publish at most this many graphs per second, of all cameras together; 0 sets no limit", (0.0, 1000.0)
     ),
-    "rectified": ParameterSpec(
-        "The images are rectified: use P of camera_info without distortion instead of K and D"
-    ),
+    "rectified": ParameterSpec("The images are rectified: use P of camera_info without distortion instead of K and D"),
     "rotate": ParameterSpec(
         "Clockwise rotation of images before inference, degrees, for cameras mounted on their side (90, 270) or upside"
         " down (180); boxes and poses refer to the original image. One value for all cameras, or a list with one for"
