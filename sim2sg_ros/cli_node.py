@@ -35,15 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="transport",
         action="store_const",
         const="compressed",
-        help="as --transport compressed",
+        help="same as --transport compressed",
     )
-    parser.add_argument("--object-threshold", type=float, help="least score of a published object (default: 0.3)")
-    parser.add_argument("--relation-threshold", type=float, help="least score of a published relation (default: 0.5)")
+    parser.add_argument("--object-threshold", type=float, help="minimum score of published objects (default: 0.3)")
+    parser.add_argument("--relation-threshold", type=float, help="minimum score of published relations (default: 0.5)")
     parser.add_argument(
         "--relations",
         choices=CHOICES,
-        help="who decides relations: the network (learned), the rules on the 3D poses (rule), or both; auto: what"
-        " the model says (default)",
+        help="source of relations: the network (learned), the rules on the 3D poses (rule), or both; auto: the model's"
+        " default (default)",
     )
     parser.add_argument(
         "--provider",

@@ -19,11 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "log",
         type=Path,
         metavar="LOG",
-        help="MCAP, sqlite3 or ROS 1 bag, a folder of such; a video or a folder of images, which go out on"
+        help="MCAP, sqlite3 or ROS 1 bag, or a folder of bags; or a video or a folder of images, which are published on"
         " /camera/image/compressed",
     )
     parser.add_argument("--rate", type=float, default=1.0, help="speed: 2 plays twice as fast (default: 1)")
-    parser.add_argument("--hz", type=float, default=0.0, help="images per second, in place of recorded times")
+    parser.add_argument("--hz", type=float, default=0.0, help="images per second, instead of the recorded times")
     parser.add_argument("--loop", action="store_true", help="start again at the end")
     parser.add_argument("--topic", action="append", default=[], help="play this topic only; may be repeated")
     parser.add_argument(

@@ -77,7 +77,7 @@ TOPICS: tuple[Topic, ...] = (
         "image/compressed",
         "sensor_msgs/msg/CompressedImage",
         SENSOR,
-        "the same as JPEG or PNG; read in place of `image` where it is published",
+        "the same as JPEG or PNG; read instead of `image` if it is published",
         output=False,
     ),
     Topic(
@@ -95,19 +95,19 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic("~/overlay", "sensor_msgs/msg/Image", LATEST, "the image with boxes, names and relations drawn in"),
     Topic("~/markers", "visualization_msgs/msg/MarkerArray", LATEST, "3D boxes and relations for RViz and Foxglove"),
-    Topic("~/graph_json", "std_msgs/msg/String", LATEST, "the graph in the JSON form"),
+    Topic("~/graph_json", "std_msgs/msg/String", LATEST, "the graph in the JSON format"),
     Topic(
         "~/detections",
         "vision_msgs/msg/Detection2DArray",
         LATEST,
-        "boxes for tools that know no relations",
+        "boxes without relations, for other tools",
         needs="vision_msgs",
     ),
     Topic(
         "~/detections_3d",
         "vision_msgs/msg/Detection3DArray",
         LATEST,
-        "the same in 3D, of the objects with a pose",
+        "3D boxes of the objects with a pose",
         needs="vision_msgs",
     ),
     Topic(

@@ -56,8 +56,8 @@ PARAMETER_SPECS: dict[str, ParameterSpec] = {
         "Relations with a lower score, P(predicate | both objects), are not published", (0.0, 1.0)
     ),
     "relations": ParameterSpec(
-        "Who decides relations: learned, the network; rule, the rules on the 3D poses, which need the camera's"
-        " height and pitch (without them: learned); both, the mean of their logits; auto, what the model says",
+        "Source of relations: learned, the network; rule, the rules on the 3D poses, which need the camera's height"
+        " and pitch (without them: learned); both, the mean of their logits; auto, the model's default",
         choices=CHOICES,
     ),
     "provider": ParameterSpec(
@@ -66,49 +66,45 @@ PARAMETER_SPECS: dict[str, ParameterSpec] = {
         takes_effect="at configure",
     ),
     "require_provider": ParameterSpec(
-        "Refuse to configure when the provider is missing, in place of falling back to a slower one",
+        "Fail to configure if the provider is not available, instead of falling back to a slower one",
         takes_effect="at configure",
     ),
     "threads": ParameterSpec(
-        "CPU threads of one inference; 0 takes the cores that the process may use",
+        "CPU threads of one inference; 0 uses all cores that the process may use",
         (0, 256),
         takes_effect="at configure",
     ),
-    "device": ParameterSpec(
-        "Number of the GPU, counted from 0 as nvidia-smi does", (0, 255), takes_effect="at configure"
-    ),
+    "device": ParameterSpec("Index of the GPU, from 0, as in nvidia-smi", (0, 255), takes_effect="at configure"),
     "fp16": ParameterSpec(
         "Let TensorRT compute in half precision: faster, slightly less exact", takes_effect="at configure"
     ),
     "engine_cache": ParameterSpec(
-        'Folder of the TensorRT engines that `sim2sg build-engine` made; "": the same default as there',
+        'Folder of the TensorRT engines that `sim2sg build-engine` made; "": its default folder',
         takes_effect="at configure",
     ),
     "max_age": ParameterSpec(
-        "Skip images older than this when their turn comes, seconds by the node's clock; 0 skips none",
+        "Skip images that are older than this when they are processed, seconds by the node's clock; 0 skips none",
         (0.0, 3600.0),
     ),
     "max_rate": ParameterSpec(
-        "Publish at most this many graphs a second, of all cameras together; 0 sets no limit", (0.0, 1000.0)
+        "Publish at most this many graphs per second, of all cameras together; 0 sets no limit", (0.0, 1000.0)
     ),
-    "rectified": ParameterSpec(
-        "The images are rectified: use P of camera_info without distortion, in place of K and D"
-    ),
+    "rectified": ParameterSpec("The images are rectified: use P of camera_info without distortion instead of K and D"),
     "rotate": ParameterSpec(
-        "Degrees, clockwise, by which images are turned before the network sees them, for cameras mounted on their"
-        " side (90, 270) or upside down (180); boxes and poses stay those of the original image. One for all cameras,"
-        " or a list of one for each",
+        "Clockwise rotation of images before inference, degrees, for cameras mounted on their side (90, 270) or upside"
+        " down (180); boxes and poses refer to the original image. One value for all cameras, or a list with one for"
+        " each",
         choices=TURNS,
         takes_effect="at activate",
         one_or_each=True,
     ),
     "depth_topic": ParameterSpec(
         "Topic of depth images that are aligned with the camera's: Image of 16UC1 (millimetres) or 32FC1 (metres), or"
-        ' CompressedImage where it ends in `/compressedDepth`. `{camera}` stands for the camera\'s name. "": none',
+        ' CompressedImage if it ends in `/compressedDepth`. `{camera}` stands for the camera\'s name. "": none',
         takes_effect="at activate",
     ),
     "camera_height": ParameterSpec(
-        "Height of the camera over the ground, metres; with camera_pitch it sharpens 3D poses. NaN: as in"
+        "Height of the camera over the ground, metres; with camera_pitch it makes 3D poses more accurate. NaN: as in"
         " the model's training log",
         (0.0, 1000.0),
         may_be_nan=True,
@@ -119,14 +115,14 @@ PARAMETER_SPECS: dict[str, ParameterSpec] = {
         may_be_nan=True,
     ),
     "camera_roll": ParameterSpec(
-        "Roll of the camera, radians, positive turns it clockwise about the optical axis, beyond what rotate makes up"
-        " for; NaN: none",
+        "Roll of the camera after rotate is applied, radians, positive turns it clockwise about the optical axis; NaN:"
+        " none",
         (-math.pi, math.pi),
         may_be_nan=True,
     ),
     "tracking": ParameterSpec("Give objects an id that stays the same from image to image; false leaves ids empty"),
     "track_memory": ParameterSpec(
-        "Seconds that an object may be out of sight and still get its old id back",
+        "Seconds that an object may be undetected and still keep its id",
         (0.0, 60.0),
         takes_effect="at activate",
     ),
@@ -136,12 +132,12 @@ PARAMETER_SPECS: dict[str, ParameterSpec] = {
         takes_effect="at activate",
     ),
     "publish_tf": ParameterSpec(
-        "Publish a tf frame for each tracked object with a pose, `<node>/<id>`, of a named camera"
-        " `<node>/<camera>/<id>`; needs tf2_msgs",
+        "Publish a tf frame for each tracked object with a pose: `<node>/<id>`, or `<node>/<camera>/<id>` for a named"
+        " camera; needs tf2_msgs",
         takes_effect="at activate",
     ),
     "silence_timeout": ParameterSpec(
-        "Say why no image arrives after this many seconds without one; 0 never does", (0.0, 3600.0)
+        "Report the reason after this many seconds without an image; 0 never does", (0.0, 3600.0)
     ),
     "diagnostics_period": ParameterSpec(
         "Seconds between two messages on /diagnostics", (0.1, 60.0), takes_effect="at start"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints what a scene-graph node sees: objects with their ids and places, and who stands how to whom.
+"""Prints the graphs of a scene-graph node: objects with their ids and positions, and the relations between them.
 
 python subscriber.py [--ros-args -p node:=/sim2sg -p camera:=front]
 

@@ -49,14 +49,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="bags (.mcap, .db3, .bag), videos (.mp4, …), folders of them or of images; patterns in quotes; a .txt"
         " with one of these on each line; or addresses such as s3://bucket/log",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run; the same command continues it")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the run; the same command continues an interrupted run"
+    )
     parser.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
-        help="settings of another run, its RUN/config.yaml, domain and logs too; options that are given win",
+        help="RUN/config.yaml of another run, whose settings, domain and logs are used; other options override them",
     )
-    parser.add_argument("--dry-run", action="store_true", help="check everything, print the stages, and end")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check the machine and the options, print the stages, and end"
+    )
     parser.add_argument("--topic", help="image topic (default: the only one)")
     _add_camera(parser)
     _add_work(parser)
@@ -67,22 +71,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="real_frames",
         action="store_false",
         default=None,
-        help="leave the log's frames out of the report, so that it can be passed on (default: some are shown)",
+        help="leave the log's frames out of the report, so that it can be shared (default: some are shown)",
     )
     parser.add_argument(
         "--anonymise",
         action="store_true",
         default=None,
-        help="blur people and vehicles in the report's frames of the log, where a model finds them; what it misses is"
-        " not blurred (default: nothing is)",
+        help="blur people and vehicles that a model finds in the report's frames of the log; those it misses are not"
+        " blurred (default: no blurring)",
     )
     parser.add_argument(
         "--rerun",
         metavar="FILE.rrd|spawn",
-        help="also show losses, frames with their graphs and scenes rebuilt from them in Rerun while it runs: a file"
-        " for it, or a viewer that is started (default: off)",
+        help="also show losses, frames with their graphs and rebuilt scenes in Rerun during the run: write a file, or"
+        " start the viewer with spawn (default: off)",
     )
-    parser.add_argument("--seed", type=int, help="everything random follows from it (default: 0)")
+    parser.add_argument("--seed", type=int, help="seed of all random numbers (default: 0)")
     parser.add_argument("--device", help="cpu (default) or cuda")
     parser.add_argument(
         "--workers",
@@ -94,7 +98,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_camera(parser: argparse.ArgumentParser) -> None:
-    camera = parser.add_argument_group("camera", "default: what the log says, then what it shows, then the prior")
+    camera = parser.add_argument_group(
+        "camera", "default: the log's calibration, then an estimate, then the domain's prior"
+    )
     camera.add_argument(
         "--camera", dest="camera_file", metavar="FILE", help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib"
     )
@@ -105,74 +111,89 @@ def _add_camera(parser: argparse.ArgumentParser) -> None:
 
 def _add_work(parser: argparse.ArgumentParser) -> None:
     work = parser.add_argument_group("work", "defaults from the domain's `training`")
-    work.add_argument("--max", type=int, dest="frames", metavar="N", help="most frames (default: 400)")
+    work.add_argument("--max", type=int, dest="frames", metavar="N", help="maximum number of frames (default: 400)")
     work.add_argument(
-        "--every", type=float, dest="min_interval", metavar="S", help="least seconds between two frames (default: 0.2)"
+        "--every",
+        type=float,
+        dest="min_interval",
+        metavar="S",
+        help="minimum seconds between two frames (default: 0.2)",
     )
     work.add_argument(
-        "--min-change", type=float, metavar="G", help="least change between frames, see `sim2sg log` (default: 0)"
+        "--min-change",
+        type=float,
+        metavar="G",
+        help="minimum change between frames, see `sim2sg log extract --help` (default: 0)",
     )
     work.add_argument(
         "--distinct",
         type=int,
         metavar="BITS",
-        help="drop near-duplicates over all logs: of any two frames that are taken, so many of 64 bits of a perceptual"
-        " hash differ; 8 drops what looks the same (default: 0, none are dropped)",
+        help="drop near-duplicates over all logs: the 64-bit perceptual hashes of any two chosen frames differ in at"
+        " least this many bits; 8 drops frames that look the same (default: 0, none are dropped)",
     )
     work.add_argument(
         "--rare",
         metavar="FILE|NAME",
-        help="half of the frames go to what is rare in the logs, by the model.onnx, or the one that ships, that is"
-        " named here; it looks at every frame that may be taken (default: all are spread evenly)",
+        help="choose half of the frames for rare objects, which this model (model.onnx, or the name of one that ships)"
+        " finds in every candidate frame (default: all frames are spread evenly)",
     )
     add_former_names(work, frames="--max", min_interval="--every")
     add_strict(work)
     work.add_argument(
         "--start",
         metavar="FILE|NAME",
-        help="checkpoint.pt to begin with in place of source training, or the name of one that ships",
+        help="checkpoint.pt to start from instead of source training, or the name of a model that ships",
     )
     work.add_argument("--backbone", help="lite0 or small")
-    work.add_argument("--source-frames", type=int, help="prior scenes to begin with")
-    work.add_argument("--source-steps", type=int, help="optimiser steps on them")
-    work.add_argument("--rounds", type=int, help="rounds of infer, rebuild, render, train; 0 is source only")
+    work.add_argument("--source-frames", type=int, help="prior scenes of source training")
+    work.add_argument("--source-steps", type=int, help="optimiser steps of source training")
+    work.add_argument("--rounds", type=int, help="rounds of infer, rebuild, render, train; 0: source training only")
     work.add_argument("--round-frames", type=int, help="scenes per round")
     work.add_argument("--round-steps", type=int, help="optimiser steps per round")
     work.add_argument("--batch", type=int, help="images per step")
-    work.add_argument("--learning-rate", type=float, help="its peak in source training")
-    work.add_argument("--round-learning-rate", type=float, metavar="RATE", help="its peak in the rounds")
+    work.add_argument("--learning-rate", type=float, help="peak learning rate in source training")
+    work.add_argument("--round-learning-rate", type=float, metavar="RATE", help="peak learning rate in the rounds")
 
 
 def _add_method(parser: argparse.ArgumentParser) -> None:
-    how = parser.add_argument_group("method", "a named method, and changes to it (0 turns a part off)")
+    how = parser.add_argument_group("method", "a named method, and changes of its parts (0 turns a part off)")
     how.add_argument("--method", help=f"one of {', '.join(METHODS)} (default: {DEFAULT})")
-    how.add_argument("--prior-share", type=float, metavar="SHARE", help="prior scenes among a round's")
+    how.add_argument("--prior-share", type=float, metavar="SHARE", help="share of prior scenes in a round")
     how.add_argument(
         "--layout-prior",
         choices=LAYOUT_PRIORS,
-        help=f"where prior scenes come from: the domain (default: {LAYOUT_PRIORS[0]}), or a fit to the log",
+        help=f"source of prior scenes: the domain (default: {LAYOUT_PRIORS[0]}), or a fit to the log",
     )
-    how.add_argument("--replay", type=float, metavar="SHARE", help="renders of earlier stages among a round's images")
+    how.add_argument("--replay", type=float, metavar="SHARE", help="share of renders of earlier stages in a round")
     how.add_argument(
-        "--feature-alignment", dest="feature", type=float, metavar="WEIGHT", help="domain classifier on features"
+        "--feature-alignment",
+        dest="feature",
+        type=float,
+        metavar="WEIGHT",
+        help="weight of the domain classifier on features",
     )
     how.add_argument(
         "--prediction-alignment",
         dest="prediction",
         type=float,
         metavar="WEIGHT",
-        help="domain classifier on predictions",
+        help="weight of the domain classifier on predictions",
     )
-    how.add_argument("--teacher", type=float, metavar="WEIGHT", help="soft targets of the averaged model on the log")
-    how.add_argument("--teacher-update", choices=TEACHER_UPDATES, help="what teaches: see docs/methods.md")
     how.add_argument(
-        "--teacher-start-round", type=int, metavar="N", help="rounds before teacher and alignments come in"
+        "--teacher", type=float, metavar="WEIGHT", help="weight of the averaged teacher's soft targets on the log"
     )
-    how.add_argument("--mixing", type=float, metavar="SHARE", help="frames of the log with rendered objects in them")
-    how.add_argument("--style-transfer", type=float, metavar="SHARE", help="renders that take over colours of the log")
     how.add_argument(
-        "--criterion", choices=CRITERIA, help=f"by which ours chooses its final model (default: {CRITERIA[0]})"
+        "--teacher-update", choices=TEACHER_UPDATES, help="how the teacher is updated, see docs/methods.md"
     )
+    how.add_argument("--teacher-start-round", type=int, metavar="N", help="rounds before teacher and alignments start")
+    how.add_argument(
+        "--mixing", type=float, metavar="SHARE", help="share of images that are frames of the log with rendered objects"
+    )
+    how.add_argument(
+        "--style-transfer", type=float, metavar="SHARE", help="share of renders that take on colours of the log"
+    )
+    how.add_argument("--criterion", choices=CRITERIA, help=f"how ours chooses its final model (default: {CRITERIA[0]})")
     how.add_argument(
         "--average",
         action=argparse.BooleanOptionalAction,
@@ -181,19 +202,19 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_witness(parser: argparse.ArgumentParser) -> None:
-    witness = parser.add_argument_group("witness", "a detector of another maker: its boxes on the log are evidence too")
+    witness = parser.add_argument_group("witness", "a third-party detector whose boxes on the log are extra evidence")
     witness.add_argument(
         "--witness", metavar="FILE", help="ONNX, or a frozen TensorFlow graph (.pb) beside its .pbtxt (default: none)"
     )
     witness.add_argument(
         "--witness-map",
         metavar="NAME=CLASS,…",
-        help=f"what its classes stand for (default: equal names), as {MAPPING_EXAMPLE}",
+        help=f"the domain's classes for those of the witness (default: equal names), as {MAPPING_EXAMPLE}",
     )
     witness.add_argument(
         "--witness-labels",
         metavar="FILE",
-        help="names of its classes, one a line, the first of index 0 (default: those in the model, else COCO's)",
+        help="names of its classes, one per line, from index 0 (default: those in the model, else COCO's)",
     )
 
 

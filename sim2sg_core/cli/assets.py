@@ -12,7 +12,7 @@ from sim2sg_core.domains.mesh_library import LIBRARIES, library_model, library_m
 from sim2sg_core.domains.sh3f_archives import LibraryModel
 from sim2sg_core.errors import Sim2SGError
 
-HELP = "list and draw the meshes of a library that domains can take"
+HELP = "list and draw the library meshes that domains can use"
 EXAMPLE = "sim2sg assets list --search chair"
 DEFAULT = next(iter(LIBRARIES))
 
@@ -20,16 +20,16 @@ DEFAULT = next(iter(LIBRARIES))
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares `list` and `show`."""
     verbs = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = add_action(verbs, "list", "print the models of a library, or those that are looked for", EXAMPLE)
-    listing.add_argument("--category", metavar="WORD", help="only of categories with this in their name")
-    listing.add_argument("--search", metavar="WORD", help="only with this in their id, name or tags")
+    listing = add_action(verbs, "list", "print the models of a library, all or those that match", EXAMPLE)
+    listing.add_argument("--category", metavar="WORD", help="only categories whose name contains this")
+    listing.add_argument("--search", metavar="WORD", help="only models whose id, name or tags contain this")
     show = add_action(
         verbs,
         "show",
-        "draw models on a sheet, each from before its front",
+        "draw models on a sheet, each seen from the front",
         "sim2sg assets show Scopia#chair --out sheet.png",
     )
-    show.add_argument("id", nargs="+", metavar="ID", help='as `list` prints them, e.g. "Scopia#chair"')
+    show.add_argument("id", nargs="+", metavar="ID", help='as printed by `list`, e.g. "Scopia#chair"')
     show.add_argument("--out", type=Path, default=Path("sheet.png"), metavar="FILE", help="PNG (default: sheet.png)")
     for verb in (listing, show):
         verb.add_argument("--library", choices=LIBRARIES, default=DEFAULT, help=f"default: {DEFAULT}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from sim2sg_core.cli.options import add_model
 from sim2sg_core.errors import Sim2SGError
 
-HELP = "build a model's TensorRT engine, so that no robot compiles at its first frame"
+HELP = "build a model's TensorRT engine in advance, so that the robot need not compile it at the first frame"
 EXAMPLE = "sim2sg build-engine --model model.onnx --fp16"
 
 
@@ -27,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache",
         type=Path,
         metavar="DIR",
-        help="where engines are kept (default: sim2sg/tensorrt in $XDG_CACHE_HOME or ~/.cache, where they are sought)",
+        help="folder of engines (default: sim2sg/tensorrt in $XDG_CACHE_HOME or ~/.cache, where the runtime looks)",
     )
     parser.add_argument(
-        "--check", action="store_true", help="build nothing; say whether a fitting engine is there (exit code 1: none)"
+        "--check", action="store_true", help="only check whether a matching engine exists (exit code 1: none)"
     )
 
 

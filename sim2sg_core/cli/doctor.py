@@ -17,7 +17,7 @@ import sim2sg_core
 from sim2sg_core.cores import cpu_quota, usable_cores
 from sim2sg_core.errors import Sim2SGError, first_line
 
-HELP = "say what of sim2sg this machine can run, and how to mend the rest"
+HELP = "check what this machine can run, and how to fix the rest"
 EXAMPLE = "sim2sg doctor"
 
 GIB = 1 << 30

@@ -20,7 +20,7 @@ EXAMPLE = "sim2sg domain check bench.yaml"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares `show`, `new`, `check` and `schema`."""
     verbs = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    show = add_action(verbs, "show", "check a domain and print what it consists of", "sim2sg domain show dining")
+    show = add_action(verbs, "show", "check a domain and print its contents", "sim2sg domain show dining")
     show.add_argument("domain", nargs="?", help="name or YAML file; left out, the built-in ones are listed")
     show.add_argument("--json", action="store_true", help="print the whole domain, defaults filled in, as JSON")
     add_allow_outside(show, "meshes and pictures that the domain's file names")
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new = add_action(
         verbs,
         "new",
-        "write a commented starting point, and the schema that editors check it with",
+        "write a commented template, and the schema with which editors check it",
         "sim2sg domain new bench",
     )
     new.add_argument("name", help="of the domain: lower-case letters, digits and _")
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--layout", choices=layouts, default=layouts[0], help=f"default: {layouts[0]}")
 
     check = add_action(
-        verbs, "check", "draw scenes of a domain, with what is labelled, and say what will hurt", EXAMPLE
+        verbs, "check", "draw scenes of a domain with their labels, and warn of likely problems", EXAMPLE
     )
     check.add_argument("domain", metavar="FILE", help="YAML file, or name of a built-in domain")
     check.add_argument("--out", type=Path, metavar="DIR", help="for contact_sheet.png (default: NAME_check)")
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sim2sg domain schema --out domain.schema.json",
     )
     schema.add_argument("--out", type=Path, metavar="FILE", help="write it there instead")
-    schema.add_argument("--markdown", action="store_true", help="the same as tables to read")
+    schema.add_argument("--markdown", action="store_true", help="print Markdown tables of all keys instead")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -63,11 +63,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="FILE",
-        help="model.onnx, or a checkpoint (.pt), of which PredCls is scored too",
+        help="model.onnx, or a checkpoint (.pt), for which PredCls is scored too",
     )
     what.add_argument("--graphs", type=Path, metavar="JSON", help="what `sim2sg infer` wrote for these images")
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="folder of the labelled data set; of COCO also its JSON"
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the labelled data set; for COCO also its JSON file",
     )
     parser.add_argument(
         "--format",
@@ -79,13 +83,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--map",
         metavar="NAME=CLASS,…",
-        help="of COCO: what classes and predicates of the labels are in the domain's words, as dining_table=table",
+        help="with --format coco: the domain's names for classes and predicates of the labels, as dining_table=table",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="JSON", help="where the figures go")
+    parser.add_argument("--out", type=Path, required=True, metavar="JSON", help="file for the figures")
     parser.add_argument(
         "--domain",
         metavar="NAME|YAML",
-        help="with --graphs: the domain of their model (default: the one whose pack names the format)",
+        help="with --graphs: the domain of their model (default: the built-in domain of the format)",
     )
     add_allow_outside(parser, "images that the data set names")
     add_provider(parser)
@@ -94,19 +98,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mistakes",
         type=Path,
         metavar="DIR",
-        help="also draw every image with wrong boxes, what is wrong with each, and list them in mistakes.json",
+        help="also draw every image with errors, with the kind of each, and list them in mistakes.json",
     )
     parser.add_argument(
         "--anonymise",
         action="store_true",
-        help="blur people and vehicles in these pictures, where they are labelled or the model finds them; what both"
-        " miss is not blurred",
+        help="blur people and vehicles in these pictures that are labelled or that the model finds; others are not"
+        " blurred",
     )
     parser.add_argument(
         "--log-evaluations",
         type=Path,
         metavar="JSONL",
-        help="also append date, commit and figures to this file: every look at these labels on record",
+        help="also append date, commit and figures to this file, as a record of every evaluation on these labels",
     )
 
 

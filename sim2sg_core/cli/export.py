@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sim2sg_core.model import SceneGraphNetwork
     from sim2sg_core.scene import SceneGraph
 
-HELP = "export a checkpoint to ONNX and check that it computes the same"
+HELP = "export a checkpoint to ONNX and check that both give the same results"
 EXAMPLE = "sim2sg export --checkpoint runs/bench/checkpoint.pt --calibrate frames/ --out model.onnx"
 
 
@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", required=True, type=Path, help="checkpoint.pt of train or adapt, or the name of one that ships"
     )
     parser.add_argument("--out", required=True, type=Path, help="ONNX file to write")
-    parser.add_argument("--model-id", help="name that the graphs carry (default: the domain's and a number)")
-    parser.add_argument("--camera", type=Path, help="calibration of the camera it will see (ROS YAML, KITTI)")
+    parser.add_argument("--model-id", help="model id in the graphs (default: the domain's name and a number)")
+    parser.add_argument("--camera", type=Path, help="calibration of the camera it will be used with (ROS YAML, KITTI)")
     parser.add_argument(
         "--calibrate",
         nargs="+",
@@ -36,11 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile",
         choices=("full", "robot"),
         default="full",
-        help="robot: no more places for objects and relations than the frames of --calibrate need; says what that costs"
+        help="robot: limit objects and relations to the numbers that the frames of --calibrate need, and print the loss"
         " (default: full)",
     )
-    parser.add_argument("--half", action="store_true", help="store the weights in half precision: half the file")
-    parser.add_argument("--live-weights", action="store_true", help="take the last weights, not the averaged")
+    parser.add_argument("--half", action="store_true", help="store the weights in half precision: half the file size")
+    parser.add_argument(
+        "--live-weights", action="store_true", help="use the last weights instead of their moving average"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -57,13 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_source(parser)
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="where the graphs go; a folder for --format yolo"
+        "--out", type=Path, required=True, metavar="FILE", help="file to write; a folder for --format yolo"
     )
     parser.add_argument(
         "--format",
         choices=FORMS,
         default="json",
-        help="json (all, one image a line), jsonl (without the frame around it), coco (boxes, relations beside them),"
+        help="json (one document), jsonl (one record per line and image), coco (boxes, and relations in extra keys),"
         " csv (objects, and relations in OUT_relations.csv), yolo (boxes); default: json",
     )
     parser.add_argument(
@@ -71,31 +71,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="P",
-        help="leave out objects that score less, and their relations (default: 0, all are kept)",
+        help="leave out objects with a lower score, and their relations (default: 0, all are kept)",
     )
     parser.add_argument("--overlay", type=Path, metavar="DIR", help="also draw the graphs on the images")
     parser.add_argument(
         "--anonymise",
         action="store_true",
-        help="blur people and vehicles in the overlays, where the model finds them; what it misses is not blurred",
+        help="blur people and vehicles that the model finds in the overlays; those it misses are not blurred",
     )
     parser.add_argument(
         "--rerun",
         metavar="FILE.rrd|spawn",
-        help="also show images, boxes, 3D boxes and relations in Rerun: a file for it, or a viewer that is started",
+        help="also show images, boxes, 3D boxes and relations in Rerun: write a file, or start the viewer with spawn",
     )
     parser.add_argument(
         "--directions",
         action=argparse.BooleanOptionalAction,
-        help="draw relations such as left_of in the overlays (default: only in images that have no others, as on)",
+        help="draw directional relations such as left_of in overlays (default: only in images without others)",
     )
     for name, default in (("object", DEFAULT_OBJECT_THRESHOLD), ("relation", DEFAULT_RELATION_THRESHOLD)):
         parser.add_argument(
-            f"--{name}-threshold", type=float, default=default, metavar="P", help=f"of pictures (default {default})"
+            f"--{name}-threshold",
+            type=float,
+            default=default,
+            metavar="P",
+            help=f"minimum score of {name}s in overlays and Rerun (default {default})",
         )
     add_sampling(parser)
     add_strict(parser)
-    camera = parser.add_argument_group("camera", "default: what the log says, then the camera of the training log")
+    camera = parser.add_argument_group("camera", "default: the log's calibration, then the camera of the training log")
     camera.add_argument(
         "--camera", type=Path, metavar="FILE", help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib"
     )
@@ -103,7 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     camera.add_argument("--camera-pitch", type=float, metavar="DEG", help="positive looks down")
     camera.add_argument("--camera-roll", type=float, metavar="DEG", help="positive is clockwise")
     camera.add_argument(
-        "--depth-topic", metavar="NAME", help="topic of depth images aligned with the camera's: positions are metric"
+        "--depth-topic", metavar="NAME", help="topic of depth images aligned with the camera's, for measured distances"
     )
     add_provider(parser)
     parser.add_argument(

@@ -26,11 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     info = add_action(verbs, "info", "print topics, duration, intrinsics and extrinsics", "sim2sg log info drive.mcap")
     info.add_argument("log", type=Path, metavar="LOG", help="bag, folder of bags, folder of images, image or video")
-    take = add_action(
-        verbs, "extract", "write frames as JPEG files, with frames.json, which tells their origin", EXAMPLE
-    )
+    take = add_action(verbs, "extract", "write frames as JPEG files, and frames.json with their origin", EXAMPLE)
     take.add_argument("log", type=Path, metavar="LOG", help="bag (.mcap, .db3, .bag, or its folder), folder or video")
-    take.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the images go")
+    take.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the images")
     add_sampling(take)
     add_strict(take)
 

@@ -226,7 +226,7 @@ def overview() -> str:
             "",
             *rows,
             "",
-            "`sim2sg VERB --help` tells more; `sim2sg --version` the version.",
+            "`sim2sg VERB --help` describes a command; `sim2sg --version` prints the version.",
         ]
     )
 

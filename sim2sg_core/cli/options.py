@@ -29,7 +29,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         " one of these on each line, or addresses such as s3://bucket/log"
     )
     source.add_argument("--images", type=Path, nargs="+", metavar="PATH", help=what)
-    source.add_argument("--log", type=Path, nargs="+", metavar="LOG", help="the same")
+    source.add_argument("--log", type=Path, nargs="+", metavar="LOG", help="same as --images")
 
 
 def open_source(args: argparse.Namespace) -> list[Log]:
@@ -73,7 +73,7 @@ def add_strict(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="stop at the first damaged frame (default: leave damaged frames out, and tell how many at the end)",
+        help="stop at the first damaged frame (default: leave out damaged frames and report their number at the end)",
     )
 
 
@@ -93,16 +93,18 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="S",
-        help="least seconds between two frames (default: all); refused where names of images tell no time",
+        help="minimum seconds between two frames (default: all frames); refused for images whose names contain no time",
     )
-    parser.add_argument("--max", type=int, default=0, metavar="N", help="most frames, evenly chosen (default: all)")
+    parser.add_argument(
+        "--max", type=int, default=0, metavar="N", help="maximum number of frames, evenly spread (default: all)"
+    )
     parser.add_argument(
         "--min-change",
         type=float,
         default=0.0,
         metavar="G",
-        help="least mean difference of 32x32 grey thumbnails, 0-255: a standing car has about 0.5,"
-        " a driving one more than 5",
+        help="minimum mean difference between frames, of 32x32 grey thumbnails, 0-255: about 0.5 in a standing car,"
+        " more than 5 in a driving one",
     )
 
 
@@ -118,21 +120,21 @@ def add_provider(parser: argparse.ArgumentParser) -> None:
         "--provider",
         choices=("auto", "cpu", "cuda", "tensorrt"),
         default="auto",
-        help="what onnxruntime runs on (default: auto, the fastest that works)",
+        help="execution provider of onnxruntime (default: auto, the fastest that works)",
     )
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 takes all (default)")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 uses all (default)")
 
 
 def add_relations(parser: argparse.ArgumentParser) -> None:
-    """Declares `--relations`: who decides them."""
+    """Declares `--relations`: where they come from."""
     from sim2sg_core.runtime.relation_scores import CHOICES
 
     parser.add_argument(
         "--relations",
         choices=CHOICES,
         default="auto",
-        help="who decides relations: the network (learned), the rules on the 3D poses (rule; needs the camera's"
-        " height and pitch), or both; auto: what the model says is better (default)",
+        help="source of relations: the network (learned), the rules on the 3D poses (rule; needs the camera's height"
+        " and pitch), or both; auto: the model's default (default)",
     )
 
 
@@ -143,7 +145,7 @@ def add_ranks(parser: argparse._ActionsContainer) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="with --ray: processes that share every training step, each on a core or a GPU of its own (default: 1)",
+        help="with --ray: processes that share every training step, each on its own core or GPU (default: 1)",
     )
 
 
@@ -161,7 +163,7 @@ def add_fleet(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="do the work on a Ray cluster, such as 10.0.0.1:6379; local starts one here (default: no Ray)",
+        help="run on this Ray cluster, such as 10.0.0.1:6379; local starts Ray on this machine (default: no Ray)",
     )
 
 
@@ -170,7 +172,7 @@ def add_allow_outside(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "--allow-outside",
         action="store_true",
-        help=f"{what} may lie outside its folder (default: refused, as a file of somebody else could read anything)",
+        help=f"allow {what} outside its folder (default: refused, as a third-party file could then read any file)",
     )
 
 

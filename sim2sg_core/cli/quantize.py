@@ -35,18 +35,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=40,
         metavar="N",
-        help="calibrate on so many, evenly chosen (default 40); half as many others compare the models",
+        help="frames to calibrate on, evenly spread (default 40); half as many others are used to compare the models",
     )
     add_former_names(parser, frames="--max")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="ONNX file to write")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 takes all (default)")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 uses all (default)")
     parser.add_argument(
         "--weights",
         type=int,
         choices=(7, 8),
         default=7,
-        help="bits of the weights: 7 is fast on every CPU (default); 8 stays nearer to the float model and is fast only"
-        " on CPUs that have VNNI or are ARM",
+        help="bits of the weights: 7 is fast on every CPU (default); 8 is closer to the float model, but fast only on"
+        " ARM CPUs and on CPUs with VNNI",
     )
 
 

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--domain", required=True, metavar="NAME|FILE", help="built-in domain, or a YAML file")
     add_library_arguments(parser)
     parser.add_argument("--count", type=int, required=True, metavar="N", help="frames in all")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder; a started one is completed")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder; an incomplete one is completed")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="frame k is made from S + k (default 0)")
     parser.add_argument("--workers", type=int, default=0, metavar="W", help="processes (default: one per core)")
     add_fleet(parser)
@@ -35,7 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--camera", type=Path, metavar="FILE", help="ROS camera YAML or KITTI calib (default: the domain's prior)"
     )
     parser.add_argument(
-        "--samples", type=int, choices=(0, 2, 4, 8), help="per pixel, for smooth edges (default: 4 for small images)"
+        "--samples",
+        type=int,
+        choices=(0, 2, 4, 8),
+        help="samples per pixel for anti-aliasing (default: 4 for small images)",
     )
 
 

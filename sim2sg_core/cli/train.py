@@ -32,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR[:SHARE]",
         help="folders of `sim2sg synth`, each with its share of the images of a step (default 1)",
     )
-    parser.add_argument("--out", required=True, type=Path, help="folder of the run; continues what is there")
+    parser.add_argument("--out", required=True, type=Path, help="folder of the run; an interrupted run is continued")
     parser.add_argument("--steps", type=int, help="optimiser steps (default: the domain's)")
     parser.add_argument("--batch", type=int, help="images per step (default: the domain's)")
     parser.add_argument("--learning-rate", type=float, help="peak learning rate (default: the domain's)")
     parser.add_argument("--backbone", help="lite0 (ImageNet weights) or small (default: the domain's)")
-    parser.add_argument("--freeze", type=int, help="backbone blocks that stay as they are (default: the domain's)")
+    parser.add_argument("--freeze", type=int, help="number of frozen backbone blocks (default: the domain's)")
     parser.add_argument(
         "--start", metavar="FILE|NAME", help="checkpoint to start from, or the name of one that ships (default: none)"
     )
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="decides weights, order and augmentation (default: 0)")
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument(
-        "--workers", type=int, default=1, help="processes that prepare images: a GPU wants several (default: 1)"
+        "--workers", type=int, default=1, help="processes that prepare images; use several with a GPU (default: 1)"
     )
     parser.add_argument("--save-every", type=int, default=200, help="steps between checkpoints (default: 200)")
     add_fleet(parser)
