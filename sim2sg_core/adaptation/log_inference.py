@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from sim2sg_core.adaptation.content.log_extrinsics import camera_of, frame_extrinsics
-from sim2sg_core.adaptation.content.tiled_inference import infer_tiles
+from sim2sg_core.adaptation.content.recall_correction import found_shares
+from sim2sg_core.adaptation.content.tiled_inference import fused_graph, infer_tiles, see_views
+from sim2sg_core.adaptation.content.view_fusion import ViewFusion, fit_on_renders
 from sim2sg_core.adaptation.content.witness_fusion import fuse_witness
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.log_witness import Testimony
@@ -18,14 +22,18 @@ from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.adaptation.selection.self_consistency import SelfConsistency, measure_self_consistency
 from sim2sg_core.domains import Domain
 from sim2sg_core.fleet import Inline, Loaded, chunked
+from sim2sg_core.images import read_image
 from sim2sg_core.lifting.extrinsics import with_extrinsics
 from sim2sg_core.progress import Progress
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.runtime.graph_decoding import RawOutput
-from sim2sg_core.scene import SceneGraph
+from sim2sg_core.scene import SceneGraph, SceneObject
 from sim2sg_core.scene.graph import load_graphs, save_graphs, write_json
+from sim2sg_core.synthesis import read_dataset
 
 CHUNK = 8  # frames that a worker is given at a time
+_Views = tuple[SceneGraph, list[SceneObject], np.ndarray]
+"""Graph of the whole frame, and what `see_views` returns."""
 
 
 class LogInference:
@@ -55,14 +63,22 @@ class LogInference:
         """
         return self._run.cached(self.stage / "inferred.json", self._infer, _read_graphs)
 
-    def tiled_graphs(self, graphs: Sequence[SceneGraph], half_scale: bool = False) -> list[SceneGraph]:
+    def tiled_graphs(
+        self, graphs: Sequence[SceneGraph], half_scale: bool = False
+    ) -> tuple[list[SceneGraph], dict[str, float]]:
         """Returns `graphs` with what enlarged tiles of the frames show besides, without relations.
 
-        With `half_scale` also with what is near and shows in the frames at half scale.
+        With `half_scale` also with what is near and shows in the frames at half scale. Scores are those of all views
+        together, as the stage's held-out scenes tell; the second result is the share of each class's objects there
+        that they account for.
         """
-        return self._run.cached(
-            self.stage / "tiled.json", lambda path: self._infer_tiles(path, graphs, half_scale), _read_graphs
+        fusion, shares = self._run.cached(
+            self.stage / "view_fusion.json", lambda path: self._fit_fusion(path, half_scale), _read_fusion
         )
+        tiled = self._run.cached(
+            self.stage / "tiled.json", lambda path: self._infer_tiles(path, graphs, fusion, half_scale), _read_graphs
+        )
+        return tiled, shares
 
     def witnessed_graphs(self, graphs: Sequence[SceneGraph], seen: Testimony) -> list[SceneGraph]:
         """Returns `graphs` made one with what a witness saw, without relations."""
@@ -101,8 +117,21 @@ class LogInference:
         ]
         save_graphs(path, graphs, self._model.get().info.model_id)
 
-    def _infer_tiles(self, path: Path, graphs: Sequence[SceneGraph], half_scale: bool) -> None:
-        work = _Tiling(self._model, self._domain.carriers, half_scale)
+    def _fit_fusion(self, path: Path, half_scale: bool) -> None:
+        work = _Seeing(self._model, self._domain.carriers, half_scale)
+        held_out = read_dataset(self.stage / "held_out")
+        seen = []
+        with Progress(len(held_out), "infer held-out scenes", unit="frames") as progress:
+            for views in self._pool.flat_map(work, chunked(held_out, CHUNK)):
+                seen.append(views)
+                progress.update()
+        truths, names = [truth for _, truth in held_out], self._domain.class_names
+        fusion = fit_on_renders([(found, evidence) for _, found, evidence in seen], truths, names)
+        fused = [fused_graph(*views, fusion) for views in seen]
+        write_json(path, {**fusion.to_json(), "found": found_shares(fused, truths, names)}, indent=1)
+
+    def _infer_tiles(self, path: Path, graphs: Sequence[SceneGraph], fusion: ViewFusion, half_scale: bool) -> None:
+        work = _Tiling(self._model, fusion, self._domain.carriers, half_scale)
         pairs = list(zip(self._frames, graphs, strict=True))
         found = []
         with Progress(len(self._frames), "infer tiles", unit="frames") as progress:
@@ -124,19 +153,43 @@ class _Inferring:
 
 
 @dataclass(frozen=True)
+class _Seeing:
+    """Infers the views of rendered images, given with their labels; see `fleet.Work`."""
+
+    model: Loaded[Predictor]
+    carriers: Set[str]
+    half_scale: bool
+
+    def open(self) -> Callable[[Sequence[tuple[Path, SceneGraph]]], Iterator[_Views]]:
+        predictor = self.model.get()
+        return lambda pairs: (self._see(predictor, read_image(path), truth) for path, truth in pairs)
+
+    def _see(self, predictor: Predictor, image: np.ndarray, truth: SceneGraph) -> _Views:
+        camera = camera_of(truth)
+        whole = predictor.infer(image).graph(camera)
+        return whole, *see_views(predictor, image, camera, whole, self.carriers, self.half_scale)
+
+
+@dataclass(frozen=True, eq=False)
 class _Tiling:
     """Infers enlarged tiles of frames, given with their graphs; see `fleet.Work`."""
 
     model: Loaded[Predictor]
+    fusion: ViewFusion
     carriers: Set[str]
     half_scale: bool
 
     def open(self) -> Callable[[Sequence[tuple[SampledFrame, SceneGraph]]], Iterator[SceneGraph]]:
         predictor = self.model.get()
         return lambda pairs: (
-            infer_tiles(predictor, frame.image(), camera_of(graph), graph, self.carriers, self.half_scale)
+            infer_tiles(predictor, frame.image(), camera_of(graph), graph, self.fusion, self.carriers, self.half_scale)
             for frame, graph in pairs
         )
+
+
+def _read_fusion(path: Path) -> tuple[ViewFusion, dict[str, float]]:
+    data = json.loads(path.read_text())
+    return ViewFusion.from_json(data), data["found"]
 
 
 def _read_graphs(path: Path) -> list[SceneGraph]:

@@ -75,8 +75,9 @@ def planned_stages(config: ResolvedConfig) -> list[PlannedStage]:
         name = f"round_{number}"
         stages.append(PlannedStage(f"{name}/infer", f"{frames} frames of the log", "infer", frames))
         if method.tiled_inference:
-            views = TILES + method.half_scale_inference
-            stages.append(PlannedStage(f"{name}/tiled", "enlarged tiles of the frames", "infer", frames * views))
+            views, before = TILES + 1 + method.half_scale_inference, count if number == 1 else config.round_frames
+            work = frames * views + held_out_count(config, before) * (views + 1)
+            stages.append(PlannedStage(f"{name}/tiled", "enlarged tiles of the frames", "infer", work))
         if method.appearance:
             stages.append(PlannedStage(f"{name}/appearance", "the looks of the log", "appearance", frames))
         if method.layout_prior != LAYOUT_PRIORS[0]:

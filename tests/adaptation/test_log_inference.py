@@ -13,6 +13,8 @@ from sim2sg_core.domains import load_domain
 from sim2sg_core.learning.thresholds import class_thresholds
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.scene import Camera
+from sim2sg_core.synthesis import render_dataset
+from sim2sg_core.synthesis.synthesizer import Synthesizer
 from tests.runtime.constant_model import empty_outputs, write_model
 
 
@@ -32,6 +34,8 @@ def test_a_resumed_run_sees_the_graphs_that_it_saw_before(tmp_path, monkeypatch)
     camera = Camera(320, 240, np.array([[350.0, 0, 160], [0, 350, 120], [0, 0, 1]]))
     frames = [SampledFrame(tmp_path / "a.png", "a.png", 1, camera)]
 
+    scene = Synthesizer(clevr).sample(0, size=(96, 64))
+    render_dataset(clevr, [(0, scene)], tmp_path / "held_out", workers=1, samples=0, shadow_size=64)
     opened = []
     monkeypatch.setattr(
         log_inference, "Predictor", lambda path, **options: opened.append(path) or Predictor(path, **options)
@@ -41,7 +45,8 @@ def test_a_resumed_run_sees_the_graphs_that_it_saw_before(tmp_path, monkeypatch)
         inference = LogInference(Run(tmp_path), tmp_path, frames, clevr)
         consistency = inference.self_consistency()
         graphs = inference.graphs()
-        tiled = inference.tiled_graphs(graphs)
+        tiled, shares = inference.tiled_graphs(graphs)
+        assert shares.keys() == set(clevr.class_names)
         thresholds = class_thresholds(graphs, clevr.class_names)
         seen = [[(o.score, *o.box, *o.pose.position) for o in g.objects] for g in (*graphs, *tiled)]
         return consistency, thresholds, seen

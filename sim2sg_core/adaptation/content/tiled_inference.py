@@ -2,7 +2,8 @@
 
 A network that has only seen large objects overlooks small ones; enlarged, they look like what it knows. One that
 learned from renders overlooks what is near, where the detail of real things shows; at half scale that detail is gone.
-Found so in the log, both become content of the next scenes at their true size, and the network learns them so.
+Found so in the log, both become content of the next scenes at their true size, and the network learns them so. How
+probable an object is then says `view_fusion`, which also asks the frame's mirror image.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence, Set
 import cv2
 import numpy as np
 
+from sim2sg_core.adaptation.content.view_fusion import SAME_IOU, ViewFusion, best_scores, evidence_of
 from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.runtime.preprocessing import PADDING
 from sim2sg_core.scene import Camera, SceneGraph, SceneObject
@@ -20,8 +22,6 @@ from sim2sg_core.scene.boxes import box_area, box_iou, intersection
 
 TILE_ZOOM = 1.75
 """Tiles are the frame's size divided by this: two by two of them overlap by a seventh."""
-SAME_IOU = 0.5
-"""IoU from which two boxes are one object's, whatever its class."""
 NESTED_SHARE = 0.7
 """So are they when this share of the smaller lies inside the other: a part found beside its whole."""
 TILE_EDGE = 2.0
@@ -29,7 +29,7 @@ TILE_EDGE = 2.0
 NEAR_SHARE = 0.2
 """Of the frame's height, from which on an object counts that is found at half scale."""
 NEAR_TRUST = 2.0
-"""Where both scales show such an object, the surer one counts, and half scale is taken for so much surer."""
+"""Where both scales show such an object, the box of the surer one counts, and half scale is taken for so much surer."""
 MERGED_SCORE = 0.05
 """Least score of an object that is merged; less are the slots that the network pads its list with."""
 
@@ -39,6 +39,7 @@ def infer_tiles(
     image: np.ndarray,
     camera: Camera,
     whole: SceneGraph,
+    fusion: ViewFusion,
     carriers: Set[str] = frozenset(),
     half_scale: bool = False,
 ) -> SceneGraph:
@@ -49,21 +50,57 @@ def infer_tiles(
         image: (H, W, 3) uint8 RGB.
         camera: The frame's, its ground known.
         whole: The graph of the frame as a whole, under the same camera.
+        fusion: Gives the objects' scores, from all views.
         carriers: Classes that others stand on, see `merge_objects`.
         half_scale: Whether the frame is inferred at half scale too, for what is near.
 
     Returns:
-        The frame's graph with what only the other views show; where several show an object the surer one counts. Poses
-        in the camera's frame, no relations.
+        The frame's graph with what only the other views show, best first. Poses in the camera's frame, no relations.
     """
-    tiles = _tiles(image.shape[1], image.shape[0])
-    outputs = predictor.infer_batch([np.ascontiguousarray(image[y1:y2, x1:x2]) for x1, y1, x2, y2 in tiles])
-    found = [o for o in whole.objects if o.score >= MERGED_SCORE]
+    found, evidence = see_views(predictor, image, camera, whole, carriers, half_scale)
+    return fused_graph(whole, found, evidence, fusion)
+
+
+def fused_graph(
+    whole: SceneGraph, found: Sequence[SceneObject], evidence: np.ndarray, fusion: ViewFusion
+) -> SceneGraph:
+    """Returns a frame's graph with what `see_views` found in it, scored by all views, best first."""
+    scores = fusion.probability(evidence, [o.label for o in found])
+    scored = [dataclasses.replace(o, score=float(score)) for o, score in zip(found, scores, strict=True)]
+    return dataclasses.replace(whole, objects=tuple(sorted(scored, key=lambda o: -o.score)), relations=())
+
+
+def see_views(
+    predictor: Predictor,
+    image: np.ndarray,
+    camera: Camera,
+    whole: SceneGraph,
+    carriers: Set[str] = frozenset(),
+    half_scale: bool = False,
+) -> tuple[list[SceneObject], np.ndarray]:
+    """Finds the objects of a frame in all its views. Arguments are those of `infer_tiles`.
+
+    Returns:
+        The objects, each as the surest view shows it and with its score there, and their (N, 6) evidence, see
+        `view_fusion.EVIDENCE`.
+    """
+    height, width = image.shape[:2]
+    tiles = _tiles(width, height)
+    crops = [np.ascontiguousarray(image[y1:y2, x1:x2]) for x1, y1, x2, y2 in tiles]
+    *outputs, mirrored = predictor.infer_batch([*crops, np.ascontiguousarray(image[:, ::-1])])
+    plain = [o for o in whole.objects if o.score >= MERGED_SCORE]
+    enlarged = []
     for tile, output in zip(tiles, outputs, strict=True):
         graph = output.graph(_cropped(camera, tile), DecodeOptions(MERGED_SCORE))
-        found += [_shifted(o, tile) for o in graph.objects if not _is_cut(o, tile, image.shape[1], image.shape[0])]
+        enlarged += [_shifted(o, tile) for o in graph.objects if not _is_cut(o.box, tile, width, height)]
+    turned = [_mirrored(o, width) for o in mirrored.graph(None, DecodeOptions(MERGED_SCORE)).objects]
     near = infer_half_scale(predictor, image, camera) if half_scale else []
-    return dataclasses.replace(whole, objects=tuple(merge_objects(found, carriers, near)), relations=())
+    found = merge_objects([*plain, *enlarged], carriers, near)
+    scores = [best_scores(found, seen) for seen in (plain, turned, enlarged, near)]
+    in_tile = np.array([any(_is_whole(o.box, tile, width, height) for tile in tiles) for o in found], bool)
+    high = np.array([o.box[3] - o.box[1] for o in found]) >= NEAR_SHARE * height
+    # What a view does show it can show, whatever the edges say.
+    return found, evidence_of(scores, [in_tile | (scores[2] > 0), (high & half_scale) | (scores[3] > 0)])
 
 
 def infer_half_scale(predictor: Predictor, image: np.ndarray, camera: Camera) -> list[SceneObject]:
@@ -138,10 +175,22 @@ def _shifted(item: SceneObject, tile: tuple[int, int, int, int]) -> SceneObject:
     return dataclasses.replace(item, box=item.box + np.array([tile[0], tile[1]] * 2))
 
 
-def _is_cut(item: SceneObject, tile: tuple[int, int, int, int], width: int, height: int) -> bool:
-    """Whether an object of a tile (box in the tile's pixels) reaches an edge that is not the image's."""
+def _mirrored(item: SceneObject, width: int) -> SceneObject:
+    """An object of the mirror image where it is in the image; without its pose."""
+    x1, y1, x2, y2 = item.box
+    return dataclasses.replace(item, box=np.array([width - x2, y1, width - x1, y2]), pose=None)
+
+
+def _is_whole(box: np.ndarray, tile: tuple[int, int, int, int], width: int, height: int) -> bool:
+    """Whether a tile shows the whole of a box of the frame."""
+    low, high = np.array(tile[:2]), np.array(tile[2:])
+    inside = (box[:2] >= low).all() and (box[2:] <= high).all()
+    return bool(inside) and not _is_cut(box - np.tile(low, 2), tile, width, height)
+
+
+def _is_cut(box: np.ndarray, tile: tuple[int, int, int, int], width: int, height: int) -> bool:
+    """Whether a box in a tile's pixels reaches an edge of it that is not the image's."""
     x1, y1, x2, y2 = tile
-    box = item.box
     return bool(
         (x1 > 0 and box[0] < TILE_EDGE)
         or (y1 > 0 and box[1] < TILE_EDGE)

@@ -1,0 +1,146 @@
+"""Scores from several views of a frame: one view, the surest view, or the fit on held-out renders?
+
+    python benchmarks/view_fusion.py --domain drive --out FOLDER [--smoke]
+
+The model that ships for the domain looks at renders that stand in for a log: the domain's prior in another look (blur,
+contrast, brightness, gamma, noise, JPEG, drawn for each image). Their labels are ours. `whole` scores each object by
+the whole frame alone, `surest_view` by the surest of whole frame, tiles and half scale, `fused` by all views as
+`adaptation/content/view_fusion.py` weighs them, fitted on other renders in their usual look. ece is the expected
+calibration error. Each set is rendered once and kept: the same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.common import print_rows, sim2sg, summary, write_results
+from sim2sg_core.adaptation.content.tiled_inference import fused_graph, merge_objects, see_views
+from sim2sg_core.adaptation.content.view_fusion import ViewFusion, fit_on_renders
+from sim2sg_core.adaptation.selection.score_calibration import expected_calibration_error, object_outcomes
+from sim2sg_core.domains import Domain, load_domain
+from sim2sg_core.evaluation import evaluate, load_targets
+from sim2sg_core.images import read_image, write_jpeg
+from sim2sg_core.progress import Progress
+from sim2sg_core.runtime import Predictor
+from sim2sg_core.scene import SceneGraph, SceneObject
+from sim2sg_core.synthesis import read_dataset
+
+FIT_SEED, TEST_SEED = 70_000, 80_000
+PACKS = Path(__file__).resolve().parents[1] / "sim2sg_core" / "packs"
+Seen = tuple[SceneGraph, list[SceneObject], np.ndarray]
+
+
+def main() -> None:
+    """Renders, infers, fits and scores each set, and writes the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--domain", default="drive", choices=sorted(p.parent.name for p in PACKS.glob("*/model.onnx")))
+    parser.add_argument("--out", type=Path, required=True, help="folder of the renders, outside the repository")
+    parser.add_argument("--sets", type=int, default=3, help="repeats, each with renders of its own")
+    parser.add_argument("--fit", type=int, default=32, help="renders to fit on; a stage has at least so many")
+    parser.add_argument("--test", type=int, default=60, help="renders to score on")
+    parser.add_argument("--smoke", action="store_true", help="one small set; nothing is written")
+    args = parser.parse_args()
+    if args.smoke:
+        args.sets, args.fit, args.test = 1, 4, 4
+    domain = load_domain(args.domain)
+    predictor = Predictor(PACKS / args.domain / "model.onnx")
+    found: dict[str, list[dict[str, float]]] = {}
+    for number in range(args.sets):
+        for row, figures in score_set(number, predictor, domain, args).items():
+            found.setdefault(row, []).append(figures)
+    rows = {row: {name: summary([run[name] for run in runs]) for name in runs[0]} for row, runs in found.items()}
+    print_rows(rows)
+    if not args.smoke:
+        print(
+            write_results(
+                "view_fusion", rows, notes=f"{args.sets} sets: {args.fit} renders fitted, {args.test} scored."
+            )
+        )
+
+
+def score_set(
+    number: int, predictor: Predictor, domain: Domain, args: argparse.Namespace
+) -> dict[str, dict[str, float]]:
+    """Returns the figures of each row on one set."""
+    usual = rendered(args.domain, args.out / f"fit_{args.fit}_{number}", args.fit, FIT_SEED + 1000 * number)
+    other = rendered(args.domain, args.out / f"test_{args.test}_{number}", args.test, TEST_SEED + 1000 * number)
+    in_another_look(other, number)
+    half_scale = bool(domain.training.half_scale_inference)
+    fusion = fitted(look(usual, predictor, domain, half_scale), usual, domain)
+    seen = look(other, predictor, domain, half_scale)
+    truths = [truth for _, truth in read_dataset(other)]
+    targets = load_targets(other, "coco", domain)
+    graphs = {
+        "whole": [with_objects(whole, merge_objects(whole.objects, domain.carriers)) for whole, _, _ in seen],
+        "surest_view": [with_objects(whole, objects) for whole, objects, _ in seen],
+        "fused": [fused_graph(*views, fusion) for views in seen],
+    }
+    figures = {}
+    for row, of_row in graphs.items():
+        scores, correct, _ = object_outcomes(of_row, truths)
+        found = evaluate(of_row, targets, domain, "coco")
+        figures[row] = {"mAP50": found["mAP50"], "ece": expected_calibration_error(scores, correct)}
+        figures[row] |= {f"AP50_{name}": found[f"AP50_{name}"] or 0.0 for name in domain.related_names}
+    return figures
+
+
+def rendered(domain: str, out: Path, count: int, seed: int) -> Path:
+    """Renders prior scenes of a domain. Returns their folder."""
+    sim2sg("synth", "--domain", domain, "--count", count, "--seed", seed, "--out", out, log=out / "log.txt")
+    return out
+
+
+def in_another_look(folder: Path, seed: int) -> None:
+    """Changes the images of a data set, once."""
+    done = folder / "changed"
+    if done.exists():
+        return
+    rng = np.random.default_rng(seed)
+    for path, _ in read_dataset(folder):
+        write_jpeg(path, changed(read_image(path), rng), int(rng.integers(30, 70)))
+    done.touch()
+
+
+def changed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns an (H, W, 3) uint8 image in another look."""
+    blurred = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.6, 1.6)).astype(np.float32) / 255
+    lit = np.clip((blurred - 0.5) * rng.uniform(0.6, 1.5) + 0.5 + rng.uniform(-0.12, 0.12), 0, 1)
+    lit = lit ** rng.uniform(0.6, 1.6) + rng.normal(0, rng.uniform(0.01, 0.04), lit.shape)
+    return np.asarray((np.clip(lit, 0, 1) * 255).astype(np.uint8))
+
+
+def look(folder: Path, predictor: Predictor, domain: Domain, half_scale: bool) -> list[Seen]:
+    """Infers all views of a data set's images."""
+    pairs = read_dataset(folder)
+    seen = []
+    with Progress(len(pairs), folder.name, unit="frames") as progress:
+        for path, truth in pairs:
+            assert truth.camera is not None
+            image = read_image(path)
+            whole = predictor.infer(image).graph(truth.camera, file=path.name)
+            seen.append((whole, *see_views(predictor, image, truth.camera, whole, domain.carriers, half_scale)))
+            progress.update()
+    return seen
+
+
+def fitted(seen: Sequence[Seen], folder: Path, domain: Domain) -> ViewFusion:
+    """Fits the weights of the views on a data set, as a stage does on its held-out scenes."""
+    truths = [truth for _, truth in read_dataset(folder)]
+    return fit_on_renders([(found, evidence) for _, found, evidence in seen], truths, domain.class_names)
+
+
+def with_objects(graph: SceneGraph, objects: Sequence[SceneObject]) -> SceneGraph:
+    """Returns a graph with other objects and without relations."""
+    return SceneGraph(graph.width, graph.height, tuple(objects), (), camera=graph.camera, file=graph.file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""One probability of an object that several views of a frame show, each for itself.
+
+The views are not independent and not equally good, so their scores are neither multiplied nor is the surest believed:
+how far each counts is fitted on rendered frames that the network was not trained on, whose labels are known. What one
+view shows and the others should show too, but do not, is doubtful; a network off its training distribution has much of
+that. So the fit counts for more on a log than the calibration of a single view does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim2sg_core.scene import SceneGraph, SceneObject
+from sim2sg_core.scene.boxes import box_iou, greedy_match
+
+SAME_IOU = 0.5
+"""IoU from which boxes of two views are one object's."""
+MISSED = 0.01
+"""Score of what a view should show and does not."""
+EVIDENCE = ("whole", "mirrored", "tile", "in_tile", "half_scale", "near")
+"""Columns: logits of the scores by view, 0 where a view cannot show it, and whether tiles and half scale can."""
+USUAL = np.array([0.4, 0.3, 0.4, 0.0, 0.2, 0.0])
+"""Weights that are expected, and how far they may lie from it (standard deviations):"""
+SPREAD = np.array([0.5, 0.5, 0.5, 1.5, 0.5, 1.5])
+BIAS_SPREAD, CLASS_SPREAD = 3.0, 1.0
+STEPS = 50  # of Newton's method, at the most
+
+
+@dataclass(frozen=True, eq=False)
+class ViewFusion:
+    """Turns what the views say of an object into the probability that it is there.
+
+    Attributes:
+        classes: (C,) names.
+        weights: (6 + 1 + C,) of `EVIDENCE`, bias, and an offset for each class.
+    """
+
+    classes: tuple[str, ...]
+    weights: np.ndarray
+
+    def probability(self, evidence: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+        """Returns (N,) probabilities from (N, 6) `EVIDENCE` of objects of the given classes."""
+        return np.asarray(1 / (1 + np.exp(-(_columns(evidence, labels, self.classes) @ self.weights))))
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns JSON-ready data."""
+        names = [*EVIDENCE, "bias", *self.classes]
+        return {"classes": list(self.classes), "weights": dict(zip(names, self.weights.tolist(), strict=True))}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ViewFusion:
+        """Reads what `to_json` returns."""
+        return cls(tuple(data["classes"]), np.array(list(data["weights"].values()), float))
+
+
+def fit_on_renders(
+    seen: Sequence[tuple[Sequence[SceneObject], np.ndarray]], truths: Sequence[SceneGraph], classes: Sequence[str]
+) -> ViewFusion:
+    """Fits the weights on images whose labels are known.
+
+    Args:
+        seen: Of each image the objects that were found, surest first, and their (N, 6) `EVIDENCE`.
+        truths: What is there.
+        classes: All names.
+    """
+    labels, correct = [], [np.zeros(0, bool)]
+    for (objects, _), truth in zip(seen, truths, strict=True):
+        boxes, names = np.array([o.box for o in objects]).reshape(-1, 4), np.array([o.label for o in objects])
+        labels.extend(names.tolist())
+        correct.append(greedy_match(boxes, names, truth.boxes(), truth.labels()) >= 0)
+    evidence = np.concatenate([np.zeros((0, len(EVIDENCE))), *(of_image for _, of_image in seen)])
+    return fit_view_fusion(evidence, labels, np.concatenate(correct), classes)
+
+
+def fit_view_fusion(
+    evidence: np.ndarray, labels: Sequence[str], correct: np.ndarray, classes: Sequence[str]
+) -> ViewFusion:
+    """Fits a logistic regression to outcomes, its weights drawn to `USUAL`.
+
+    Args:
+        evidence: (N, 6) `EVIDENCE` of objects that were found.
+        labels: (N,) their classes.
+        correct: (N,) whether they are there.
+        classes: All names.
+
+    Returns:
+        The weights of the greatest posterior; with few outcomes they stay near the usual ones.
+    """
+    x, y = _columns(evidence, labels, classes), np.asarray(correct, float)
+    mean = np.concatenate([USUAL, np.zeros(1 + len(classes))])
+    precision = 1 / np.concatenate([SPREAD, [BIAS_SPREAD], np.full(len(classes), CLASS_SPREAD)]) ** 2
+    weights = mean.copy()
+    for _ in range(STEPS):
+        p = 1 / (1 + np.exp(-(x @ weights)))
+        gradient = x.T @ (p - y) + precision * (weights - mean)
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + np.diag(precision)
+        step = np.linalg.solve(hessian, gradient)
+        step *= min(1.0, 1.0 / max(float(np.abs(step).max()), 1e-12))  # Far off, a whole step may overshoot.
+        weights -= step
+        if np.abs(step).max() < 1e-8:
+            break
+    return ViewFusion(tuple(classes), weights)
+
+
+def best_scores(objects: Sequence[SceneObject], seen: Sequence[SceneObject]) -> np.ndarray:
+    """Returns for each object the best score of its class at its place in a view; 0 where there is none.
+
+    Args:
+        objects: N, in the frame's pixels.
+        seen: Of the view, in the frame's pixels too.
+    """
+    if not objects or not seen:
+        return np.zeros(len(objects))
+    same = box_iou(np.array([o.box for o in objects]), np.array([o.box for o in seen])) > SAME_IOU
+    same &= np.array([o.label for o in objects])[:, None] == np.array([o.label for o in seen])
+    return np.asarray((same * np.array([o.score for o in seen])).max(axis=1))
+
+
+def evidence_of(scores: Sequence[np.ndarray], shown: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns (N, 6) `EVIDENCE`.
+
+    Args:
+        scores: (N,) of each of the four views: whole, mirrored, tile, half scale; 0 where it shows nothing there.
+        shown: (N,) whether a tile, and whether half scale, can show the object.
+    """
+    clipped = np.clip(np.array(scores), MISSED, 1 - MISSED)
+    whole, mirrored, tile, half = np.log(clipped / (1 - clipped))
+    in_tile, near = np.array(shown, float)
+    return np.column_stack([whole, mirrored, tile * in_tile, in_tile, half * near, near])
+
+
+def _columns(evidence: np.ndarray, labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """(N, 6 + 1 + C) with bias and class."""
+    own = np.array(labels, object)[:, None] == np.array(classes, object)[None] if len(labels) else None
+    one_hot = np.zeros((0, len(classes))) if own is None else own.astype(float)
+    return np.hstack([np.reshape(evidence, (-1, len(EVIDENCE))), np.ones((len(one_hot), 1)), one_hot])
