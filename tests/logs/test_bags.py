@@ -102,7 +102,9 @@ def test_raw_images_are_exact(tmp_path, form, encoding):
 def test_a_mosaic_that_the_driver_compressed_gets_the_colours_that_the_node_gives_it(tmp_path, form):
     code = cv2.imencode(".png", mosaic(np.full((16, 24, 3), (200, 120, 40), np.uint8), "RGGB"))[1]
     with bag(tmp_path / "b", form) as b:
-        b.write(TOPIC, b.make("sensor_msgs/msg/CompressedImage", b.header(T0), "bayer_rggb8; png compressed ", code), T0)
+        b.write(
+            TOPIC, b.make("sensor_msgs/msg/CompressedImage", b.header(T0), "bayer_rggb8; png compressed ", code), T0
+        )
     [frame] = open_log(tmp_path / "b").frames()
     np.testing.assert_array_equal(frame.decode()[4:-4, 4:-4], np.broadcast_to((200, 120, 40), (8, 16, 3)))
     assert frame.encoded() is None, "who takes the file as it is would take it for a grey picture"
