@@ -72,8 +72,6 @@ def test_a_process_that_ray_ends_for_want_of_memory_is_one_that_died(monkeypatch
     monkeypatch.setattr(ray_gang, "_attempt", short_of_memory)
     monkeypatch.setattr(ray_gang, "_there", lambda gpus: 2)
     monkeypatch.setattr(ray_gang, "NOTICED_AFTER_S", 0.0)
-    with pytest.raises(
-        Sim2SGError, match=r"died 4 times \(Task .* low on memory.*give the nodes more memory"
-    ):
+    with pytest.raises(Sim2SGError, match=r"died 4 times \(Task .* low on memory.*give the nodes more memory"):
         ray_gang.run_gang(None, 2, False, None)
     assert capsys.readouterr().err.count("2 go on from the last checkpoint") == 3
