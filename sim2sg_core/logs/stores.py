@@ -8,17 +8,19 @@ import hashlib
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from sim2sg_core.errors import Sim2SGError, first_line, printable
-from sim2sg_core.files import FULL, atomic_path, is_within, naming_store
+from sim2sg_core.files import FULL, PART, atomic_path, is_within, naming_store
 
 # A path of one slash is what pathlib makes of an address. One letter alone would be a drive.
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
 LOCAL = ("file", "local")
+LEFT_S = 3600.0  # without a byte, after which nobody is copying there any more
 _PASSWORD = re.compile(r"(?<=//)([^/@:\s]*):[^/@\s]*@")
 _QUERY = re.compile(r"\?[^/?=]+=.*", re.DOTALL)
 # What a store says of a file that is no word about its contents: when it was read last, and where it was found.
@@ -133,7 +135,11 @@ def _is_there(place: Path, version: str) -> bool:
 
 
 def _copy(store: Any, file: str, version: str, place: Path, address: str) -> None:
-    """Copies a file, in pieces."""
+    """Copies a file, in pieces; what killed processes left of it goes."""
+    for part in place.parent.glob(f".{glob.escape(place.name)}.*{PART}"):
+        with contextlib.suppress(OSError):  # Another process may be faster.
+            if time.time() - part.stat().st_mtime > LEFT_S:
+                part.unlink()
     with naming_store(place.parent), atomic_path(place) as temporary, _naming(address):
         store.get_file(file, str(temporary))
     with naming_store(place.parent), atomic_path(_mark(place)) as temporary:

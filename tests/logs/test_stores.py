@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from typing import ClassVar
 
@@ -159,6 +160,17 @@ def test_a_copy_that_breaks_is_not_there(store, tmp_path, monkeypatch, error, wh
     with pytest.raises(Sim2SGError, match=what):
         fetched("failing://fleet/run", tmp_path / "cache")
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_what_a_killed_process_left_of_a_copy_goes(store, tmp_path):
+    folder = tmp_path / "memory" / "fleet" / "shots"
+    folder.mkdir(parents=True)
+    left, new = folder / ".0.png.abc.part", folder / ".0.png.def.part"
+    for file in (left, new):
+        file.write_bytes(b"half")
+    os.utime(left, (10**9, 10**9))
+    fetched("memory://fleet/shots", tmp_path)
+    assert not left.exists() and new.exists(), "somebody may be copying to the other"
 
 
 def test_stores_of_two_hosts_are_not_one(tmp_path, capsys):
