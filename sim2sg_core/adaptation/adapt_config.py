@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -246,8 +247,14 @@ class ResolvedConfig(LogConfig):
             check_file(self.rare)
         if self.rounds < 0:
             raise Sim2SGError(f"--rounds is {self.rounds}: it must be 0 (source only) or more")
-        if self.camera_height is not None and self.camera_height <= 0:
+        for name, option in (("min_interval", "every"), ("min_change", "min-change"), ("seed", ""), ("workers", "")):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise Sim2SGError(f"--{option or name} is {getattr(self, name)}: it must be 0 or more")
+        if self.camera_height is not None and not 0 < self.camera_height < math.inf:
             raise Sim2SGError(f"--camera-height is {self.camera_height}: metres over the ground, more than 0")
+        for name in ("camera_pitch", "camera_roll"):
+            if not math.isfinite(getattr(self, name) or 0.0):
+                raise Sim2SGError(f"--{name.replace('_', '-')} is {getattr(self, name)}: degrees are wanted")
 
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as JSON-ready data, those of `source` and of `witness` among the others."""

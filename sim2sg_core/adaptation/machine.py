@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 
-from sim2sg_core.adaptation.adapt_config import ResolvedConfig
+from sim2sg_core.adaptation.adapt_config import ResolvedConfig, SourceTraining
+from sim2sg_core.domains import Domain
 from sim2sg_core.learning import TrainConfig
+from sim2sg_core.model import build_network
 from sim2sg_core.synthesis.renderer_probe import probe_renderer
 
 NEEDED = ("moderngl", "onnx", "onnxscript", "onnxruntime", "jinja2", "matplotlib", "tensorboard")
 """Packages that a run imports late: rendering, export, inference, report."""
 
 
-def check_machine(config: ResolvedConfig) -> None:
-    """Looks for the packages, the device and the renderer that a run needs.
+def check_machine(config: ResolvedConfig, domain: Domain) -> None:
+    """Looks for the packages, the device and the renderer that a run needs, and builds the network that it would train.
 
     Raises:
         ModuleNotFoundError: A package is missing.
-        Sim2SGError: The device is not here, nothing renders, or training could not begin with these settings.
+        Sim2SGError: The device is not here, nothing renders, or training could not begin with these settings, of this
+            domain.
     """
     for module in NEEDED:
         if importlib.util.find_spec(module) is None:
@@ -28,4 +31,6 @@ def check_machine(config: ResolvedConfig) -> None:
         learning_rate=config.round_learning_rate,
         device=config.device,
     ).validate()
+    if isinstance(config.source, SourceTraining):
+        build_network(domain, backbone=config.source.backbone)
     probe_renderer()

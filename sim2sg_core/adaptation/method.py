@@ -6,6 +6,7 @@ The names are the rows of the ablation in `benchmarks/clevr.py`; each part's wor
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,7 +108,7 @@ class Method:
     def validate(self) -> None:
         """Raises Sim2SGError when a number is out of its range."""
         for name in ("repeat_factor", "feature", "prediction", "teacher", "teacher_start_round"):
-            if (getattr(self, name) or 0) < 0:
+            if not 0 <= (getattr(self, name) or 0) < math.inf:
                 raise Sim2SGError(f"{name} is {getattr(self, name)}: it must not be negative (0 turns it off)")
         for name in ("threshold", "prior_share", "replay", "class_swap", "mixing", "style_transfer", "real_share"):
             value = getattr(self, name)

@@ -85,7 +85,7 @@ def adapt(
     """
     if not (out / MANIFEST).exists():
         require_logs(config.logs)
-    check_machine(config)
+    check_machine(config, domain)
     inputs = read_inputs([*config.logs, *([config.camera_file] if config.camera_file else [])])
     if isinstance(config.source, StartCheckpoint):
         load_start(config.source.start, domain)  # Checked before any work starts.
@@ -102,7 +102,7 @@ def adapt(
 def describe_plan(config: ResolvedConfig, domain: Domain) -> str:
     """Returns what `adapt` would do, after the checks that it begins with. Nothing is written."""
     require_logs(config.logs)
-    check_machine(config)
+    check_machine(config, domain)
     return Plan(config, domain).describe({})
 
 

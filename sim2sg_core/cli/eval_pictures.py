@@ -12,6 +12,7 @@ from sim2sg_core.evaluation.labelled_images import Protocol
 from sim2sg_core.evaluation.mistakes import MISTAKE_KINDS, find_mistakes
 from sim2sg_core.evaluation.scoring import pair_by_name, rename
 from sim2sg_core.images import write_jpeg
+from sim2sg_core.logs.names import UniqueNames
 from sim2sg_core.report.anonymise import anonymise
 from sim2sg_core.report.overlay import RGB, draw_boxes
 from sim2sg_core.report.sheets import contact_sheet
@@ -26,6 +27,7 @@ MISTAKE_COLORS: dict[str, RGB] = {
 }
 WORST = 12
 """Images on the sheet of the worst."""
+SHEET = "worst.jpg"
 
 
 def draw_mistakes(
@@ -43,6 +45,8 @@ def draw_mistakes(
     found.sort(key=lambda row: (-len(row[2]), row[0].file))
     folder.mkdir(parents=True, exist_ok=True)
     worst: list[np.ndarray] = []
+    names = UniqueNames()
+    names(SHEET)
     for target, graph, mistakes in found:
         image = target.image()
         if anonymised:
@@ -50,12 +54,12 @@ def draw_mistakes(
         boxes = [(m.box, m.describe(), MISTAKE_COLORS[m.kind]) for m in mistakes]
         boxes += [(m.found_box, "", MISTAKE_COLORS[m.kind]) for m in mistakes if m.found_box is not None]
         picture = draw_boxes(image, boxes, title=target.file, min_width=640)
-        write_jpeg(folder / Path(target.file).with_suffix(".jpg").name, picture)
+        write_jpeg(folder / names(target.file, ".jpg"), picture)
         worst += [picture] if len(worst) < WORST else []
     counts = {kind: sum(m.kind == kind for _, _, mistakes in found for m in mistakes) for kind in MISTAKE_KINDS}
     images = [{"file": target.file, "mistakes": [m.to_json() for m in mistakes]} for target, _, mistakes in found]
     write_json(folder / "mistakes.json", {"counts": counts, "images": images}, indent=1)
     if worst:
-        write_jpeg(folder / "worst.jpg", contact_sheet(worst, columns=3, cell_width=640))
+        write_jpeg(folder / SHEET, contact_sheet(worst, columns=3, cell_width=640))
     said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "none"
-    return f"mistakes ({said}) in {folder}: worst.jpg, mistakes.json"
+    return f"mistakes ({said}) in {folder}: {SHEET}, mistakes.json"

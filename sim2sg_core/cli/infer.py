@@ -162,7 +162,7 @@ def check_fleet(args: argparse.Namespace) -> None:
     if args.provider not in ("auto", "cpu"):
         raise Sim2SGError(f"--provider {args.provider}: with --ray frames are inferred on CPUs; leave out one of them")
     args.provider = "cpu"
-    if args.model.exists():
+    if args.model.is_file():  # A folder may have the name of a model that ships.
         args.model = args.model.absolute()
 
 

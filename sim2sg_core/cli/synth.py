@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_least(args, "count", 1)
     check_least(args, "seed", 0)
+    check_least(args, "workers", 0)
     domain = domain_to_draw(args)
     size = size_of(args, domain)
     camera = load_calibration(args.camera, *size) if args.camera else None

@@ -200,8 +200,10 @@ class RayPool(Pool):
                 " same command again, it goes on where it was; give the nodes more memory, or Ray fewer cores of each"
             ) from None
         finally:
-            for ref in list(pending.values()):
-                ray.cancel(ref)
+            # Where an error has ended the fleet before this, `cancel` would start another Ray.
+            if ray.is_initialized():
+                for ref in list(pending.values()):
+                    ray.cancel(ref)
 
 
 def _taken(done: _Done) -> Any:

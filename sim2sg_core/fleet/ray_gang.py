@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayError, RayTaskError
 from ray.util import placement_group, remove_placement_group
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
@@ -34,7 +34,9 @@ def run_gang(work: Gang, count: int, gpus: bool, tell: Tell | None) -> None:
         try:
             _attempt(work, count, gpus, told)
             return
-        except RayActorError as error:
+        except RayTaskError:
+            raise  # A fault of ours: the stack trace says where.
+        except RayError as error:  # Of a process that Ray ended for want of memory it is no RayActorError.
             if attempt == RESTARTS:
                 raise Sim2SGError(
                     f"a training process died {RESTARTS + 1} times ({first_line(error)}): run the same command again,"
@@ -46,7 +48,7 @@ def run_gang(work: Gang, count: int, gpus: bool, tell: Tell | None) -> None:
 
 
 def _attempt(work: Gang, count: int, gpus: bool, told: _Told) -> None:
-    """Starts the processes and waits for all of them. Raises RayActorError when one dies."""
+    """Starts the processes and waits for all of them. Raises RayError when one dies."""
     group = _placed(count, gpus)
     members: list[Any] = []
     try:

@@ -13,7 +13,7 @@ from sim2sg_core.logs.bag_messages import ImageMessage, decode_image_message
 from sim2sg_core.logs.camera_log import Log, LogFrame, StoredDepth
 from sim2sg_core.logs.depth_decoding import decode_compressed_depth, decode_depth
 from sim2sg_core.logs.folders import upright_jpeg
-from sim2sg_core.logs.image_decoding import check_format, decode_raw, to_rgb
+from sim2sg_core.logs.image_decoding import check_format, decode_compressed, decode_raw, mosaic_of, to_rgb
 from sim2sg_core.logs.names import frame_name
 from sim2sg_core.logs.storage import Stored
 from sim2sg_core.scene.depth_image import DepthImage
@@ -43,6 +43,8 @@ def make_frame(
 
         def decode() -> np.ndarray:
             check_format(message.encoding)
+            if mosaic_of(message.encoding):
+                return to_rgb(decode_compressed(data, message.encoding, bits), bgr=True)
             return decode_image(data, bits)
 
         def thumbnail() -> np.ndarray:
@@ -51,7 +53,7 @@ def make_frame(
 
         def encoded() -> tuple[bytes, str] | None:
             check_format(message.encoding)
-            return upright_jpeg(data)
+            return None if mosaic_of(message.encoding) else upright_jpeg(data)
 
         frame = LogFrame(name, stamp, log, topic, decode, thumbnail, encoded)
     else:

@@ -80,6 +80,9 @@ def resolve_extrinsics(
         if (pitch, roll) != (None, None):
             raise Sim2SGError("the camera's height over the ground is unknown: give --camera-height as well")
         return camera
-    if height <= 0:
+    if not 0 < height < np.inf:
         raise Sim2SGError(f"the camera's height is {height:g} m: it must be above the ground")
-    return replace(camera, ground=ground_of_extrinsics(np.array([height, pitch or 0.0, roll or 0.0])))
+    extrinsics = np.array([height, pitch or 0.0, roll or 0.0])
+    if not np.isfinite(extrinsics).all():
+        raise Sim2SGError(f"the camera's pitch and roll are {extrinsics[1]:g} and {extrinsics[2]:g}: give degrees")
+    return replace(camera, ground=ground_of_extrinsics(extrinsics))

@@ -99,8 +99,8 @@ class LogFrame:
     def encoded(self) -> tuple[bytes, str] | None:
         """Returns the compressed file as it was recorded and its suffix (".jpg").
 
-        None for raw images, and for those that EXIF turns: their pixels are not as the file has them. It is not looked
-        whether the file is whole. Raises Sim2SGError where `decode` does for its format.
+        None for raw images, for mosaics, and for those that EXIF turns: their pixels are not as the file has them. It
+        is not looked whether the file is whole. Raises Sim2SGError where `decode` does for its format.
         """
         return self._encoded()
 

@@ -173,13 +173,13 @@ def decode_compressed(data: np.ndarray | bytes | memoryview, format_: str = "", 
     """
     check_format(format_)
     image = decode_bgr(bytes(data), bits)
-    pattern = _mosaic(format_)
+    pattern = mosaic_of(format_)
     if pattern and np.array_equal(image[..., 0], image[..., 2]):  # grey: nobody has made colours of it yet
         return _convert(np.ascontiguousarray(image[..., 0]), _TO_BGR[pattern], format_)
     return image
 
 
-def _mosaic(format_: str) -> str:
+def mosaic_of(format_: str) -> str:
     """Returns the Bayer pattern of a camera whose driver compresses the mosaic itself; "" for other formats.
 
     The format is `bayer_rggb8; jpeg compressed`, with an encoding behind where image_transport made colours of it.

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import hashlib
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sim2sg_core.errors import Sim2SGError, first_line, printable
-from sim2sg_core.files import FULL, atomic_path, is_within, naming_store
+from sim2sg_core.files import FULL, PART, atomic_path, is_within, naming_store
 
 # A path of one slash is what pathlib makes of an address. One letter alone would be a drive.
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
 LOCAL = ("file", "local")
+LEFT_S = 3600.0  # without a byte, after which nobody is copying there any more
+_PASSWORD = re.compile(r"(?<=//)([^/@:\s]*):[^/@\s]*@")
+_QUERY = re.compile(r"\?[^/?=]+=.*", re.DOTALL)
+# What a store says of a file that is no word about its contents: when it was read last, and where it was found.
+PASSING = {"time", "atime", "url", "last_accessed_on"}
 
 
 def address_of(path: Path | str) -> str | None:
@@ -41,26 +49,27 @@ def fetched(address: str, cache: Path | None = None) -> list[Path]:
 
     Args:
         address: A file, a folder, or a pattern with `*` and `?`.
-        cache: Folder for the copies, under which they lie as in the store; default `default_cache()`.
+        cache: Folder for the copies, under which they lie as in the store, those of each host and account by
+            themselves; default `default_cache()`.
 
     Raises:
         Sim2SGError: fsspec, or what it needs for this kind of store, is not installed; nothing is there; the store
             cannot be read; or the cache is full.
     """
     store, root = _opened(address)
-    base = (cache or default_cache()) / address.partition("://")[0]
+    base = (cache or default_cache()) / address.partition("://")[0] / _owner(store, address)
     with _naming(address):
-        roots = sorted(store.glob(root)) if glob.has_magic(root) else [root]
+        roots = sorted(store.glob(root)) if glob.has_magic(root) and not store.exists(root) else [root]
         files = {path: [path] if store.isfile(path) else sorted(store.find(path)) for path in roots}
     if not any(files.values()):
-        raise Sim2SGError(f"{printable(address)}: nothing is there in the store: check the address")
+        raise Sim2SGError(f"{_shown(address)}: nothing is there in the store: check the address")
     versions: dict[str, str] = {}
     with _naming(address):
         for file in (file for of_one in files.values() for file in of_one):
-            versions[file] = str(store.ukey(file))
+            versions[file] = _version(store.info(file))
     changed = [file for file, version in versions.items() if not _is_there(_place(base, file), version)]
     if changed:
-        print(f"copying {len(changed)} files of {printable(address)} to {printable(base)}", file=sys.stderr, flush=True)
+        print(f"copying {len(changed)} files of {_shown(address)} to {printable(base)}", file=sys.stderr, flush=True)
     for file in changed:
         _copy(store, file, versions[file], _place(base, file), address)
     for path, of_one in files.items():
@@ -73,20 +82,43 @@ def _opened(address: str) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
     except ModuleNotFoundError:
         raise Sim2SGError(
-            f"{printable(address)}: needs fsspec: pip install 'sim2sg[stores]', or give a path of this machine"
+            f"{_shown(address)}: needs fsspec: pip install 'sim2sg[stores]', or give a path of this machine"
         ) from None
     try:
         store, root = url_to_fs(address)
     except ImportError as error:  # s3fs for s3://, gcsfs for gs://
-        raise Sim2SGError(f"{printable(address)}: {first_line(error)}, with pip into this environment") from None
+        raise Sim2SGError(f"{_shown(address)}: {first_line(error)}, with pip into this environment") from None
     except Exception as error:  # a driver may look for credentials already, and raise anything
         raise _unread(address, error) from None
+    store.invalidate_cache()  # fsspec keeps stores, and what they listed, as long as the process lives
     return store, str(root)
+
+
+def _shown(address: str) -> str:
+    """Returns an address as it may be printed: without a password, and without the query that may be a signature."""
+    return printable(_QUERY.sub("?***", _PASSWORD.sub(r"\1:***@", address)))
+
+
+def _owner(store: Any, address: str) -> str:
+    """Returns the folder of what an address names beside the path, such as a host: "" where the path says all."""
+    told = store._get_kwargs_from_urls(address)  # fsspec's own: of s3://bucket/key nothing, of sftp://host/key the host
+    words = [str(told[key]) for key in sorted(told) if key != "password"]
+    return quote("_".join(words), safe="").lstrip(".")
+
+
+def _version(info: dict[str, Any]) -> str:
+    """Returns a hash of what a store says of a file. fsspec's own takes what lies at https:// for unchanging."""
+    told = sorted((key, str(value)) for key, value in info.items() if key not in PASSING)
+    return hashlib.sha256(repr(told).encode(errors="surrogatepass")).hexdigest()
 
 
 def _place(base: Path, file: str) -> Path:
     """Returns where the copy of a file lies. Raises Sim2SGError where its name would lead elsewhere."""
-    place = base / (file.partition("://")[2] or file.lstrip("/"))
+    _, is_web, rest = _PASSWORD.sub(r"\1@", file).partition("://")
+    path, _, query = rest.partition("?")
+    if query:  # Of a signed address it is longer than a name may be, and behind the suffix that tells the kind of log.
+        path = f"{path.rpartition('/')[0]}/{hashlib.sha256(query.encode()).hexdigest()[:16]}/{path.rpartition('/')[2]}"
+    place = base / (path if is_web else file.lstrip("/"))
     if not is_within(place, base):
         raise Sim2SGError(f"{printable(file)}: would be copied out of {base}: give the file another name in the store")
     return place
@@ -103,7 +135,11 @@ def _is_there(place: Path, version: str) -> bool:
 
 
 def _copy(store: Any, file: str, version: str, place: Path, address: str) -> None:
-    """Copies a file, in pieces."""
+    """Copies a file, in pieces; what killed processes left of it goes."""
+    for part in place.parent.glob(f".{glob.escape(place.name)}.*{PART}"):
+        with contextlib.suppress(OSError):  # Another process may be faster.
+            if time.time() - part.stat().st_mtime > LEFT_S:
+                part.unlink()
     with naming_store(place.parent), atomic_path(place) as temporary, _naming(address):
         store.get_file(file, str(temporary))
     with naming_store(place.parent), atomic_path(_mark(place)) as temporary:
@@ -129,8 +165,8 @@ def _naming(address: str) -> Iterator[None]:
 
 
 def _unread(address: str, error: Exception) -> Sim2SGError:
-    name = type(error).__name__
+    what = _PASSWORD.sub(r"\1:***@", first_line(error)).replace(address, _shown(address))
     return Sim2SGError(
-        f"{printable(address)}: the store cannot be read ({name}: {first_line(error)}): check the address, your"
+        f"{_shown(address)}: the store cannot be read ({type(error).__name__}: {what}): check the address, your"
         " credentials and the network"
     )

@@ -108,6 +108,8 @@ def content_warnings(domain: Domain, graphs: Sequence[SceneGraph], layouts: Sequ
     empty = _share(not g.objects for g in graphs)
     found = [_empty(domain, empty)] if empty >= 0.5 else []
     classes = class_figures(domain, graphs, layouts)
+    if not domain.predicates:
+        found.append("no predicates: no model can be trained for it; write one at least, such as left_of")
     if empty < 1:  # When nothing at all is seen, one warning says it.
         found += placing_warnings(domain, layouts)
         found += [text for row in classes for text in _about_class(domain, row)]

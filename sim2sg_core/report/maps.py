@@ -19,6 +19,7 @@ SCENES = 4
 """Drawn as plans."""
 SIZE = (620.0, 210.0)  # points
 REACH, PLAN_REACH = 0.99, 0.9  # share of the objects that a map, and a plan, holds
+WIDEST = 8.0  # times as far sideways as forwards: what is nearer and beside would be drawn in cells by the million
 
 
 def heat_maps(panels: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> Figure:
@@ -91,7 +92,7 @@ def _edges(places: Sequence[np.ndarray], reach: float) -> tuple[np.ndarray, np.n
     """Edges of square cells, right and forward, that hold a share of the places; the camera is in the middle below."""
     sideways = [np.quantile(np.abs(p[:, 0]), reach) for p in places if len(p)]
     forwards = [np.quantile(p[:, 1], reach) for p in places if len(p)]
-    far = max([*forwards, 1e-3])
+    far = max([*forwards, max(sideways, default=0.0) / WIDEST, 1e-3])
     side = far / CELLS
     half = max(1, int(np.ceil(max([*sideways, side]) / side)))
     return np.arange(-half, half + 1) * side, np.linspace(0, far, CELLS + 1)

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.errors import Sim2SGError, first_line
+from sim2sg_core.files import make_folder
 from sim2sg_core.report.overlay import CLASS_COLORS, PREDICATE_COLORS, assign_colors
 from sim2sg_core.scene import SceneGraph
 
@@ -42,7 +43,8 @@ class RerunRecording:
             predicates: All predicate names, likewise.
 
         Raises:
-            Sim2SGError: `rerun-sdk` is missing, the target is neither, or no viewer can be started.
+            Sim2SGError: `rerun-sdk` is missing, the target is neither, or no viewer can be started, or the file not be
+                written.
         """
         self._rerun = rerun = rerun_for(target)
         self._colors = (assign_colors((), classes, CLASS_COLORS), assign_colors((), predicates, PREDICATE_COLORS))
@@ -53,8 +55,11 @@ class RerunRecording:
             except (OSError, RuntimeError) as error:
                 raise Sim2SGError(f"--rerun {SPAWN}: no viewer can be started ({error}); give a FILE.rrd") from None
         else:
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-            self._recording.save(target)
+            make_folder(Path(target).parent)
+            try:
+                self._recording.save(target)
+            except (OSError, RuntimeError) as error:
+                raise Sim2SGError(f"--rerun {target}: cannot be written ({first_line(error)}); give another") from None
 
     def __enter__(self: T) -> T:
         return self

@@ -26,6 +26,13 @@ def test_open_settings_come_from_the_domain(tmp_path):
         ({"rounds": -1}, "--rounds"),
         ({"method": Method(prior_share=1.5)}, "prior_share is 1.5"),
         ({"camera_height": -1.0}, "--camera-height"),
+        ({"camera_height": float("nan")}, "--camera-height is nan"),
+        ({"camera_height": 1.0, "camera_pitch": float("nan")}, "--camera-pitch is nan"),
+        ({"seed": -1}, "--seed is -1: it must be 0 or more"),
+        ({"workers": -1}, "--workers is -1"),
+        ({"min_interval": float("nan")}, "--every is nan"),
+        ({"min_change": -1.0}, "--min-change is -1.0"),
+        ({"method": Method(feature=float("nan"))}, "feature is nan"),
         ({"distinct": 65}, "--distinct is 65: bits of 64"),
     ],
 )

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from benchmarks.kills import differences
 from sim2sg_core.cli.main import main
@@ -218,6 +219,21 @@ def test_a_dry_run_tells_the_stages_and_makes_nothing(log, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "  3  source/train" in out and "4 steps" in out and "14 stages, about " in out
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("predicates", "more", "message"),
+    [("[]", [], "the domain has no predicates"), (None, ["--backbone", "none"], "backbone 'none' is not known")],
+)
+def test_a_network_that_cannot_be_built_is_told_before_anything_is_rendered(
+    log, tmp_path, capsys, predicates, more, message
+):
+    data = yaml.safe_load(DOMAIN)
+    data["predicates"] = yaml.safe_load(predicates) if predicates else data["predicates"]
+    (tmp_path / "domain.yaml").write_text(yaml.safe_dump(data))
+    words = ["adapt", "--domain", str(tmp_path / "domain.yaml"), "--log", str(log), "--out", str(tmp_path / "run")]
+    assert main([*words, *SETTINGS, *more]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}") and not (tmp_path / "run").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

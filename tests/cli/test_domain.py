@@ -256,6 +256,9 @@ def test_camera_that_looks_past_the_objects() -> None:
     assert len(found) == 1
     assert "sees the ground from 0.0 to" in found[0]
     assert "objects stand 6 to 13 m away" in found[0]
+    wordless = domain.model_copy(update={"predicates": ()})
+    found = content_warnings(wordless, [SceneGraph(240, 160)] * 3, [Layout(camera, ())] * 3)
+    assert "no predicates: no model can be trained for it" in found[1]
 
 
 def meshed(size: str, mesh: str) -> str:

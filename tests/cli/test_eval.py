@@ -113,6 +113,24 @@ def test_mistakes_are_drawn_and_listed(write_clevr, clevr, tmp_path, capsys):
     assert "give --mistakes a new folder" in capsys.readouterr().err
 
 
+def test_pictures_of_mistakes_do_not_replace_one_another(tmp_path, capsys):
+    files = ["a.jpg", "a.png", "worst.png"]
+    for file in files:
+        cv2.imwrite(str(tmp_path / file), np.zeros((48, 64, 3), np.uint8))
+    labels = {
+        "images": [{"id": i, "file_name": file, "width": 64, "height": 48} for i, file in enumerate(files)],
+        "categories": [{"id": 1, "name": "car"}],
+        "annotations": [{"id": i, "image_id": i, "category_id": 1, "bbox": [6, 10, 6, 10]} for i in range(3)],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(labels))
+    save_graphs(tmp_path / "graphs.json", [SceneGraph(64, 48, file=file) for file in files], "m")
+    arguments = ["--graphs", tmp_path / "graphs.json", "--domain", "drive", "--data", tmp_path / "coco.json"]
+    arguments += ["--format", "coco", "--out", tmp_path / "eval.json", "--mistakes", tmp_path / "drawn"]
+    assert main(["eval", *map(str, arguments)]) == 0
+    pictures = sorted(path.name for path in (tmp_path / "drawn").glob("*.jpg"))
+    assert pictures == ["a.jpg", "a_2.jpg", "worst.jpg", "worst_2.jpg"]
+
+
 def test_people_are_blurred_in_pictures_of_mistakes(tmp_path, capsys):
     """Those that are labelled, and those that the model sees, however unsure."""
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)

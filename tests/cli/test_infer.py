@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import yaml
 
+from sim2sg_core.cli.infer import check_fleet
 from sim2sg_core.cli.main import main
 from sim2sg_core.domains import load_domain
 from sim2sg_core.scene.graph import load_graphs
@@ -290,6 +294,17 @@ def test_bad_models(sim2sg, images, tmp_path, make_model, three_objects):
     mistake(sim2sg("infer", "--model", tmp_path / "none.onnx", *out), "no such file")
     mistake(sim2sg("infer", "--model", tmp_path / "text.onnx", *out), "not an ONNX model")
     mistake(sim2sg("infer", "--model", foreign, *out), "not one of sim2sg")
+
+
+def test_a_fleet_gets_the_model_that_is_meant(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("dining").mkdir()
+    names = {"dining": Path("dining"), os.path.relpath(model): Path(model)}
+    for name, meant in names.items():
+        args = argparse.Namespace(ray="local", provider="auto", model=Path(name))
+        check_fleet(args)
+        assert args.model.resolve() == meant.resolve() and args.provider == "cpu"
+        assert args.model.is_absolute() == (name != "dining")
 
 
 def test_a_failure_half_way_keeps_the_old_graphs(sim2sg, model, images, tmp_path, caplog):

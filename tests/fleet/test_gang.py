@@ -60,3 +60,18 @@ def test_mistakes_come_from_the_ranks_as_one_line(fleet, folder, domain, tmp_pat
         job(domain, folder, tmp_path).train_on(fleet, 4, None)
     with pytest.raises(Sim2SGError, match="5 ranks share 4 labelled images per step"):
         job(domain, folder, tmp_path).train_on(fleet, 5, None)
+
+
+def test_a_process_that_ray_ends_for_want_of_memory_is_one_that_died(monkeypatch, capsys):
+    ray = pytest.importorskip("ray", reason="not installed: ray (pip install 'sim2sg[fleet]')")
+    from sim2sg_core.fleet import ray_gang
+
+    def short_of_memory(*_):
+        raise ray.exceptions.OutOfMemoryError("Task was killed due to the node running low on memory.")
+
+    monkeypatch.setattr(ray_gang, "_attempt", short_of_memory)
+    monkeypatch.setattr(ray_gang, "_there", lambda gpus: 2)
+    monkeypatch.setattr(ray_gang, "NOTICED_AFTER_S", 0.0)
+    with pytest.raises(Sim2SGError, match=r"died 4 times \(Task .* low on memory.*give the nodes more memory"):
+        ray_gang.run_gang(None, 2, False, None)
+    assert capsys.readouterr().err.count("2 go on from the last checkpoint") == 3

@@ -170,3 +170,31 @@ def test_a_node_that_dies_costs_its_tasks_alone(fleet, cluster, tmp_path, plain)
 
     render(out, 8, fleet=fleet, progress=kill)
     assert left and contents(out) == plain
+
+
+LEFT_OFF = """
+import gc, sys
+import ray
+from sim2sg_core.fleet import Inline, opened
+from tests.fleet.test_ray_fleet import Squares
+from pathlib import Path
+
+def fail():
+    with opened(sys.argv[1]) as fleet:
+        results = fleet.pool(Inline()).map(Squares(Path(sys.argv[2])), range(1000))
+        next(results)
+        raise ValueError("of the caller")
+
+try:
+    fail()
+except ValueError as error:
+    print(error)
+gc.collect()
+print("connected:", ray.is_initialized())
+"""
+
+
+def test_work_that_an_error_of_the_caller_leaves_undone_starts_no_other_ray(cluster, tmp_path):
+    words = [sys.executable, "-c", LEFT_OFF, cluster.address, str(tmp_path)]
+    run = subprocess.run(words, capture_output=True, text=True, check=True, timeout=240)
+    assert run.stdout.splitlines() == ["of the caller", "connected: False"] and "Traceback" not in run.stderr

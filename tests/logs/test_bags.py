@@ -6,6 +6,7 @@ import pickle
 import re
 import sqlite3
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs import open_log, open_logs
 from sim2sg_core.logs.bag_messages import typestore
 from tests.logs.bag_writing import T0, K, bag, picture
+from tests.logs.test_image_decoding import mosaic
 
 TOPIC = "/cam/image_raw/compressed"
 
@@ -95,6 +97,17 @@ def test_raw_images_are_exact(tmp_path, form, encoding):
     np.testing.assert_array_equal(frame.decode(), rgb)
     assert frame.name == f"image_raw_{T0}.jpg" and frame.encoded() is None
     assert frame.thumbnail().ndim == 2
+
+
+def test_a_mosaic_that_the_driver_compressed_gets_the_colours_that_the_node_gives_it(tmp_path, form):
+    code = cv2.imencode(".png", mosaic(np.full((16, 24, 3), (200, 120, 40), np.uint8), "RGGB"))[1]
+    with bag(tmp_path / "b", form) as b:
+        b.write(
+            TOPIC, b.make("sensor_msgs/msg/CompressedImage", b.header(T0), "bayer_rggb8; png compressed ", code), T0
+        )
+    [frame] = open_log(tmp_path / "b").frames()
+    np.testing.assert_array_equal(frame.decode()[4:-4, 4:-4], np.broadcast_to((200, 120, 40), (8, 16, 3)))
+    assert frame.encoded() is None, "who takes the file as it is would take it for a grey picture"
 
 
 def test_detached_raw_frames_read_their_pixels_again(tmp_path):

@@ -137,8 +137,11 @@ def test_who_wins(tmp_path, drive):
     assert extrinsics(camera(full, extrinsics=(1.2, None, None))) == pytest.approx((1.2, 0, 0))
     with pytest.raises(Sim2SGError, match="--camera-height"):
         camera(full, extrinsics=(None, 0.1, None))
-    with pytest.raises(Sim2SGError, match="above the ground"):
-        camera(full, extrinsics=(-1.0, None, None))
+    for height in (-1.0, np.nan, np.inf):
+        with pytest.raises(Sim2SGError, match="above the ground"):
+            camera(full, extrinsics=(height, None, None))
+    with pytest.raises(Sim2SGError, match="pitch and roll are nan and 0: give degrees"):
+        camera(full, extrinsics=(1.0, np.nan, None))
 
 
 def test_the_training_camera_is_not_taken_for_another_aspect_ratio(tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -32,6 +34,49 @@ class Failing(MemoryFileSystem):
         with open(lpath, "wb") as file:
             file.write(b"half")
         raise Failing.error
+
+
+class Hosts(MemoryFileSystem):
+    """Several stores of one kind, told apart by what the address says before the path, as those of sftp are."""
+
+    protocol = "hosts"
+
+    def __init__(self, host="", **kwargs):
+        super().__init__(**kwargs)
+        self.store = self.of_host.setdefault(host, {})
+
+    of_host: ClassVar[dict] = {}
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return "/" + path.removeprefix("hosts://").partition("/")[2] if "://" in path else path
+
+    @staticmethod
+    def _get_kwargs_from_urls(path):
+        host = path.removeprefix("hosts://").partition("/")[0]
+        user, _, host = host.rpartition("@")
+        return {"host": host, **dict(zip(("username", "password"), user.split(":")))}
+
+
+class Web(MemoryFileSystem):
+    """A store whose files are named by whole addresses, and which takes them for unchanging, as that of https does."""
+
+    protocol = "web"
+    store: ClassVar[dict] = {}
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return path
+
+    def ukey(self, path):
+        return path
+
+
+@pytest.fixture
+def web():
+    fsspec.register_implementation("web", Web, clobber=True)
+    yield Web()
+    Web.store.clear()
 
 
 @pytest.fixture
@@ -115,6 +160,52 @@ def test_a_copy_that_breaks_is_not_there(store, tmp_path, monkeypatch, error, wh
     with pytest.raises(Sim2SGError, match=what):
         fetched("failing://fleet/run", tmp_path / "cache")
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_what_a_killed_process_left_of_a_copy_goes(store, tmp_path):
+    folder = tmp_path / "memory" / "fleet" / "shots"
+    folder.mkdir(parents=True)
+    left, new = folder / ".0.png.abc.part", folder / ".0.png.def.part"
+    for file in (left, new):
+        file.write_bytes(b"half")
+    os.utime(left, (10**9, 10**9))
+    fetched("memory://fleet/shots", tmp_path)
+    assert not left.exists() and new.exists(), "somebody may be copying to the other"
+
+
+def test_stores_of_two_hosts_are_not_one(tmp_path, capsys):
+    fsspec.register_implementation("hosts", Hosts, clobber=True)
+    for host in "ab":
+        Hosts(host).pipe("/log/0.png", host.encode())
+    addresses = ["hosts://a/log", "hosts://robot:secret@b/log"]
+    places = [place for address in addresses for place in fetched(address, tmp_path)]
+    assert [(place / "0.png").read_bytes() for place in places] == [b"a", b"b"]
+    assert "secret" not in capsys.readouterr().err and not [p for p in tmp_path.rglob("*") if "secret" in p.name]
+    Hosts("b").pipe("/log/1.png", b"new")
+    fetched(addresses[1], tmp_path)
+    assert sorted(p.name for p in places[1].glob("*.png")) == ["0.png", "1.png"], "in the same process too"
+
+
+def test_what_changes_at_an_address_of_the_web_is_copied_again(web, tmp_path):
+    for content in (b"old", b"newer"):
+        web.pipe("web://host/run.mcap", content)
+        [place] = fetched("web://host/run.mcap", tmp_path)
+        assert place.read_bytes() == content
+
+
+def test_signed_addresses_keep_the_suffix_and_are_not_printed(web, tmp_path, capsys):
+    address = f"web://host/run.mcap?signature={'x' * 300}"
+    web.pipe(address, b"content")
+    [place] = fetched(address, tmp_path)
+    assert place.name == "run.mcap" and place.read_bytes() == b"content"
+    with pytest.raises(Sim2SGError, match=r"^web://host/gone\.mcap\?\*\*\*: nothing is there"):
+        fetched("web://host/gone.mcap?signature=xxx", tmp_path)
+    assert "xxx" not in capsys.readouterr().err
+
+
+def test_brackets_of_a_name_are_no_pattern(store, tmp_path):
+    store.pipe("/fleet/run[1].mcap", b"content")
+    assert [place.name for place in fetched("memory://fleet/run[1].mcap", tmp_path)] == ["run[1].mcap"]
 
 
 def test_names_of_a_store_do_not_leave_the_cache(store, tmp_path):

@@ -1,6 +1,7 @@
 """Charts from above."""
 
 import numpy as np
+import pytest
 from matplotlib.patches import Polygon
 
 from sim2sg_core.report.maps import heat_maps, scene_plans
@@ -26,6 +27,12 @@ def test_heat_maps_share_their_cells_and_their_scale() -> None:
 def test_heat_maps_of_nothing_are_empty() -> None:
     figure = heat_maps([("real", np.full((2, 2), np.nan), np.ones(2))])
     assert not drawn(figure.axes[0]).any()
+
+
+def test_heat_maps_of_what_is_beside_the_camera_have_a_bounded_number_of_cells() -> None:
+    figure = heat_maps([("real", np.array([[-5.0, 0.01], [5.0, 0.0]]), np.ones(2))])
+    shares = drawn(figure.axes[0])
+    assert shares.size < 10_000 and shares.sum() == pytest.approx(1)
 
 
 def test_plans_show_every_object_from_above_the_small_ones_last() -> None:

@@ -50,6 +50,13 @@ def test_a_target_that_is_neither_is_told(tmp_path):
         RerunView(str(tmp_path / "a.json"), [], [])
 
 
+def test_a_file_that_cannot_be_written_is_told(tmp_path):
+    pytest.importorskip("rerun", reason="rerun-sdk is not installed: pip install 'sim2sg[rerun]'")
+    (tmp_path / "a.rrd").mkdir()
+    with pytest.raises(Sim2SGError, match=r"a\.rrd: cannot be written \(.*irectory.*\); give another$"):
+        RerunView(str(tmp_path / "a.rrd"), [], [])
+
+
 def test_what_to_install_is_told(tmp_path, monkeypatch):
     real = builtins.__import__
 

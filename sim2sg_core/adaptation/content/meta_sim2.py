@@ -32,6 +32,7 @@ RATE = 5e-3
 MEMORY = 0.9  # of the moving averages of the reward and of its spread
 RECALLED = 64  # earlier renders among which the density of renders is taken
 BANDWIDTH = 0.25  # of the density, times the median mean squared difference of two frames of the log
+SAME = 1e-4  # mean squared difference up to which two frames are the same
 TRIES = 10  # of a group that has no room
 HEADROOM = 2  # more of a class in a cell than the prior ever has
 
@@ -132,7 +133,8 @@ class DensityReward:
 
     def __init__(self, log: Features) -> None:
         apart = torch.stack([mean_squares(x, x) for x in log]).mean(0)
-        self._bandwidth = max(BANDWIDTH * float(apart[apart > 0].median()) if len(apart) > 1 else 1.0, 1e-3)
+        known = apart[apart > SAME]  # None where there is one frame, or the same again and again.
+        self._bandwidth = max(BANDWIDTH * float(known.median()), 1e-3) if len(known) else 1.0
         self._log, self._recalled = log, tuple(x[:0] for x in log)
 
     def __call__(self, renders: Features) -> np.ndarray:

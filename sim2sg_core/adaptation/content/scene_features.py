@@ -20,6 +20,7 @@ DEPTHS = (2, 3)  # of the backbone's levels: strides 16 and 32
 CELLS = (2, 3)  # rows and columns over which features are averaged: where things are is told coarsely
 BATCH = 8
 SHADOW_SIZE = 256  # texels: soft shadows do, and are fast
+ALIKE = 1e-3  # of the spread of features within a frame, under which the log's frames are all the same
 
 
 class SceneFeatures:
@@ -45,8 +46,7 @@ class SceneFeatures:
         width, height = network.config.width, network.config.height
         raw = self._features(letterbox(frame, width, height)[0] for frame in frames)
         for values in raw:
-            spread = values.std(0, unbiased=False)
-            self._scale.append((values.mean(0), spread + 0.1 * spread.mean() + 1e-6))
+            self._scale.append(scale_of(values))
         self.log = self._standardised(raw)
 
     def of(self, layouts: Sequence[Layout], seeds: Sequence[int]) -> Features:
@@ -74,6 +74,17 @@ class SceneFeatures:
 
     def _standardised(self, raw: Features) -> Features:
         return tuple((x - mean) / spread for x, (mean, spread) in zip(raw, self._scale, strict=True))
+
+
+def scale_of(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the (F,) means of (N, F) features and what differences are measured in.
+
+    That is their spread over the frames; of one frame, or the same again and again, that within a frame.
+    """
+    spread, within = values.std(0, unbiased=False), values.std(1, unbiased=False).mean()
+    if float(spread.mean()) < ALIKE * float(within):
+        spread = within.expand_as(spread)
+    return values.mean(0), spread + 0.1 * spread.mean() + 1e-6
 
 
 def _batches(images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -51,7 +51,7 @@ class SceneRebuilder:
             insides=self._insides,
         )
         carriers = self._carriers(layout.placements)
-        below = [GROUND if k < 0 else layout.placements[k].label for k in carriers]
+        below = [None if k is None else GROUND if k < 0 else layout.placements[k].label for k in carriers]
         # What carries others stays: they would hang in the air.
         placements = tuple(
             self._swapped(p, below[k], rng) if rng.random() < self._class_swap and k not in carriers else p
@@ -59,24 +59,28 @@ class SceneRebuilder:
         )
         return Layout(jittered(camera, rng), placements)
 
-    def _carriers(self, placements: Sequence[Placement]) -> list[int]:
-        """Returns the index of what each object stands on or in, -1 for the ground."""
+    def _carriers(self, placements: Sequence[Placement]) -> list[int | None]:
+        """Returns the index of what each object stands on or in, -1 for the ground, None where nothing is found."""
         surfaces = [self._surfaces[p.label] for p in placements]
         insides = [self._insides.get(p.label) for p in placements]
         touching, held = (rule_matrix(placements, rule, surfaces, insides) for rule in (CONTACT, HOLD))
-        carriers = []
+        carriers: list[int | None] = []
         for k, placement in enumerate(placements):
-            on, within = np.flatnonzero(touching[k]), np.flatnonzero(held[k])
+            # A chair under a table may be as high as the table: it carries nothing all the same.
+            able = np.array([p.label in self._supports[placement.label] for p in placements])
+            on, within = np.flatnonzero(touching[k] & able).tolist(), np.flatnonzero(held[k] & able).tolist()
             # What is in a cup is in the drawer with the cup too: the cup was put down later.
-            carrier = on[0] if len(on) else within[-1] if len(within) else -1
-            carriers.append(-1 if placement.position[2] == 0 else int(carrier))
+            carrier = on[0] if on else within[-1] if within else None
+            carriers.append(-1 if placement.position[2] == 0 else carrier)
         return carriers
 
-    def _swapped(self, placement: Placement, below: str, rng: np.random.Generator) -> Placement:
+    def _swapped(self, placement: Placement, below: str | None, rng: np.random.Generator) -> Placement:
         """Returns an object as large among its kind as the one it replaces, its class drawn evenly.
 
-        Drawn are the classes that may stand where it stands, on `below`: the ground or a class.
+        Drawn are the classes that may stand where it stands, on `below`: the ground or a class; None leaves it.
         """
+        if below is None:
+            return placement
         label = str(rng.choice([name for name in self._sizes if below in self._supports[name]]))
         scale = float(np.exp(np.log(placement.size / self._sizes[placement.label]).mean()))
         return dataclasses.replace(placement, label=label, size=self._sizes[label] * scale)

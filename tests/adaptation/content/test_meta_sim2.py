@@ -79,6 +79,14 @@ def test_it_pays_to_be_where_the_log_is_and_renders_are_not():
     assert again((near,)).mean() < first
 
 
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_a_log_of_one_frame_again_and_again_rewards_what_is_near_it(frames):
+    log = torch.randn(1, 7, generator=torch.Generator().manual_seed(0)).expand(frames, -1)
+    reward = DensityReward((log,))
+    near, far = (reward((log[:1] + away + 0.1 * torch.eye(4, 7),)).mean() for away in (0.1, 3.0))
+    assert np.isfinite(near) and near > far
+
+
 def test_scenes_have_the_counts_that_were_asked_for():
     domain = table_domain()
     pool = [Layout(CAMERA, tuple(laid_table()))]

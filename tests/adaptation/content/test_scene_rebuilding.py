@@ -7,7 +7,7 @@ import pytest
 
 from sim2sg_core.adaptation.content.scene_rebuilding import BoxRefinement, SceneRebuilder, fit_size, grounded
 from sim2sg_core.adaptation.method import ResolvedMethod
-from sim2sg_core.domains import ClassSpec, MeshSpec, load_domain
+from sim2sg_core.domains import ClassSpec, Domain, MeshSpec, load_domain
 from sim2sg_core.domains.class_spec import size_range
 from sim2sg_core.scene import Placement, SceneGraph, SceneObject
 from tests.adaptation.content.scenes import CAMERA, CLEVR, graph_of, laid_table, table_domain
@@ -73,6 +73,19 @@ def test_objects_are_swapped_for_what_may_stand_there():
         kinds["ball"] |= {p.label for p in placements if p.position[2] > 0}
         kinds["alone"] |= {p.label for p in placements if p.position[1] > 2}
     assert kinds == {"ball": {"sphere", "cylinder"}, "alone": {"cube", "cylinder"}}
+
+
+def test_what_is_as_high_as_a_table_beside_it_is_not_taken_for_what_carries():
+    data = CLEVR.to_json()
+    data["classes"][1]["supports"] = ["cube"]  # spheres on cubes; cylinders carry nothing
+    data["classes"][2]["sizes"] = [[0.99, 0.99, 0.99]]
+    method = ResolvedMethod(labels=True, threshold=None, prior_share=0.0, class_swap=1.0)
+    rebuild = SceneRebuilder(Domain.from_json(data), method)
+    post = Placement("cylinder", np.array([9.8, 0.3, 0]), 0.0, np.full(3, 0.99))
+    table = Placement("cube", np.array([9.0, 0.3, 0]), 0.0, np.full(3, 0.99))
+    ball = Placement("sphere", np.array([9.4, 0.3, 0.99]), 0.0, np.full(3, 0.7))  # over both
+    found = [p.label for p in rebuild(graph_of([post, table, ball]), np.random.default_rng(0)).placements]
+    assert found[1:] == ["cube", "sphere"], "the table carries the ball, so it stays"
 
 
 def test_sizes_snap_to_what_the_class_can_be():
