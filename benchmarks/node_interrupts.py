@@ -48,6 +48,8 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="four tries; nothing is written")
     args = parser.parse_args()
     check(args.log, args.model)
+    # A shell that starts this in the background has it ignore SIGINT, and so would the nodes until rclpy listens.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if args.smoke:
         args.tries = 4
     tries = run(args)

@@ -31,11 +31,12 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 _MIB = 1 << 20
 
 
-def init(args: Sequence[str]) -> str:
+def init(args: Sequence[str], *, handle_signals: bool = True) -> str:
     """Applies the settings and then initialises rclpy.
 
     Args:
         args: ROS arguments (`--ros-args …`).
+        handle_signals: Whether rclpy installs its handlers of SIGINT and SIGTERM at once.
 
     Returns:
         What was set, in one line for the log.
@@ -44,10 +45,11 @@ def init(args: Sequence[str]) -> str:
         Sim2SGError: ROS does not understand the arguments.
     """
     import rclpy
+    from rclpy.signals import SignalHandlerOptions
 
     done = apply()
     try:
-        rclpy.init(args=["sim2sg", *args])
+        rclpy.init(args=["sim2sg", *args], signal_handler_options=None if handle_signals else SignalHandlerOptions.NO)
     except RuntimeError as error:  # All of rclpy's own errors are.
         reason = one_line(error).split(", at ")[0]
         raise Sim2SGError(f"ROS does not understand its arguments: {reason}") from None

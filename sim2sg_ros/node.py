@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from rclpy.exceptions import InvalidParameterTypeException, ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.signals import install_signal_handlers
 from rclpy.timer import Timer
 from sim2sg.srv import GetSceneGraph
 
@@ -33,7 +33,7 @@ from sim2sg_ros.lasting import Lasting
 from sim2sg_ros.model_manager import ModelManager
 from sim2sg_ros.parameters import declare_parameters, unknown_parameters, why_invalid
 from sim2sg_ros.services import answer_get_scene_graph
-from sim2sg_ros.signals import end_between_callbacks, until_signal
+from sim2sg_ros.signals import end_between_callbacks, ignore_signals, until_signal
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 WHY_NO_GRAPH = {
@@ -254,21 +254,24 @@ def run_node(args: Sequence[str] | None = None, overrides: Sequence[Parameter] =
     Raises:
         Sim2SGError: A parameter given at start is not allowed.
     """
-    end_between_callbacks()
+    has_signal = end_between_callbacks()
     sys.setswitchinterval(SWITCH_INTERVAL)
-    applied = middleware.init(sys.argv[1:] if args is None else args)
+    applied = middleware.init(sys.argv[1:] if args is None else args, handle_signals=False)
     executor = SingleThreadedExecutor()
     node = None
     try:
         with until_signal():
             node = _create(overrides)
+            # Not before: rclpy complains of a node that is being made while a signal ends its context.
+            install_signal_handlers()
+            if has_signal():
+                raise ExternalShutdownException
             logging.getLogger("sim2sg_core").addHandler(_ToRosLog(node))
             node.get_logger().debug(applied)
             executor.add_node(node)
             executor.spin()
     finally:
-        # A second Ctrl-C must not cut the end short.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        ignore_signals()
         executor.shutdown(timeout_sec=1.0)
         if node is not None:
             node.destroy_node()

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import rclpy
 from rclpy.executors import ExternalShutdownException
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-def end_between_callbacks() -> None:
+
+def end_between_callbacks() -> Callable[[], bool]:
     """Makes the first Ctrl-C act like SIGTERM: spinning ends after the callback that runs.
 
     Python would raise KeyboardInterrupt in the middle of it, perhaps while it makes or destroys a subscription, which
-    native code then finds half made. A second Ctrl-C does interrupt. To be called before `rclpy.init`, whose own
-    handler ends the spinning and then calls the one that it found.
+    native code then finds half made. A second signal does interrupt. To be called before rclpy installs its own
+    handlers, which end the spinning and then call those that they found.
+
+    Returns:
+        Whether a signal has come.
     """
     count = 0
 
@@ -26,7 +31,15 @@ def end_between_callbacks() -> None:
         if count > 1:
             raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, handle)
+    for number in SIGNALS:
+        signal.signal(number, handle)
+    return lambda: count > 0
+
+
+def ignore_signals() -> None:
+    """From now on no signal cuts the end of the process short."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

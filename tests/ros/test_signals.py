@@ -33,6 +33,28 @@ with until_signal():
 print("ended", flush=True)
 """
 
+EARLY = """
+import os, sys
+from sim2sg_ros import node
+
+create = node._create
+
+def create_while_a_signal_comes(overrides):
+    os.kill(os.getpid(), int(sys.argv[1]))
+    return create(overrides)
+
+node._create = create_while_a_signal_comes
+sys.exit(node.run_node(["--ros-args", "-r", "__node:=early"]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_the_node_is_made(number):
+    command = [sys.executable, "-c", EARLY, str(int(number))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert "Warning" not in done.stderr and "Traceback" not in done.stderr
+
 
 @pytest.mark.parametrize(("signals", "rest"), [(1, ["whole", "ended"]), (2, ["ended"])])
 def test_a_callback_ends_whole_unless_a_second_signal_comes(signals, rest):
