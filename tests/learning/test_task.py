@@ -24,7 +24,7 @@ def test_a_mask_hides_what_is_ignored(records, domain):
 
 
 def test_relations_of_what_was_inferred_are_not_taught(records, domain):
-    """They are not known, and none must be taken for a fact that does not hold; the objects are taught all the same."""
+    """They are not known, and none must be taken for a fact that does not hold; the objects are taught as before."""
     network = build_network(domain, seed=0).eval()
     graph = records[0].graph
 
@@ -34,5 +34,6 @@ def test_relations_of_what_was_inferred_are_not_taught(records, domain):
         return task_losses(network, dense_maps(network, targets.image), targets)
 
     known, unknown = losses(1.0), losses(0.9)
-    assert all(torch.equal(known[k], unknown[k]) for k in ("heat", "box", "depth", "size", "angle"))
+    for name in ("box", "depth", "size", "angle"):  # Means over objects, all of which weigh alike.
+        torch.testing.assert_close(known[name], unknown[name])
     assert known["relations"] > 0 and all(unknown[k] == 0 for k in ("related", "relations", "relations_found"))

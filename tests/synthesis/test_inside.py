@@ -8,6 +8,7 @@ import pytest
 import trimesh
 
 from sim2sg_core.adaptation.content.scene_rebuilding import SceneRebuilder
+from sim2sg_core.adaptation.method import ResolvedMethod
 from sim2sg_core.domains import Domain, MeshSpec, load_domain
 from sim2sg_core.domains.loading import parse_domain
 from sim2sg_core.errors import Sim2SGError
@@ -200,6 +201,5 @@ def test_carriers_of_rebuilt_scenes_are_the_containers(domain):
     container = Placement("bin", np.array([1.5, 0.0, 0.0]), 0.2, np.array([0.5, 0.4, 0.28]))
     ball = Placement("ball", np.array([1.5, 0.05, 0.07 * 0.28]), 0.0, np.array([0.1, 0.1, 0.1]))
     brick = Placement("brick", np.array([1.5, 0.6, 0.0]), 0.0, np.array([0.1, 0.08, 0.06]))
-    rebuilder = SceneRebuilder.__new__(SceneRebuilder)
-    rebuilder._surfaces, rebuilder._insides = domain.class_surfaces, domain.class_insides
+    rebuilder = SceneRebuilder(domain, ResolvedMethod(labels=True))
     assert rebuilder._carriers([container, ball, brick]) == [-1, 0, -1]
