@@ -12,6 +12,7 @@ calibration error. Each set is rendered once and kept: the same command goes on.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,12 +23,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import print_rows, sim2sg, summary, write_results
-from sim2sg_core.adaptation.content.tiled_inference import fused_graph, merge_objects, see_views
-from sim2sg_core.adaptation.content.view_fusion import ViewFusion, fit_on_renders
+from sim2sg_core.adaptation.content.tiled_inference import merge_objects, see_views
+from sim2sg_core.adaptation.content.view_fusion import Views, fit_on_renders
 from sim2sg_core.adaptation.selection.score_calibration import expected_calibration_error, object_outcomes
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.evaluation import evaluate, load_targets
-from sim2sg_core.images import read_image, write_jpeg
+from sim2sg_core.images import decode_image, encode_jpeg, read_image
 from sim2sg_core.progress import Progress
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.scene import SceneGraph, SceneObject
@@ -35,7 +36,6 @@ from sim2sg_core.synthesis import read_dataset
 
 FIT_SEED, TEST_SEED = 70_000, 80_000
 PACKS = Path(__file__).resolve().parents[1] / "sim2sg_core" / "packs"
-Seen = tuple[SceneGraph, list[SceneObject], np.ndarray]
 
 
 def main() -> None:
@@ -72,16 +72,15 @@ def score_set(
     """Returns the figures of each row on one set."""
     usual = rendered(args.domain, args.out / f"fit_{args.fit}_{number}", args.fit, FIT_SEED + 1000 * number)
     other = rendered(args.domain, args.out / f"test_{args.test}_{number}", args.test, TEST_SEED + 1000 * number)
-    in_another_look(other, number)
     half_scale = bool(domain.training.half_scale_inference)
-    fusion = fitted(look(usual, predictor, domain, half_scale), usual, domain)
-    seen = look(other, predictor, domain, half_scale)
-    truths = [truth for _, truth in read_dataset(other)]
+    known, truths = ([truth for _, truth in read_dataset(folder)] for folder in (usual, other))
+    fusion = fit_on_renders(look(usual, predictor, domain, half_scale), known, domain.class_names)
+    seen = look(other, predictor, domain, half_scale, np.random.default_rng(number))
     targets = load_targets(other, "coco", domain)
     graphs = {
-        "whole": [with_objects(whole, merge_objects(whole.objects, domain.carriers)) for whole, _, _ in seen],
-        "surest_view": [with_objects(whole, objects) for whole, objects, _ in seen],
-        "fused": [fused_graph(*views, fusion) for views in seen],
+        "whole": [with_objects(v.whole, merge_objects(v.whole.objects, domain.carriers)) for v in seen],
+        "surest_view": [with_objects(v.whole, v.objects) for v in seen],
+        "fused": [fusion.graph(v) for v in seen],
     }
     figures = {}
     for row, of_row in graphs.items():
@@ -98,48 +97,34 @@ def rendered(domain: str, out: Path, count: int, seed: int) -> Path:
     return out
 
 
-def in_another_look(folder: Path, seed: int) -> None:
-    """Changes the images of a data set, once."""
-    done = folder / "changed"
-    if done.exists():
-        return
-    rng = np.random.default_rng(seed)
-    for path, _ in read_dataset(folder):
-        write_jpeg(path, changed(read_image(path), rng), int(rng.integers(30, 70)))
-    done.touch()
-
-
 def changed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Returns an (H, W, 3) uint8 image in another look."""
     blurred = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.6, 1.6)).astype(np.float32) / 255
     lit = np.clip((blurred - 0.5) * rng.uniform(0.6, 1.5) + 0.5 + rng.uniform(-0.12, 0.12), 0, 1)
     lit = lit ** rng.uniform(0.6, 1.6) + rng.normal(0, rng.uniform(0.01, 0.04), lit.shape)
-    return np.asarray((np.clip(lit, 0, 1) * 255).astype(np.uint8))
+    drawn = (np.clip(lit, 0, 1) * 255).astype(np.uint8)
+    return decode_image(encode_jpeg(drawn, int(rng.integers(30, 70))))
 
 
-def look(folder: Path, predictor: Predictor, domain: Domain, half_scale: bool) -> list[Seen]:
-    """Infers all views of a data set's images."""
+def look(
+    folder: Path, predictor: Predictor, domain: Domain, half_scale: bool, rng: np.random.Generator | None = None
+) -> list[Views]:
+    """Infers all views of a data set's images; in another look where an `rng` draws one."""
     pairs = read_dataset(folder)
     seen = []
     with Progress(len(pairs), folder.name, unit="frames") as progress:
         for path, truth in pairs:
             assert truth.camera is not None
-            image = read_image(path)
+            image = read_image(path) if rng is None else changed(read_image(path), rng)
             whole = predictor.infer(image).graph(truth.camera, file=path.name)
-            seen.append((whole, *see_views(predictor, image, truth.camera, whole, domain.carriers, half_scale)))
+            seen.append(see_views(predictor, image, truth.camera, whole, domain.carriers, half_scale))
             progress.update()
     return seen
 
 
-def fitted(seen: Sequence[Seen], folder: Path, domain: Domain) -> ViewFusion:
-    """Fits the weights of the views on a data set, as a stage does on its held-out scenes."""
-    truths = [truth for _, truth in read_dataset(folder)]
-    return fit_on_renders([(found, evidence) for _, found, evidence in seen], truths, domain.class_names)
-
-
 def with_objects(graph: SceneGraph, objects: Sequence[SceneObject]) -> SceneGraph:
     """Returns a graph with other objects and without relations."""
-    return SceneGraph(graph.width, graph.height, tuple(objects), (), camera=graph.camera, file=graph.file)
+    return dataclasses.replace(graph, objects=tuple(objects), relations=())
 
 
 if __name__ == "__main__":
