@@ -113,8 +113,8 @@ def soak(args: argparse.Namespace, processes: Processes, output: IO[str]) -> dic
     node = processes.node(
         "--model", args.model, "--name", NAME, "--ros-args", *cameras, env=dict(os.environ), stderr=output
     )  # fmt: skip
-    words = ("node_camera.py", "--log", args.log, "--hz", args.hz, "--topic", "/front/image")
-    words = (*words, "--depth-topic", "/front/depth")
+    words = ("node_camera.py", "--log", args.log, "--hz", args.hz)
+    words = (*words, "--topic", "/front/image", "--depth-topic", "/front/depth")
     processes.start(*words, env=dict(os.environ), stdout=subprocess.DEVNULL)
     second = SecondCamera(processes, args.log)
     user = User(NAME, PATIENCE)

@@ -13,8 +13,8 @@ import numpy as np
 
 from sim2sg_core.adaptation.content.log_extrinsics import camera_of, frame_extrinsics
 from sim2sg_core.adaptation.content.recall_correction import found_shares
-from sim2sg_core.adaptation.content.tiled_inference import fused_graph, infer_tiles, see_views
-from sim2sg_core.adaptation.content.view_fusion import ViewFusion, fit_on_renders
+from sim2sg_core.adaptation.content.tiled_inference import see_views
+from sim2sg_core.adaptation.content.view_fusion import ViewFusion, Views, fit_on_renders
 from sim2sg_core.adaptation.content.witness_fusion import fuse_witness
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.log_witness import Testimony
@@ -27,13 +27,11 @@ from sim2sg_core.lifting.extrinsics import with_extrinsics
 from sim2sg_core.progress import Progress
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.runtime.graph_decoding import RawOutput
-from sim2sg_core.scene import SceneGraph, SceneObject
+from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.graph import load_graphs, save_graphs, write_json
 from sim2sg_core.synthesis import read_dataset
 
 CHUNK = 8  # frames that a worker is given at a time
-_Views = tuple[SceneGraph, list[SceneObject], np.ndarray]
-"""Graph of the whole frame, and what `see_views` returns."""
 
 
 class LogInference:
@@ -126,8 +124,8 @@ class LogInference:
                 seen.append(views)
                 progress.update()
         truths, names = [truth for _, truth in held_out], self._domain.class_names
-        fusion = fit_on_renders([(found, evidence) for _, found, evidence in seen], truths, names)
-        fused = [fused_graph(*views, fusion) for views in seen]
+        fusion = fit_on_renders(seen, truths, names)
+        fused = [fusion.graph(views) for views in seen]
         write_json(path, {**fusion.to_json(), "found": found_shares(fused, truths, names)}, indent=1)
 
     def _infer_tiles(self, path: Path, graphs: Sequence[SceneGraph], fusion: ViewFusion, half_scale: bool) -> None:
@@ -160,14 +158,14 @@ class _Seeing:
     carriers: Set[str]
     half_scale: bool
 
-    def open(self) -> Callable[[Sequence[tuple[Path, SceneGraph]]], Iterator[_Views]]:
+    def open(self) -> Callable[[Sequence[tuple[Path, SceneGraph]]], Iterator[Views]]:
         predictor = self.model.get()
         return lambda pairs: (self._see(predictor, read_image(path), truth) for path, truth in pairs)
 
-    def _see(self, predictor: Predictor, image: np.ndarray, truth: SceneGraph) -> _Views:
+    def _see(self, predictor: Predictor, image: np.ndarray, truth: SceneGraph) -> Views:
         camera = camera_of(truth)
         whole = predictor.infer(image).graph(camera)
-        return whole, *see_views(predictor, image, camera, whole, self.carriers, self.half_scale)
+        return see_views(predictor, image, camera, whole, self.carriers, self.half_scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +180,9 @@ class _Tiling:
     def open(self) -> Callable[[Sequence[tuple[SampledFrame, SceneGraph]]], Iterator[SceneGraph]]:
         predictor = self.model.get()
         return lambda pairs: (
-            infer_tiles(predictor, frame.image(), camera_of(graph), graph, self.fusion, self.carriers, self.half_scale)
+            self.fusion.graph(
+                see_views(predictor, frame.image(), camera_of(graph), graph, self.carriers, self.half_scale)
+            )
             for frame, graph in pairs
         )
 

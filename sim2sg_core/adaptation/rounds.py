@@ -284,12 +284,13 @@ def round_stage(
     method, count = config.method, config.round_frames
     with run.timed(f"{name}/infer", f"{len(frames)} frames of the log"):
         graphs = content = inference.graphs()
-    shares = found_shares_of(previous)
     if run.view:
         run.view.inferred(previous, graphs)
     if method.tiled_inference:
         with run.timed(f"{name}/tiled", "enlarged tiles of the frames"):
             content, shares = inference.tiled_graphs(graphs, method.half_scale_inference)
+    else:
+        shares = found_shares_of(previous)
     inference.close()
     # What the witness saw says how many objects there are: for these classes no other correction is needed.
     expected = None

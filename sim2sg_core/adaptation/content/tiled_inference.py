@@ -14,7 +14,7 @@ from collections.abc import Sequence, Set
 import cv2
 import numpy as np
 
-from sim2sg_core.adaptation.content.view_fusion import SAME_IOU, ViewFusion, best_scores, evidence_of
+from sim2sg_core.adaptation.content.view_fusion import SAME_IOU, Views, best_scores, evidence_of
 from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.runtime.preprocessing import PADDING
 from sim2sg_core.scene import Camera, SceneGraph, SceneObject
@@ -34,42 +34,6 @@ MERGED_SCORE = 0.05
 """Least score of an object that is merged; less are the slots that the network pads its list with."""
 
 
-def infer_tiles(
-    predictor: Predictor,
-    image: np.ndarray,
-    camera: Camera,
-    whole: SceneGraph,
-    fusion: ViewFusion,
-    carriers: Set[str] = frozenset(),
-    half_scale: bool = False,
-) -> SceneGraph:
-    """Returns the objects of a frame, of its enlarged tiles and, where asked for, of the frame at half scale.
-
-    Args:
-        predictor: Runs the model.
-        image: (H, W, 3) uint8 RGB.
-        camera: The frame's, its ground known.
-        whole: The graph of the frame as a whole, under the same camera.
-        fusion: Gives the objects' scores, from all views.
-        carriers: Classes that others stand on, see `merge_objects`.
-        half_scale: Whether the frame is inferred at half scale too, for what is near.
-
-    Returns:
-        The frame's graph with what only the other views show, best first. Poses in the camera's frame, no relations.
-    """
-    found, evidence = see_views(predictor, image, camera, whole, carriers, half_scale)
-    return fused_graph(whole, found, evidence, fusion)
-
-
-def fused_graph(
-    whole: SceneGraph, found: Sequence[SceneObject], evidence: np.ndarray, fusion: ViewFusion
-) -> SceneGraph:
-    """Returns a frame's graph with what `see_views` found in it, scored by all views, best first."""
-    scores = fusion.probability(evidence, [o.label for o in found])
-    scored = [dataclasses.replace(o, score=float(score)) for o, score in zip(found, scores, strict=True)]
-    return dataclasses.replace(whole, objects=tuple(sorted(scored, key=lambda o: -o.score)), relations=())
-
-
 def see_views(
     predictor: Predictor,
     image: np.ndarray,
@@ -77,12 +41,19 @@ def see_views(
     whole: SceneGraph,
     carriers: Set[str] = frozenset(),
     half_scale: bool = False,
-) -> tuple[list[SceneObject], np.ndarray]:
-    """Finds the objects of a frame in all its views. Arguments are those of `infer_tiles`.
+) -> Views:
+    """Finds the objects of a frame, of its enlarged tiles and, where asked for, of the frame at half scale.
+
+    Args:
+        predictor: Runs the model.
+        image: (H, W, 3) uint8 RGB.
+        camera: The frame's, its ground known.
+        whole: The graph of the frame as a whole, under the same camera.
+        carriers: Classes that others stand on, see `merge_objects`.
+        half_scale: Whether the frame is inferred at half scale too, for what is near.
 
     Returns:
-        The objects, each as the surest view shows it and with its score there, and their (N, 6) evidence, see
-        `view_fusion.EVIDENCE`.
+        What only the other views show is among the objects too. Poses in the camera's frame.
     """
     height, width = image.shape[:2]
     tiles = _tiles(width, height)
@@ -100,7 +71,8 @@ def see_views(
     in_tile = np.array([any(_is_whole(o.box, tile, width, height) for tile in tiles) for o in found], bool)
     high = np.array([o.box[3] - o.box[1] for o in found]) >= NEAR_SHARE * height
     # What a view does show it can show, whatever the edges say.
-    return found, evidence_of(scores, [in_tile | (scores[2] > 0), (high & half_scale) | (scores[3] > 0)])
+    evidence = evidence_of(scores, [in_tile | (scores[2] > 0), (high & half_scale) | (scores[3] > 0)])
+    return Views(whole, found, evidence)
 
 
 def infer_half_scale(predictor: Predictor, image: np.ndarray, camera: Camera) -> list[SceneObject]:

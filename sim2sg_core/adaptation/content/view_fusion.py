@@ -8,12 +8,14 @@ that. So the fit counts for more on a log than the calibration of a single view 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from sim2sg_core.adaptation.logistic import fit_logistic, logit
 from sim2sg_core.scene import SceneGraph, SceneObject
 from sim2sg_core.scene.boxes import box_iou, greedy_match
 
@@ -27,7 +29,17 @@ USUAL = np.array([0.4, 0.3, 0.4, 0.0, 0.2, 0.0])
 """Weights that are expected, and how far they may lie from it (standard deviations):"""
 SPREAD = np.array([0.5, 0.5, 0.5, 1.5, 0.5, 1.5])
 BIAS_SPREAD, CLASS_SPREAD = 3.0, 1.0
-STEPS = 50  # of Newton's method, at the most
+
+
+class Views(NamedTuple):
+    """What the views of a frame show."""
+
+    whole: SceneGraph
+    """of the frame as a whole"""
+    objects: list[SceneObject]
+    """surest first, each as the surest view shows it and with its score there"""
+    evidence: np.ndarray
+    """(N, 6) `EVIDENCE` of the objects"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +58,12 @@ class ViewFusion:
         """Returns (N,) probabilities from (N, 6) `EVIDENCE` of objects of the given classes."""
         return np.asarray(1 / (1 + np.exp(-(_columns(evidence, labels, self.classes) @ self.weights))))
 
+    def graph(self, views: Views) -> SceneGraph:
+        """Returns a frame's graph with what its views show, scored by all of them, best first; without relations."""
+        scores = self.probability(views.evidence, [o.label for o in views.objects])
+        scored = [dataclasses.replace(o, score=float(score)) for o, score in zip(views.objects, scores, strict=True)]
+        return dataclasses.replace(views.whole, objects=tuple(sorted(scored, key=lambda o: -o.score)), relations=())
+
     def to_json(self) -> dict[str, Any]:
         """Returns JSON-ready data."""
         names = [*EVIDENCE, "bias", *self.classes]
@@ -57,22 +75,21 @@ class ViewFusion:
         return cls(tuple(data["classes"]), np.array(list(data["weights"].values()), float))
 
 
-def fit_on_renders(
-    seen: Sequence[tuple[Sequence[SceneObject], np.ndarray]], truths: Sequence[SceneGraph], classes: Sequence[str]
-) -> ViewFusion:
+def fit_on_renders(seen: Sequence[Views], truths: Sequence[SceneGraph], classes: Sequence[str]) -> ViewFusion:
     """Fits the weights on images whose labels are known.
 
     Args:
-        seen: Of each image the objects that were found, surest first, and their (N, 6) `EVIDENCE`.
+        seen: What the views of each image show.
         truths: What is there.
         classes: All names.
     """
     labels, correct = [], [np.zeros(0, bool)]
-    for (objects, _), truth in zip(seen, truths, strict=True):
-        boxes, names = np.array([o.box for o in objects]).reshape(-1, 4), np.array([o.label for o in objects])
+    for views, truth in zip(seen, truths, strict=True):
+        boxes = np.array([o.box for o in views.objects]).reshape(-1, 4)
+        names = np.array([o.label for o in views.objects])
         labels.extend(names.tolist())
         correct.append(greedy_match(boxes, names, truth.boxes(), truth.labels()) >= 0)
-    evidence = np.concatenate([np.zeros((0, len(EVIDENCE))), *(of_image for _, of_image in seen)])
+    evidence = np.concatenate([np.zeros((0, len(EVIDENCE))), *(views.evidence for views in seen)])
     return fit_view_fusion(evidence, labels, np.concatenate(correct), classes)
 
 
@@ -90,20 +107,10 @@ def fit_view_fusion(
     Returns:
         The weights of the greatest posterior; with few outcomes they stay near the usual ones.
     """
-    x, y = _columns(evidence, labels, classes), np.asarray(correct, float)
+    x = _columns(evidence, labels, classes)
     mean = np.concatenate([USUAL, np.zeros(1 + len(classes))])
-    precision = 1 / np.concatenate([SPREAD, [BIAS_SPREAD], np.full(len(classes), CLASS_SPREAD)]) ** 2
-    weights = mean.copy()
-    for _ in range(STEPS):
-        p = 1 / (1 + np.exp(-(x @ weights)))
-        gradient = x.T @ (p - y) + precision * (weights - mean)
-        hessian = (x * (p * (1 - p))[:, None]).T @ x + np.diag(precision)
-        step = np.linalg.solve(hessian, gradient)
-        step *= min(1.0, 1.0 / max(float(np.abs(step).max()), 1e-12))  # Far off, a whole step may overshoot.
-        weights -= step
-        if np.abs(step).max() < 1e-8:
-            break
-    return ViewFusion(tuple(classes), weights)
+    spread = np.concatenate([SPREAD, [BIAS_SPREAD], np.full(len(classes), CLASS_SPREAD)])
+    return ViewFusion(tuple(classes), fit_logistic(x, np.asarray(correct, float), mean, spread))
 
 
 def best_scores(objects: Sequence[SceneObject], seen: Sequence[SceneObject]) -> np.ndarray:
@@ -127,8 +134,7 @@ def evidence_of(scores: Sequence[np.ndarray], shown: Sequence[np.ndarray]) -> np
         scores: (N,) of each of the four views: whole, mirrored, tile, half scale; 0 where it shows nothing there.
         shown: (N,) whether a tile, and whether half scale, can show the object.
     """
-    clipped = np.clip(np.array(scores), MISSED, 1 - MISSED)
-    whole, mirrored, tile, half = np.log(clipped / (1 - clipped))
+    whole, mirrored, tile, half = logit(np.array(scores), MISSED)
     in_tile, near = np.array(shown, float)
     return np.column_stack([whole, mirrored, tile * in_tile, in_tile, half * near, near])
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from sim2sg_core.adaptation.content.recall_correction import found_shares
+from sim2sg_core.adaptation.logistic import fit_logistic, logit
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image
 from sim2sg_core.model import SceneGraphNetwork
@@ -26,7 +27,7 @@ from sim2sg_core.scene.boxes import greedy_match
 
 SLOPE_SPREAD, OFFSET_SPREAD = 0.5, 1.5
 """Standard deviations that are expected of a class: of its inverse temperature, relative, and of its offset."""
-LEAST_SLOPE, LONGEST_STEP = 0.1, 1.0
+LEAST_SLOPE = 0.1
 CALIBRATED_SCORE = 0.01  # at least: the slots that the network pads its list with say nothing of calibration
 
 
@@ -105,23 +106,15 @@ def fit_class(scores: np.ndarray, correct: np.ndarray, temperature: float) -> tu
     Returns:
         Temperature and bias. With few outcomes they stay near those of all classes.
     """
-    x, shared = logit(scores), 1 / temperature
-    slope, offset = shared, 0.0
-    # Newton's steps on a convex loss: negative log-likelihood and the two quadratic penalties.
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-(slope * x + offset)))
-        w = p * (1 - p)
-        pull = np.array([(slope - shared) / (SLOPE_SPREAD * shared) ** 2, offset / OFFSET_SPREAD**2])
-        gradient = np.array([((p - correct) * x).sum(), (p - correct).sum()]) + pull
-        mixed = (w * x).sum()
-        hessian = np.array([[(w * x * x).sum(), mixed], [mixed, w.sum()]])
-        hessian += np.diag([1 / (SLOPE_SPREAD * shared) ** 2, 1 / OFFSET_SPREAD**2])
-        step = np.linalg.solve(hessian, gradient)
-        step *= min(1.0, LONGEST_STEP / max(float(np.abs(step).max()), 1e-12))
-        slope, offset = max(slope - float(step[0]), LEAST_SLOPE), offset - float(step[1])
-        if np.abs(step).max() < 1e-8:
-            break
-    return 1 / slope, -offset / slope
+    shared = 1 / temperature
+    slope, offset = fit_logistic(
+        np.column_stack([logit(scores), np.ones(len(scores))]),
+        correct,
+        mean=np.array([shared, 0.0]),
+        spread=np.array([SLOPE_SPREAD * shared, OFFSET_SPREAD]),
+        least=np.array([LEAST_SLOPE, -np.inf]),
+    )
+    return float(1 / slope), float(-offset / slope)
 
 
 def expected_calibration_error(scores: np.ndarray, correct: np.ndarray, bins: int = 10) -> float:
@@ -134,12 +127,6 @@ def expected_calibration_error(scores: np.ndarray, correct: np.ndarray, bins: in
         chosen = index == b
         error += chosen.mean() * abs(float(scores[chosen].mean()) - float(correct[chosen].mean()))
     return error
-
-
-def logit(probability: np.ndarray) -> np.ndarray:
-    """Inverse of the logistic function, finite at 0 and 1."""
-    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
-    return np.log(clipped / (1 - clipped))
 
 
 def scaled(scores: np.ndarray, temperature: np.ndarray | float, bias: np.ndarray | float = 0.0) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim2sg_core.adaptation.content.tiled_inference import infer_half_scale, infer_tiles, merge_objects, see_views
+from sim2sg_core.adaptation.content.tiled_inference import infer_half_scale, merge_objects, see_views
 from sim2sg_core.adaptation.content.view_fusion import EVIDENCE, fit_view_fusion
 from sim2sg_core.lifting.extrinsics import with_extrinsics
 from sim2sg_core.scene import Camera, Pose3D, SceneGraph, SceneObject
@@ -53,7 +53,7 @@ def test_what_a_tile_shows_whole_comes_back_in_the_frames_pixels(x, y, side):
     image = np.zeros((320, 480, 3), np.uint8)
     image[y : y + side, x : x + side] = 255
     whole = SceneGraph(480, 320, (), (), camera=CAMERA)
-    found = infer_tiles(Finds(), image, CAMERA, whole, FUSION).objects
+    found = FUSION.graph(see_views(Finds(), image, CAMERA, whole)).objects
     box = [x, y, min(x + side, 480), min(y + side, 320)]
     # The tiles overlap by more than the square's side: one of them has it whole.
     assert [o.box.tolist() for o in found] == [pytest.approx(box)]
@@ -63,7 +63,7 @@ def test_an_object_that_a_tile_cuts_does_not_count():
     image = np.zeros((320, 480, 3), np.uint8)
     image[100:260, 100:400] = 255  # wider and higher than the tiles' overlap
     whole = SceneGraph(480, 320, (item("cube", 0.3, [100, 100, 400, 260]),), (), camera=CAMERA)
-    found, evidence = see_views(Finds(), image, CAMERA, whole)
+    _, found, evidence = see_views(Finds(), image, CAMERA, whole)
     assert [(o.score, o.box.tolist()) for o in found] == [(0.3, [100, 100, 400, 260])]
     assert evidence[0, EVIDENCE.index("in_tile")] == 0, "that no tile finds it says nothing"
 
@@ -73,10 +73,10 @@ def test_what_only_one_view_shows_is_doubtful():
     image[150:180, 100:130] = 255
     dark = np.zeros_like(image)
     whole = SceneGraph(480, 320, (item("cube", 0.8, [100, 150, 130, 180]),), (), camera=CAMERA)
-    (everywhere,) = infer_tiles(Finds(), image, CAMERA, whole, FUSION).objects
-    (alone,) = infer_tiles(Finds(), dark, CAMERA, whole, FUSION).objects
+    (everywhere,) = FUSION.graph(see_views(Finds(), image, CAMERA, whole)).objects
+    (alone,) = FUSION.graph(see_views(Finds(), dark, CAMERA, whole)).objects
     assert everywhere.score > 0.8 > 0.3 > alone.score
-    _, evidence = see_views(Finds(), image, CAMERA, whole)
+    evidence = see_views(Finds(), image, CAMERA, whole).evidence
     logit = np.log(0.8 / 0.2)
     assert dict(zip(EVIDENCE, evidence[0])) == pytest.approx(
         {"whole": logit, "mirrored": logit, "tile": logit, "in_tile": 1, "half_scale": 0, "near": 0}
@@ -98,8 +98,8 @@ def test_near_objects_are_found_at_half_scale_at_their_place_and_size():
     image = np.zeros((320, 480, 3), np.uint8)
     image[100:260, 100:400] = 255  # too large for a tile
     whole = SceneGraph(480, 320, (), (), camera=CAMERA)
-    assert not infer_tiles(Finds(), image, CAMERA, whole, FUSION).objects
-    (found,) = infer_tiles(Finds(), image, CAMERA, whole, FUSION, half_scale=True).objects
+    assert not FUSION.graph(see_views(Finds(), image, CAMERA, whole)).objects
+    (found,) = FUSION.graph(see_views(Finds(), image, CAMERA, whole, half_scale=True)).objects
     assert found.box.tolist() == [100, 100, 400, 260]
 
 
