@@ -116,7 +116,7 @@ def _next(
     if changed and len(steady := always_there(new)) >= MUCH_STILL * len(scores) / len(new):
         return (
             f"The camera stands still and sees {_listed(steady)} at the same place all the time: what is wrong there"
-            " has become surer too, so look at these in the report, and record other places as well."
+            " was taught too, so look at these in the report, and record other places as well."
         )
     return "Look at the pictures in the report; to know how good it is, label some frames and run `sim2sg eval`."
 
