@@ -27,6 +27,8 @@ from sim2sg_core.fleet.pool import Item, Pool, Result, Work, windowed
 from sim2sg_core.fleet.processes import ENVIRONMENT
 from sim2sg_core.fleet.ray_gang import run_gang
 
+logger = logging.getLogger(__name__)
+
 AHEAD = 2  # tasks for each core of the cluster, so that none waits for the driver
 STARTS = 3  # of a local Ray, where it takes too long
 RETRIES = 3  # of a task whose worker or node dies
@@ -116,6 +118,10 @@ class RayFleet(Fleet):
         finally:
             if probe:
                 probe.unlink(missing_ok=True)
+        if not ray.cluster_resources().get("CPU"):
+            logger.warning(
+                "the Ray cluster has no CPU: all tasks wait until a node with some joins it (`ray start --address …`)"
+            )
 
 
 def _on(node: str) -> Any:

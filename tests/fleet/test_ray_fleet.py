@@ -198,3 +198,22 @@ def test_work_that_an_error_of_the_caller_leaves_undone_starts_no_other_ray(clus
     words = [sys.executable, "-c", LEFT_OFF, cluster.address, str(tmp_path)]
     run = subprocess.run(words, capture_output=True, text=True, check=True, timeout=240)
     assert run.stdout.splitlines() == ["of the caller", "connected: False"] and "Traceback" not in run.stderr
+
+
+def test_a_cluster_without_cpus_is_told_of():
+    """As a head node that computes nothing, before its workers come: tasks would wait without a word."""
+    program = """
+import logging
+from ray.cluster_utils import Cluster
+from sim2sg_core.fleet.ray_fleet import connected
+from tests.fleet.conftest import node
+logging.basicConfig()
+made = Cluster()
+made.add_node(**{**node(), "num_cpus": 0}, include_dashboard=False)
+with connected(made.address) as fleet:
+    fleet.check(None)
+made.shutdown()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("the Ray cluster has no CPU") == 1
