@@ -31,17 +31,25 @@ class ModelManager:
     `predictor` is read in the inference thread and replaced as a whole on the executor: no lock is needed.
     """
 
-    def __init__(self, node: LifecycleNode, status: NodeStatus, parameters: Callable[[], NodeParameters]) -> None:
+    def __init__(
+        self,
+        node: LifecycleNode,
+        status: NodeStatus,
+        parameters: Callable[[], NodeParameters],
+        ended: Callable[[], bool],
+    ) -> None:
         """Creates ~/graph_info and ~/load_model; loads nothing yet.
 
         Args:
             node: The node.
             status: Is told why a model was not put into use.
             parameters: Returns the parameters in force.
+            ended: Whether the process was told to end.
         """
         self._node = node
         self._status = status
         self._parameters = parameters
+        self._ended = ended
         self._started_with = parameters()
         self._predictor: Predictor | None = None
         self._loading = False
@@ -72,7 +80,7 @@ class ModelManager:
         thread = self._start_loading(self._parameters().model, results.append)
         while thread.is_alive():
             thread.join(0.05)
-            if not self._node.context.ok():
+            if self._ended() or not self._node.context.ok():
                 raise KeyboardInterrupt
         [loaded] = results
         if isinstance(loaded, str):

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,10 +15,9 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidParameterTypeException, ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.signals import install_signal_handlers
 from rclpy.timer import Timer
 from sim2sg.srv import GetSceneGraph
 
@@ -33,7 +32,7 @@ from sim2sg_ros.lasting import Lasting
 from sim2sg_ros.model_manager import ModelManager
 from sim2sg_ros.parameters import declare_parameters, unknown_parameters, why_invalid
 from sim2sg_ros.services import answer_get_scene_graph
-from sim2sg_ros.signals import end_between_callbacks, ignore_signals, until_signal
+from sim2sg_ros.signals import end_between_callbacks, ignore_signals, spin_until, until_signal
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 WHY_NO_GRAPH = {
@@ -55,10 +54,11 @@ class SceneGraphNode(LifecycleNode):
     inference in a thread of its own; the two meet in a mailbox that holds one image of each camera.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, ended: Callable[[], bool] = lambda: False, **kwargs: Any) -> None:
         """Declares parameters and creates what lives as long as the node.
 
         Args:
+            ended: Whether the process was told to end: a model that is being loaded is not waited for then.
             **kwargs: For rclpy's Node (namespace, parameter_overrides, …).
         """
         # Before rclpy's constructor, which may call destroy_node, such as when a parameter is not allowed.
@@ -70,7 +70,7 @@ class SceneGraphNode(LifecycleNode):
             self.get_logger().warning(line)
         self._namesake = Lasting()
         self._status = NodeStatus(self.get_fully_qualified_name())
-        self._models = ModelManager(self, self._status, lambda: self._node_parameters)
+        self._models = ModelManager(self, self._status, lambda: self._node_parameters, ended)
         self.add_on_set_parameters_callback(self._on_parameters)
         for name in self._node_parameters.cameras:
             camera = self._cameras[name] = CameraStream(self, name)
@@ -229,15 +229,13 @@ class _ToRosLog(logging.Handler):
         self._node.get_logger().warning(record.getMessage())
 
 
-def _create(overrides: Sequence[Parameter]) -> SceneGraphNode:
+def _create(overrides: Sequence[Parameter], ended: Callable[[], bool]) -> SceneGraphNode:
     """Builds the node; what is wrong with its parameters becomes one line."""
     try:
-        return SceneGraphNode(parameter_overrides=list(overrides))
+        return SceneGraphNode(ended, parameter_overrides=list(overrides))
     except InvalidParameterTypeException as error:
         raise Sim2SGError(f"{one_line(error)} (of a DOUBLE write 1.0, not 1)") from None
     except (ParameterException, ValueError, RuntimeError) as error:
-        if not rclpy.ok():  # A signal came meanwhile.
-            raise ExternalShutdownException from None
         raise Sim2SGError(one_line(error)) from None
 
 
@@ -254,22 +252,18 @@ def run_node(args: Sequence[str] | None = None, overrides: Sequence[Parameter] =
     Raises:
         Sim2SGError: A parameter given at start is not allowed.
     """
-    has_signal = end_between_callbacks()
+    ended = end_between_callbacks()
     sys.setswitchinterval(SWITCH_INTERVAL)
     applied = middleware.init(sys.argv[1:] if args is None else args, handle_signals=False)
     executor = SingleThreadedExecutor()
     node = None
     try:
         with until_signal():
-            node = _create(overrides)
-            # Not before: rclpy complains of a node that is being made while a signal ends its context.
-            install_signal_handlers()
-            if has_signal():
-                raise ExternalShutdownException
+            node = _create(overrides, ended)
             logging.getLogger("sim2sg_core").addHandler(_ToRosLog(node))
             node.get_logger().debug(applied)
             executor.add_node(node)
-            executor.spin()
+            spin_until(ended, executor)
     finally:
         ignore_signals()
         executor.shutdown(timeout_sec=1.0)

@@ -8,17 +8,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import Executor, ExternalShutdownException
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LOOK_EVERY_S = 0.2
 
 
 def end_between_callbacks() -> Callable[[], bool]:
-    """Makes the first Ctrl-C act like SIGTERM: spinning ends after the callback that runs.
+    """Makes the first Ctrl-C or SIGTERM end the spinning (`spin_until`) after the callback that runs.
 
     Python would raise KeyboardInterrupt in the middle of it, perhaps while it makes or destroys a subscription, which
-    native code then finds half made. A second signal does interrupt. To be called before rclpy installs its own
-    handlers, which end the spinning and then call those that they found.
+    native code then finds half made. rclpy's own handlers, which are to be off, make its context invalid at once, so
+    that the callback's publishers fail. A second signal does interrupt.
 
     Returns:
         Whether a signal has come.
@@ -34,6 +35,12 @@ def end_between_callbacks() -> Callable[[], bool]:
     for number in SIGNALS:
         signal.signal(number, handle)
     return lambda: count > 0
+
+
+def spin_until(ended: Callable[[], bool], executor: Executor) -> None:
+    """Runs callbacks until `ended`. Raises what they raise, and ExternalShutdownException as `Executor.spin`."""
+    while not ended():
+        executor.spin_once(timeout_sec=LOOK_EVERY_S)
 
 
 def ignore_signals() -> None:

@@ -13,23 +13,24 @@ PROGRAM = """
 import time
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
-from sim2sg_ros.signals import end_between_callbacks, until_signal
+from rclpy.signals import SignalHandlerOptions
+from sim2sg_ros.signals import end_between_callbacks, spin_until, until_signal
 
 def work():
     print("begun", flush=True)
     then = time.monotonic()
     while time.monotonic() - then < 2.0:
         pass
-    print("whole", flush=True)
+    print("whole" if rclpy.ok() else "context is invalid", flush=True)
 
-end_between_callbacks()
-rclpy.init()
+ended = end_between_callbacks()
+rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
 executor = SingleThreadedExecutor()
 with until_signal():
     node = rclpy.create_node("busy")
     executor.add_node(node)
     node.create_timer(0.1, work)
-    executor.spin()
+    spin_until(ended, executor)
 print("ended", flush=True)
 """
 
@@ -39,13 +40,36 @@ from sim2sg_ros import node
 
 create = node._create
 
-def create_while_a_signal_comes(overrides):
+def create_while_a_signal_comes(*args):
     os.kill(os.getpid(), int(sys.argv[1]))
-    return create(overrides)
+    return create(*args)
 
 node._create = create_while_a_signal_comes
 sys.exit(node.run_node(["--ros-args", "-r", "__node:=early"]))
 """
+
+ACTIVATING = """
+import os, sys
+from sim2sg_ros import node
+
+activate = node.SceneGraphNode.on_activate
+
+def activate_while_a_signal_comes(self, state):
+    os.kill(os.getpid(), int(sys.argv[1]))
+    return activate(self, state)
+
+node.SceneGraphNode.on_activate = activate_while_a_signal_comes
+sys.exit(node.run_node(["--ros-args", "-r", "__node:=activating", "-p", f"model:={sys.argv[2]}"]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_node_activates_leaves_it_its_context(number, models):
+    command = [sys.executable, "-c", ACTIVATING, str(int(number)), str(models[0])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert "context is invalid" not in done.stderr and "Failed" not in done.stderr and "Traceback" not in done.stderr
+    assert "model model-a" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
