@@ -50,6 +50,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=20_000, help="renders to train on (default: 20000)")
     parser.add_argument("--images", type=int, default=200_000, help="to train, repeats counted (default: 200000)")
     parser.add_argument("--start", metavar="FILE|NAME", help="train on from here, or from what ships (default: anew)")
+    parser.add_argument(
+        "--negatives",
+        nargs="+",
+        default=[],
+        metavar="LOG[:SHARE]",
+        help="logs without the domain's objects, see `train`",
+    )
     parser.add_argument("--model-id", help="name and version that the model carries (default: a hash)")
     parser.add_argument("--batch", type=int, help="images per step (default: 32 on a GPU, else 8)")
     parser.add_argument("--held-out", type=int, default=300, help="renders to calibrate and score on (default: 300)")
@@ -75,6 +82,7 @@ def commands(args: argparse.Namespace) -> Iterator[tuple[Path, list[object]]]:
     train = [*sim2sg, "train", "--domain", args.domain, "--data", data, "--out", trained, "--seed", args.seed]
     train += ["--steps", args.images // batch, "--batch", batch, "--save-every", 400 if gpu else 50]
     train += ["--device", args.device, *(["--workers", args.workers] if gpu else []), *given("--start", args.start)]
+    train += ["--negatives", *args.negatives] if args.negatives else []
     yield out / "trained", train
     packed, model = out / "checkpoint.pt", out / "model.onnx"
     yield packed, [sys.executable, Path(__file__).parent / "pack_checkpoint.py", trained / "checkpoint.pt", packed]

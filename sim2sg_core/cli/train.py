@@ -32,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR[:SHARE]",
         help="folders of `sim2sg synth`, each with its share of the images of a step (default 1)",
     )
+    parser.add_argument(
+        "--negatives",
+        nargs="+",
+        default=[],
+        metavar="LOG[:SHARE]",
+        help="image folders, bags or videos that show no object of the domain, with their shares (default: none)",
+    )
     parser.add_argument("--out", required=True, type=Path, help="folder of the run; an interrupted run is continued")
     parser.add_argument("--steps", type=int, help="optimiser steps (default: the domain's)")
     parser.add_argument("--batch", type=int, help="images per step (default: the domain's)")
@@ -85,19 +92,21 @@ def _train(args: argparse.Namespace, ranks: Ranks, device: str, fleet: Fleet) ->
         save_every=args.save_every,
     )
     config.validate()
-    datasets = [parse_data(text) for text in args.data]
+    datasets, negatives = ([parse_data(text) for text in texts] for texts in (args.data, args.negatives))
     if args.start is None:
         network = build_network(domain, backbone=args.backbone, seed=args.seed)
     else:
         network = load_start(args.start, domain)
     if not ranks.leads:
-        train(network, domain, datasets, config, args.out, ranks=ranks)
+        train(network, domain, datasets, config, args.out, ranks=ranks, negatives=negatives)
         return
     with Progress(config.steps, "training", unit="steps") as progress:
         if ranks.world > 1:
-            checkpoint = train(network, domain, datasets, config, args.out, progress.update, ranks=ranks)
+            checkpoint = train(
+                network, domain, datasets, config, args.out, progress.update, ranks=ranks, negatives=negatives
+            )
         else:
-            job = TrainJob(network, domain, datasets, config, args.out)
+            job = TrainJob(network, domain, datasets, config, args.out, negatives=negatives)
             checkpoint = job.train_on(fleet, args.ranks, progress.update)
     begun = [] if args.start is None else [find_checkpoint(args.start).parent]
     write_credits(args.out, domain, [*(folder for folder, _ in datasets), *begun])

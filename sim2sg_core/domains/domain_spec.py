@@ -95,6 +95,8 @@ class TrainingSpec(Spec):
         zoom_range: Scales, relative to the whole frame, of the windows that strong augmentation cuts out of half of
             the frames. Enlarged fourfold, distant objects stand for near ones, cut off by the edges.
         aim: Probability that an enlarged window is laid on an object, and not just anywhere.
+        random_convolution: Probability that strong augmentation mixes a frame with its convolution by random kernels,
+            which changes texture and colour and keeps shapes. It helps where renders look unlike the log.
     """
 
     backbone: Literal["lite0", "small"] = "lite0"
@@ -118,6 +120,7 @@ class TrainingSpec(Spec):
     freeze: Annotated[int, Strict(), Field(ge=0)] | None = None
     zoom_range: Extent = (0.8, 1.5)
     aim: Share = 0.0
+    random_convolution: Share = 0.0
 
     renamed: ClassVar[dict[str, str]] = {
         "delay": "teacher_start_round",

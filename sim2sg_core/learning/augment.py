@@ -18,6 +18,9 @@ from sim2sg_core.scene.layout import wrap_angle
 ANY_HUE = 0.3
 """Probability that colours are turned round the whole wheel."""
 
+KERNELS = (1, 3, 5, 7)
+"""Sizes of the kernels of a random convolution, pixels."""
+
 
 def augment(
     example: Example,
@@ -171,6 +174,8 @@ def distort(
     """Changes colours and quality of an image; geometry stays. Further distortions belong here."""
     if config.style_transfer > 0 and styles and rng.random() < config.style_transfer:
         image = transfer_style(image, styles, rng)
+    if config.random_convolution > 0 and rng.random() < config.random_convolution:
+        image = random_convolution(image, rng)
     if config.color > 0 and rng.random() < 0.8:
         image = colors(image, config.color, rng)
     if rng.random() < config.blur:
@@ -210,6 +215,23 @@ def color_matrix(saturation: float, hue: float) -> np.ndarray:
     # Rodrigues' formula, the part across the axis scaled.
     across = np.cos(hue) * (np.eye(3) - along) + np.sin(hue) * cross
     return (along + saturation * across).astype(np.float32)
+
+
+def random_convolution(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Mixes an image with its convolution by random kernels: shapes stay, local texture and colour do not.
+
+    Xu et al., "Robust and generalizable visual representation learning via random convolutions", 2021.
+
+    Args:
+        image: (H, W, 3) uint8.
+        rng: Decides kernels and how much.
+    """
+    size = int(rng.choice(KERNELS))
+    kernels = rng.normal(0, (3 * size * size) ** -0.5, (3, 3, size, size)).astype(np.float32)
+    centred = image.astype(np.float32) - image.mean(dtype=np.float32)
+    mixed = np.stack([sum(cv2.filter2D(centred[..., i], -1, k) for i, k in enumerate(row)) for row in kernels], -1)
+    kept = float(rng.random())
+    return np.clip(image.mean() + kept * centred + (1 - kept) * mixed, 0, 255).astype(np.uint8)
 
 
 def cutout(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from os.path import relpath
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from torch import Tensor
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.folder_lock import locked
-from sim2sg_core.learning.data import Batches, load_records, prepared
+from sim2sg_core.learning.data import Batches, Record, load_records, prepared
 from sim2sg_core.learning.metrics import MetricsLog, restore_metrics
+from sim2sg_core.learning.negatives import load_negatives
 from sim2sg_core.learning.real import RealBatch, RealBatches, RealImage
 from sim2sg_core.learning.train_config import TrainConfig
 from sim2sg_core.learning.train_state import TrainState, load_run, run_identity
@@ -39,6 +41,7 @@ def train(
     origin: str | None = None,
     labeller: SceneGraphNetwork | None = None,
     ranks: Ranks = ALONE,
+    negatives: Sequence[tuple[Path | str, float]] = (),
 ) -> Path:
     """Trains a network, or continues where the same call was interrupted.
 
@@ -61,6 +64,7 @@ def train(
         labeller: Teaches on real images, where `config.align.teacher_update` is "frozen".
         ranks: The processes that call this together, each for its slice of every step's images. The first one reads
             and writes `out_dir`, and tells of progress. How many they are may differ from start to start.
+        negatives: Logs that show nothing of the domain, and their shares, beside those of `datasets`.
 
     Returns:
         Path of the checkpoint, with the averaged weights under "ema".
@@ -73,20 +77,20 @@ def train(
     ranks.check(config.labelled, config.unlabelled)
     out = Path(out_dir)
     checkpoint = out / "checkpoint.pt"
-    identity = run_identity(network, domain, [share for _, share in datasets], config, len(real))
+    identity = run_identity(network, domain, [share for _, share in [*datasets, *negatives]], config, len(real))
     if origin is not None:
         identity["origin"] = origin
     # Before the folder is made: mistakes are told before anything is written.
-    inputs = None if checkpoint.exists() else step_inputs(datasets, real, domain, network.config, config, ranks)
+    sources = Sources(datasets, negatives, real)
+    inputs = None if checkpoint.exists() else step_inputs(sources, domain, network.config, config, ranks)
     with locked(out) if ranks.leads else contextlib.nullcontext():
         saved = ranks.from_first(lambda: load_run(checkpoint, identity, owned=origin is not None))
         rows = saved.get("metrics", []) if saved else []  # Checkpoints of earlier versions have none.
         state = TrainState(network, config, saved, labeller, ranks)
         if ranks.leads:  # In any case: a power cut can have spoiled it.
-            places = [relpath(folder, out) for folder, _ in datasets]
-            write_json(out / "train.json", {**identity, "settings": config.to_json(), "data": places}, indent=1)
+            write_json(out / "train.json", {**identity, "settings": config.to_json(), **sources.places(out)}, indent=1)
         if state.step < config.steps:
-            inputs = inputs or step_inputs(datasets, real, domain, network.config, config, ranks)
+            inputs = inputs or step_inputs(sources, domain, network.config, config, ranks)
             log = MetricsLog(out, rows, state.step) if ranks.leads else None
             if log and progress and state.step:
                 progress(state.step, resumed=True)
@@ -102,9 +106,27 @@ def train(
     return checkpoint
 
 
+@dataclass(frozen=True)
+class Sources:
+    """Where a training's images come from; see `train`."""
+
+    datasets: Sequence[tuple[Path | str, float]]
+    negatives: Sequence[tuple[Path | str, float]] = ()
+    real: Sequence[RealImage] = ()
+
+    def places(self, out: Path) -> dict[str, list[str]]:
+        """Returns the folders, relative to the run's, for `train.json`."""
+        named = {"data": self.datasets, "negatives": self.negatives}
+        return {key: [relpath(folder, out) for folder, _ in pairs] for key, pairs in named.items() if pairs}
+
+    def records(self) -> list[tuple[list[Record], float]]:
+        """Reads the labelled images, with their shares. Raises Sim2SGError for what is no data set, or no log."""
+        labelled = [(load_records(folder), share) for folder, share in self.datasets]
+        return labelled + [(load_negatives(log), share) for log, share in self.negatives]
+
+
 def step_inputs(
-    datasets: Sequence[tuple[Path | str, float]],
-    real: Sequence[RealImage],
+    sources: Sources,
     domain: Domain,
     model: ModelConfig,
     config: TrainConfig,
@@ -115,10 +137,9 @@ def step_inputs(
     Raises:
         Sim2SGError: As `train` does.
     """
-    reals = RealBatches(real, domain, model, config, ranks) if config.needs_real else None
+    reals = RealBatches(sources.real, domain, model, config, ranks) if config.needs_real else None
     styles = reals.styles() if reals and config.augment.style_transfer > 0 else []
-    sources = [(load_records(folder), share) for folder, share in datasets]
-    batches = Batches(sources, domain, model, config, styles, ranks)
+    batches = Batches(sources.records(), domain, model, config, styles, ranks)
 
     def inputs(step: int) -> tuple[Targets, RealBatch | None]:
         return batches.batch(step), reals.batch(step) if reals else None

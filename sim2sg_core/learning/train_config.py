@@ -26,6 +26,7 @@ class AugmentConfig:
         noise: Probability of noise.
         jpeg: Probability of JPEG artefacts.
         cutout: Probability of blanked rectangles.
+        random_convolution: Probability of a random convolution: other textures, same shapes.
         style_transfer: Probability that a labelled image takes over colours or low frequencies of a real one.
     """
 
@@ -38,12 +39,13 @@ class AugmentConfig:
     noise: float = 0.3
     jpeg: float = 0.2
     cutout: float = 0.2
+    random_convolution: float = 0.0
     style_transfer: float = 0.0
 
     @classmethod
     def of_domain(cls, training: TrainingSpec) -> AugmentConfig:
-        """Strong augmentation with the zoom that a domain asks for."""
-        return cls(zoom_range=training.zoom_range, aim=training.aim)
+        """Strong augmentation with the zoom and the random convolutions that a domain asks for."""
+        return cls(zoom_range=training.zoom_range, aim=training.aim, random_convolution=training.random_convolution)
 
     @classmethod
     def none(cls) -> AugmentConfig:
@@ -57,7 +59,7 @@ class AugmentConfig:
 
     def validate(self) -> None:
         """Raises Sim2SGError where a number is out of its range."""
-        for name in ("flip", "zoom", "aim", "blur", "noise", "jpeg", "cutout", "style_transfer"):
+        for name in ("flip", "zoom", "aim", "blur", "noise", "jpeg", "cutout", "random_convolution", "style_transfer"):
             if not 0 <= getattr(self, name) <= 1:
                 raise Sim2SGError(f"augment.{name} is {getattr(self, name)}: a probability lies in [0, 1]")
 
@@ -225,7 +227,7 @@ class TrainConfig:
             del settings["align"]
         elif self.align.teacher_update == TEACHER_UPDATES[0]:
             del settings["align"]["teacher_update"]
-        for name in ("style_transfer", "aim"):
+        for name in ("style_transfer", "random_convolution", "aim"):
             if getattr(self.augment, name) == 0:
                 del settings["augment"][name]
         return settings

@@ -27,6 +27,7 @@ class TrainJob:
     real: Sequence[RealImage] = ()
     origin: str | None = None
     labeller: SceneGraphNetwork | None = None
+    negatives: Sequence[tuple[Path | str, float]] = ()
 
     def train_on(self, fleet: Fleet, ranks: int, tell: Tell | None) -> Path:
         """Trains with `ranks` processes of a fleet. Returns the path of the checkpoint.
@@ -58,4 +59,5 @@ class TrainJob:
             self.origin,
             self.labeller,
             ranks,
+            self.negatives,
         )

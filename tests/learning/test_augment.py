@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim2sg_core.learning.augment import aim, augment, color_matrix, crop, fit, flip
+from sim2sg_core.learning.augment import aim, augment, color_matrix, crop, fit, flip, random_convolution
 from sim2sg_core.learning.examples import Example, to_example
 from sim2sg_core.learning.train_config import AugmentConfig
 from sim2sg_core.scene import Camera, Pose3D, SceneGraph, SceneObject, derive_relations
@@ -169,3 +169,22 @@ def test_color_matrix_keeps_grey_and_turns_hues():
         np.testing.assert_allclose(color_matrix(saturation, hue) @ np.ones(3), np.ones(3), atol=1e-6)
     np.testing.assert_allclose(color_matrix(1.0, 2 * np.pi / 3) @ [1, 0, 0], [0, 1, 0], atol=1e-6)
     np.testing.assert_allclose(color_matrix(0.0, 0.3) @ [3, 0, 0], [1, 1, 1], atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_random_convolution_keeps_shapes_and_nothing_else(seed):
+    """Flat areas stay flat and the border between them stays where it is; their colours change."""
+    image = np.zeros((24, 40, 3), np.uint8)
+    image[:, :20], image[:, 20:] = np.random.default_rng(seed).integers(0, 256, (2, 3))
+    changed = random_convolution(image, np.random.default_rng(seed))
+    reach = 3  # of the largest kernel, on either side of the border
+    for half in (changed[:, : 20 - reach], changed[:, 20 + reach :]):
+        assert half.reshape(-1, 3).astype(int).std(0).max() == 0
+
+
+def test_a_random_convolution_changes_texture(example):
+    changed = [random_convolution(example.image, np.random.default_rng(seed)) for seed in range(20)]
+    contrast = [float(np.abs(np.diff(image.astype(float), axis=1)).mean()) for image in (example.image, *changed)]
+    assert all(image.shape == example.image.shape and image.dtype == np.uint8 for image in changed)
+    assert np.std(contrast[1:]) > 0.05 * contrast[0]
