@@ -104,19 +104,19 @@ def test_rows_that_need_a_file_are_run_where_it_is_given(data, tmp_path):
     without = argparse.Namespace(witness=None, peer=None, smoke=False)
     assert kitti.Kitti.default_rows(without) == (
         *("source", "fair_source", "self_training", "meta_sim", "meta_sim2", "scenegen"),
-        *("both_grls", "label_alignment", "paper", "ours"),
+        *("both_grls", "label_alignment", "ours", "paper"),
         *("ours_no_mixing", "ours_teacher", "ours_no_average", "ours_learned_layouts", "oracle"),
     )
     given = argparse.Namespace(witness=Path("w.onnx"), peer=Path("p.pb"), smoke=False)
     assert set(kitti.Kitti.default_rows(given)) == set(kitti.Kitti.rows())
     few = kitti.Kitti.default_rows(argparse.Namespace(witness=None, peer=Path("p.pb"), smoke=True))
-    assert few == ("paper", "ours", "oracle", "peer", "peer_tiled")
+    assert few == ("ours", "paper", "oracle", "peer", "peer_tiled")
     benchmark = work(data, tmp_path, witness=Path("w.onnx"))
     method, changes = benchmark.variant("ours_witness")
     assert method == "ours" and list(changes)[:2] == ["--witness", Path("w.onnx")]
     method, changes = benchmark.variant("ours_witness_mixing")
     assert method == "ours" and {"--mixing", "--witness"} <= set(changes)
-    assert benchmark.variant("paper") == ("paper", ())
+    assert benchmark.variant("paper") == ("paper", ("--teacher-start-round", 0))
     with pytest.raises(SystemExit, match="row peer needs --peer FILE"):
         benchmark.control("peer", 0, tmp_path)
 
