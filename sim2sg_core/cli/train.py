@@ -109,7 +109,7 @@ def _train(args: argparse.Namespace, ranks: Ranks, device: str, fleet: Fleet) ->
             job = TrainJob(network, domain, datasets, config, args.out, negatives=negatives)
             checkpoint = job.train_on(fleet, args.ranks, progress.update)
     begun = [] if args.start is None else [find_checkpoint(args.start).parent]
-    write_credits(args.out, domain, [*(folder for folder, _ in datasets), *begun])
+    write_credits(args.out, domain, [*(folder for folder, _ in [*datasets, *negatives]), *begun])
     print(f"{checkpoint}: trained for {config.steps} steps; `sim2sg export --checkpoint {checkpoint}` is next")
 
 

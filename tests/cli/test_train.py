@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from types import ModuleType
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -43,6 +45,20 @@ def checkpoint(place: Path) -> Path:
     common = ("--domain", place / "toy.yaml", "--data", f"{place}/data:2", "--batch", 2, "--workers", 0)
     assert run(train_verb, *common, "--out", place / "run", "--steps", 3) == 0
     return place / "run" / "checkpoint.pt"
+
+
+def test_negatives_are_named_in_the_run_and_credited(place):
+    (place / "street").mkdir()
+    cv2.imwrite(str(place / "street" / "a.png"), np.full((60, 80, 3), 90, np.uint8))
+    (place / "street" / "CREDITS.txt").write_text("Head.\n\nLibrary of cars\n- Car, by A\n")
+    words = ("--domain", place / "toy.yaml", "--data", place / "data", "--negatives", f"{place}/street:0.5")
+    assert run(train_verb, *words, "--batch", 2, "--workers", 0, "--out", place / "cautious", "--steps", 1) == 0
+    written = json.loads((place / "cautious" / "train.json").read_text())
+    assert (written["shares"], written["negatives"]) == ([1.0, 0.5], ["../street"])
+    assert "- Car, by A" in (place / "cautious" / "CREDITS.txt").read_text()
+    with pytest.raises(Sim2SGError, match="nowhere"):
+        run(train_verb, *words[:-1], place / "nowhere", "--out", place / "other", "--steps", 1)
+    assert not (place / "other").exists()
 
 
 def test_train_then_export_gives_a_model_that_runs(place, checkpoint, records, capsys):

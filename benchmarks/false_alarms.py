@@ -1,0 +1,66 @@
+"""How much does a model find where there is nothing to find?
+
+    python benchmarks/false_alarms.py --model dining --images DIR|VIDEO … [--every S] [--smoke]
+
+The images show no object of the model's domain: photographs of other things, videos of other places. Whatever the model
+finds in them is a false alarm. Each set of images is a row: false alarms per image above two thresholds, by class above
+the higher one. `--name` tells models apart that go by one name, such as files of experiments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import sim2sg_core as sg
+from benchmarks.common import RESULTS, print_rows, summary, write_results
+
+THRESHOLDS = (0.3, 0.5)
+SMOKE_IMAGES = 5
+
+
+def main() -> None:
+    """Counts, prints the table and adds its rows to the results."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--model", required=True, metavar="FILE|NAME", help="model.onnx, or the name of one that ships")
+    parser.add_argument("--name", help="of the model in the table (default: --model)")
+    parser.add_argument("--images", nargs="+", type=Path, required=True, help="folders and videos, a row each")
+    parser.add_argument("--every", type=float, default=0.0, metavar="S", help="of a video, one frame in S seconds")
+    parser.add_argument("--smoke", action="store_true", help="a few images of each; nothing is written")
+    args = parser.parse_args()
+    model = sg.load(args.model)
+    rows = {}
+    for place in args.images:
+        few = SMOKE_IMAGES if args.smoke else 0
+        graphs = list(model.log(place, every=args.every, max=few, min_score=min(THRESHOLDS)))
+        rows[f"{args.name or args.model} / {place.stem}"] = count(graphs)
+    print_rows(rows)
+    if args.smoke:
+        print("smoke: nothing is written")
+        return
+    file = RESULTS / "false_alarms.json"
+    known = json.loads(file.read_text())["rows"] if file.exists() else {}
+    print(write_results("false_alarms", {**known, **rows}))
+
+
+def count(graphs: Sequence[sg.Graph]) -> dict[str, dict[str, float]]:
+    """Returns the mean number of objects per image above each threshold, and by class above the highest."""
+    row = {}
+    for threshold in THRESHOLDS:
+        found = [sum(o.score >= threshold for o in graph.objects) for graph in graphs]
+        row[f"per_image_{threshold}"] = summary([float(n) for n in found])
+    labels = Counter(o.label for graph in graphs for o in graph.objects if o.score >= THRESHOLDS[-1])
+    for label, _ in labels.most_common():
+        each = [float(sum(o.label == label and o.score >= THRESHOLDS[-1] for o in graph.objects)) for graph in graphs]
+        row[label] = summary(each)
+    return row
+
+
+if __name__ == "__main__":
+    main()
