@@ -25,7 +25,7 @@ def fit_logistic(
     """
     weights, precision = np.array(mean, float), 1 / np.asarray(spread, float) ** 2
     for _ in range(MOST_STEPS):
-        p = 1 / (1 + np.exp(-(x @ weights)))
+        p = sigmoid(x @ weights)
         gradient = x.T @ (p - outcomes) + precision * (weights - mean)
         hessian = (x * (p * (1 - p))[:, None]).T @ x + np.diag(precision)
         step = np.linalg.solve(hessian, gradient)
@@ -36,7 +36,12 @@ def fit_logistic(
     return weights
 
 
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """The logistic function."""
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
 def logit(probability: np.ndarray, least: float = 1e-6) -> np.ndarray:
-    """Inverse of the logistic function, finite: probabilities are taken from `least` to 1 - `least`."""
+    """Inverse of `sigmoid`, finite: probabilities are taken from `least` to 1 - `least`."""
     clipped = np.clip(probability, least, 1 - least)
     return np.asarray(np.log(clipped / (1 - clipped)))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim2sg_core.adaptation.logistic import fit_logistic, logit
+from sim2sg_core.adaptation.logistic import fit_logistic, logit, sigmoid
 from sim2sg_core.scene import SceneGraph, SceneObject
 from sim2sg_core.scene.boxes import box_iou, greedy_match
 
@@ -56,7 +56,7 @@ class ViewFusion:
 
     def probability(self, evidence: np.ndarray, labels: Sequence[str]) -> np.ndarray:
         """Returns (N,) probabilities from (N, 6) `EVIDENCE` of objects of the given classes."""
-        return np.asarray(1 / (1 + np.exp(-(_columns(evidence, labels, self.classes) @ self.weights))))
+        return sigmoid(_columns(evidence, labels, self.classes) @ self.weights)
 
     def graph(self, views: Views) -> SceneGraph:
         """Returns a frame's graph with what its views show, scored by all of them, best first; without relations."""

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from sim2sg_core.adaptation.content.recall_correction import found_shares
-from sim2sg_core.adaptation.logistic import fit_logistic, logit
+from sim2sg_core.adaptation.logistic import fit_logistic, logit, sigmoid
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image
 from sim2sg_core.model import SceneGraphNetwork
@@ -131,7 +131,7 @@ def expected_calibration_error(scores: np.ndarray, correct: np.ndarray, bins: in
 
 def scaled(scores: np.ndarray, temperature: np.ndarray | float, bias: np.ndarray | float = 0.0) -> np.ndarray:
     """Returns probabilities with a bias taken from their logits, and these divided by a temperature."""
-    return np.asarray(1 / (1 + np.exp(-(logit(scores) - bias) / temperature)))
+    return sigmoid((logit(scores) - bias) / temperature)
 
 
 def calibrate(
