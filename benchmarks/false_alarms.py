@@ -4,7 +4,8 @@
 
 The images show no object of the model's domain: photographs of other things, videos of other places. Whatever the model
 finds in them is a false alarm. Each set of images is a row: false alarms per image above two thresholds, by class above
-the higher one. `--name` tells models apart that go by one name, such as files of experiments.
+the higher one. `--name` tells models apart that go by one name, such as files of experiments. Rows of earlier calls
+stay in the results, whose `commands` say which call made which.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import sim2sg_core as sg
-from benchmarks.common import RESULTS, print_rows, summary, write_results
+from benchmarks.common import RESULTS, command, print_rows, summary, write_results
 
 THRESHOLDS = (0.3, 0.5)
 SMOKE_IMAGES = 5
@@ -45,20 +46,20 @@ def main() -> None:
         print("smoke: nothing is written")
         return
     file = RESULTS / "false_alarms.json"
-    known = json.loads(file.read_text())["rows"] if file.exists() else {}
-    print(write_results("false_alarms", {**known, **rows}))
+    known = json.loads(file.read_text()) if file.exists() else {"rows": {}, "commands": {}}
+    commands = {**known["commands"], **dict.fromkeys(rows, command())}
+    print(write_results("false_alarms", {**known["rows"], **rows}, commands=commands))
 
 
 def count(graphs: Sequence[sg.Graph]) -> dict[str, dict[str, float]]:
-    """Returns the mean number of objects per image above each threshold, and by class above the highest."""
+    """Returns the mean number of objects per image above each threshold, and by class above the last."""
     row = {}
+    found: list[Counter[str]] = []
     for threshold in THRESHOLDS:
-        found = [sum(o.score >= threshold for o in graph.objects) for graph in graphs]
-        row[f"per_image_{threshold}"] = summary([float(n) for n in found])
-    labels = Counter(o.label for graph in graphs for o in graph.objects if o.score >= THRESHOLDS[-1])
-    for label, _ in labels.most_common():
-        each = [float(sum(o.label == label and o.score >= THRESHOLDS[-1] for o in graph.objects)) for graph in graphs]
-        row[label] = summary(each)
+        found = [Counter(o.label for o in graph.objects if o.score >= threshold) for graph in graphs]
+        row[f"per_image_{threshold}"] = summary([float(of_image.total()) for of_image in found])
+    for label, _ in sum(found, Counter()).most_common():
+        row[label] = summary([float(of_image[label]) for of_image in found])
     return row
 
 
