@@ -36,7 +36,7 @@ def init(args: Sequence[str], *, handle_signals: bool = True) -> str:
 
     Args:
         args: ROS arguments (`--ros-args …`).
-        handle_signals: Whether rclpy installs its handlers of SIGINT and SIGTERM at once.
+        handle_signals: Whether rclpy installs its handlers of SIGINT and SIGTERM, which make its context invalid.
 
     Returns:
         What was set, in one line for the log.

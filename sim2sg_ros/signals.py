@@ -11,7 +11,7 @@ import rclpy
 from rclpy.executors import Executor, ExternalShutdownException
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-LOOK_EVERY_S = 0.2
+LOOK_EVERY_S = 0.2  # at most so late an idle process ends
 
 
 def end_between_callbacks() -> Callable[[], bool]:

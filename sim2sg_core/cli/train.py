@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,14 +98,13 @@ def _train(args: argparse.Namespace, ranks: Ranks, device: str, fleet: Fleet) ->
         network = build_network(domain, backbone=args.backbone, seed=args.seed)
     else:
         network = load_start(args.start, domain)
+    part = partial(train, network, domain, datasets, config, args.out, ranks=ranks, negatives=negatives)
     if not ranks.leads:
-        train(network, domain, datasets, config, args.out, ranks=ranks, negatives=negatives)
+        part()
         return
     with Progress(config.steps, "training", unit="steps") as progress:
         if ranks.world > 1:
-            checkpoint = train(
-                network, domain, datasets, config, args.out, progress.update, ranks=ranks, negatives=negatives
-            )
+            checkpoint = part(progress.update)
         else:
             job = TrainJob(network, domain, datasets, config, args.out, negatives=negatives)
             checkpoint = job.train_on(fleet, args.ranks, progress.update)

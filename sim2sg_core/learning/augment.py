@@ -228,10 +228,11 @@ def random_convolution(image: np.ndarray, rng: np.random.Generator) -> np.ndarra
     """
     size = int(rng.choice(KERNELS))
     kernels = rng.normal(0, (3 * size * size) ** -0.5, (3, 3, size, size)).astype(np.float32)
-    centred = image.astype(np.float32) - image.mean(dtype=np.float32)
+    mean = image.mean(dtype=np.float32)
+    centred = image.astype(np.float32) - mean
     mixed = np.stack([sum(cv2.filter2D(centred[..., i], -1, k) for i, k in enumerate(row)) for row in kernels], -1)
     kept = float(rng.random())
-    return np.clip(image.mean() + kept * centred + (1 - kept) * mixed, 0, 255).astype(np.uint8)
+    return np.clip(mean + kept * centred + (1 - kept) * mixed, 0, 255).astype(np.uint8)
 
 
 def cutout(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

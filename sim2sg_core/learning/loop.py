@@ -77,11 +77,11 @@ def train(
     ranks.check(config.labelled, config.unlabelled)
     out = Path(out_dir)
     checkpoint = out / "checkpoint.pt"
-    identity = run_identity(network, domain, [share for _, share in [*datasets, *negatives]], config, len(real))
+    sources = Sources(datasets, negatives, real)
+    identity = run_identity(network, domain, sources.shares, config, len(real))
     if origin is not None:
         identity["origin"] = origin
     # Before the folder is made: mistakes are told before anything is written.
-    sources = Sources(datasets, negatives, real)
     inputs = None if checkpoint.exists() else step_inputs(sources, domain, network.config, config, ranks)
     with locked(out) if ranks.leads else contextlib.nullcontext():
         saved = ranks.from_first(lambda: load_run(checkpoint, identity, owned=origin is not None))
@@ -113,6 +113,11 @@ class Sources:
     datasets: Sequence[tuple[Path | str, float]]
     negatives: Sequence[tuple[Path | str, float]] = ()
     real: Sequence[RealImage] = ()
+
+    @property
+    def shares(self) -> list[float]:
+        """Of the images of a step, in the order of `records`."""
+        return [share for _, share in [*self.datasets, *self.negatives]]
 
     def places(self, out: Path) -> dict[str, list[str]]:
         """Returns the folders, relative to the run's, for `train.json`."""
