@@ -24,7 +24,7 @@ class Example:
         image: (H, W, 3) uint8 RGB.
         intrinsics: (3,) focal length and principal point, pixels.
         boxes: (N, 4) xyxy pixels.
-        labels: (N,) class indices.
+        labels: (N,) class indices; -1 for a class that the domain does not have, which is always ignored.
         ignored: (N,) bool: neither taught nor a negative.
         scores: (N,) probability that the object is there; below 1 it was inferred.
         centres: (N, 2) projected 3D centre, pixels.
@@ -87,7 +87,7 @@ def to_example(image: np.ndarray, graph: SceneGraph, domain: Domain) -> Example:
         image=image,
         intrinsics=np.array([camera.focal, camera.K[0, 2], camera.K[1, 2]], np.float32),
         boxes=boxes,
-        labels=np.maximum(labels, 0),
+        labels=labels,
         ignored=ignored,
         scores=graph.scores().astype(np.float32),
         centres=centres,

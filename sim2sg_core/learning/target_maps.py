@@ -83,8 +83,8 @@ def draw(example: Example, heat: np.ndarray, background: np.ndarray) -> tuple[np
             x1, y1 = np.floor(box[:2]).astype(int)
             x2, y2 = np.ceil(box[2:]).astype(int)
             region = slice(max(y1, 0), y2), slice(max(x1, 0), x2)
-            # An inferred one leaves open whether its class is there, and no other.
-            classes = slice(None) if example.stated[i] else example.labels[i]
+            # It leaves open whether its class is there, and no other. A class that the domain lacks may be like any.
+            classes = slice(None) if example.labels[i] < 0 else example.labels[i]
             background[classes][(..., *region)] = 0
             continue
         window, bump = gaussian(box, rows, columns)

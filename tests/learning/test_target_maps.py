@@ -49,8 +49,9 @@ def test_samples_lie_in_their_box_and_weigh_one_per_object(examples, config):
     np.testing.assert_allclose(total, targets.labels.numpy() >= 0, atol=1e-5)
 
 
-def test_ignored_objects_are_masked_and_not_taught(examples, config):
-    example = dataclasses.replace(examples[0], ignored=np.array([True] + [False] * (len(examples[0].boxes) - 1)))
+def test_an_object_of_a_class_that_the_domain_lacks_may_be_any(examples, config):
+    ignored = np.array([True] + [False] * (len(examples[0].boxes) - 1))
+    example = dataclasses.replace(examples[0], ignored=ignored, labels=np.where(ignored, -1, examples[0].labels))
     targets = make_targets([example], config)
     x1, y1, x2, y2 = example.boxes[0]
     middle = int((y1 + y2) / 2 // STRIDE), int((x1 + x2) / 2 // STRIDE)
@@ -92,9 +93,11 @@ def test_bump_is_one_at_its_middle_and_clipped_at_the_border():
     assert bump.max() == 1.0
 
 
-def test_where_an_object_was_inferred_without_certainty_its_class_alone_is_left_open(examples, config):
+@pytest.mark.parametrize("score", [0.3, 1.0])
+def test_where_an_object_is_ignored_its_class_alone_is_left_open(examples, config, score):
+    """A table of which a crop leaves little fills the crop: forks that are not there are wrong all the same."""
     count = len(examples[0].boxes)
-    example = dataclasses.replace(examples[0], ignored=np.ones(count, bool), scores=np.full(count, 0.3, np.float32))
+    example = dataclasses.replace(examples[0], ignored=np.ones(count, bool), scores=np.full(count, score, np.float32))
     targets = make_targets([example], config)
     assert (targets.labels == -1).all() and not len(targets.samples) and not targets.heat.any()
     background, open_ = targets.background[0].numpy(), np.zeros(targets.heat[0].shape, bool)
