@@ -48,7 +48,7 @@ class MeshStore:
         self.context = context
         self.limit = 1 << 21
         self._ranges: dict[int, tuple[Asset, MeshRange]] = {}
-        self._programs: dict[int, tuple[moderngl.Program, moderngl.VertexArray]] = {}
+        self._arrays: dict[int, moderngl.VertexArray] = {}
         self.instances = context.buffer(reserve=256 * INSTANCE_FLOATS * 4, dynamic=True)
         self._reserve(vertices)
 
@@ -57,7 +57,14 @@ class MeshStore:
         self.vertices = self.context.buffer(reserve=vertices * VERTEX_BYTES)
         self.indices = self.context.buffer(reserve=vertices * 6 * 4)
         self.vertex_count = self.index_count = 0
-        self._arrays: dict[int, moderngl.VertexArray] = {}
+
+    def _release(self, *buffers: moderngl.Buffer) -> None:
+        """Frees buffers that are replaced, and all vertex arrays, which refer to them: moderngl does not by itself."""
+        for array in self._arrays.values():
+            array.release()
+        self._arrays.clear()
+        for buffer in buffers:
+            buffer.release()
 
     def add(self, assets: list[Asset]) -> list[MeshRange]:
         """Uploads the assets that are new. Returns where each lies, in order."""
@@ -73,6 +80,7 @@ class MeshStore:
                 new = keep
                 need = max(sum(len(v) for v, _ in packed.values()), sum(len(f) for _, f in packed.values()) // 6)
                 self._ranges.clear()
+                self._release(self.vertices, self.indices)
                 self._reserve(max(1 << int(np.ceil(np.log2(need * 1.5))), self.capacity))
             for key, (vertices, indices) in packed.items():
                 self.vertices.write(vertices.tobytes(), offset=self.vertex_count * VERTEX_BYTES)
@@ -90,9 +98,8 @@ class MeshStore:
     def write_instances(self, records: np.ndarray) -> None:
         """Uploads (N, INSTANCE_FLOATS) float32 records."""
         if records.nbytes > self.instances.size:
-            self.instances.release()
+            self._release(self.instances)
             self.instances = self.context.buffer(reserve=records.nbytes * 2, dynamic=True)
-            self._arrays.clear()
         self.instances.write(records.tobytes())
 
     def array(self, program: moderngl.Program) -> moderngl.VertexArray:

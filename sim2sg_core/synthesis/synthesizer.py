@@ -119,7 +119,7 @@ class Synthesizer:
         )
         # The picture is that of the lens without its distortion, and so is the camera that it is labelled with.
         layout = Layout(
-            dataclasses.replace(layout.camera, distortion=np.zeros(0)),
+            layout.camera.without_lens(),
             tuple(self.with_asset(p, rng_assets) for p in layout.placements),
         )
         appearance = sample_appearance(self.domain, rng_look)

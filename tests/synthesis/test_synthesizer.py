@@ -169,6 +169,24 @@ def test_same_seed_same_pixels_in_another_process(synthesizer):
     assert done.stdout.strip() == here[0]
 
 
+def test_pictures_of_a_fisheye_camera_are_labelled_as_they_are_drawn(clevr):
+    """Without its lens: the projection of an object's centre lies in the middle of its box, also far off the axis."""
+    camera = Synthesizer(clevr).sample(3, size=SIZE).camera
+    side = camera.focal * 0.9
+    wide = dataclasses.replace(
+        camera,
+        K=np.array([[side / 2, 0, SIZE[0] / 2], [0, side / 2, SIZE[1] / 2], [0, 0, 1.0]]),
+        distortion=np.zeros(4),
+        distortion_model="equidistant",
+    )
+    cube = Placement("cube", np.array([6.0, 4.5, 0.0]), 0.0, np.full(3, 0.99))
+    frame = Synthesizer(clevr).frame(Layout(wide, (cube,)), 1)
+    (item,) = frame.graph.objects
+    u, v = frame.graph.camera.project(item.pose.position)
+    x1, y1, x2, y2 = item.box
+    assert x1 < u < x2 and y1 < v < y2
+
+
 def test_a_layout_keeps_its_assets_and_changes_its_looks(synthesizer):
     layout = synthesizer.sample(5, size=(96, 64))
     one, two = (synthesizer.frame(layout, seed) for seed in (10, 11))
