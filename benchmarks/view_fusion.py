@@ -33,6 +33,7 @@ from sim2sg_core.progress import Progress
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.scene import SceneGraph, SceneObject
 from sim2sg_core.synthesis import read_dataset
+from sim2sg_core.synthesis.dataset import with_ignored
 
 FIT_SEED, TEST_SEED = 70_000, 80_000
 PACKS = Path(__file__).resolve().parents[1] / "sim2sg_core" / "packs"
@@ -73,7 +74,7 @@ def score_set(
     usual = rendered(args.domain, args.out / f"fit_{args.fit}_{number}", args.fit, FIT_SEED + 1000 * number)
     other = rendered(args.domain, args.out / f"test_{args.test}_{number}", args.test, TEST_SEED + 1000 * number)
     half_scale = bool(domain.training.half_scale_inference)
-    known, truths = ([truth for _, truth in read_dataset(folder)] for folder in (usual, other))
+    known, truths = ([with_ignored(domain, truth) for _, truth in read_dataset(folder)] for folder in (usual, other))
     fusion = fit_on_renders(look(usual, predictor, domain, half_scale), known, domain.class_names)
     seen = look(other, predictor, domain, half_scale, np.random.default_rng(number))
     targets = load_targets(other, "coco", domain)

@@ -30,6 +30,7 @@ from sim2sg_core.runtime.graph_decoding import RawOutput
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.graph import load_graphs, save_graphs, write_json
 from sim2sg_core.synthesis import read_dataset
+from sim2sg_core.synthesis.dataset import with_ignored
 
 CHUNK = 8  # frames that a worker is given at a time
 
@@ -123,7 +124,7 @@ class LogInference:
             for views in self._pool.flat_map(work, chunked(held_out, CHUNK)):
                 seen.append(views)
                 progress.update()
-        truths, names = [truth for _, truth in held_out], self._domain.class_names
+        truths, names = [with_ignored(self._domain, truth) for _, truth in held_out], self._domain.class_names
         fusion = fit_on_renders(seen, truths, names)
         fused = [fusion.graph(views) for views in seen]
         write_json(path, {**fusion.to_json(), "found": found_shares(fused, truths, names)}, indent=1)

@@ -14,6 +14,7 @@ is written first: an image without one is not ours.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import enum
 import hashlib
 import json
@@ -137,11 +138,19 @@ def files_of(out: Path) -> list[Path]:
 
 
 def is_label(domain: Domain, item: SceneObject) -> bool:
-    """Whether an object is seen well enough to be a label by the domain's rules; the others are ignored."""
+    """Whether an object is seen well enough to be a label by the domain's rules; the others are ignored.
+
+    One whose visibility is not known is taken to be seen whole.
+    """
+    seen = 1.0 if item.visibility is None else item.visibility
     height = item.box[3] - item.box[1]
-    if item.ignored:
-        return False
-    return bool((item.visibility or 0.0) >= domain.labels.min_visibility and height >= domain.labels.min_pixels)
+    return bool(not item.ignored and seen >= domain.labels.min_visibility and height >= domain.labels.min_pixels)
+
+
+def with_ignored(domain: Domain, graph: SceneGraph) -> SceneGraph:
+    """Returns ground truth in which the objects that are no labels by the domain's rules are marked as ignored."""
+    objects = tuple(dataclasses.replace(item, ignored=not is_label(domain, item)) for item in graph.objects)
+    return dataclasses.replace(graph, objects=objects)
 
 
 def to_coco(domain: Domain, graphs: Iterable[SceneGraph]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sim2sg_core.adaptation.outcomes import judge
 from sim2sg_core.scene import SceneGraph
 
 COUNTED_SCORE = 0.05  # what scores less is neither counted nor drawn: of such there are as many as slots
@@ -32,11 +33,18 @@ def found_shares(graphs: Sequence[SceneGraph], truths: Sequence[SceneGraph], nam
         Sum of the scores over number of objects, by class; that of all classes weighs in where a class has few. Above
         1 where others are taken for it.
     """
-    found = expected_counts(graphs)
-    there = Counter(item.label for truth in truths for item in truth.objects)
+    found = expected_counts([_counted(graph, truth) for graph, truth in zip(graphs, truths, strict=True)])
+    there = Counter(item.label for truth in truths for item in truth.objects if not item.ignored)
     overall = sum(found.values()) / max(there.total(), 1) if there else 1.0
     shares = {k: (found.get(k, 0.0) + PRIOR_OBJECTS * overall) / (there[k] + PRIOR_OBJECTS) for k in names}
     return {k: max(share, LEAST_FOUND) for k, share in shares.items()}
+
+
+def _counted(graph: SceneGraph, truth: SceneGraph) -> SceneGraph:
+    """Returns the graph without what finds only ignored objects."""
+    order = np.argsort(-graph.scores(), kind="stable")
+    _, counts = judge(graph.boxes()[order], graph.labels()[order], truth)
+    return graph.select(sorted(order[counts].tolist()))
 
 
 def expected_counts(graphs: Sequence[SceneGraph]) -> dict[str, float]:

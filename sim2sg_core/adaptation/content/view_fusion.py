@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sim2sg_core.adaptation.logistic import fit_logistic, logit, sigmoid
+from sim2sg_core.adaptation.outcomes import judge
 from sim2sg_core.scene import SceneGraph, SceneObject
-from sim2sg_core.scene.boxes import box_iou, greedy_match
+from sim2sg_core.scene.boxes import box_iou
 
 SAME_IOU = 0.5
 """IoU from which boxes of two views are one object's."""
@@ -83,14 +84,16 @@ def fit_on_renders(seen: Sequence[Views], truths: Sequence[SceneGraph], classes:
         truths: What is there.
         classes: All names.
     """
-    labels, correct = [], [np.zeros(0, bool)]
+    labels: list[str] = []
+    correct, evidence = [np.zeros(0, bool)], [np.zeros((0, len(EVIDENCE)))]
     for views, truth in zip(seen, truths, strict=True):
         boxes = np.array([o.box for o in views.objects]).reshape(-1, 4)
-        names = np.array([o.label for o in views.objects])
-        labels.extend(names.tolist())
-        correct.append(greedy_match(boxes, names, truth.boxes(), truth.labels()) >= 0)
-    evidence = np.concatenate([np.zeros((0, len(EVIDENCE))), *(views.evidence for views in seen)])
-    return fit_view_fusion(evidence, labels, np.concatenate(correct), classes)
+        names = np.array([o.label for o in views.objects], str)
+        found, counts = judge(boxes, names, truth)
+        labels.extend(names[counts].tolist())
+        correct.append(found[counts])
+        evidence.append(views.evidence[counts])
+    return fit_view_fusion(np.concatenate(evidence), labels, np.concatenate(correct), classes)
 
 
 def fit_view_fusion(

@@ -7,7 +7,7 @@ stays as it was. Predicates have one temperature (Guo et al., "On Calibration of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 
 from sim2sg_core.adaptation.content.recall_correction import found_shares
 from sim2sg_core.adaptation.logistic import fit_logistic, logit, sigmoid
+from sim2sg_core.adaptation.outcomes import judge
 from sim2sg_core.domains import Domain
 from sim2sg_core.images import read_image
 from sim2sg_core.model import SceneGraphNetwork
@@ -24,6 +25,7 @@ from sim2sg_core.runtime.metadata import ModelInfo
 from sim2sg_core.runtime.preprocessing import letterbox
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.boxes import greedy_match
+from sim2sg_core.synthesis.dataset import with_ignored
 
 SLOPE_SPREAD, OFFSET_SPREAD = 0.5, 1.5
 """Standard deviations that are expected of a class: of its inverse temperature, relative, and of its offset."""
@@ -37,23 +39,30 @@ def object_outcomes(
     """Compares predictions with ground truth.
 
     Returns:
-        (N,) scores, (N,) whether each prediction found an object of its class (IoU >= 0.5, each once), and (N,) labels.
+        Of the predictions that count (see `judge`): (N,) scores, (N,) whether each finds an object, and (N,) labels.
     """
     scores: list[np.ndarray] = []
     correct: list[np.ndarray] = []
     labels: list[str] = []
     for graph, truth in zip(graphs, truths, strict=True):
         kept = graph.filtered(CALIBRATED_SCORE, 2.0)
-        match = greedy_match(kept.boxes(), kept.labels(), truth.boxes(), truth.labels())
-        scores.append(kept.scores())
-        correct.append(match >= 0)
-        labels.extend(kept.labels())
-    found = np.concatenate(scores or [np.zeros(0)]), np.concatenate(correct or [np.zeros(0, bool)])
-    return *found, np.array(labels, str)
+        found, counts = judge(kept.boxes(), kept.labels(), truth)
+        scores.append(kept.scores()[counts])
+        correct.append(found[counts])
+        labels.extend(kept.labels()[counts])
+    both = np.concatenate(scores or [np.zeros(0)]), np.concatenate(correct or [np.zeros(0, bool)])
+    return *both, np.array(labels, str)
 
 
-def relation_outcomes(graphs: Sequence[SceneGraph], truths: Sequence[SceneGraph]) -> tuple[np.ndarray, np.ndarray]:
+def relation_outcomes(
+    graphs: Sequence[SceneGraph], truths: Sequence[SceneGraph], symmetric: Set[str] = frozenset()
+) -> tuple[np.ndarray, np.ndarray]:
     """Compares relations between objects that were found with the true ones.
+
+    Args:
+        graphs: Predictions.
+        truths: Ground truth.
+        symmetric: Predicates that hold both ways; ground truth has them one way.
 
     Returns:
         (N,) scores P(predicate | both objects) and (N,) whether the predicate holds.
@@ -63,6 +72,7 @@ def relation_outcomes(graphs: Sequence[SceneGraph], truths: Sequence[SceneGraph]
     for graph, truth in zip(graphs, truths, strict=True):
         match = greedy_match(graph.boxes(), graph.labels(), truth.boxes(), truth.labels())
         facts = {(r.subject, r.predicate, r.object) for r in truth.relations}
+        facts |= {(r.object, r.predicate, r.subject) for r in truth.relations if r.predicate in symmetric}
         for relation in graph.relations:
             subject, object_ = int(match[relation.subject]), int(match[relation.object])
             if subject >= 0 and object_ >= 0:
@@ -149,7 +159,7 @@ def calibrate(
         class's objects that calibrated scores account for.
     """
     network.set_calibration()
-    truths = [truth for _, truth in held_out]
+    truths = [with_ignored(domain, truth) for _, truth in held_out]
     graphs = predict(network, domain, held_out)
     scores, correct, labels = object_outcomes(graphs, truths)
     shared = fit_temperature(scores, correct)
@@ -159,7 +169,8 @@ def calibrate(
         temperature, bias = np.array([fits[str(label)] for label in labels]).reshape(-1, 2).T
         return scaled(scores, temperature, bias)
 
-    stated, holds = relation_outcomes(graphs, truths)
+    symmetric = {spec.name for spec in domain.predicates if spec.symmetric}
+    stated, holds = relation_outcomes(graphs, truths, symmetric)
     relation_temperature = fit_temperature(stated, holds)
     report: dict[str, Any] = {
         "object_temperature": [fits[c][0] for c in domain.class_names],

@@ -1,5 +1,7 @@
 """Scores that account for missed objects too."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -36,6 +38,15 @@ def test_a_class_seldom_seen_takes_the_share_of_all():
     assert shares["laptop"] == pytest.approx(0.8)
     assert found_shares([], [], ["cup"]) == {"cup": 1.0}
     assert found_shares([graph()] * 9, [truth(cup=9)] * 9, ["cup"])["cup"] > 0, "there is no dividing by nothing"
+
+
+def test_what_nobody_teaches_is_not_missed():
+    """A sliver of a cup is in the truth, as an ignored object; the network is not taught to find it."""
+    slivers = [dataclasses.replace(item, ignored=True, box=item.box + 50) for item in truth(cup=3).objects]
+    there = dataclasses.replace(truth(cup=1), objects=(*truth(cup=1).objects, *slivers))
+    assert found_shares([graph(cup=[0.8])] * 200, [there] * 200, ["cup"])["cup"] == pytest.approx(0.8)
+    seen = dataclasses.replace(graph(cup=[0.8]), objects=(*graph(cup=[0.8]).objects, slivers[0]))
+    assert found_shares([seen] * 200, [there] * 200, ["cup"])["cup"] == pytest.approx(0.8), "nor found"
 
 
 SCORES = st.lists(st.floats(COUNTED_SCORE, 0.99), min_size=1, max_size=40)

@@ -1,5 +1,7 @@
 """Temperature scaling and its outcomes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -82,3 +84,10 @@ def test_outcomes_count_each_truth_once_and_relations_by_matched_pairs():
     assert scores.tolist() == [0.9, 0.8, 0.7, 0.6] and correct.tolist() == [True, True, False, False]
     scores, correct = relation_outcomes([predicted], [truth])
     assert scores.tolist() == [0.9, 0.2] and correct.tolist() == [True, False]
+    _, correct = relation_outcomes([predicted], [truth], {"left_of"})
+    assert correct.tolist() == [True, True], "a predicate that holds both ways is in the truth one way"
+    hidden = dataclasses.replace(truth, objects=(dataclasses.replace(truth.objects[0], ignored=True), truth.objects[1]))
+    scores, correct, _ = object_outcomes([predicted], [hidden])
+    assert scores.tolist() == [0.9, 0.7, 0.6] and correct.tolist() == [True, False, False], (
+        "what is ignored is not judged"
+    )
