@@ -21,6 +21,7 @@ from sim2sg_core.synthesis.assets.registry import class_assets, load_asset
 CONTRADICTION = 0.3  # of the logarithm of the distance, by depth and by ground
 FARTHEST = 3.0  # standard deviations of its size that an object may be from its class
 TOLERANCE = 1e-3  # of the logarithm of the size, where it is to stay
+SIMILAR = 0.5  # of the logarithms of a class's mean length, width and height, in which another one differs at most
 CONTACT = PredicateRule("on", "on", 1e-3)
 HOLD = PredicateRule("inside", "inside", 1e-3)
 
@@ -77,11 +78,14 @@ class SceneRebuilder:
     def _swapped(self, placement: Placement, below: str | None, rng: np.random.Generator) -> Placement:
         """Returns an object as large among its kind as the one it replaces, its class drawn evenly.
 
-        Drawn are the classes that may stand where it stands, on `below`: the ground or a class; None leaves it.
+        Drawn are the classes of similar size that may stand where it stands, on `below`: the ground or a class; None
+        leaves it. A larger one would reach into its neighbours.
         """
         if below is None:
             return placement
-        label = str(rng.choice([name for name in self._sizes if below in self._supports[name]]))
+        usual = self._sizes[placement.label]
+        similar = [name for name, size in self._sizes.items() if np.abs(np.log(size / usual)).max() < SIMILAR]
+        label = str(rng.choice([name for name in similar if below in self._supports[name]] or [placement.label]))
         scale = float(np.exp(np.log(placement.size / self._sizes[placement.label]).mean()))
         return dataclasses.replace(placement, label=label, size=self._sizes[label] * scale)
 

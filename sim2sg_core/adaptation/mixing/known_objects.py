@@ -32,15 +32,12 @@ def known_objects(graph: SceneGraph, domain: Domain, thresholds: Mapping[str, fl
         thresholds: By class, the score from which an object is a label.
 
     Returns:
-        The objects; of classes without relations only the labels. A score below 1 says that a label was inferred: it
-        is taught as far as it is likely, and its relations are not known. Its pose is kept where network and ground
-        agree on the depth.
+        The objects. A score below 1 says that a label was inferred: it is taught as far as it is likely, and its
+        relations are not known. Its pose is kept where network and ground agree on the depth.
     """
     kept = []
     for item in graph.objects:
         ignored = item.score < thresholds[item.label]
-        if ignored and item.label not in domain.related_names:
-            continue  # Houses and trees are large: ignored, they would leave next to no background to learn from.
         pose = item.pose if not ignored and has_sure_depth(item, graph, domain) else None
         kept.append(dataclasses.replace(item, score=min(item.score, 0.999), pose=pose, id="", ignored=ignored))
     return dataclasses.replace(graph, objects=tuple(kept))

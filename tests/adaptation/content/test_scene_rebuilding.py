@@ -75,6 +75,20 @@ def test_objects_are_swapped_for_what_may_stand_there():
     assert kinds == {"ball": {"sphere", "cylinder"}, "alone": {"cube", "cylinder"}}
 
 
+def test_objects_are_swapped_for_those_of_similar_size_alone():
+    """A house where a pedestrian was would reach round the camera."""
+    method = ResolvedMethod(labels=True, threshold=None, prior_share=0.0, class_swap=1.0)
+    domain = load_domain("drive")
+    rebuild = SceneRebuilder(domain, method)
+    graph = graph_of(
+        Placement(label, np.array([9.0, y, 0]), 0.0, domain.class_spec(label).mean_size())
+        for label, y in (("car", 2.0), ("pedestrian", -2.0))
+    )
+    rng = np.random.default_rng(0)
+    kinds = {p.label for _ in range(40) for p in rebuild(graph, rng).placements}
+    assert {"car", "van", "pedestrian"} <= kinds and not {"building", "truck", "vegetation"} & kinds
+
+
 def test_what_is_as_high_as_a_table_beside_it_is_not_taken_for_what_carries():
     data = CLEVR.to_json()
     data["classes"][1]["supports"] = ["cube"]  # spheres on cubes; cylinders carry nothing
