@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sim2sg_core.adaptation.adapt_config import AdaptConfig, ResolvedConfig
+from sim2sg_core.adaptation.adapt_config import AdaptConfig
 from sim2sg_core.adaptation.method import METHODS, Method, ResolvedMethod, resolve_method
+from sim2sg_core.adaptation.resolved_config import ResolvedConfig
 
 if TYPE_CHECKING:
     from sim2sg_core.adaptation.rounds import adapt, describe_plan

@@ -17,7 +17,7 @@ from sim2sg_core.domains.fields import nearest
 from sim2sg_core.domains.yaml_errors import check_yaml_size, yaml_mistake
 from sim2sg_core.errors import Sim2SGError
 
-DERIVED = ("start_digest", "witness_digest")  # a run says what was in its files; they are read anew
+DERIVED = ("start_digest", "witness_digest", "negatives_digest")  # a run says what was in its files; they are read anew
 Settings = TypeVar("Settings", AdaptConfig, Method)
 
 

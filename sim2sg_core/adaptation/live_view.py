@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2sg_core.adaptation.adapt_config import ResolvedConfig
 from sim2sg_core.adaptation.content.scene_rebuilding import SceneRebuilder
 from sim2sg_core.adaptation.log_frames import SampledFrame
+from sim2sg_core.adaptation.resolved_config import ResolvedConfig
 from sim2sg_core.adaptation.run_folder import title_of
 from sim2sg_core.domains import Domain
 from sim2sg_core.report.anonymise import anonymise

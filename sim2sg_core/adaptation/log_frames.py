@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim2sg_core.adaptation.adapt_config import LogConfig
 from sim2sg_core.adaptation.expected_counts import classes_of, counter_of
+from sim2sg_core.adaptation.resolved_config import LogConfig
 from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError, printable

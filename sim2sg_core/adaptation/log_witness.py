@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim2sg_core.adaptation.adapt_config import WitnessModel
 from sim2sg_core.adaptation.log_frames import SampledFrame
+from sim2sg_core.adaptation.resolved_config import WitnessModel
 from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import Domain
 from sim2sg_core.fleet import Inline

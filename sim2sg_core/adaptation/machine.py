@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from sim2sg_core.adaptation.adapt_config import ResolvedConfig, SourceTraining
+from sim2sg_core.adaptation.resolved_config import ResolvedConfig, SourceTraining
 from sim2sg_core.domains import Domain
 from sim2sg_core.learning import TrainConfig
 from sim2sg_core.model import build_network

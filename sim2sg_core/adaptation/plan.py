@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sim2sg_core.adaptation.adapt_config import ResolvedConfig, SourceTraining
 from sim2sg_core.adaptation.method import CRITERIA, LAYOUT_PRIORS
+from sim2sg_core.adaptation.resolved_config import ResolvedConfig, SourceTraining
 from sim2sg_core.adaptation.selection.self_consistency import MOST_FRAMES, VIEWS
 from sim2sg_core.cores import usable_cores
 from sim2sg_core.domains import Domain
@@ -64,11 +64,10 @@ def planned_stages(config: ResolvedConfig) -> list[PlannedStage]:
         count, steps = config.source.source_frames, config.source.source_steps
     else:
         count, steps = 0, 0
+    training = _steps(config, steps) if steps else "takes over the weights"
     stages += [
         _rendering("source", config, count),
-        PlannedStage(
-            "source/train", f"{steps} steps" if steps else "takes over the weights", "train", steps * config.batch
-        ),
+        PlannedStage("source/train", training, "train", steps * config.batch),
         *_exporting("source", config, count),
     ]
     for number in range(1, config.rounds + 1):
@@ -110,7 +109,12 @@ def _round_training(name: str, config: ResolvedConfig, number: int) -> PlannedSt
     images = config.round_steps * config.batch
     if config.method.teacher and number > config.method.teacher_start_round:
         images = round(images * 1.25)  # the teacher looks at the log's frames too
-    return PlannedStage(f"{name}/train", f"{config.round_steps} steps", "train", images)
+    return PlannedStage(f"{name}/train", _steps(config, config.round_steps), "train", images)
+
+
+def _steps(config: ResolvedConfig, steps: int) -> str:
+    negatives = f", {config.negatives.share:.0%} of the images negatives" if config.negatives else ""
+    return f"{steps} steps{negatives}"
 
 
 def _exporting(name: str, config: ResolvedConfig, count: int) -> list[PlannedStage]:

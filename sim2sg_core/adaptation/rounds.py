@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2sg_core.adaptation.adapt_config import ResolvedConfig, SourceTraining, StartCheckpoint
 from sim2sg_core.adaptation.appearance.appearance_files import (
     APPEARANCE_FILE,
     load_appearance,
@@ -34,6 +33,7 @@ from sim2sg_core.adaptation.log_witness import LogWitness, Testimony
 from sim2sg_core.adaptation.machine import check_machine
 from sim2sg_core.adaptation.method import CRITERIA, ResolvedMethod
 from sim2sg_core.adaptation.plan import Plan
+from sim2sg_core.adaptation.resolved_config import ResolvedConfig, SourceTraining, StartCheckpoint
 from sim2sg_core.adaptation.run_folder import Run, title_of
 from sim2sg_core.adaptation.selection.round_selection import choose_round
 from sim2sg_core.adaptation.stage_criteria import ranked_stages
@@ -44,6 +44,7 @@ from sim2sg_core.adaptation.stages import (
     export_stage,
     found_shares_of,
     mix_stage,
+    negatives_of,
     render_stage,
     train_round,
     train_source,
@@ -178,7 +179,7 @@ def hand_over(run: Run, config: ResolvedConfig, domain: Domain, chosen: Path, wh
 
     run.ensure(lambda: [Artefact(final), Artefact(note)], copy)
     start = [find_checkpoint(config.source.start).parent] if isinstance(config.source, StartCheckpoint) else []
-    write_credits(run.path, domain, start)
+    write_credits(run.path, domain, [*start, *(log for log, _ in negatives_of(config))])
     return final
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from sim2sg_core.adaptation.adapt_config import ResolvedConfig
 from sim2sg_core.adaptation.content import meta_sim, meta_sim2, scenegen
 from sim2sg_core.adaptation.content.scene_features import SceneFeatures
 from sim2sg_core.adaptation.content.scene_rebuilding import SceneRebuilder
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.method import LAYOUT_PRIORS, ResolvedMethod
+from sim2sg_core.adaptation.resolved_config import ResolvedConfig
 from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.adaptation.stages import stage_network
 from sim2sg_core.domains import Domain

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2sg_core.adaptation.adapt_config import ResolvedConfig, StartCheckpoint
 from sim2sg_core.adaptation.log_frames import SampledFrame
 from sim2sg_core.adaptation.mixing.mixed_frame import mixed_frames
 from sim2sg_core.adaptation.plan import held_out_count
+from sim2sg_core.adaptation.resolved_config import ResolvedConfig, StartCheckpoint
 from sim2sg_core.adaptation.run_folder import Run, Watcher
 from sim2sg_core.adaptation.selection.score_calibration import calibrate
 from sim2sg_core.cores import usable_cores
@@ -170,8 +170,10 @@ def train_source(
         save_checkpoint(checkpoint_of(folder), network, domain, frozen_blocks=network.frozen_blocks)
         return
     network = build_network(domain, backbone=source.backbone, seed=config.seed)
-    settings = _train_config(config, domain.training, source.source_steps, source.learning_rate)
-    job = TrainJob(network, domain, [(folder / "data", 1.0)], settings, folder / "train", origin=origin)
+    settings = _train_config(config, domain.training, 0, source.source_steps, source.learning_rate)
+    negatives = negatives_of(config)
+    rendered = [(folder / "data", 1.0 - sum(share for _, share in negatives))]
+    job = TrainJob(network, domain, rendered, settings, folder / "train", origin=origin, negatives=negatives)
     _train(job, fleet, config.ranks, view)
 
 
@@ -198,7 +200,7 @@ def train_round(
     # The teacher's scores are to mean what they say; `calibrate` fits them anew afterwards.
     network = stage_network(earlier[-1])
     steps, rate = config.round_steps, config.round_learning_rate
-    settings = _train_config(config, domain.training, steps, rate, method.style_transfer)
+    settings = _train_config(config, domain.training, number, steps, rate, method.style_transfer)
     labeller = None
     if method.learns_from_log and number > method.teacher_start_round:
         if method.teacher_update == "frozen":  # What the first model says, all rounds through.
@@ -214,8 +216,10 @@ def train_round(
         )
         settings = dataclasses.replace(settings, align=align)
     real_images = [RealImage(frame.path, frame.camera) for frame in frames] if method.reads_log else []
-    datasets = labelled_datasets(folder, earlier, method.replay, method.mixing)
-    job = TrainJob(network, domain, datasets, settings, folder / "train", real_images, origin, labeller)
+    negatives = negatives_of(config)
+    others = sum(share for _, share in negatives)
+    datasets = labelled_datasets(folder, earlier, method.replay, method.mixing, others)
+    job = TrainJob(network, domain, datasets, settings, folder / "train", real_images, origin, labeller, negatives)
     _train(job, fleet, config.ranks, view)
 
 
@@ -279,7 +283,12 @@ def read_layouts(path: Path) -> list[Layout]:
 
 
 def _train_config(
-    config: ResolvedConfig, training: TrainingSpec, steps: int, learning_rate: float, style_transfer: float = 0.0
+    config: ResolvedConfig,
+    training: TrainingSpec,
+    stage: int,
+    steps: int,
+    learning_rate: float,
+    style_transfer: float = 0.0,
 ) -> TrainConfig:
     strong = config.method.strong_augmentation
     augment = AugmentConfig.of_domain(training) if strong else AugmentConfig.weak()
@@ -289,7 +298,8 @@ def _train_config(
         learning_rate=learning_rate,
         freeze=training.freeze,
         augment=dataclasses.replace(augment, style_transfer=style_transfer),
-        seed=config.seed,
+        # Of its own: otherwise every round would see the same crops of the same frames.
+        seed=int(np.random.SeedSequence([config.seed, stage, 5]).generate_state(1)[0]),
         device=config.device,
         workers=1 if config.device == "cpu" else min(config.workers or usable_cores(), MAX_LOADERS),
     )
@@ -297,7 +307,7 @@ def _train_config(
 
 
 def labelled_datasets(
-    folder: Path, earlier: Sequence[Path], replay: float = 0.0, mixing: float = 0.0
+    folder: Path, earlier: Sequence[Path], replay: float = 0.0, mixing: float = 0.0, negatives: float = 0.0
 ) -> list[tuple[Path, float]]:
     """Returns the data sets of a round and their shares of its labelled images.
 
@@ -306,10 +316,16 @@ def labelled_datasets(
         earlier: Folders of the stages before; those that rendered nothing (they began with a checkpoint) do not count.
         replay: Share of all earlier stages together, in [0, 1].
         mixing: Share of the round's mixed frames, likewise.
+        negatives: Share of images that show no object, likewise; they are not among the result.
     """
     old = [stage / "data" for stage in earlier if read_dataset(stage / "data")] if replay else []
     others = [(data, replay / len(old)) for data in old] + ([(folder / "mixed", mixing)] if mixing else [])
-    return [(folder / "data", 1.0 - sum(share for _, share in others)), *others]
+    return [(folder / "data", 1.0 - negatives - sum(share for _, share in others)), *others]
+
+
+def negatives_of(config: ResolvedConfig) -> list[tuple[Path, float]]:
+    """Returns the logs that show no object of the domain, and their shares of the labelled images."""
+    return [(Path(log), share) for log, share in config.negatives.negatives] if config.negatives else []
 
 
 def _train(job: TrainJob, fleet: Fleet, ranks: int, view: Watcher | None) -> None:

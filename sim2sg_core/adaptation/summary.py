@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 import sim2sg_core
-from sim2sg_core.adaptation.adapt_config import ResolvedConfig
 from sim2sg_core.adaptation.appearance.appearance_files import APPEARANCE_FILE, draw_appearance, load_appearance
 from sim2sg_core.adaptation.log_frames import SampledFrame
+from sim2sg_core.adaptation.resolved_config import ResolvedConfig
 from sim2sg_core.adaptation.run_folder import Run, title_of
 from sim2sg_core.adaptation.stage_layouts import HISTORY_FILE
 from sim2sg_core.adaptation.stages import LAYOUTS_FILE, read_layouts

@@ -23,7 +23,7 @@ from sim2sg_core.adaptation.method import (
     resolve_method,
 )
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
-from sim2sg_core.cli.options import add_fleet, add_former_names, add_ranks, add_strict, check_ranks
+from sim2sg_core.cli.options import add_fleet, add_former_names, add_negatives, add_ranks, add_strict, check_ranks
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.fleet import opened
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sim2sg_core.report.rerun_adaptation import RerunAdaptation
 
 HELP = "adapt a domain to an unlabelled camera log: train, infer, rebuild, render, train again; then export"
-EXAMPLE = "sim2sg adapt --domain dining --log drive.mcap --start dining --out runs/tables"
+EXAMPLE = "sim2sg adapt --domain drive --start drive --log drive.mcap --out runs/street"
 RESUMES = True
 
 
@@ -148,6 +148,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     work.add_argument("--backbone", help="lite0 or small")
     work.add_argument("--source-frames", type=int, help="prior scenes of source training")
     work.add_argument("--source-steps", type=int, help="optimiser steps of source training")
+    add_negatives(work)
     work.add_argument("--rounds", type=int, help="rounds of infer, rebuild, render, train; 0: source training only")
     work.add_argument("--round-frames", type=int, help="scenes per round")
     work.add_argument("--round-steps", type=int, help="optimiser steps per round")
@@ -279,8 +280,9 @@ def given(args: argparse.Namespace, base: AdaptConfig) -> AdaptConfig:
     switches = {f.name: options[f.name] for f in dataclasses.fields(Method) if f.name in options}
     changes = {f.name: options[f.name] for f in dataclasses.fields(AdaptConfig) if f.name in options}
     changes["method"] = resolve_method(options.get("method", base.method), **switches)
-    if "logs" in changes:
-        changes["logs"] = tuple(changes["logs"])
+    for name in ("logs", "negatives"):
+        if name in changes:
+            changes[name] = tuple(changes[name])
     if not args.strict:
         changes.pop("strict")
     # A run holds the one or the other: what is given takes the place of both.

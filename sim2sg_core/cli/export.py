@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sim2sg_core.domains import Domain
     from sim2sg_core.model import SceneGraphNetwork
-    from sim2sg_core.scene import SceneGraph
+    from sim2sg_core.scene import Camera, SceneGraph
 
 HELP = "export a checkpoint to ONNX and check that both give the same results"
 EXAMPLE = "sim2sg export --checkpoint runs/bench/checkpoint.pt --calibrate frames/ --out model.onnx"
@@ -23,7 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", required=True, type=Path, help="ONNX file to write")
     parser.add_argument("--model-id", help="model id in the graphs (default: the domain's name and a number)")
-    parser.add_argument("--camera", type=Path, help="calibration of the camera it will be used with (ROS YAML, KITTI)")
+    parser.add_argument(
+        "--camera",
+        type=Path,
+        metavar="FILE",
+        help="camera that the model assumes where nothing else is known: a calibration (ROS, Kalibr or OpenCV YAML, or"
+        " KITTI calib), or a model.onnx, whose camera is taken with height and pitch (default: none)",
+    )
     parser.add_argument(
         "--calibrate",
         nargs="+",
@@ -50,7 +56,6 @@ def run(args: argparse.Namespace) -> int:
     from sim2sg_core.adaptation.selection.score_calibration import calibrate
     from sim2sg_core.domains.credits import write_credits
     from sim2sg_core.errors import Sim2SGError
-    from sim2sg_core.logs import load_calibration
     from sim2sg_core.model import export_onnx, load_network
     from sim2sg_core.model.checkpoint import find_checkpoint
     from sim2sg_core.synthesis.dataset import read_dataset
@@ -58,9 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if args.profile == "robot" and not args.calibrate:
         raise Sim2SGError("--profile robot is fitted to frames: give folders of `sim2sg synth` with --calibrate")
     network, domain = load_network(args.checkpoint, ema=not args.live_weights)
-    camera = None
-    if args.camera is not None:
-        camera = load_calibration(args.camera, domain.camera.width, domain.camera.height)
+    camera = assumed_camera(args.camera, domain) if args.camera is not None else None
     if args.calibrate:
         frames = [row for folder in args.calibrate for row in read_dataset(folder)]
         fit = calibrate(network, domain, frames)
@@ -82,6 +85,20 @@ def run(args: argparse.Namespace) -> int:
     write_credits(args.out.parent, domain, [find_checkpoint(args.checkpoint).parent])
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, same boxes and scores as the checkpoint")
     return 0
+
+
+def assumed_camera(file: Path, domain: Domain) -> Camera:
+    """Returns the camera in a calibration or in another model. Raises Sim2SGError when there is none."""
+    from sim2sg_core.errors import Sim2SGError
+    from sim2sg_core.logs import load_calibration
+    from sim2sg_core.runtime.metadata import load_info
+
+    if file.suffix != ".onnx":
+        return load_calibration(file, domain.camera.width, domain.camera.height)
+    camera = load_info(file).camera
+    if camera is None:
+        raise Sim2SGError(f"{file}: this model assumes no camera: give the model of a run of `sim2sg adapt`")
+    return camera
 
 
 def slimmed(network: SceneGraphNetwork, domain: Domain, frames: Sequence[tuple[Path, SceneGraph]]) -> SceneGraphNetwork:

@@ -13,6 +13,8 @@ from sim2sg_core.errors import Sim2SGError
 if TYPE_CHECKING:
     from sim2sg_core.logs import Log
 
+NEGATIVES_SHARE = 0.1
+
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Declares `--model`, for verbs that run exported models alone."""
@@ -163,7 +165,8 @@ def add_fleet(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="run on this Ray cluster, such as 10.0.0.1:6379; local starts Ray on this machine (default: no Ray)",
+        help="run on this Ray cluster, such as 10.0.0.1:6379; auto: the one of this node; local: starts Ray on this"
+        " machine (default: no Ray)",
     )
 
 
@@ -174,6 +177,36 @@ def add_allow_outside(parser: argparse.ArgumentParser, what: str) -> None:
         action="store_true",
         help=f"allow {what} outside its folder (default: refused, as a third-party file could then read any file)",
     )
+
+
+def parse_shared(text: str, default: float = 1.0) -> tuple[Path, float]:
+    """Splits PATH[:SHARE]; `default` is the share where none is given."""
+    path, colon, share = text.rpartition(":")
+    if colon and not Path(text).exists():
+        try:
+            return Path(path), float(share)
+        except ValueError:
+            pass
+    return Path(text), default
+
+
+def add_negatives(parser: argparse._ActionsContainer) -> None:
+    """Declares `--negatives`, which becomes pairs of a log and its share of the images; None where it is not given."""
+    parser.add_argument(
+        "--negatives",
+        nargs="+",
+        type=_negatives,
+        metavar="LOG[:SHARE]",
+        help="image folders, bags or videos that show no object of the domain, each with its share of the labelled"
+        f" images of every step (default: none; share: {NEGATIVES_SHARE})",
+    )
+
+
+def _negatives(text: str) -> tuple[str, float]:
+    log, share = parse_shared(text, NEGATIVES_SHARE)
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text}: the share of the images is more than 0 and less than 1")
+    return str(log), share
 
 
 def check_least(args: argparse.Namespace, name: str, least: float) -> None:

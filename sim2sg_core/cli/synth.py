@@ -32,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=int, metavar="PX", help="image width (default: the camera's)")
     parser.add_argument("--height", type=int, metavar="PX", help="image height (default: the camera's)")
     parser.add_argument(
-        "--camera", type=Path, metavar="FILE", help="ROS camera YAML or KITTI calib (default: the domain's prior)"
+        "--camera",
+        type=Path,
+        metavar="FILE",
+        help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib (default: the domain's prior)",
     )
     parser.add_argument(
         "--samples",

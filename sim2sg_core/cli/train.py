@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim2sg_core.cli.options import add_allow_outside, add_fleet, add_ranks, check_ranks
+from sim2sg_core.cli.options import add_allow_outside, add_fleet, add_negatives, add_ranks, check_ranks, parse_shared
 from sim2sg_core.domains import load_domain
 from sim2sg_core.domains.credits import write_credits
+from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import make_folder
 from sim2sg_core.fleet import Fleet, opened
 from sim2sg_core.progress import Progress
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 HELP = "train a network on rendered (or other labelled) images"
 EXAMPLE = "sim2sg train --domain clevr --data frames/ --out runs/clevr"
 RESUMES = True
+Shared = tuple[Path, float]
+"""A folder or log, and its share."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,15 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         nargs="+",
         metavar="DIR[:SHARE]",
-        help="folders of `sim2sg synth`, each with its share of the images of a step (default 1)",
+        help="folders of `sim2sg synth`; the images of a step are divided among them in proportion to their shares"
+        " (default share: 1)",
     )
-    parser.add_argument(
-        "--negatives",
-        nargs="+",
-        default=[],
-        metavar="LOG[:SHARE]",
-        help="image folders, bags or videos that show no object of the domain, with their shares (default: none)",
-    )
+    add_negatives(parser)
     parser.add_argument("--out", required=True, type=Path, help="folder of the run; an interrupted run is continued")
     parser.add_argument("--steps", type=int, help="optimiser steps (default: the domain's)")
     parser.add_argument("--batch", type=int, help="images per step (default: the domain's)")
@@ -93,7 +92,7 @@ def _train(args: argparse.Namespace, ranks: Ranks, device: str, fleet: Fleet) ->
         save_every=args.save_every,
     )
     config.validate()
-    datasets, negatives = ([parse_data(text) for text in texts] for texts in (args.data, args.negatives))
+    datasets, negatives = divided([parse_shared(text) for text in args.data], args.negatives or ())
     if args.start is None:
         network = build_network(domain, backbone=args.backbone, seed=args.seed)
     else:
@@ -113,12 +112,18 @@ def _train(args: argparse.Namespace, ranks: Ranks, device: str, fleet: Fleet) ->
     print(f"{checkpoint}: trained for {config.steps} steps; `sim2sg export --checkpoint {checkpoint}` is next")
 
 
-def parse_data(text: str) -> tuple[Path, float]:
-    """Splits DIR[:SHARE]."""
-    folder, colon, share = text.rpartition(":")
-    if colon and not Path(text).exists():
-        try:
-            return Path(folder), float(share)
-        except ValueError:
-            pass
-    return Path(text), 1.0
+def divided(data: Sequence[Shared], negatives: Sequence[tuple[str, float]]) -> tuple[list[Shared], list[Shared]]:
+    """Returns data sets and negatives with their shares of the images; the negatives' are those that were given.
+
+    Raises:
+        Sim2SGError: The negatives leave nothing to the data.
+    """
+    left = 1.0 - sum(share for _, share in negatives)
+    if left <= 0:
+        raise Sim2SGError(
+            f"--negatives: their shares are {1 - left:g} together and leave no image to --data: lower one"
+        )
+    total = sum(share for _, share in data)
+    if negatives and total > 0:
+        data = [(folder, left * share / total) for folder, share in data]
+    return list(data), [(Path(log), share) for log, share in negatives]

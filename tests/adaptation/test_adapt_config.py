@@ -2,13 +2,17 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from sim2sg_core.adaptation.adapt_config import AdaptConfig, SourceTraining, StartCheckpoint
+from sim2sg_core.adaptation.adapt_config import AdaptConfig
 from sim2sg_core.adaptation.method import Method
+from sim2sg_core.adaptation.resolved_config import SourceTraining, StartCheckpoint
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.images import write_jpeg
 from tests.adaptation.content.scenes import table_domain
 
 
@@ -34,6 +38,7 @@ def test_open_settings_come_from_the_domain(tmp_path):
         ({"min_change": -1.0}, "--min-change is -1.0"),
         ({"method": Method(feature=float("nan"))}, "feature is nan"),
         ({"distinct": 65}, "--distinct is 65: bits of 64"),
+        ({"negatives": (("nowhere", 0.1),)}, "--negatives nowhere: nothing there"),
     ],
 )
 def test_bad_settings_are_told_before_any_work(tmp_path, change, message):
@@ -78,6 +83,30 @@ def test_settings_come_back_from_what_a_run_keeps_of_them(tmp_path):
     names = {field.name for field in dataclasses.fields(AdaptConfig)} - {"method"}
     again = AdaptConfig(**{name: value for name, value in kept.items() if name in names}).resolved(domain)
     assert again.to_json() == config.to_json()
+
+
+def test_negatives_leave_images_to_the_renders_and_are_known_by_their_contents(tmp_path):
+    log, empty = tmp_path / "log", str(tmp_path / "empty")
+    log.mkdir()
+    Path(empty).mkdir()
+    write_jpeg(log / "a.jpg", np.zeros((8, 8, 3), np.uint8), 90)
+    write_jpeg(Path(empty) / "b.jpg", np.zeros((8, 8, 3), np.uint8), 90)
+
+    def settings(share):
+        config = AdaptConfig((str(log),), method=Method(mixing=0.3, replay=0.3), negatives=((empty, share),))
+        return config.resolved(table_domain()).to_json()
+
+    before = settings(0.2)
+    assert before["negatives"] == [[empty, 0.2]] and settings(0.2) == before
+    assert "negatives" not in AdaptConfig((str(log),)).resolved(table_domain()).to_json()
+    for share, message in (
+        (0.5, r"\(0.5 together\), mixing 0.3 and replay 0.3 leave no image"),
+        (1.2, "between 0 and 1"),
+    ):
+        with pytest.raises(Sim2SGError, match=message):
+            settings(share)
+    write_jpeg(Path(empty) / "c.jpg", np.zeros((8, 8, 3), np.uint8), 90)
+    assert settings(0.2)["negatives_digest"] != before["negatives_digest"]
 
 
 def test_mixing_needs_a_class_that_stands_on_the_ground(tmp_path):

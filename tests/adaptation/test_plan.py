@@ -8,6 +8,7 @@ import pytest
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
 from sim2sg_core.adaptation.method import resolve_method
 from sim2sg_core.adaptation.plan import Plan, duration
+from sim2sg_core.adaptation.resolved_config import Negatives
 from sim2sg_core.domains import load_domain
 
 CLEVR = load_domain("clevr")
@@ -40,6 +41,9 @@ def test_stages_follow_rounds_and_method():
     fitted = names(config(rounds=2, method=resolve_method("ours", layout_prior="learned", criterion="bos")))
     assert fitted.index("round_1/layouts") == fitted.index("round_1/render") - 1
     assert [n for n in fitted if n.endswith("/criteria")] == ["source/criteria", "round_1/criteria", "round_2/criteria"]
+    street = Negatives((("street", 0.25),), "")
+    negatives = Plan(dataclasses.replace(config(rounds=1, round_steps=9), negatives=street), CLEVR).stages
+    assert [s.work for s in negatives if s.name == "round_1/train"] == ["9 steps, 25% of the images negatives"]
     assert {"round_1/mix", "mean/export", "mean/self_consistency"} <= set(more)
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from os.path import relpath
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ import yaml
 from benchmarks.kills import differences
 from sim2sg_core.cli.main import main
 from sim2sg_core.folder_lock import locked
+from sim2sg_core.images import write_jpeg
 from sim2sg_core.model import load_checkpoint
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.scene.graph import load_graphs
@@ -357,3 +359,25 @@ def test_a_witness_looks_once_and_its_boxes_are_content(log, tmp_path, capsys):
     assert main(words) == 2 and "was begun with other settings (witness" in capsys.readouterr().err
     write_detector(model, yolo([(1, 0.8, 30, 32, 20, 24)], 2, False), (1, 3, 64, 96), names=["dog", "ball"])
     assert main(mapped) == 2 and "witness_digest" in capsys.readouterr().err
+
+
+def test_images_without_objects_are_part_of_every_training(log, tmp_path, capsys):
+    empty, run = tmp_path / "empty", tmp_path / "run"
+    empty.mkdir()
+    write_jpeg(empty / "a.jpg", np.zeros((64, 96, 3), np.uint8), 90)
+    words = ["adapt", "--domain", str(log.parent / "tiny.yaml"), "--log", str(log), "--out", str(run), *SETTINGS]
+    with_negatives = [*words, "--negatives", f"{empty}:0.25"]
+    assert main(with_negatives) == 0
+    seeds = set()
+    for stage in ("source", "round_1"):
+        written = json.loads((run / stage / "train/train.json").read_text())
+        assert written["negatives"] == [relpath(empty, run / stage / "train")]
+        assert written["shares"][-1] == 0.25 and sum(written["shares"]) == pytest.approx(1.0)
+        seeds.add(written["settings"]["seed"])
+    assert len(seeds) == 2, "the same seed would show every stage the same crops of the same images"
+    stamp = (run / "model.onnx").stat().st_mtime_ns
+    assert main(with_negatives) == 0 and (run / "model.onnx").stat().st_mtime_ns == stamp
+    settings = ["adapt", "--config", str(run / "config.yaml"), "--out", str(tmp_path / "again"), "--dry-run"]
+    capsys.readouterr()
+    assert main(settings) == 0 and "25% of the images negatives" in capsys.readouterr().out
+    assert main(words) == 2 and "was begun with other settings (negatives" in capsys.readouterr().err

@@ -55,6 +55,9 @@ def test_earlier_renders_share_what_is_replayed_and_stages_without_any_do_not_co
     assert labelled_datasets(second, [first], 0.25, 0.5) == [
         (second / "data", 0.25), (first / "data", 0.25), (second / "mixed", 0.5)
     ]  # fmt: skip
+    assert labelled_datasets(second, [first], 0.25, 0.25, 0.25) == [
+        (second / "data", 0.25), (first / "data", 0.25), (second / "mixed", 0.25)
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("bare", "told"), [(1, False), (2, True)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,16 @@ from sim2sg_core.adaptation.adapt_config import AdaptConfig
 from sim2sg_core.adaptation.method import METHODS
 from sim2sg_core.cli import adapt, quantize
 from sim2sg_core.cli.main import main
-from sim2sg_core.cli.options import add_sampling, add_source, check_least, check_output, check_sampling, open_source
+from sim2sg_core.cli.options import (
+    add_negatives,
+    add_sampling,
+    add_source,
+    check_least,
+    check_output,
+    check_sampling,
+    open_source,
+    parse_shared,
+)
 from sim2sg_core.errors import Sim2SGError
 
 
@@ -104,3 +114,23 @@ def test_what_is_given_wins_over_other_settings():
     assert settings.method == dataclasses.replace(METHODS["paper"], teacher=0.5)
     other = adapt.given(parse(adapt.add_arguments, "--out", "c", "--method", "source"), base)
     assert other.method == METHODS["source"]
+
+
+def test_shares_are_read_from_the_command_line(tmp_path):
+    assert parse_shared("a/b:0.25") == (Path("a/b"), 0.25)
+    assert parse_shared("a/b") == (Path("a/b"), 1.0)
+    assert parse_shared("a/b", 0.1) == (Path("a/b"), 0.1)
+    (tmp_path / "odd:3").mkdir()
+    assert parse_shared(str(tmp_path / "odd:3")) == (tmp_path / "odd:3", 1.0)
+
+
+@pytest.mark.parametrize("share", ["0", "1", "1.5", "nan"])
+def test_negatives_are_a_part_of_the_images(share, capsys):
+    assert parse(add_negatives).negatives is None
+    assert parse(add_negatives, "--negatives", "street", "hall.mcap:0.2").negatives == [
+        ("street", 0.1),
+        ("hall.mcap", 0.2),
+    ]
+    with pytest.raises(SystemExit):
+        parse(add_negatives, "--negatives", f"street:{share}")
+    assert "more than 0 and less than 1" in capsys.readouterr().err

@@ -16,7 +16,8 @@ from sim2sg_core.cli import train as train_verb
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.learning.data import Record
-from sim2sg_core.model import load_checkpoint
+from sim2sg_core.model import export_onnx, load_checkpoint, load_network
+from sim2sg_core.scene import Camera
 from sim2sg_core.synthesis.dataset import make_folders, write_annotations, write_frame
 
 
@@ -54,11 +55,20 @@ def test_negatives_are_named_in_the_run_and_credited(place):
     words = ("--domain", place / "toy.yaml", "--data", place / "data", "--negatives", f"{place}/street:0.5")
     assert run(train_verb, *words, "--batch", 2, "--workers", 0, "--out", place / "cautious", "--steps", 1) == 0
     written = json.loads((place / "cautious" / "train.json").read_text())
-    assert (written["shares"], written["negatives"]) == ([1.0, 0.5], ["../street"])
+    assert (written["shares"], written["negatives"]) == ([0.5, 0.5], ["../street"])
     assert "- Car, by A" in (place / "cautious" / "CREDITS.txt").read_text()
     with pytest.raises(Sim2SGError, match="nowhere"):
         run(train_verb, *words[:-1], place / "nowhere", "--out", place / "other", "--steps", 1)
+    with pytest.raises(Sim2SGError, match=r"shares are 1\.2 together and leave no image to --data"):
+        run(train_verb, *words, f"{place}/street:0.7", "--out", place / "other", "--steps", 1)
     assert not (place / "other").exists()
+
+
+def test_negatives_have_the_share_that_is_given_and_the_data_sets_divide_the_rest():
+    data = [(Path("a"), 1.0), (Path("b"), 3.0)]
+    assert train_verb.divided(data, ()) == (data, [])
+    divided, negatives = train_verb.divided(data, [("n", 0.2)])
+    assert [share for _, share in divided] == pytest.approx([0.2, 0.6]) and negatives == [(Path("n"), 0.2)]
 
 
 def test_train_then_export_gives_a_model_that_runs(place, checkpoint, records, capsys):
@@ -85,16 +95,26 @@ def test_training_goes_on_from_a_checkpoint(place, checkpoint):
         torch.testing.assert_close(new[name], old[name], atol=1e-6, rtol=1e-4)
 
 
+def test_an_export_takes_over_the_camera_of_a_calibration_or_of_another_model(place, checkpoint):
+    pytest.importorskip("onnxruntime")
+    from sim2sg_core.runtime.metadata import load_info
+
+    bare, seeing, copied = (place / f"{name}.onnx" for name in ("bare", "seeing", "copied"))
+    assert run(export_verb, "--checkpoint", checkpoint, "--out", bare) == 0
+    with pytest.raises(Sim2SGError, match=r"bare\.onnx: this model assumes no camera"):
+        run(export_verb, "--checkpoint", checkpoint, "--camera", bare, "--out", copied)
+    network, domain = load_network(checkpoint)
+    camera = Camera.from_extrinsics(480, 320, np.array([[500, 0, 240], [0, 500, 160], [0, 0, 1.0]]), 5.0, 0.4)
+    export_onnx(network, domain, seeing, camera=camera)
+    assert run(export_verb, "--checkpoint", checkpoint, "--camera", seeing, "--out", copied) == 0
+    found = load_info(copied).camera
+    assert found.to_json() == load_info(seeing).camera.to_json() and (found.width, found.height) == (480, 320)
+    assert found.ground is not None
+
+
 def test_a_checkpoint_of_another_domain_is_refused(place, checkpoint):
     with pytest.raises(Sim2SGError, match=r"a checkpoint of domain toy with classes .* clevr has"):
         run(
             train_verb, "--domain", "clevr", "--data", place / "data", "--out", place / "x", "--start", checkpoint
         )  # fmt: skip
     assert not (place / "x").exists()
-
-
-def test_shares_are_read_from_the_command_line(tmp_path):
-    assert train_verb.parse_data("a/b:0.25") == (Path("a/b"), 0.25)
-    assert train_verb.parse_data("a/b") == (Path("a/b"), 1.0)
-    (tmp_path / "odd:3").mkdir()
-    assert train_verb.parse_data(str(tmp_path / "odd:3")) == (tmp_path / "odd:3", 1.0)
