@@ -37,24 +37,28 @@ def infer_here(frames: Iterable[LogFrame], predictor: Predictor, strict: bool) -
 
 
 def infer_by(
-    fleet: Fleet, model: Path, frames: Iterable[LogFrame], predictor: Predictor, strict: bool
+    fleet: Fleet, model: Path, provider: str, frames: Iterable[LogFrame], predictor: Predictor, strict: bool
 ) -> Iterator[Inferred]:
-    """Infers whole frames by the workers of a fleet, to the same results as `infer_here`.
+    """Infers whole frames by the workers of a fleet; on CPUs the results are those of `infer_here`.
 
     This machine reads the logs, and sends image files as they were recorded and the pixels of others. It holds the
     frames that are on their way: two batches for each worker.
 
     Args:
-        fleet: Who infers, on CPUs.
+        fleet: Who infers.
         model: Name, or a file that all workers see.
+        provider: Of the workers: "cpu", or what needs a GPU, of which each then has one.
         frames: What to infer.
         predictor: The same model on this machine, for what a worker cannot read.
         strict: Whether a damaged frame is an error.
+
+    Raises:
+        Sim2SGError: The fleet has no GPU, or a worker has no such provider.
     """
     held: deque[LogFrame] = deque()
-    work = _Inferring(Loaded(functools.partial(Predictor, model, "cpu", threads=fleet.threads)))
+    work = _Inferring(Loaded(functools.partial(Predictor, model, provider, True, threads=fleet.threads)))
     damage = Damage(strict)
-    for output in fleet.pool(Inline()).flat_map(work, _batches(frames, held)):
+    for output in fleet.pool(Inline(), gpus=provider != "cpu").flat_map(work, _batches(frames, held)):
         frame = held.popleft()
         found = output or _attempt(frame, predictor)
         if damage.whole(found):

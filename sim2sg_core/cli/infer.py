@@ -123,18 +123,19 @@ def run(args: argparse.Namespace) -> int:
     check_least(args, "threads", 0)
     check_least(args, "min_score", 0)
     check_place(args.out, args.format)
-    check_fleet(args)
+    workers = workers_provider(args)
     logs = open_source(args)
     topics = [log.image_topic(args.topic) for log in logs]
     depths = {log: LogDepth(log, args.depth_topic) for log in logs} if args.depth_topic else {}
-    predictor = Predictor(args.model, args.provider, args.require_provider, args.threads)
+    # The machine that drives a fleet may have no GPU; of the model it infers what no worker could read.
+    predictor = Predictor(args.model, "cpu" if args.ray else args.provider, args.require_provider, args.threads)
     info = predictor.info
     if args.anonymise:
         check_anonymise(args, info.classes)
-    print(f"{info.model_id} ({info.domain.name}) on {info.provider}", file=sys.stderr)
+    print(f"{info.model_id} ({info.domain.name}) on {workers or info.provider}", file=sys.stderr)
     progress = Progress(expected_frames(args, logs, topics), "inferring", unit="frames")
     chosen = select_frames(logs, args.topic, args.max, args.every, args.min_change)
-    with inferred(args, predictor, chosen) as frames, view_of(args, predictor) as view, progress:
+    with inferred(args, workers, predictor, chosen) as frames, view_of(args, predictor) as view, progress:
         place = write_as(args.format, args.out, graphs(args, predictor, frames, progress, depths, view), info.model_id)
     print(f"{progress.done} graphs in {place}")
     for log, depth in depths.items():
@@ -144,26 +145,24 @@ def run(args: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def inferred(
-    args: argparse.Namespace, predictor: Predictor, chosen: Iterator[LogFrame]
+    args: argparse.Namespace, workers: str | None, predictor: Predictor, chosen: Iterator[LogFrame]
 ) -> Iterator[Iterator[Inferred]]:
     """Gives what the network says of the chosen frames, by this machine or by the cluster that `--ray` names."""
-    if args.ray is None:
+    if workers is None:
         yield infer_here(chosen, predictor, args.strict)
         return
     with opened(args.ray, args.threads) as fleet:
         fleet.check(None)
-        yield infer_by(fleet, args.model, chosen, predictor, args.strict)
+        yield infer_by(fleet, args.model, workers, chosen, predictor, args.strict)
 
 
-def check_fleet(args: argparse.Namespace) -> None:
-    """Has a fleet infer on CPUs, by a model that all its machines find. Raises Sim2SGError when asked for GPUs."""
+def workers_provider(args: argparse.Namespace) -> str | None:
+    """Returns where the workers of a fleet run the model, by a path that all of them find; None without a fleet."""
     if args.ray is None:
-        return
-    if args.provider not in ("auto", "cpu"):
-        raise Sim2SGError(f"--provider {args.provider}: with --ray frames are inferred on CPUs; leave out one of them")
-    args.provider = "cpu"
+        return None
     if args.model.is_file():  # A folder may have the name of a model that ships.
         args.model = args.model.absolute()
+    return "cpu" if args.provider == "auto" else str(args.provider)
 
 
 def graphs(

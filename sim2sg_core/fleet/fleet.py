@@ -50,8 +50,12 @@ class Fleet(ABC):
     threads: int = 0
 
     @abstractmethod
-    def pool(self, plain: Pool) -> Pool:
-        """Returns who does work that `plain` does on one machine."""
+    def pool(self, plain: Pool, gpus: bool = False) -> Pool:
+        """Returns who does work that `plain` does on one machine; elsewhere with a GPU for each worker, if asked for.
+
+        Raises:
+            Sim2SGError: There are no GPUs.
+        """
 
     @abstractmethod
     def gang(self, work: Gang, count: int, gpus: bool, tell: Tell | None) -> None:
@@ -76,8 +80,8 @@ class Fleet(ABC):
 class OneMachine(Fleet):
     """This machine without Ray."""
 
-    def pool(self, plain: Pool) -> Pool:
-        """See `Fleet`."""
+    def pool(self, plain: Pool, gpus: bool = False) -> Pool:
+        """See `Fleet`: what `plain` does, it does with what this machine has."""
         return plain
 
     def gang(self, work: Gang, count: int, gpus: bool, tell: Tell | None) -> None:

@@ -89,9 +89,11 @@ class RayFleet(Fleet):
 
     threads = 1
 
-    def pool(self, plain: Pool) -> Pool:
+    def pool(self, plain: Pool, gpus: bool = False) -> Pool:
         """See `Fleet`: the cluster, whatever would do it here."""
-        return RayPool()
+        if gpus and not _workers("GPU"):
+            raise Sim2SGError("the Ray cluster has no GPU: infer on CPUs (--provider cpu), or add a node with a GPU")
+        return RayPool(gpus)
 
     def gang(self, work: Gang, count: int, gpus: bool, tell: Tell | None) -> None:
         """See `Fleet`: one actor for each process; a single one is this process, which has all cores of its machine."""
@@ -179,12 +181,16 @@ class _Done(NamedTuple):
 
 
 class RayPool(Pool):
-    """Tasks on all nodes of the cluster."""
+    """Tasks on all nodes of the cluster, a core or a GPU for each."""
+
+    def __init__(self, gpus: bool = False) -> None:
+        self._gpus = gpus
 
     def map(self, work: Work[Item, Result], items: Iterable[Item], *, ordered: bool = True) -> Iterator[Result]:
         """See `Pool`. A task whose worker or node dies is done again by another, `RETRIES` times."""
         key, shared = uuid.uuid4().hex, [ray.put(work)]  # In a list, so that tasks get it only where it is not open.
-        task = ray.remote(_do).options(max_retries=RETRIES, num_cpus=1, scheduling_strategy="SPREAD")
+        needs = {"num_cpus": 1, **({"num_gpus": 1} if self._gpus else {})}
+        task = ray.remote(_do).options(max_retries=RETRIES, scheduling_strategy="SPREAD", **needs)
         pending: dict[Future[_Done], Any] = {}
 
         def submit(item: Item) -> Future[_Done]:
@@ -194,7 +200,7 @@ class RayPool(Pool):
             future.add_done_callback(lambda done: pending.pop(done, None))
             return future
 
-        ahead = max(2, AHEAD * int(ray.cluster_resources().get("CPU", 1)))
+        ahead = max(2, AHEAD * _workers("GPU" if self._gpus else "CPU"))
         try:
             for done in windowed(submit, items, ahead, ordered):
                 yield _taken(done)
@@ -210,6 +216,11 @@ class RayPool(Pool):
             if ray.is_initialized():
                 for ref in list(pending.values()):
                     ray.cancel(ref)
+
+
+def _workers(kind: str) -> int:
+    """Returns how many tasks that need a "CPU" or a "GPU" each the cluster can do at a time."""
+    return int(ray.cluster_resources().get(kind, 0))
 
 
 def _taken(done: _Done) -> Any:

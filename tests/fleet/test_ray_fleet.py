@@ -172,6 +172,29 @@ def test_a_node_that_dies_costs_its_tasks_alone(fleet, cluster, tmp_path, plain)
     assert left and contents(out) == plain
 
 
+@dataclass(frozen=True)
+class Gpus:
+    """Work that says on which GPU of its node it is done."""
+
+    def open(self):
+        return lambda item: os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def test_a_worker_that_needs_a_gpu_has_one_of_its_own(fleet, cluster):
+    from tests.fleet.conftest import node
+
+    with pytest.raises(Sim2SGError, match=r"the Ray cluster has no GPU: infer on CPUs \(--provider cpu\)"):
+        fleet.pool(Inline(), gpus=True)
+    # Ray gives out as many as a node says that it has; what is tested is who gets which.
+    extra = cluster.add_node(**{**node(), "num_cpus": 2}, num_gpus=2)
+    cluster.wait_for_nodes()
+    try:
+        found = list(fleet.pool(Inline(), gpus=True).map(Gpus(), range(20)))
+    finally:
+        cluster.remove_node(extra, allow_graceful=False)
+    assert set(found) <= {"0", "1"} and len(found) == 20
+
+
 LEFT_OFF = """
 import gc, sys
 import ray
