@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stamp",
         choices=("bag", "now"),
         default="bag",
-        help="header stamps: as recorded (bag, the default: graphs can be matched with the log), or the"
-        " moment of publishing, as a live camera would (now: for ages, latencies and max_age)",
+        help="stamps of messages: as recorded (bag, the default: graphs can be matched with the log), or moved to the"
+        " time of publishing, as if the robot were live (now: for ages, latencies, max_age and tf)",
     )
     parser.add_argument("--clock", action="store_true", help="publish recorded time on /clock, for use_sim_time")
     parser.add_argument(

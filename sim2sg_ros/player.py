@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import struct
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +19,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.logs.camera_log import Log, RawMessage
 from sim2sg_ros import middleware
 from sim2sg_ros.image_input import MESSAGE_TYPES
+from sim2sg_ros.restamping import MovingClock, Restamp, find_message_type, restamp_of
 from sim2sg_ros.signals import until_signal
 
 SETTLE = 1.0
@@ -36,7 +35,7 @@ class PlayOptions:
         rate: Speed; 2 plays twice as fast as recorded.
         hz: Plays the images at this rate in place of the recorded times; 0 keeps those.
         loop: Starts again at the end.
-        stamp: "bag" leaves every byte as recorded; "now" puts the time of publishing into message headers.
+        stamp: "bag" leaves every byte as recorded; "now" moves the stamps of messages to the time of publishing.
         clock: Publishes the recorded time on /clock, for nodes with use_sim_time.
         wait_for_subscribers: Subscribers that each image topic must have before playing starts.
         wait_timeout: Seconds to wait for them.
@@ -78,7 +77,8 @@ class Player:
         self.skipped: list[str] = []
         self._image_topics: list[str] = []
         self._publishers: dict[str, Publisher] = {}
-        self._stamped: set[str] = set()
+        self._restamps: dict[str, Restamp] = {}
+        self._moving = MovingClock(options.rate)
         for topic, kind in self._chosen().items():
             self._add(topic, kind)
         if not self._publishers:
@@ -114,13 +114,13 @@ class Player:
 
     def run(self) -> None:
         """Plays until the end, or until ROS shuts down."""
-        started = time.monotonic()
+        started, began = time.monotonic(), time.time_ns()
         for due, message in self._schedule():
             while (left := started + due - time.monotonic()) > 0 and self._node.context.ok():
                 time.sleep(min(left, 0.1))  # In slices, so that a signal ends it.
             if not self._node.context.ok():
                 break
-            self._publish(message)
+            self._publish(message, began + round(due * 1e9))
             self.sent[message.topic] += 1
 
     def finish(self) -> None:
@@ -130,12 +130,12 @@ class Player:
                 publisher.wait_for_all_acked(Duration(seconds=2))
             time.sleep(SETTLE)
 
-    def _publish(self, message: RawMessage) -> None:
+    def _publish(self, message: RawMessage, now: int) -> None:
         if self._clock is not None:
             self._clock.publish(_clock_message(message.stamp))
         data = message.data
-        if self._options.stamp == "now" and message.topic in self._stamped:
-            data = with_stamp(data, time.time_ns())
+        if restamp := self._restamps.get(message.topic):
+            data = restamp(data, lambda stamp: self._moving.move(stamp, message.stamp, now))
         self._publishers[message.topic].publish(data)
 
     def _chosen(self) -> dict[str, str]:
@@ -164,8 +164,8 @@ class Player:
         self._publishers[topic] = self._node.create_publisher(message_type, topic, qos)
         if kind in MESSAGE_TYPES:
             self._image_topics.append(topic)
-        if next(iter(message_type.get_fields_and_field_types().values()), "") == "std_msgs/Header":
-            self._stamped.add(topic)
+        if self._options.stamp == "now" and (restamp := restamp_of(message_type)):
+            self._restamps[topic] = restamp
 
     def _schedule(self) -> Iterator[tuple[float, RawMessage]]:
         """Yields (seconds after the start, message)."""
@@ -206,30 +206,6 @@ def at_fixed_rate(messages: Iterable[RawMessage], lead: str, hz: float) -> Itera
     for message in messages:
         yield count / hz, message
         count += message.topic == lead
-
-
-def with_stamp(data: bytes, stamp: int) -> bytes:
-    """Returns CDR bytes of a message that starts with a std_msgs/Header, with another stamp.
-
-    CDR (DDS-RTPS 10.2.1.2): four bytes of encapsulation, the second's lowest bit set for little-endian,
-    then the fields; so sec (int32) and nanosec (uint32) lie at bytes 4 to 12.
-
-    Args:
-        data: The message.
-        stamp: Nanoseconds.
-    """
-    order = "<" if data[1] & 1 else ">"
-    return data[:4] + struct.pack(f"{order}iI", *divmod(stamp, 10**9)) + data[12:]
-
-
-def find_message_type(name: str) -> type[Any] | None:
-    """Returns the class of `package/msg/Name`, None where the package is not installed."""
-    package, _, short = name.partition("/msg/")
-    try:
-        found: type[Any] | None = getattr(importlib.import_module(f"{package}.msg"), short, None)
-    except ImportError:
-        return None
-    return found
 
 
 def play(logs: Sequence[Log], options: PlayOptions, args: Sequence[str] = ()) -> Counter[str]:

@@ -13,12 +13,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
-from rclpy.serialization import deserialize_message, serialize_message
+from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import Writer
 from rosbags.typesys import Stores, get_typestore
 from rosgraph_msgs.msg import Clock
@@ -27,7 +25,7 @@ from sim2sg.msg import GraphInfo, SceneGraph
 
 from sim2sg_core.logs import RawMessage, open_log
 from sim2sg_ros.folder_camera import playable
-from sim2sg_ros.player import as_recorded, at_fixed_rate, find_message_type, with_stamp
+from sim2sg_ros.player import as_recorded, at_fixed_rate
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 
@@ -92,30 +90,6 @@ def test_recorded_times_are_scaled_by_the_rate() -> None:
 def test_a_fixed_rate_counts_the_leading_topic() -> None:
     timed = [(message.topic, due) for due, message in at_fixed_rate(messages(), "a", 10)]
     assert timed == [("a", 0), ("b", 0.1), ("a", 0.1), ("b", 0.2), ("a", 0.2)]
-
-
-@given(st.integers(0, 2**31 * 10**9 - 1), st.text(max_size=20).filter(lambda t: "\0" not in t), st.binary())
-def test_stamps_are_rewritten_and_nothing_else(stamp: int, frame: str, data: bytes) -> None:
-    message = CompressedImage(format="jpeg", data=data)
-    message.header.frame_id = frame
-    result = deserialize_message(with_stamp(serialize_message(message), stamp), CompressedImage)
-    assert stamps([result]) == [stamp]
-    result.header.stamp = message.header.stamp
-    assert result == message
-
-
-def test_big_endian_messages_keep_their_order() -> None:
-    store = get_typestore(Stores.ROS2_JAZZY)
-    header, time_ = store.types["std_msgs/msg/Header"], store.types["builtin_interfaces/msg/Time"]
-    data = bytes(store.serialize_cdr(header(time_(1, 2), "x"), "std_msgs/msg/Header", little_endian=False))
-    result = store.deserialize_cdr(with_stamp(data, 3_000_000_004), "std_msgs/msg/Header")
-    assert (result.stamp.sec, result.stamp.nanosec, result.frame_id) == (3, 4, "x")
-
-
-def test_message_types_by_name() -> None:
-    assert find_message_type("sensor_msgs/msg/CompressedImage") is CompressedImage
-    assert find_message_type("nowhere_msgs/msg/Strange") is None
-    assert find_message_type("sensor_msgs/msg/Strange") is None
 
 
 @pytest.mark.slow

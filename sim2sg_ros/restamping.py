@@ -1,0 +1,96 @@
+"""Stamps of recorded messages, moved to the time at which they are played."""
+
+from __future__ import annotations
+
+import importlib
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.serialization import deserialize_message, serialize_message
+from rclpy.time import Time
+
+HEADER = "std_msgs/Header"
+LATENCY = 10 * 10**9
+"""Nanoseconds between a header's stamp and its recording; where there are more, they are of different clocks."""
+SAME = 10**6
+"""Nanoseconds by which the new stamps of one recorded stamp may differ: rounding. More is the next loop's."""
+REMEMBERED = 1000
+Restamp = Callable[[bytes, Callable[[int], int]], bytes]
+"""Returns a serialised message whose stamps, nanoseconds, went through a function."""
+
+
+class MovingClock:
+    """Moves recorded stamps to the time of playing. Messages that have the same stamp keep having the same."""
+
+    def __init__(self, rate: float = 1.0) -> None:
+        """Starts; `rate` is the speed of playing, by which stamps come closer together."""
+        self._rate = rate
+        self._moved: dict[int, int] = {}
+
+    def move(self, stamp: int, recorded: int, now: int) -> int:
+        """Returns the new stamp.
+
+        Args:
+            stamp: In the message, nanoseconds.
+            recorded: When it was recorded.
+            now: When it is due.
+        """
+        latency = recorded - stamp
+        moved = now - round(latency / self._rate) if abs(latency) < LATENCY else now
+        before = self._moved.get(stamp)
+        if before is not None and abs(before - moved) < SAME:
+            return before
+        if len(self._moved) >= REMEMBERED:
+            del self._moved[next(iter(self._moved))]
+        self._moved[stamp] = moved
+        return moved
+
+
+def restamp_of(kind: type[Any]) -> Restamp | None:
+    """Returns what changes the stamps of messages of a type; None where they have none.
+
+    That is the stamp of the header that they begin with, or those of the elements of a list, as of tf2_msgs/TFMessage.
+    """
+    fields = kind.get_fields_and_field_types()
+    if next(iter(fields.values()), "") == HEADER:
+        return restamp_header
+    lists = [name for name, of in fields.items() if _begins_with_header(of)]
+    return (lambda data, move: restamp_lists(data, move, kind, lists)) if lists else None
+
+
+def restamp_header(data: bytes, move: Callable[[int], int]) -> bytes:
+    """Changes the stamp of a message that begins with a std_msgs/Header, in its CDR bytes.
+
+    CDR (DDS-RTPS 10.2.1.2): four bytes of encapsulation, the second's lowest bit set for little-endian,
+    then the fields; so sec (int32) and nanosec (uint32) lie at bytes 4 to 12.
+    """
+    form = f"{'<' if data[1] & 1 else '>'}iI"
+    seconds, nanoseconds = struct.unpack_from(form, data, 4)
+    return data[:4] + struct.pack(form, *divmod(move(seconds * 10**9 + nanoseconds), 10**9)) + data[12:]
+
+
+def restamp_lists(data: bytes, move: Callable[[int], int], kind: type[Any], lists: list[str]) -> bytes:
+    """Changes the stamps of the elements of some of a message's fields, which are lists."""
+    message = deserialize_message(data, kind)
+    for element in (element for name in lists for element in getattr(message, name)):
+        stamp = Time.from_msg(element.header.stamp).nanoseconds
+        element.header.stamp = Time(nanoseconds=move(stamp)).to_msg()
+    return serialize_message(message)
+
+
+def find_message_type(name: str) -> type[Any] | None:
+    """Returns the class of `package/msg/Name`, None where the package is not installed."""
+    package, _, short = name.partition("/msg/")
+    try:
+        found: type[Any] | None = getattr(importlib.import_module(f"{package}.msg"), short, None)
+    except ImportError:
+        return None
+    return found
+
+
+def _begins_with_header(field: str) -> bool:
+    """Whether a field, such as sequence<geometry_msgs/TransformStamped>, is a list of messages with headers."""
+    package, _, name = field.removeprefix("sequence<").partition(">")[0].partition("/")
+    element = find_message_type(f"{package}/msg/{name}") if field.startswith("sequence<") and name else None
+    return element is not None and next(iter(element.get_fields_and_field_types().values()), "") == HEADER
