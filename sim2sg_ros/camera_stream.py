@@ -15,9 +15,11 @@ from sim2sg.msg import SceneGraph as GraphMessage
 from std_msgs.msg import Header
 
 from sim2sg_core.logs.image_decoding import ValueRange
+from sim2sg_core.runtime import ModelInfo
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.depth_image import DepthImage
 from sim2sg_core.scene.tracking import Tracker
+from sim2sg_ros.camera_log import CameraLog
 from sim2sg_ros.depth_input import DepthInput
 from sim2sg_ros.diagnostics import StreamStatistics
 from sim2sg_ros.graph_conversions import graph_to_message
@@ -33,8 +35,6 @@ from sim2sg_ros.tf_lookup import FrameTransform, TransformLookup, apply_transfor
 
 JUMP = 1_000_000_000
 """Nanoseconds that stamps go back by when a clock jumped or a recording began anew; less is disorder."""
-THROTTLE = 5.0
-"""Seconds between two log lines about the same trouble."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +46,14 @@ class LatestGraph:
         message: As published.
         header: The image's.
         transform: What took the message's poses to another frame, or None.
+        info: The model that found it.
     """
 
     graph: SceneGraph
     message: GraphMessage
     header: Header
     transform: FrameTransform | None
+    info: ModelInfo
 
 
 class CameraStream:
@@ -63,6 +65,7 @@ class CameraStream:
         name: "" for a single camera without a name.
         prefix: Of its outputs: `~`, or `~/<name>`.
         statistics: Counts and latencies.
+        log: Lines about it.
         value_range: Of its 16-bit images.
         rotate: Degrees by which its images are turned for the network, clockwise.
     """
@@ -72,6 +75,7 @@ class CameraStream:
         self.name = name
         self.prefix = f"~/{name}" if name else "~"
         self.statistics = StreamStatistics()
+        self.log = CameraLog(node, name)
         self._node = node
         self._publisher = node.create_lifecycle_publisher(
             GraphMessage,
@@ -106,7 +110,7 @@ class CameraStream:
             on_image: Called with every Image or CompressedImage.
 
         Raises:
-            RuntimeError: A QoS override is none.
+            Exception: As `ImageInput`.
         """
         self._begin(parameters)
         if topic := parameters.depth_topic.replace("{camera}", self.name):
@@ -116,7 +120,8 @@ class CameraStream:
         self._input = ImageInput(self._node, parameters.transport, on_image, self._calibration.update, self.name)
 
     def stop(self) -> None:
-        """Unsubscribes, where subscribed."""
+        """Unsubscribes, where subscribed, and lets go of the latest graph."""
+        self._latest = None
         if self._input is not None:
             self._input.close()
             self._input = None
@@ -179,7 +184,7 @@ class CameraStream:
         """Returns the camera of an image once turned, as `CameraCalibration.camera`, and logs why there is none."""
         camera = self._calibration.camera(width, height, parameters, trained_for, self.rotate)
         if problem := self._calibration.problem:
-            self._node.get_logger().warning(problem, throttle_duration_sec=THROTTLE)
+            self.log.warning("camera_info", problem)
         return camera
 
     def depth_of(self, header: Header, width: int, height: int) -> DepthImage | None:
@@ -190,7 +195,7 @@ class CameraStream:
         started = time.perf_counter()
         image = source.find(header, width, height)
         if source.problem:
-            self._node.get_logger().warning(source.problem, throttle_duration_sec=THROTTLE)
+            self.log.warning("depth", source.problem)
         self.statistics.record({"depth": (time.perf_counter() - started) * 1e3})
         return image.turned(self.rotate) if image else None
 
@@ -204,28 +209,26 @@ class CameraStream:
         """Begins ids anew, after images that were not tracked."""
         self._tracker.reset()
 
-    def publish(self, graph: SceneGraph, image: ReceivedImage, model_id: str, lookup: TransformLookup) -> None:
+    def publish(self, graph: SceneGraph, image: ReceivedImage, info: ModelInfo, lookup: TransformLookup) -> None:
         """Publishes the graph of an image, with poses in the target frame, and keeps it as the latest.
 
         Args:
             graph: With poses in the camera's optical frame.
             image: That it was found in.
-            model_id: Of the model that found it.
+            info: The model that found it.
             lookup: Knows the target frame.
         """
         header = image.message.header
         self._check(image.message)
         transform, self._transform_problem = lookup.find(header)
         if self._transform_problem:
-            self._node.get_logger().warning(
-                f"poses are left out: {self._transform_problem}", throttle_duration_sec=THROTTLE
-            )
-        message = graph_to_message(graph, header, model_id, self._sequence)
+            self.log.warning("transform", f"poses are left out: {self._transform_problem}")
+        message = graph_to_message(graph, header, info.model_id, self._sequence)
         apply_transform(message, transform)
         elapsed = int((time.perf_counter() - image.received) * 1e9)
         message.processing_time.sec, message.processing_time.nanosec = divmod(elapsed, 10**9)
         # Kept before it goes out, so that who has got it finds it with ~/get_scene_graph too.
-        self._latest = LatestGraph(graph, message, header, transform)
+        self._latest = LatestGraph(graph, message, header, transform, info)
         self._publisher.publish(message)
         if (frames := self._frames) is not None:
             frames.publish(message)
@@ -236,8 +239,7 @@ class CameraStream:
         """Says once what is odd about the images."""
         before, self._oddity = self._oddity, why_odd(message)
         if self._oddity and self._oddity != before:
-            who = f"camera {self.name}: " if self.name else ""
-            self._node.get_logger().warning(f"{who}{self._oddity}")
+            self.log.warning(self._oddity, self._oddity)
 
     def publish_outputs(self, pixels: Pixels, classes: Sequence[str], predicates: Sequence[str]) -> None:
         """Publishes what is drawn and told of the latest graph, where anybody listens.

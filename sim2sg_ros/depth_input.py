@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from typing import Any
@@ -20,6 +21,8 @@ from sim2sg_ros.qos import sensor_qos
 
 WAIT = 0.03
 """Seconds that a graph waits, after its inference, for a depth image that is still on its way."""
+RETRY = 1.0
+"""Seconds after a wait in vain in which graphs do not wait."""
 QUIET = 2.0
 """Seconds without a depth image that goes with an image after which it is said: depth may be slower than images."""
 KEPT = 30
@@ -45,7 +48,8 @@ class DepthInput:
         self._node = node
         self._near: Nearby[Any] = Nearby(KEPT)
         self._came = threading.Condition()
-        self._patience = WAIT
+        self._wait_from = -math.inf  # time.monotonic
+        self._came_once = False
         self._used = time.monotonic()
         self._subscription = node.create_subscription(
             kind,
@@ -69,8 +73,8 @@ class DepthInput:
     def find(self, header: Header, width: int, height: int) -> DepthImage | None:
         """Returns the depth image that goes with an image, as `Nearby` says; None where there is none.
 
-        Where it may be on its way this waits for it, up to `WAIT`; not any more once that was in vain, until one is in
-        time again.
+        Where it may be on its way this waits for it, up to `WAIT`. After a wait in vain it does not for `RETRY`: one
+        that is lost may be an exception, but where none comes at all, graphs must not be late.
 
         Args:
             header: The image's.
@@ -78,16 +82,18 @@ class DepthInput:
             height: Likewise.
         """
         stamp = Time.from_msg(header.stamp).nanoseconds
-        deadline = time.monotonic() + self._patience
+        now = time.monotonic()
+        deadline = now + WAIT
         with self._came:
-            while self._near.period and not self._near.settled(stamp):
+            while now >= self._wait_from and self._near.period and not self._near.settled(stamp):
                 if not self._came.wait(deadline - time.monotonic()):
+                    self._wait_from = time.monotonic() + RETRY
                     break
-            self._patience = WAIT if self._near.settled(stamp) else 0.0
             message = self._near.find(stamp)
         if message is None:
             if time.monotonic() - self._used > QUIET:
-                self.problem = f"{self.topic}: no depth image within half a period of images: depth is the network's"
+                reason = "no depth image within half a period of images" if self._came_once else "no depth image came"
+                self.problem = f"{self.topic}: {reason}: depth is the network's"
             return None
         try:
             image, self.problem = self._read(message, header, width, height), ""
@@ -99,6 +105,7 @@ class DepthInput:
 
     def _receive(self, message: Image | CompressedImage) -> None:
         with self._came:
+            self._came_once = True
             self._near.put(Time.from_msg(message.header.stamp).nanoseconds, message)
             self._came.notify_all()
 

@@ -191,7 +191,7 @@ def resident_memory() -> float:
 
 
 def _judge_node(node: NodeStatus) -> tuple[bytes, str]:
-    if node.state == "unconfigured" and node.error:
+    if node.state in ("unconfigured", "inactive") and node.error:
         return DiagnosticStatus.ERROR, node.error
     return DiagnosticStatus.OK, node.state
 

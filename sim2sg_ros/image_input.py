@@ -12,6 +12,8 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from sim2sg_ros.camera_log import CameraLog
+from sim2sg_ros.error_text import one_line
 from sim2sg_ros.lasting import Lasting
 from sim2sg_ros.middleware import LARGEST_MIB
 from sim2sg_ros.qos import sensor_qos
@@ -59,9 +61,12 @@ class ImageInput:
             on_image: Called with every Image or CompressedImage.
             on_camera_info: Called with every CameraInfo.
             name: Of the camera; "" for the only one.
+
+        Raises:
+            Exception: Of rclpy, which has several: a QoS override or a topic's name is none.
         """
         self._node = node
-        self._who = f"camera {name}: " if name else ""
+        self._log = CameraLog(node, name)
         self._transport = transport
         self._on_image = on_image
         self._image: Subscription | None = None
@@ -72,12 +77,16 @@ class ImageInput:
         self.qos_problem = ""
         self.silence = ""
         self.mixture = ""
-        self._relative = f"{name}/image" if name else "image"
+        self._relative, self._relative_info = (f"{name}/{last}" if name else last for last in ("image", "camera_info"))
         self.topic = node.resolve_topic_name(self._relative)
         self.compressed_topic = _compressed_topic(node, self._relative)
         self.camera_info_topic = _camera_info_topic(node, self._relative)
         self._camera_info = self._subscribe(CameraInfo, self.camera_info_topic, on_camera_info)
-        self._update()
+        try:
+            self._update()
+        except Exception:
+            self.close()
+            raise
 
     @property
     def listening_to(self) -> str:
@@ -95,7 +104,11 @@ class ImageInput:
         Args:
             timeout: Seconds without an image until `silence` says why; 0 for never.
         """
-        self._update(time.monotonic() - self._last_image)
+        try:
+            self._update(time.monotonic() - self._last_image)
+        except Exception as error:  # As in `__init__`, of a topic that was not there then.
+            self.qos_problem = f"images cannot be subscribed to: {one_line(error)}"
+            self._log.error("subscription", self.qos_problem)
         self._watch_publishers()
         now = time.monotonic()
         quiet, waited = now - self._last_image, now - self._subscribed
@@ -105,13 +118,14 @@ class ImageInput:
             self.silence = f"no image for {quiet:.0f} s: reading {self.listening_to} for {waited:.0f} s"
         else:
             self.silence = f"no image for {quiet:.0f} s: {self.why_silent()}"
-            self._node.get_logger().warning(f"{self._who}{self.silence}", throttle_duration_sec=max(5.0, timeout))
+            self._log.warning("silence", self.silence)
 
     def close(self) -> None:
         """Unsubscribes; not to be used any more."""
         for subscription in (self._image, self._camera_info):
             if subscription is not None:
                 self._node.destroy_subscription(subscription)
+        self._image = None
 
     def why_silent(self) -> str:
         """Says in one line why no images arrive and what to do."""
@@ -122,7 +136,7 @@ class ImageInput:
             for kind, candidates in topics.items():
                 if kind not in wanted and any(self._publishers(topic, kind) for topic in candidates):
                     other = "compressed" if kind == COMPRESSED else "raw"
-                    return f"{self.topic} is published as {kind} only: set transport:={other} (or auto)"
+                    return f"{self.topic} is published as {kind} only: set the parameter transport to {other} or auto"
             return f"nobody publishes images on {where}: {self._advise_remap()}"
         if reason := self.why_incompatible():
             return reason
@@ -131,7 +145,7 @@ class ImageInput:
             return f"{silent}, or its images are lost on the way: see `ros2 topic hz {self.listening_to}` beside it"
         return (
             f"{silent}, its process lacks config/fastdds.xml, or its images are larger than the {LARGEST_MIB} MiB that"
-            " this profile carries (raise its sizes for both processes): try transport:=compressed"
+            " this profile carries (raise its sizes for both processes), or set the parameter transport to compressed"
         )
 
     def why_incompatible(self) -> str:
@@ -162,6 +176,7 @@ class ImageInput:
             return
         if self._image is not None:
             self._node.destroy_subscription(self._image)
+            self._image = None
         topic, self._kind = choice
         self._image = self._subscribe(MESSAGE_TYPES[self._kind], topic, self._receive)
         self._subscribed = time.monotonic()
@@ -178,7 +193,7 @@ class ImageInput:
             who = ", ".join(sorted(f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in found))
             self.mixture = f"{len(found)} publishers on {topic} ({who}): one camera each, or their images mix"
             if not before:
-                self._node.get_logger().warning(f"{self._who}{self.mixture}")
+                self._log.warning("mixture", self.mixture)
 
     def _receive(self, message: Any) -> None:
         self._last_image = time.monotonic()
@@ -221,9 +236,18 @@ class ImageInput:
         return f"images are on {', '.join(found)}; remap with {self._relative}:={next(iter(bases))}"
 
     def _subscribe(self, kind: type[Any], topic: str, callback: Callable[[Any], None]) -> Subscription:
+        # rclpy remaps what it is given. Of topics that are exchanged for one another the full name would be remapped
+        # back, so the name is taken that becomes this topic.
+        names = (topic, self._relative, f"{self._relative}/compressed", self._relative_info)
+        given = next((name for name in names if self._node.resolve_topic_name(name) == topic), "")
+        if not given:
+            raise RuntimeError(
+                f"{topic} is remapped to {self._node.resolve_topic_name(topic)}: remap the node's own topics"
+                f" ({self._relative}:=…) and no others"
+            )
         return self._node.create_subscription(
             kind,
-            topic,
+            given,
             callback,
             sensor_qos(),
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible_qos),
@@ -233,7 +257,7 @@ class ImageInput:
     def _on_incompatible_qos(self, _event: Any) -> None:
         advice = "a publisher's QoS does not fit ours: see qos_overrides in docs/ros.md"
         self.qos_problem = self.why_incompatible() or advice
-        self._node.get_logger().warning(self.qos_problem)
+        self._log.warning("QoS", self.qos_problem)
 
 
 def _compressed_topic(node: Node, image: str) -> str:

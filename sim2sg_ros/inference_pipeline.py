@@ -12,7 +12,7 @@ from rclpy.time import Time
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.scene.turning import turned_graph
-from sim2sg_ros.camera_stream import THROTTLE, CameraStream
+from sim2sg_ros.camera_stream import CameraStream
 from sim2sg_ros.error_text import one_line
 from sim2sg_ros.image_conversions import Pixels, pixels_from_message, turned_image
 from sim2sg_ros.inference_thread import InferenceThread, ReceivedImage
@@ -108,7 +108,7 @@ class InferencePipeline:
         else:
             camera.forget_tracks()
         tracked = time.perf_counter()
-        camera.publish(graph, image, predictor.info.model_id, self._lookup)
+        camera.publish(graph, image, predictor.info, self._lookup)
         published = time.perf_counter()
         camera.statistics.record(
             {
@@ -130,10 +130,10 @@ class InferencePipeline:
         if limit <= 0 or age <= limit:
             return False
         camera.statistics.count("stale")
-        self._node.get_logger().warning(
+        camera.log.warning(
+            "age",
             f"image skipped: {age:.1f} s old, max_age is {limit:g} s (for a recording set use_sim_time, or"
             " play it with --stamp now)",
-            throttle_duration_sec=THROTTLE,
         )
         return True
 
@@ -146,8 +146,7 @@ class InferencePipeline:
             return  # At shutdown publishing fails by design.
         reason = str(error) if isinstance(error, Sim2SGError) else f"{type(error).__name__}: {one_line(error)}"
         camera.statistics.note_error(reason)
-        who = f"camera {camera.name}: " if camera.name else ""
-        self._node.get_logger().error(f"{who}{what}: {reason}", throttle_duration_sec=THROTTLE)
+        camera.log.error(what, f"{what}: {reason}")
 
 
 def message_age(message: Any, node: LifecycleNode) -> float:

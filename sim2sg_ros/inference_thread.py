@@ -10,6 +10,9 @@ from typing import Any
 
 from sim2sg_ros.mailbox import Mailbox
 
+SLICE = 0.1
+"""Seconds after which a longer period that was set before no longer counts."""
+
 
 @dataclass(frozen=True)
 class ReceivedImage:
@@ -42,7 +45,7 @@ class InferenceThread:
 
         Args:
             process: Works on one image; must not raise.
-            min_period: Least seconds between the starts of two images, of whichever camera; asked before each.
+            min_period: Least seconds between the starts of two images, of whichever camera; asked again and again.
             name: Of the thread.
         """
         self._mailbox: Mailbox[ReceivedImage] = Mailbox()
@@ -67,9 +70,10 @@ class InferenceThread:
     def _run(self) -> None:
         started = -1e9
         while not self._stop.is_set():
-            # Waits before it takes: what comes meanwhile replaces what waits.
-            if self._stop.wait(max(0.0, started + self._min_period() - time.monotonic())):
-                return
+            # Waits before it takes: what comes meanwhile replaces what waits. In slices, as the period may change.
+            while (left := started + self._min_period() - time.monotonic()) > 0:
+                if self._stop.wait(min(left, SLICE)):
+                    return
             image = self._mailbox.take()
             if image is not None:
                 started = time.monotonic()

@@ -23,10 +23,12 @@ ARGUMENTS: dict[str, tuple[str, str]] = {
     "name": ("sim2sg", "Name of the node; its topics begin with <namespace>/<name>"),
     "autostart": ("", "true: configure and activate at start, false: do not, empty: as in params_file"),
     "respawn": ("false", "true: start the node again, after 2 s, when it ends by itself"),
-    "use_sim_time": ("false", "true: take the time from /clock"),
+    "use_sim_time": ("", "true: take the time from /clock, false: do not, empty: as in params_file"),
     "log_level": ("info", "debug, info, warn, error or fatal"),
 }
 """Arguments of every launch file: default and description by name."""
+
+WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
 def launch_description(
@@ -81,7 +83,7 @@ def make_node(
         parameters=[value["params_file"], given],
         remappings=list(remappings),
         ros_arguments=["--log-level", value["log_level"]],
-        respawn=is_true(value["respawn"]),
+        respawn=is_true(value, "respawn"),
         respawn_delay=2.0,
         output="both",
     )
@@ -89,16 +91,18 @@ def make_node(
 
 def read_parameters(value: Mapping[str, str]) -> dict[str, object]:
     """Returns the node's parameters that `ARGUMENTS` set; what is empty is left to params_file."""
-    result: dict[str, object] = {"use_sim_time": is_true(value["use_sim_time"])}
-    if value["model"]:
-        result["model"] = value["model"]
+    result: dict[str, object] = {"model": value["model"]} if value["model"] else {}
     if value["compressed"]:
-        result["transport"] = "compressed" if is_true(value["compressed"]) else "raw"
-    if value["autostart"]:
-        result["autostart"] = is_true(value["autostart"])
+        result["transport"] = "compressed" if is_true(value, "compressed") else "raw"
+    for name in ("autostart", "use_sim_time"):
+        if value[name]:
+            result[name] = is_true(value, name)
     return result
 
 
-def is_true(text: str) -> bool:
-    """Reads the value of an argument that is true or false."""
-    return text.lower() == "true"
+def is_true(value: Mapping[str, str], name: str) -> bool:
+    """Reads an argument that is true or false. Raises ValueError for any other word."""
+    word = value[name].lower()
+    if word not in WORDS:
+        raise ValueError(f"{name}:={value[name]}: write true or false")
+    return WORDS[word]

@@ -56,7 +56,8 @@ class CameraCalibration:
             width: Of the image, pixels.
             height: Likewise.
             parameters: `rectified`, and the camera's mount.
-            trained_for: The camera that the model was trained for: its mount counts where no parameter gives one.
+            trained_for: The camera that the model was trained for: its mount counts where no parameter gives one, and
+                its intrinsics where there is no CameraInfo.
             rotate: Degrees by which the images are turned, clockwise. The mount is that of the turned images.
 
         Returns:
@@ -64,13 +65,15 @@ class CameraCalibration:
         """
         self.problem = ""
         info = self._info
-        if info is None:
-            return None
         # The same object as long as nothing changes: it remembers what was computed of it.
         made_of = (info, parameters, trained_for, width, height, rotate)
         if self._camera is None or self._made_of != made_of:
             try:
-                self._camera = _calibrate(info, parameters, trained_for, width, height, rotate)
+                self._camera = (
+                    _calibrate(info, parameters, trained_for, width, height, rotate)
+                    if info is not None
+                    else _assumed(parameters, trained_for, width, height, rotate)
+                )
                 self._made_of = made_of
             except Sim2SGError as error:
                 self._camera, self.problem = None, str(error)
@@ -100,9 +103,7 @@ def camera_from_message(info: CameraInfo, ground: np.ndarray | None = None, *, r
 def _calibrate(
     info: CameraInfo, parameters: NodeParameters, trained_for: Camera | None, width: int, height: int, rotate: int
 ) -> Camera:
-    ground = parameters.ground()
-    if ground is None and trained_for is not None:
-        ground = trained_for.ground
+    ground = parameters.ground(trained_for.ground if trained_for else None)
     camera = camera_from_message(info, rectified=parameters.rectified)
     if not camera.has_aspect(width, height):
         raise Sim2SGError(
@@ -110,3 +111,13 @@ def _calibrate(
             " is not used; remap camera_info to this camera's own"
         )
     return dataclasses.replace(turned_camera(camera.scaled(width, height), rotate), ground=ground, rotate=0)
+
+
+def _assumed(
+    parameters: NodeParameters, trained_for: Camera | None, width: int, height: int, rotate: int
+) -> Camera | None:
+    """Returns the camera that the model was trained for, mounted as the parameters say; None where they say nothing."""
+    turned = (height, width) if rotate % 180 else (width, height)
+    if trained_for is None or not parameters.has_mount or not trained_for.has_aspect(*turned):
+        return None
+    return dataclasses.replace(trained_for.scaled(*turned), ground=parameters.ground(trained_for.ground))

@@ -109,17 +109,19 @@ class SceneGraphNode(LifecycleNode):
         try:
             for camera in self._cameras.values():
                 camera.start(self._node_parameters, partial(self._on_image, self._pipeline, camera))
-        except RuntimeError as error:  # Such as a QoS override that is none.
+        except Exception as error:  # Such as a QoS override or a topic's name that is none: rclpy has one for each.
             self._stop()
             self._status.fail(one_line(error))
             self.get_logger().error(f"not activated: {self._status.error}")
             return FAILURE
+        self._status.clear_error()
         self._status.enter("active")
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribes and ends the inference thread; the model stays loaded."""
         self._stop()
+        self._status.clear_error()
         self._status.enter("inactive")
         return super().on_deactivate(state)
 
@@ -142,6 +144,9 @@ class SceneGraphNode(LifecycleNode):
         self._stop()
         self._models.release()
         self._status.enter("unconfigured")
+        if not self._status.error:  # rclpy keeps what went wrong to itself.
+            self._status.fail(f"a transition from {state.label} failed: configure the node again")
+        self.get_logger().error(self._status.error)
         super().on_error(state)
         return SUCCESS
 
@@ -172,12 +177,12 @@ class SceneGraphNode(LifecycleNode):
     def _on_get_scene_graph(
         self, camera: CameraStream, request: GetSceneGraph.Request, response: GetSceneGraph.Response
     ) -> GetSceneGraph.Response:
-        latest, predictor, state = camera.latest, self._models.predictor, self._status.state
-        if latest is None or predictor is None:
+        latest, state = camera.latest, self._status.state
+        if latest is None or state != "active":
             why = {"active": camera.silence or "no image has come yet", **WHY_NO_GRAPH}
             response.message = why.get(state, f"the node is {state}")
             return response
-        return answer_get_scene_graph(latest, message_age(latest.message, self), predictor.info, request, response)
+        return answer_get_scene_graph(latest, message_age(latest.message, self), request, response)
 
     def _on_parameters(self, changed: Sequence[Parameter]) -> SetParametersResult:
         values = {parameter.name: parameter.value for parameter in changed}

@@ -14,7 +14,7 @@ import numpy as np
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import ParameterUninitializedException
 
-from sim2sg_core.scene import Camera
+from sim2sg_core.lifting.extrinsics import extrinsics_of_ground, ground_of_extrinsics
 from sim2sg_ros.parameter_specs import PARAMETER_SPECS, ParameterSpec
 
 if TYPE_CHECKING:
@@ -55,12 +55,23 @@ class NodeParameters:
     silence_timeout: float = 5.0
     diagnostics_period: float = 1.0
 
-    def ground(self) -> np.ndarray | None:
-        """Returns the (4,) ground plane in the camera frame, None unless height and pitch are given."""
-        if math.isnan(self.camera_height) or math.isnan(self.camera_pitch):
-            return None
-        roll = 0.0 if math.isnan(self.camera_roll) else self.camera_roll
-        return Camera.from_extrinsics(1, 1, np.eye(3), self.camera_height, self.camera_pitch, roll).ground
+    @property
+    def has_mount(self) -> bool:
+        """Whether height, pitch or roll of the camera is given."""
+        return not all(map(math.isnan, (self.camera_height, self.camera_pitch, self.camera_roll)))
+
+    def ground(self, usual: np.ndarray | None = None) -> np.ndarray | None:
+        """Returns the (4,) ground plane in the camera frame; None where height or pitch is unknown.
+
+        Args:
+            usual: Another one, which says what the parameters leave open.
+        """
+        given = np.array([self.camera_height, self.camera_pitch, self.camera_roll])
+        if not self.has_mount:
+            return usual
+        known = np.array([UNKNOWN, UNKNOWN, 0.0]) if usual is None else extrinsics_of_ground(usual)
+        extrinsics = np.where(np.isnan(given), known, given)
+        return None if np.isnan(extrinsics).any() else ground_of_extrinsics(extrinsics)
 
     def rotation(self, camera: str) -> int:
         """Returns the degrees by which a camera's images are turned, clockwise."""

@@ -6,7 +6,6 @@ import dataclasses
 
 from sim2sg.srv import GetSceneGraph
 
-from sim2sg_core.runtime import ModelInfo
 from sim2sg_core.scene import SceneGraph
 from sim2sg_ros.camera_stream import LatestGraph
 from sim2sg_ros.graph_conversions import graph_to_json, graph_to_message
@@ -15,18 +14,18 @@ from sim2sg_ros.tf_lookup import apply_transform
 
 
 def answer_get_scene_graph(
-    latest: LatestGraph, age: float, info: ModelInfo, request: GetSceneGraph.Request, response: GetSceneGraph.Response
+    latest: LatestGraph, age: float, request: GetSceneGraph.Request, response: GetSceneGraph.Response
 ) -> GetSceneGraph.Response:
     """Fills in a response.
 
     Args:
         latest: The latest graph.
         age: Its age, seconds.
-        info: What the model knows.
         request: What is asked for.
         response: To be filled in; poses are in the frame that graphs are published in, in text and JSON as the
             camera sees them.
     """
+    info = latest.info
     limit = request.max_age.sec + request.max_age.nanosec / 1e9
     unknown = {*request.class_names} - {*info.classes} | {*request.predicates} - {*info.predicates}
     if unknown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,10 @@ from sim2sg_ros.error_text import one_line
 
 PATIENCE = 0.1
 """Seconds to wait for a transform that is a little later than its image."""
+RETRY = 1.0
+"""Seconds after a wait in vain in which images of the same frame do not wait: the inference thread is shared."""
+APART = 2.0
+"""Seconds in which the clock's jump back is one and the same, though each camera tells of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +59,8 @@ class TransformLookup:
         self._target = target
         self._buffer: Any = None
         self._listener: Any = None
-        self._patience = PATIENCE
+        self._wait_from: dict[str, float] = {}  # time.monotonic, by the image's frame
+        self._forgot = -math.inf
         if not target:
             return
         try:
@@ -72,7 +78,8 @@ class TransformLookup:
     def find(self, header: Header) -> tuple[FrameTransform | None, str]:
         """Looks up the transform at the time of an image.
 
-        Runs in the inference thread while the executor fills the buffer, which tf2 allows.
+        Runs in the inference thread while the executor fills the buffer, which tf2 allows. Waited for is a transform
+        that is merely late, and not one between frames that nothing connects.
 
         Args:
             header: The image's.
@@ -82,25 +89,28 @@ class TransformLookup:
         """
         if self._buffer is None:
             return None, ""
+        frame, stamp = header.frame_id, Time.from_msg(header.stamp)
         # By the clock of this machine: simulated time may stand still.
-        deadline = time.monotonic() + self._patience
+        started = time.monotonic()
+        patience = PATIENCE if started >= self._wait_from.get(frame, -math.inf) else 0.0
         while True:
             try:
-                found = self._buffer.lookup_transform(self._target, header.frame_id, Time.from_msg(header.stamp))
+                found = self._buffer.lookup_transform(self._target, frame, stamp)
             except Exception as error:  # tf2's exceptions come from several modules, by distribution.
-                if time.monotonic() < deadline:
-                    time.sleep(0.005)
-                    continue
-                self._patience = 0.0  # Not again for every image.
-                reason = f"no transform from {header.frame_id} to {self._target}: {one_line(error)}"
-                return FrameTransform(self._target), reason
-            self._patience = PATIENCE
+                if patience and self._buffer.can_transform(self._target, frame, Time()):
+                    if time.monotonic() < started + patience:
+                        time.sleep(0.005)
+                        continue
+                    self._wait_from[frame] = time.monotonic() + RETRY
+                return FrameTransform(self._target), f"no transform from {frame} to {self._target}: {one_line(error)}"
             t, q = found.transform.translation, found.transform.rotation
             return FrameTransform(self._target, True, (t.x, t.y, t.z), (q.x, q.y, q.z, q.w)), ""
 
     def reset(self) -> None:
         """Forgets what is known of the past, for a clock that jumped back; static transforms stay."""
-        if self._buffer is not None:
+        now = time.monotonic()
+        if self._buffer is not None and now - self._forgot > APART:
+            self._forgot = now
             self._buffer.clear()
 
     def close(self) -> None:

@@ -63,39 +63,61 @@ def test_it_is_found_by_its_stamp(source: DepthInput, monkeypatch: pytest.Monkey
 
 
 def test_one_on_its_way_is_waited_for(source: DepthInput, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "_patience", 60.0)
+    monkeypatch.setattr(depth_input, "WAIT", 60.0)
     timer = threading.Timer(0.05, lambda: source._receive(depth(4 * PERIOD, 9.0)))
     timer.start()
     assert metres(source, 4 * PERIOD) == pytest.approx(9.0)
     timer.join()
 
 
-def test_a_stream_that_ended_is_waited_for_once(source: DepthInput, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
+@pytest.fixture
+def waits(source: DepthInput, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long each wait may be, seconds."""
+    found: list[float] = []
     wait = source._came.wait
 
     def noted(timeout: float) -> bool:
-        waits.append(timeout)
+        found.append(timeout)
         return wait(timeout)
 
     monkeypatch.setattr(source._came, "wait", noted)
+    return found
+
+
+def test_after_a_wait_in_vain_images_do_not_wait_for_a_second(
+    source: DepthInput, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(depth_input, "RETRY", 60.0)
     assert metres(source, 10.0) is None
     assert 0 < waits[0] <= depth_input.WAIT
     first = len(waits)
-    assert metres(source, 11.0) is None
-    assert all(timeout <= 0 for timeout in waits[first:])
-    source._receive(depth(12.0, 5.0))
-    assert metres(source, 12.0) == pytest.approx(5.0)
-    assert metres(source, 13.0) is None
-    assert waits[-1] <= depth_input.WAIT and max(waits[first + 1 :]) > 0, "it came, so it is waited for again"
+    assert metres(source, 11.0) is None and len(waits) == first
+    source._wait_from = 0.0
+    assert metres(source, 13.0) is None and len(waits) > first, "one that is lost is no stream that has ended"
 
 
-def test_without_any_nothing_is_waited_for(peer: Any) -> None:
+def test_images_before_the_period_is_known_do_not_end_the_waiting(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Depth that always comes a little after its image, from the first one on."""
+    monkeypatch.setattr(depth_input, "WAIT", 60.0)
+    source = DepthInput(peer.node, "/late/depth")
+    for number in range(2):
+        assert metres(source, number * PERIOD) is None
+        source._receive(depth(number * PERIOD, 1.0))
+    timer = threading.Timer(0.05, lambda: source._receive(depth(2 * PERIOD, 9.0)))
+    timer.start()
+    assert metres(source, 2 * PERIOD) == pytest.approx(9.0)
+    timer.join()
+    source.close()
+
+
+def test_without_any_nothing_is_waited_for(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     source = DepthInput(peer.node, "/silent/depth")
-    source._patience = 60.0
+    monkeypatch.setattr(depth_input, "WAIT", 60.0)
+    monkeypatch.setattr(depth_input, "QUIET", 0.0)
     started = time.monotonic()
     assert metres(source, 1.0) is None
     assert time.monotonic() - started < 30
+    assert "/silent/depth: no depth image came" in source.problem
     source.close()
 
 

@@ -58,3 +58,52 @@ def test_silence_is_explained_once_what_is_read_has_had_its_chance(peer: Any) ->
     assert "transport:=compressed" not in advice, "that is what is read"
     peer.node.destroy_publisher(publisher)
     source.close()
+
+
+def test_the_timeout_may_change_while_no_image_comes(peer: Any) -> None:
+    source = ImageInput(peer.node, "raw", ignore, ignore, "off")
+    for timeout in (5.0, 30.0, 7.0):
+        source._last_image = source._subscribed = time.monotonic() - 60.0
+        source.watch(timeout)
+        assert source.silence.startswith("no image for 60 s: nobody publishes images on /off/image")
+    source.close()
+
+
+def own_node(*words: str, **overrides: str) -> Any:
+    import rclpy
+    from rclpy.parameter import Parameter
+
+    given = [Parameter(name, value=value) for name, value in overrides.items()]
+    return rclpy.create_node("own", cli_args=["--ros-args", *words], parameter_overrides=given)
+
+
+def test_a_qos_override_that_is_none_is_told_when_its_topic_appears(peer: Any) -> None:
+    node = own_node(**{"qos_overrides./late/image.subscription.reliability": "best-effort"})
+    source = ImageInput(node, "auto", ignore, ignore, "late")
+    assert source.listening_to == ""
+    publisher = peer.publisher(Image, "/late/image")
+
+    def problem() -> str:
+        source.watch(0.0)
+        return source.qos_problem
+
+    assert peer.spin_until(problem).startswith("images cannot be subscribed to: ")
+    assert source.listening_to == ""
+    source.close()
+    peer.node.destroy_publisher(publisher)
+    node.destroy_node()
+
+
+def test_topics_may_be_remapped_crosswise(peer: Any) -> None:
+    """Exchanged cables of a stereo camera."""
+    node = own_node("-r", "left/image:=/right/image", "-r", "right/image:=/left/image")
+    for name, topic in (("left", "/right"), ("right", "/left")):
+        source = ImageInput(node, "raw", ignore, ignore, name)
+        assert source.listening_to == source.topic == f"{topic}/image"
+        assert source.camera_info_topic == f"{topic}/camera_info"
+        source.close()
+    node.destroy_node()
+    node = own_node("-r", "image:=/camera/image", "-r", "/camera/image/compressed:=/elsewhere")
+    with pytest.raises(RuntimeError, match="/camera/image/compressed is remapped to /elsewhere"):
+        ImageInput(node, "compressed", ignore, ignore)
+    node.destroy_node()

@@ -108,3 +108,23 @@ def test_what_comes_while_it_waits_is_replaced_by_the_newest() -> None:
     assert seen == [9, 19]
     answer.release()
     assert thread.stop()
+
+
+def test_a_period_that_is_shortened_counts_at_once() -> None:
+    period, done = [1e6], threading.Event()
+    worked: list[ReceivedImage] = []
+
+    def process(image: ReceivedImage) -> None:
+        worked.append(image)
+        if len(worked) == 2:
+            done.set()
+
+    thread = InferenceThread(process, lambda: period[0])
+    thread.put(ReceivedImage(0, 0.0))
+    while not worked:
+        time.sleep(0.01)
+    thread.put(ReceivedImage(1, 0.0))
+    assert not done.wait(0.3)
+    period[0] = 0.0
+    assert done.wait(PATIENCE)
+    assert thread.stop()

@@ -112,8 +112,17 @@ def test_every_argument_is_used(file: Path, launch: Callable[..., SimpleNamespac
 def test_what_is_empty_is_left_to_the_file(file: Path, launch: Callable[..., SimpleNamespace]) -> None:
     node = launch()
     assert Path(node.file) == FOLDER.parent / "config" / "sim2sg.yaml"
-    assert node.parameters.keys() == {"use_sim_time"} | ({"cameras"} if file.name == "cameras.launch.py" else set())
-    assert node.parameters["use_sim_time"] is False and node.respawn is False
+    assert node.parameters.keys() == ({"cameras"} if file.name == "cameras.launch.py" else set())
+    assert node.respawn is False
+
+
+def test_words_for_true_and_false_are_those_of_yaml_and_no_others(launch: Callable[..., SimpleNamespace]) -> None:
+    for word, meant in (("1", True), ("Yes", True), ("0", False), ("off", False)):
+        node = launch(use_sim_time=word, compressed=word, respawn=word)
+        assert (node.parameters["use_sim_time"], node.respawn) == (meant, meant)
+        assert node.parameters["transport"] == ("compressed" if meant else "raw")
+    with pytest.raises(ValueError, match="autostart:=ture: write true or false"):
+        launch(autostart="ture")
 
 
 def test_the_parameters_it_sets_exist(file: Path, launch: Callable[..., SimpleNamespace]) -> None:

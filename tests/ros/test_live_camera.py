@@ -95,6 +95,18 @@ def test_the_mount_is_the_parameters_or_else_that_of_the_model() -> None:
         np.testing.assert_array_equal(camera.ground, expected)
 
 
+@pytest.mark.parametrize("rotate", [0, 90])
+def test_without_camera_info_the_mount_of_the_parameters_counts_all_the_same(rotate: int) -> None:
+    trained_for = Camera.from_extrinsics(64, 48, np.array([[50, 0, 32], [0, 50, 24], [0, 0, 1.0]]), 2.0, 0.1)
+    calibration, size = CameraCalibration(), (480, 640) if rotate else (640, 480)
+    camera = calibration.camera(*size, MOUNT, trained_for, rotate)
+    assert camera is not None and (camera.width, camera.height, camera.focal) == (640, 480, 500)
+    np.testing.assert_array_equal(camera.ground, MOUNT.ground())
+    assert calibration.camera(*size, MOUNT, trained_for, rotate) is camera
+    assert calibration.camera(*size, NodeParameters(), trained_for, rotate) is None, "the predictor knows that one"
+    assert calibration.camera(640, 640, MOUNT, trained_for, rotate) is None and not calibration.problem
+
+
 def test_a_calibration_that_does_not_fit_is_a_problem_until_one_does() -> None:
     calibration = CameraCalibration()
     calibration.update(info())

@@ -98,6 +98,10 @@ def test_unknown_names_are_left_to_others() -> None:
 def test_the_ground_needs_height_and_pitch() -> None:
     assert NodeParameters().ground() is None
     assert NodeParameters(camera_height=1.0).ground() is None
+    usual = NodeParameters(camera_height=2.0, camera_pitch=0.2, camera_roll=0.1).ground()
+    assert NodeParameters().ground(usual) is usual
+    raised = NodeParameters(camera_height=1.0, camera_pitch=0.2, camera_roll=0.1).ground()
+    np.testing.assert_allclose(NodeParameters(camera_height=1.0).ground(usual), raised, atol=1e-12)
     expected = Camera.from_extrinsics(1, 1, np.eye(3), 1.2, 0.3, 0.1).ground
     result = NodeParameters(camera_height=1.2, camera_pitch=0.3, camera_roll=0.1).ground()
     np.testing.assert_allclose(result, expected)
