@@ -18,6 +18,18 @@ Written by `python benchmarks/tables.py` from `benchmarks/results/`. Mean ± sta
 without ± ran once. Every script has a `--smoke` of a few minutes. Labels of a target set are read by the evaluator
 alone.
 """
+CAPTIONS = {
+    "kills": "Adaptations that are killed at random (any), in a stage, by a full disk, an interrupt or a power cut, and"
+    " continued. identical: share of runs whose result equals that of an uninterrupted run byte for byte; clean: share"
+    " that ended with the expected exit status and without a stack trace.",
+    "kitti": "AP at IoU 0.5 by KITTI's rules. sgdet_RK: recall of triplets among the best K; _over_ceiling: divided by"
+    " the best that K triplets can reach. peer: a detector trained on COCO's human labels, with rules on its boxes.",
+    "logs": "Frames of an MCAP bag decoded per second; ratio_to_rosbags: to the rosbags library with cv2, same run.",
+    "synthesis": "Images rendered per second of CPU time. renderer: drawing alone, with plain and with full appearance;"
+    " frame: whole labelled frames; ratios to MuJoCo's renderer on the same scenes, in the same run.",
+    "view_fusion": "Renders in another look. whole: the whole frame alone; surest_view: highest score of all views;"
+    " fused: all views, weighted by a logistic regression. ece: expected calibration error.",
+}
 FLEET_WORK = {
     "frames": "frames of logs looked through",
     "inference": "frames inferred",
@@ -81,6 +93,7 @@ def section(name: str, result: dict[str, Any]) -> str:
         f"`{result['command']}`  ",
         f"{result['machine']}; {result['date']}",
         "",
+        *([CAPTIONS[name], ""] if name in CAPTIONS else []),
         "| | " + " | ".join(across) + " |",
         "|---|" + "---:|" * len(across),
     ]

@@ -60,11 +60,11 @@ class MeshSpec(Spec):
 
     Attributes:
         file: OBJ, GLB, GLTF, PLY or STL, relative to the domain's file; in `meshes:` a folder stands for all in it.
-        library: Name of a library, and
-        id: the name of the mesh in it (`sim2sg assets list`), in place of `file`. It knows the size.
-        unit: Of a file's coordinates; None takes what the format says (metres for GLB and GLTF), else metres.
-        up: Axis of a file that points up; None takes what the format says (y for GLB and GLTF), else z. With y up the
-            file's z becomes the front, as glTF has it; with x up its y does.
+        library: Name of a library, in place of `file`; requires `id`.
+        id: Name of the mesh in the library (`sim2sg assets list`), which also defines its size.
+        unit: Unit of the file's coordinates. Default: that of the format (metres for GLB and GLTF), else metres.
+        up: Axis of the file that points up. Default: that of the format (y for GLB and GLTF), else z. With y up, the
+            file's z is the front, as in glTF; with x up, its y.
         turn_deg: Turns it about the vertical, counter-clockwise from above, so that its front points along +x; one of a
             library by multiples of 90.
         scale: Makes a file's mesh so many times as large. It matters where the mesh gives its class the size.
@@ -117,19 +117,20 @@ class ClassSpec(Spec):
 
     Attributes:
         name: Lower-case, singular.
-        size: Ranges of the extents, or
-        sizes: exact [length, width, height] choices, metres. One of both is given, unless `meshes` say how large it is.
-            Of mesh files, one extent alone will do, `size: {height: 0.8}`: each mesh is scaled to it as it is.
-        supports: What it may stand on: "ground" or names of classes.
-        surfaces: Heights at which others stand on it, as shares of its own: 1 is its top, 0.5 perhaps a chair's seat.
-            Left out, that of its meshes is taken where these are all of a library that says the same of them; of what
-            has an `inside`, none.
-        inside: Height of the floor of its hollow, as a share of its own, 0.05 perhaps of a bin, a drawer or a mug: what
-            has it among its `supports` stands in there. None for what holds nothing.
-        count: How many there are in a prior scene; of what stands on others, on each of them. None leaves it to the
-            layout: on the ground it is drawn freely by `frequency`, on others it only comes in groups.
-        frequency: How common the class is where classes are drawn freely, relative to the others.
-        assets: Meshes of the class, by the names that the synthesis knows; empty means the class's own.
+        size: Ranges of length, width and height, metres. Give either `size` or `sizes`, unless `meshes` define it.
+        sizes: List of exact [length, width, height], metres, as an alternative to `size`. With mesh files, one extent
+            is enough (`size: {height: 0.8}`): each mesh is scaled uniformly to it.
+        supports: What the class can stand on: "ground" or names of classes.
+        surfaces: Heights of the faces on which objects can stand, as fractions of the object's height: 1 is its top,
+            0.5 for example a chair's seat. Default: the library's value if all meshes share it, otherwise [1.0]; none
+            for classes with `inside`.
+        inside: Height of the inner floor of a container, as a fraction of its height, for example 0.05 for a bin, a
+            drawer or a mug. Classes that have this one among their `supports` then stand inside it. None: not a
+            container.
+        count: Number of objects in a prior scene; for classes that stand on others, the number on each of them. None:
+            the layout decides. On the ground the class is then drawn by `frequency`, on others it comes only in groups.
+        frequency: How often the class is drawn, relative to the other classes without a `count`.
+        assets: Names of built-in meshes; empty: those of the class's own name.
         meshes: Meshes from files or libraries, in place of `assets`; those of libraries also beside them.
         yaw_symmetry: Order of the rotational symmetry about the vertical: 1 none, 2 (a table), 4 (a
             cube), 0 any angle looks the same (a sphere, a tree).

@@ -61,13 +61,13 @@ class TrainingSpec(Spec):
     """Defaults of training and adaptation; options of the command line win over them.
 
     Attributes:
-        backbone: The network's trunk: pretrained EfficientNet-Lite0, or a small one from scratch.
-        batch: Frames per step.
-        learning_rate: Its peak.
-        round_learning_rate: Its peak in the rounds of adaptation; none given: the same. Lower where the first model is
-            trained for long: steps as long as its first ones would undo in a short round what it has learnt.
-        source_frames: Frames of prior scenes to train the first model on.
-        source_steps: Steps of that training.
+        backbone: Backbone of the network: lite0, a pretrained EfficientNet-Lite0, or small, trained from scratch.
+        batch: Images per step.
+        learning_rate: Peak learning rate.
+        round_learning_rate: Peak learning rate in the rounds of adaptation. Default: `learning_rate`. Use a lower value
+            if source training was long: large steps would undo it.
+        source_frames: Rendered prior scenes for source training.
+        source_steps: Steps of source training.
         rounds: Rounds of adaptation, at most.
         round_frames: Frames to render in each round.
         round_steps: Steps of training in each round.

@@ -118,15 +118,15 @@ class ArrangedLayout(LayoutSpec):
     """Things on the ground, round each other and upon each other.
 
     Attributes:
-        count: Objects per scene drawn freely, beside those of classes with a `count` of their own.
+        count: Objects per scene, in addition to those of classes with a `count` of their own.
         distance: Of objects on the ground along it from the point below the camera, metres.
         lateral: Of objects on the ground to the left (positive) and right of the optical axis, metres.
         min_gap: Least gap between two footprints on one surface, metres.
-        min_visible_pixels: Objects on the ground of which less is seen are placed anew.
-        closeup: Share of the scenes that a camera of the domain's prior sees from near one of the objects, whatever the
-            prior's height and pitch. A camera that is given stays where it is.
-        uneven: Whether some of the things that others stand on are nearly empty, and none needs to be full: the lower
-            numbers of a `count` are then more likely. Else all are equally so, as far as there is room.
+        min_visible_pixels: Objects on the ground with fewer visible pixels are placed again.
+        closeup: Share of the scenes in which the camera stands near one of the objects, whatever the prior's height and
+            pitch. Does not apply to a camera that is given.
+        uneven: true: the number of objects per support varies widely, and low numbers in `count` are more likely.
+            false: all numbers are equally likely, if there is room.
         around: What stands round what.
         groups: What stands together on what.
     """

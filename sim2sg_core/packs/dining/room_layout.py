@@ -22,10 +22,9 @@ class RoomLayout(ArrangedLayout):
         height: Of the ceiling, metres.
         turn_deg: How the walls are turned against the camera's heading.
         windows: Windows in the walls.
-        clutter: Unlabelled things along the walls, on them and on the floor; with some, there are such on the tables
-            too, and food on plates and in bowls. None is the default: plants, lamps and fruit are in few other places.
-        people: Unlabelled people who stand about. Their bodies are those of `drive`; none where that is not installed.
-        bare: Share of the scenes without any object of the domain: what is in them anyway must not be taken for one.
+        clutter: Unlabelled objects along the walls, on the floor and on tables, and food on plates and in bowls.
+        people: Unlabelled people who stand in the room, with the bodies of `drive`.
+        bare: Share of the scenes without any object of the domain, as background for training.
     """
 
     type: Literal["room"]
