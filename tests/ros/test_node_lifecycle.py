@@ -12,8 +12,9 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.srv import GetState
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sim2sg.msg import SceneGraph
 from sim2sg.srv import GetSceneGraph, LoadModel
@@ -117,6 +118,32 @@ def test_another_node_of_its_name_is_told(peer: Any, monkeypatch: pytest.MonkeyP
     peer.spin_until(lambda: "2 nodes are called /sim2sg" in warning())
     other.destroy_node()
     peer.spin_until(lambda: not warning())
+    peer.executor.remove_node(node)
+    node.destroy_node()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("depth_topic", "/my depth", "/my depth"),
+        ("qos_overrides./image.subscription.depth", "5", "qos_overrides./image.subscription.depth"),
+    ],
+)
+def test_what_keeps_the_node_from_activating_is_told_until_it_is_mended(
+    peer: Any, models: tuple[Path, Path], name: str, value: str, reason: str
+) -> None:
+    settings = {"autostart": False, "diagnostics_period": 0.2, "model": str(models[0]), "transport": "raw", name: value}
+    node = SceneGraphNode(parameter_overrides=[Parameter(k, value=v) for k, v in settings.items()])
+    peer.executor.add_node(node)
+    arrays = peer.listen(DiagnosticArray, "/diagnostics")
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert node.trigger_activate() != TransitionCallbackReturn.SUCCESS
+    status = next_statuses(peer, arrays, "/sim2sg")["model"]
+    assert status.level == DiagnosticStatus.ERROR and reason in status.message
+    if name == "depth_topic":
+        node.set_parameters([Parameter(name, value="")])
+        assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+        peer.spin_until(lambda: next_statuses(peer, arrays, "/sim2sg")["model"].level == DiagnosticStatus.OK)
     peer.executor.remove_node(node)
     node.destroy_node()
 
