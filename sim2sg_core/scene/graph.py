@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
-from sim2sg_core.json_reader import JsonObject, as_json_object, read_json
+from sim2sg_core.json_lists import read_list
+from sim2sg_core.json_reader import JsonObject, as_json_object
 from sim2sg_core.limits import IMAGE_SIDE, OBJECTS_PER_IMAGE, RELATIONS_PER_IMAGE
 from sim2sg_core.scene.camera import Camera
 
+T = TypeVar("T")
 DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD = 0.3, 0.5
 """Least scores of what is drawn, counted or published unless the user says otherwise."""
 
@@ -264,7 +266,7 @@ def save_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str) -> N
 
 
 def load_graphs(path: Path | str) -> tuple[str, list[SceneGraph]]:
-    """Reads the one JSON form.
+    """Reads the one JSON form. A file that `save_graphs` wrote may be of any length.
 
     Returns:
         The model's id and the graphs.
@@ -272,8 +274,17 @@ def load_graphs(path: Path | str) -> tuple[str, list[SceneGraph]]:
     Raises:
         Sim2SGError: No such file, or not this form.
     """
+    data, graphs = read_graph_file(path, SceneGraph.from_json)
+    return data.text("model"), graphs
+
+
+def read_graph_file(path: Path | str, make: Callable[[JsonObject], T]) -> tuple[JsonObject, list[T]]:
+    """Reads the one JSON form. Returns what it tells of all graphs, and what `make` makes of each image's record.
+
+    Raises:
+        Sim2SGError: As `load_graphs`.
+    """
     path = Path(path)
     if not path.is_file():
         raise Sim2SGError(f"{path}: no such file; `sim2sg infer --out` writes one")
-    data = read_json(path, "a graphs file as `sim2sg infer --out` writes it")
-    return data.text("model"), [SceneGraph.from_json(image) for image in data.objects("images")]
+    return read_list(path, "images", "a graphs file as `sim2sg infer --out` writes it", make)
