@@ -69,6 +69,11 @@ class BagLog(Log):
         """Short name, for reports."""
         return self._name
 
+    @property
+    def files(self) -> list[Path]:
+        """Its parts."""
+        return [storage.path for storage in self._storages]
+
     def topics(self) -> list[TopicInfo]:
         """Returns all topics, sorted by name."""
         return list(self._topics)

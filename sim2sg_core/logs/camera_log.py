@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -134,6 +134,11 @@ class Log(ABC):
     def name(self) -> str:
         """Short name, for reports: the last part of the path."""
         return printable(self.path.resolve().stem if self.path.is_file() else self.path.resolve().name)
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files that it is read from."""
+        return [self.path]
 
     @property
     def timed(self) -> bool:

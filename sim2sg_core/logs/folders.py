@@ -83,6 +83,11 @@ class FolderLog(Log):
             self._files = [self._files[i] for i in order]
             self._times = self._times._replace(stamps=[self._times.stamps[i] for i in order])
 
+    @property
+    def files(self) -> Sequence[Path]:
+        """Its images."""
+        return self._files
+
     def topics(self) -> list[TopicInfo]:
         """Returns the one topic that a folder is."""
         return [TopicInfo(FOLDER_TOPIC, "image files", len(self._files))]
