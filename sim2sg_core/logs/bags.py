@@ -134,11 +134,10 @@ class BagLog(Log):
                 f"{printable(chosen)}: is of images before EXIF turns them: no 3D poses by it; give --camera FILE"
             )
             return None
-        rectified = "rect" in base_topic(topic).rsplit("/", 1)[-1]
         problem = ""
         for number, stored in enumerate(self._stored([chosen])):
             try:
-                if camera := camera_from_info(decode_camera_info(stored), rectified):
+                if camera := camera_from_info(decode_camera_info(stored), self.rectified(topic)):
                     return camera
             except Sim2SGError as error:
                 problem = problem or str(error)

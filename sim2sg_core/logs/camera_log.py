@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.logs.names import is_rectified
 from sim2sg_core.scene import Camera
 from sim2sg_core.scene.depth_image import DepthImage
 
@@ -164,6 +165,10 @@ class Log(ABC):
     @abstractmethod
     def camera(self, topic: str | None = None) -> Camera | None:
         """Returns the camera of an image topic (default: the only one) as the log tells it, or None."""
+
+    def rectified(self, topic: str) -> bool:
+        """Whether the images of a topic are rectified: without distortion, and with the projection matrix for K."""
+        return is_rectified(topic)
 
     @abstractmethod
     def extrinsics(self, topic: str | None = None) -> tuple[float, float, float] | None:
