@@ -10,12 +10,12 @@ from typing import Any
 
 import yaml
 
-from sim2sg_core.api.graph import OBJECT_COLUMNS, RELATION_COLUMNS, Graph, to_coco
+from sim2sg_core.api.graph import OBJECT_COLUMNS, RELATION_COLUMNS, Graph, to_coco, write_graphs
 from sim2sg_core.cli.options import check_output
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
 from sim2sg_core.logs.names import UniqueNames, flat_name
-from sim2sg_core.scene.graph import save_graphs, write_json
+from sim2sg_core.scene.graph import write_json
 
 
 def check_place(out: Path, form: str) -> None:
@@ -34,7 +34,7 @@ def write_as(form: str, out: Path, graphs: Iterable[Graph], model: str) -> str:
 
 
 def _json(out: Path, graphs: Iterable[Graph], model: str) -> str:
-    save_graphs(out, graphs, model)
+    write_graphs(out, graphs, model)
     return str(out)
 
 

@@ -40,7 +40,7 @@ from sim2sg_core.logs.frame_cameras import FrameCameras
 from sim2sg_core.logs.names import UniqueNames, flat_name
 from sim2sg_core.logs.output_places import check_apart
 from sim2sg_core.progress import Progress
-from sim2sg_core.report.anonymise import anonymise, promise
+from sim2sg_core.report.anonymise import anonymise, private_objects, promise
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.report.rerun_view import RerunView
 from sim2sg_core.runtime import DecodeOptions, Predictor
@@ -201,7 +201,12 @@ def graphs(
                 view.show(shown, graph.filtered(args.object_threshold, args.relation_threshold))
         progress.update()
         kept = graph.filtered(args.min_score, 0.0) if args.min_score else graph
-        yield Graph.of(kept, classes=tuple(predictor.info.classes), predicates=tuple(predictor.info.predicates))
+        yield Graph.of(
+            kept,
+            classes=tuple(predictor.info.classes),
+            predicates=tuple(predictor.info.predicates),
+            private=private_objects(graph),
+        )
     if not progress.done:
         raise Sim2SGError("no frames in the log")
 

@@ -251,14 +251,19 @@ def write_json(path: Path | str, data: Any, *, indent: int | None = None) -> Non
         file.write(json.dumps(data, indent=indent, allow_nan=False))  # dumps runs in C, dump to a file does not
 
 
-def save_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str) -> None:
-    """Writes graphs in the one JSON form that every verb shares, one image a line.
+def save_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str, **names: Sequence[str]) -> None:
+    """Writes graphs in the one JSON form that every verb shares, one image a line: so it is read line by line.
 
-    `graphs` may be a generator that makes them as it goes: none is kept, and nothing is left of the file when
-    it fails.
+    Args:
+        path: The file.
+        graphs: May be a generator that makes them as it goes: none is kept, and nothing is left of the file when it
+            fails.
+        model: The model's id.
+        **names: `classes` and `predicates`: all that the model knows, where that is known.
     """
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(f'{{"model": {json.dumps(model)}, "images": [')
+        head = {"model": model, **{key: list(value) for key, value in names.items() if value}}
+        file.write(f'{json.dumps(head)[:-1]}, "images": [')
         for i, graph in enumerate(graphs):
             file.write(",\n" if i else "\n")
             file.write(json.dumps(graph.to_json(), allow_nan=False))
