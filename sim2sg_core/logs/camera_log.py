@@ -66,7 +66,7 @@ class LogFrame:
         log: The log that it comes from.
         topic: Topic that it comes from.
         recorded: Time of recording, nanoseconds; None where there is none.
-        size: Bytes that it holds until it is detached.
+        size: Bytes that it holds until it is packed or detached.
         why: It was chosen, in words; "" before that.
     """
 
@@ -78,6 +78,7 @@ class LogFrame:
     _thumbnail: Callable[[], np.ndarray] = field(repr=False)
     _encoded: Callable[[], tuple[bytes, str] | None] = field(repr=False, default=lambda: None)
     _detach: Callable[[], LogFrame] | None = field(repr=False, default=None)
+    _pack: Callable[[], LogFrame] | None = field(repr=False, default=None)
     recorded: int | None = None
     size: int = 0
     why: str = ""
@@ -116,8 +117,13 @@ class LogFrame:
             _thumbnail=lambda: again()._thumbnail(),
             _encoded=lambda: again()._encoded(),
             _detach=None,
+            _pack=None,
             size=0,
         )
+
+    def packed(self) -> LogFrame:
+        """Returns this frame with its pixels compressed where reading them again takes long; else detached."""
+        return replace(self._pack(), name=self.name, why=self.why) if self._pack else self.detach()
 
 
 class Log(ABC):
