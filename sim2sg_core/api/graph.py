@@ -90,7 +90,7 @@ class Graph(SceneGraph):
             Sim2SGError: There is no file to read it from, or nothing that the model knows can be blurred.
         """
         if anonymise:
-            promise(self._class_names(), "leave anonymise out")
+            promise(self.class_names(), "leave anonymise out")
         if image is None:
             if self.path is None:
                 raise Sim2SGError("this graph is of no image file: give the image, as graph.overlay(image)")
@@ -111,7 +111,7 @@ class Graph(SceneGraph):
     def to_supervision(self) -> Any:
         """Returns `supervision.Detections`; class ids are places in `classes`."""
         supervision = _installed("supervision", "to_supervision")
-        names = self._class_names()
+        names = self.class_names()
         return supervision.Detections(
             xyxy=self.boxes().astype(np.float32),
             confidence=self.scores().astype(np.float32),
@@ -161,8 +161,13 @@ class Graph(SceneGraph):
         """Returns the objects as flat rows, by `OBJECT_COLUMNS`."""
         return [_row(item) for item in self.objects]
 
-    def _class_names(self) -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:
+        """Returns all classes that the model knows; where that is unknown, those in the graph."""
         return self.classes or tuple(sorted({o.label for o in self.objects}))
+
+    def predicate_names(self) -> tuple[str, ...]:
+        """Returns all predicates that the model knows, and those in the graph."""
+        return tuple(dict.fromkeys((*self.predicates, *(r.predicate for r in self.relations))))
 
 
 RELATION_COLUMNS = ("subject", "subject_class", "predicate", "object", "object_class", "score", "frame")
@@ -189,8 +194,8 @@ def to_coco(graphs: Iterable[Graph]) -> dict[str, Any]:
     Categories are the classes of the model, in its order, from 1.
     """
     graphs = list(graphs)
-    classes = dict.fromkeys(name for graph in graphs for name in graph._class_names())
-    words = dict.fromkeys(p for g in graphs for p in (*g.predicates, *(r.predicate for r in g.relations)))
+    classes = dict.fromkeys(name for graph in graphs for name in graph.class_names())
+    words = dict.fromkeys(name for graph in graphs for name in graph.predicate_names())
     return coco_of(graphs, list(classes), [{"name": name} for name in words], info={"description": "sim2sg"})
 
 
