@@ -238,15 +238,15 @@ def parse_json(text: bytes | str, source: str, kind: str = "JSON") -> JsonObject
     return JsonObject(decode_json(text, source, kind), source if kind == "JSON" else f"{source}: not {kind}")
 
 
-def decode_json(text: bytes | str, source: str, kind: str = "JSON") -> Any:
-    """Decodes JSON of any kind in UTF-8; arguments as of `read_json`.
+def decode_json(text: bytes | str, source: str, kind: str = "JSON", most: int | None = None) -> Any:
+    """Decodes JSON of any kind in UTF-8, of `JSON_VALUES` at most or as many as `most`; others as of `read_json`.
 
     Raises:
         Sim2SGError: Too large, too deep, or not JSON.
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     check_limit(source, "bytes of JSON", len(data), JSON_BYTES)
-    check_limit(source, "values in JSON", sum(data.count(sign) for sign in (b",", b"[", b"{")) + 1, JSON_VALUES)
+    check_limit(source, "values in JSON", sum(data.count(sign) for sign in (b",", b"[", b"{")) + 1, most or JSON_VALUES)
     if _depth(data) > JSON_DEPTH:
         raise Sim2SGError(f"{source}: JSON of more than {JSON_DEPTH} lists and mappings in each other is not read")
     try:

@@ -26,6 +26,10 @@ PICTURES_AT_ONCE = 256
 JSON_BYTES = 512 * MIB
 JSON_VALUES = 24_000_000
 """Values in a JSON file, told by its commas and brackets. 10,000 synthetic frames have 16 million."""
+ENTRY_BYTES = 64 * MIB
+"""Of one entry of a list that is read entry by entry, such as the graph of one image."""
+ENTRY_VALUES = 2_000_000
+"""The same. A graph of as many objects and relations as an image may have has 900,000."""
 JSON_DEPTH = 64
 OBJECTS_PER_IMAGE = 10_000
 RELATIONS_PER_IMAGE = 100_000

@@ -11,6 +11,7 @@ from sim2sg_ros.error_text import missing_ros
 
 HELP = "start the ROS 2 node: camera images in, scene graphs out"
 EXAMPLE = "sim2sg node --model drive --image /camera/image_raw"
+OWN_SIGNALS = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from sim2sg_ros.error_text import missing_ros
 
 HELP = "play a bag, a video or a folder of images as a live ROS 2 camera"
 EXAMPLE = "sim2sg play drive.mcap --loop --stamp now"
+OWN_SIGNALS = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

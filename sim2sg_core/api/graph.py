@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,13 @@ import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import read_image
+from sim2sg_core.json_reader import JsonObject
+from sim2sg_core.limits import OBJECTS_PER_IMAGE
 from sim2sg_core.report.anonymise import anonymise as blurred
-from sim2sg_core.report.anonymise import promise
+from sim2sg_core.report.anonymise import private_objects, promise
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.scene.coco_writing import coco_of
-from sim2sg_core.scene.graph import Relation, SceneGraph, SceneObject, load_graphs, save_graphs
+from sim2sg_core.scene.graph import Relation, SceneGraph, SceneObject, read_graph_file, save_graphs
 
 PRINTED = 12
 """Objects, and relations, that a graph prints; it counts the others."""
@@ -87,7 +90,7 @@ class Graph(SceneGraph):
             Sim2SGError: There is no file to read it from, or nothing that the model knows can be blurred.
         """
         if anonymise:
-            promise(self._class_names(), "leave anonymise out")
+            promise(self.class_names(), "leave anonymise out")
         if image is None:
             if self.path is None:
                 raise Sim2SGError("this graph is of no image file: give the image, as graph.overlay(image)")
@@ -96,6 +99,11 @@ class Graph(SceneGraph):
             image = blurred(image, [self, dataclasses.replace(self, objects=self.private, relations=())])
         return draw_overlay(image, self, 0.0, 0.0, classes=self.classes, predicates=self.predicates)
 
+    def to_json(self) -> dict[str, Any]:
+        """Returns the image record of the JSON form, and people and vehicles that are too unsure for the graph."""
+        unsure = [item.to_json() for item in self.private if not any(item is kept for kept in self.objects)]
+        return {**super().to_json(), **({"private": unsure} if unsure else {})}
+
     def to_coco(self) -> dict[str, Any]:
         """Returns COCO detection of this one image; see `to_coco` for several."""
         return to_coco([self])
@@ -103,7 +111,7 @@ class Graph(SceneGraph):
     def to_supervision(self) -> Any:
         """Returns `supervision.Detections`; class ids are places in `classes`."""
         supervision = _installed("supervision", "to_supervision")
-        names = self._class_names()
+        names = self.class_names()
         return supervision.Detections(
             xyxy=self.boxes().astype(np.float32),
             confidence=self.scores().astype(np.float32),
@@ -153,8 +161,13 @@ class Graph(SceneGraph):
         """Returns the objects as flat rows, by `OBJECT_COLUMNS`."""
         return [_row(item) for item in self.objects]
 
-    def _class_names(self) -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:
+        """Returns all classes that the model knows; where that is unknown, those in the graph."""
         return self.classes or tuple(sorted({o.label for o in self.objects}))
+
+    def predicate_names(self) -> tuple[str, ...]:
+        """Returns all predicates that the model knows, and those in the graph."""
+        return tuple(dict.fromkeys((*self.predicates, *(r.predicate for r in self.relations))))
 
 
 RELATION_COLUMNS = ("subject", "subject_class", "predicate", "object", "object_class", "score", "frame")
@@ -181,19 +194,46 @@ def to_coco(graphs: Iterable[Graph]) -> dict[str, Any]:
     Categories are the classes of the model, in its order, from 1.
     """
     graphs = list(graphs)
-    classes = dict.fromkeys(name for graph in graphs for name in graph._class_names())
-    words = dict.fromkeys(p for g in graphs for p in (*g.predicates, *(r.predicate for r in g.relations)))
+    classes = dict.fromkeys(name for graph in graphs for name in graph.class_names())
+    words = dict.fromkeys(name for graph in graphs for name in graph.predicate_names())
     return coco_of(graphs, list(classes), [{"name": name} for name in words], info={"description": "sim2sg"})
 
 
 def read_graphs(path: Path | str) -> list[Graph]:
-    """Reads the graphs that `sim2sg infer` or `save_graphs` wrote. Raises Sim2SGError when it is no such file."""
-    return [Graph.of(graph) for graph in load_graphs(path)[1]]
+    """Reads the graphs that `sim2sg infer` or `write_graphs` wrote.
+
+    All have the same classes and predicates: those that the file tells, then others that are in it.
+
+    Raises:
+        Sim2SGError: No such file, or not one of graphs.
+    """
+    head, found = read_graph_file(path, _read_record)
+    graphs = [graph for graph, _ in found]
+    classes = _names(head, "classes", {item.label for graph in graphs for item in graph.objects})
+    predicates = _names(head, "predicates", {r.predicate for graph in graphs for r in graph.relations})
+    return [
+        Graph.of(graph, classes=classes, predicates=predicates, private=(*private_objects(graph), *unsure))
+        for graph, unsure in found
+    ]
+
+
+def _read_record(record: JsonObject) -> tuple[SceneGraph, tuple[SceneObject, ...]]:
+    unsure = record.objects("private", OBJECTS_PER_IMAGE, ())
+    return SceneGraph.from_json(record), tuple(map(SceneObject.from_json, unsure))
+
+
+def _names(head: JsonObject, key: str, used: set[str]) -> tuple[str, ...]:
+    """Returns the names that a file tells, and those that it uses and does not tell."""
+    told = head.texts(key) if key in head else ()
+    return (*told, *sorted(used.difference(told)))
 
 
 def write_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str = "") -> None:
-    """Writes graphs as `sim2sg infer` does."""
-    save_graphs(path, graphs, model)
+    """Writes graphs as `sim2sg infer` does, with classes and predicates of the first one's model."""
+    graphs = iter(graphs)
+    first = list(itertools.islice(graphs, 1))
+    names = {key: getattr(graph, key, ()) for graph in first for key in ("classes", "predicates")}
+    save_graphs(path, itertools.chain(first, graphs), model, **names)
 
 
 def _describe(item: SceneObject) -> str:

@@ -14,7 +14,14 @@ import numpy as np
 
 from sim2sg_core.cli.eval_pictures import draw_mistakes
 from sim2sg_core.cli.eval_tables import format_figures, format_heights
-from sim2sg_core.cli.options import add_allow_outside, add_provider, add_relations, check_least, check_output
+from sim2sg_core.cli.options import (
+    add_allow_outside,
+    add_provider,
+    add_relations,
+    check_least,
+    check_output,
+    check_output_folder,
+)
 from sim2sg_core.domains import Domain, load_domain
 from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.evaluation import FORMATS, TargetImage, evaluate, evaluate_predcls, find_doubts, load_targets
@@ -121,8 +128,10 @@ def run(args: argparse.Namespace) -> int:
     check_output(args.out)
     if args.log_evaluations:
         check_output(args.log_evaluations)
-    if args.mistakes and args.mistakes.is_dir() and any(args.mistakes.iterdir()):
-        raise Sim2SGError(f"{args.mistakes}: is not empty: give --mistakes a new folder")
+    if args.mistakes:
+        check_output_folder(args.mistakes)
+        if args.mistakes.is_dir() and any(args.mistakes.iterdir()):
+            raise Sim2SGError(f"{args.mistakes}: is not empty: give --mistakes a new folder")
     if args.anonymise and not args.mistakes:
         raise Sim2SGError("--anonymise is for pictures: give --mistakes DIR too, or leave it out")
     if args.graphs:

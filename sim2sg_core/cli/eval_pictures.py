@@ -11,6 +11,7 @@ from sim2sg_core.evaluation import TargetImage
 from sim2sg_core.evaluation.labelled_images import Protocol
 from sim2sg_core.evaluation.mistakes import MISTAKE_KINDS, find_mistakes
 from sim2sg_core.evaluation.scoring import pair_by_name, rename
+from sim2sg_core.files import make_folder
 from sim2sg_core.images import write_jpeg
 from sim2sg_core.logs.names import UniqueNames
 from sim2sg_core.report.anonymise import anonymise
@@ -43,7 +44,7 @@ def draw_mistakes(
         if mistakes := find_mistakes(rename(graph, protocol), target, protocol):
             found.append((target, graph, mistakes))
     found.sort(key=lambda row: (-len(row[2]), row[0].file))
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     worst: list[np.ndarray] = []
     names = UniqueNames()
     names(SHEET)

@@ -10,12 +10,12 @@ from typing import Any
 
 import yaml
 
-from sim2sg_core.api.graph import OBJECT_COLUMNS, RELATION_COLUMNS, Graph, to_coco
+from sim2sg_core.api.graph import OBJECT_COLUMNS, RELATION_COLUMNS, Graph, write_graphs
+from sim2sg_core.cli.coco_output import write_coco
 from sim2sg_core.cli.options import check_output
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
 from sim2sg_core.logs.names import UniqueNames, flat_name
-from sim2sg_core.scene.graph import save_graphs, write_json
 
 
 def check_place(out: Path, form: str) -> None:
@@ -34,7 +34,7 @@ def write_as(form: str, out: Path, graphs: Iterable[Graph], model: str) -> str:
 
 
 def _json(out: Path, graphs: Iterable[Graph], model: str) -> str:
-    save_graphs(out, graphs, model)
+    write_graphs(out, graphs, model)
     return str(out)
 
 
@@ -46,7 +46,7 @@ def _jsonl(out: Path, graphs: Iterable[Graph], model: str) -> str:
 
 
 def _coco(out: Path, graphs: Iterable[Graph], model: str) -> str:
-    write_json(out, to_coco(graphs) | {"info": {"description": f"scene graphs of {model}"}})
+    write_coco(out, graphs, {"description": f"scene graphs of {model}"})
     return str(out)
 
 

@@ -26,18 +26,21 @@ from sim2sg_core.cli.options import (
     add_source,
     add_strict,
     check_least,
+    check_output_folder,
     check_sampling,
     expected_frames,
     open_source,
 )
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import make_folder
 from sim2sg_core.fleet import opened
 from sim2sg_core.images import write_jpeg
 from sim2sg_core.logs import Log, LogDepth, LogFrame, select_frames
 from sim2sg_core.logs.frame_cameras import FrameCameras
 from sim2sg_core.logs.names import UniqueNames, flat_name
+from sim2sg_core.logs.output_places import check_apart
 from sim2sg_core.progress import Progress
-from sim2sg_core.report.anonymise import anonymise, promise
+from sim2sg_core.report.anonymise import anonymise, private_objects, promise
 from sim2sg_core.report.overlay import draw_overlay
 from sim2sg_core.report.rerun_view import RerunView
 from sim2sg_core.runtime import DecodeOptions, Predictor
@@ -123,8 +126,13 @@ def run(args: argparse.Namespace) -> int:
     check_least(args, "threads", 0)
     check_least(args, "min_score", 0)
     check_place(args.out, args.format)
+    if args.overlay:
+        check_output_folder(args.overlay)
     workers = workers_provider(args)
     logs = open_source(args)
+    check_apart(args.out, logs, "--out")
+    if args.overlay:
+        check_apart(args.overlay, logs, "--overlay")
     topics = [log.image_topic(args.topic) for log in logs]
     depths = {log: LogDepth(log, args.depth_topic) for log in logs} if args.depth_topic else {}
     # The machine that drives a fleet may have no GPU; of the model it infers what no worker could read.
@@ -193,7 +201,12 @@ def graphs(
                 view.show(shown, graph.filtered(args.object_threshold, args.relation_threshold))
         progress.update()
         kept = graph.filtered(args.min_score, 0.0) if args.min_score else graph
-        yield Graph.of(kept, classes=tuple(predictor.info.classes), predicates=tuple(predictor.info.predicates))
+        yield Graph.of(
+            kept,
+            classes=tuple(predictor.info.classes),
+            predicates=tuple(predictor.info.predicates),
+            private=private_objects(graph),
+        )
     if not progress.done:
         raise Sim2SGError("no frames in the log")
 
@@ -237,5 +250,5 @@ def write_overlay(
         predicates=predictor.info.predicates,
         directions=args.directions,
     )
-    args.overlay.mkdir(parents=True, exist_ok=True)
+    make_folder(args.overlay)
     write_jpeg(args.overlay / name, drawn, OVERLAY_QUALITY)

@@ -6,11 +6,20 @@ import argparse
 import math
 from pathlib import Path
 
-from sim2sg_core.cli.options import add_action, add_sampling, add_strict, check_sampling, expected_frames
+from sim2sg_core.cli.options import (
+    add_action,
+    add_sampling,
+    add_strict,
+    check_output_folder,
+    check_sampling,
+    expected_frames,
+)
 from sim2sg_core.cli.text_table import table
 from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.logs import Log, extract, open_log, open_logs, select_frames
+from sim2sg_core.logs.extraction_folder import check_free, extraction_id
 from sim2sg_core.logs.frame_flags import describe_flags
+from sim2sg_core.logs.output_places import check_apart
 from sim2sg_core.progress import Progress
 from sim2sg_core.scene import Camera
 
@@ -39,11 +48,15 @@ def run(args: argparse.Namespace) -> int:
         print("\n\n".join(describe_log(log) for log in open_logs(args.log)))
         return 0
     check_sampling(args)
+    check_output_folder(args.out)
     log = open_log(args.log)
+    check_apart(args.out, [log], "--out")
     topic = log.image_topic(args.topic)
+    options = {"every": args.every, "max": args.max, "min_change": args.min_change}
+    check_free(args.out, extraction_id(log, topic, options))
     frames = select_frames([log], args.topic, args.max, args.every, args.min_change)
     with Progress(expected_frames(args, [log], [topic]), "extracting", unit="frames") as progress:
-        records = extract(frames, args.out, lambda _: progress.update(), strict=args.strict)
+        records = extract(frames, args.out, lambda _: progress.update(), strict=args.strict, options=options)
     if not records:
         raise Sim2SGError(f"no frames in {printable(args.log)}")
     flags = describe_flags(record["flags"] for record in records)

@@ -5,7 +5,8 @@ Verbs are entry points of the group `sim2sg.verbs`. Each names a module with
 - `HELP`: one line, a plain string constant;
 - `EXAMPLE` (optional): a command line, shown below the options;
 - `add_arguments(parser)` and `run(args) -> int` (the exit code);
-- `RESUMES` (optional): True when the same command continues work that was interrupted.
+- `RESUMES` (optional): True when the same command continues work that was interrupted;
+- `OWN_SIGNALS` (optional): True when the verb handles Ctrl-C and SIGTERM itself; else they raise KeyboardInterrupt.
 """
 
 from __future__ import annotations
@@ -64,10 +65,9 @@ EXTRAS = {
     "torch": "train",
     "trimesh": "train",
 }
-NO_SPACE = (
-    "no space left on device, or the limit of a file's size is reached: free some and run the same command again;"
-    " finished work is kept"
-)
+NO_SPACE = "no space left on device, or the limit of a file's size is reached: free some and run the same command again"
+KEPT = "; finished work is kept"
+"""Is said of verbs that resume."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,8 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         verb = load_verb(arguments[0])
         parser = verb_parser(arguments[0], verb)
         options = parser.parse_args(arguments[1:])
-        # Verbs that do not resume have nothing to tidy up, or handle signals themselves, as the node does.
-        with interrupts.on() if getattr(verb, "RESUMES", False) else contextlib.nullcontext():
+        with contextlib.nullcontext() if getattr(verb, "OWN_SIGNALS", False) else interrupts.on():
             code = int(verb.run(options) or 0)
         sys.stdout.flush()  # A reader that has gone is noticed here, not while Python shuts down.
         return code
@@ -113,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if interrupts.received:  # Libraries make errors of their own of it, and a group's workers die of it.
             return stopped(verb, interrupts)
-        message = explain(error, arguments[0])
+        message = explain(error, arguments[0], resumes(verb))
         if message is None:
             raise
         print(f"error: {printable(message)}", file=sys.stderr)  # of OSErrors too
@@ -153,8 +152,13 @@ def complete(line: str) -> int:
 
 def stopped(verb: ModuleType | None, interrupts: Interrupts) -> int:
     """Says that a signal ended the verb. Returns the exit code."""
-    print("\nstopped; the same command continues" if getattr(verb, "RESUMES", False) else "\nstopped", file=sys.stderr)
+    print("\nstopped; the same command continues" if resumes(verb) else "\nstopped", file=sys.stderr)
     return interrupts.exit_code
+
+
+def resumes(verb: ModuleType | None) -> bool:
+    """Whether the same command continues work that was interrupted."""
+    return bool(getattr(verb, "RESUMES", False))
 
 
 class _OneLine(logging.Formatter):
@@ -164,12 +168,12 @@ class _OneLine(logging.Formatter):
         return printable(record.getMessage())
 
 
-def explain(error: BaseException, verb: str) -> str | None:
+def explain(error: BaseException, verb: str, resuming: bool) -> str | None:
     """Returns the line for a failure that the user can mend, None for a fault of ours."""
     if isinstance(error, Sim2SGError):
         return str(error)
     if out_of_space(error):
-        return NO_SPACE
+        return NO_SPACE + KEPT * resuming
     if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
         return f"{error.filename}: {error.strerror}; choose a folder that you may write to"
     if isinstance(error, ModuleNotFoundError):

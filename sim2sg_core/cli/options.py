@@ -223,3 +223,10 @@ def check_output(path: Path) -> None:
     above = next(parent for parent in path.absolute().parents if parent.exists())
     if not above.is_dir():
         raise Sim2SGError(f"{path}: {above} is a file, not a folder; choose another place")
+
+
+def check_output_folder(path: Path) -> None:
+    """Raises Sim2SGError when a path is no folder and cannot become one, since a file is in the way."""
+    there = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
+    if not there.is_dir():
+        raise Sim2SGError(f"{there}: is a file, not a folder; give another path, or move it away")

@@ -146,6 +146,7 @@ def _camera_info(message: Any) -> Any:
     fields = {name: np.array(getattr(message, name.upper(), ()), float) for name in "dkrp"}
     roi = SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0)
     return SimpleNamespace(
+        header=SimpleNamespace(frame_id=_header(message)[1]),
         width=message.width,
         height=message.height,
         distortion_model=getattr(message, "distortion_model", ""),

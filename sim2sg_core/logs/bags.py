@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -69,6 +70,11 @@ class BagLog(Log):
         """Short name, for reports."""
         return self._name
 
+    @property
+    def files(self) -> list[Path]:
+        """Its parts."""
+        return [storage.path for storage in self._storages]
+
     def topics(self) -> list[TopicInfo]:
         """Returns all topics, sorted by name."""
         return list(self._topics)
@@ -114,14 +120,16 @@ class BagLog(Log):
         return (span[1] - span[0]) / 1e9 if span else 0.0
 
     def camera(self, topic: str | None = None) -> Camera | None:
-        """Returns the camera from the CameraInfo beside the image topic, else from the bag's only one.
+        """Returns the camera from the CameraInfo beside the image topic, else from the bag's only one (see `_is_of`).
 
         None, and a warning, when it cannot be used.
         """
         topic = self.image_topic(topic)
         infos = [info.name for info in self._topics if info.type in INFO_TYPES and info.count]
         beside = camera_info_topics(topic)
-        chosen = next((name for name in beside if name in infos), infos[0] if len(infos) == 1 else None)
+        chosen = next((name for name in beside if name in infos), None)
+        if chosen is None and len(infos) == 1 and self._is_of(infos[0], topic):
+            chosen = infos[0]
         if chosen is None:
             return None
         if any(m.compressed and exif_orientation(bytes(m.data)) != 1 for _, m in self._first_images(topic, 1)):
@@ -129,11 +137,10 @@ class BagLog(Log):
                 f"{printable(chosen)}: is of images before EXIF turns them: no 3D poses by it; give --camera FILE"
             )
             return None
-        rectified = "rect" in base_topic(topic).rsplit("/", 1)[-1]
         problem = ""
         for number, stored in enumerate(self._stored([chosen])):
             try:
-                if camera := camera_from_info(decode_camera_info(stored), rectified):
+                if camera := camera_from_info(decode_camera_info(stored), self.rectified(topic)):
                     return camera
             except Sim2SGError as error:
                 problem = problem or str(error)
@@ -141,6 +148,25 @@ class BagLog(Log):
                 break
         self._tell(f"{printable(chosen)}: {problem or 'not calibrated (zeros)'}: no 3D poses by it; give --camera FILE")
         return None
+
+    def _is_of(self, info: str, topic: str) -> bool:
+        """Whether a CameraInfo that lies elsewhere is of a topic's camera: by its frame, or since there is no other."""
+        frames = []
+        for stored in self._stored([info]):
+            with contextlib.suppress(Sim2SGError):
+                frames.append(str(decode_camera_info(stored).header.frame_id).lstrip("/"))
+            break
+        frame, own = frames[0] if frames else "", self._frame_id(topic).lstrip("/")
+        if frame and frame == own:
+            return True
+        told = f"{printable(info)}: its frame is {printable(frame)!r}, that of {printable(topic)} {printable(own)!r}"
+        cameras = [other for other in self._topics if other.type in (*IMAGE_TYPES, *VIDEO_TYPES) and other.count]
+        if len({base_topic(camera.name) for camera in cameras}) == 1:
+            if frame and own:
+                self._tell(f"{told}: taken for its calibration, as there is no other camera")
+            return True
+        self._tell(f"{told}, and there are other image topics: no 3D poses by it; give --camera FILE")
+        return False
 
     def extrinsics(self, topic: str | None = None) -> tuple[float, float, float] | None:
         """Returns the camera's extrinsics by chaining /tf_static from its frame to the base's."""
@@ -154,8 +180,7 @@ class BagLog(Log):
                 transforms += decode_transforms(stored)
             except Sim2SGError as error:
                 self._tell(str(error))
-        first = self._first_images(topic, 1)
-        return extrinsics_from_transforms(transforms, first[0][1].frame_id if first else "")
+        return extrinsics_from_transforms(transforms, self._frame_id(topic))
 
     def frames(self, topic: str | None = None) -> Iterator[LogFrame]:
         """Yields the frames of an image topic, in the order of the log.
@@ -294,6 +319,11 @@ class BagLog(Log):
             if len(found) >= count or number >= 50:
                 break
         return found
+
+    def _frame_id(self, topic: str) -> str:
+        """Returns the name of the frame of a topic's images; "" where none is told."""
+        first = self._first_images(topic, 1)
+        return first[0][1].frame_id if first else ""
 
     def _clock_stands(self, topic: str) -> bool:
         """Whether the stamps of a topic tell no time, so that the times of recording are taken."""

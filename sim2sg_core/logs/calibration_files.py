@@ -22,6 +22,7 @@ MAX_NUMBERS = 64
 
 _YAML_SUFFIXES = (".yaml", ".yml")
 _MATRIX_KEYS = ("camera_matrix", "Camera_Matrix", "cameraMatrix", "CameraMatrix", "K", "M1")
+_PROJECTION_KEY = "projection_matrix"
 _LENS_KEYS = ("distortion_coefficients", "Distortion_Coefficients", "distCoeffs", "DistCoeffs", "D", "D1")
 
 
@@ -36,7 +37,7 @@ def _construct_matrix(loader: yaml.SafeLoader, node: yaml.Node) -> dict[Any, Any
 _Loader.add_constructor("tag:yaml.org,2002:opencv-matrix", _construct_matrix)
 
 
-def load_calibration(path: Path | str, width: int, height: int, name: str = "") -> Camera:
+def load_calibration(path: Path | str, width: int, height: int, name: str = "", *, rectified: bool = False) -> Camera:
     """Reads a camera from a file.
 
     Args:
@@ -46,12 +47,14 @@ def load_calibration(path: Path | str, width: int, height: int, name: str = "") 
         width: Of the images it is for, pixels. A calibration of another size is scaled.
         height: The same.
         name: Name of the image, to choose its own file from a folder of many.
+        rectified: The images are rectified: the projection matrix of a ROS YAML holds, without distortion.
 
     Returns:
         The camera, ground unknown.
 
     Raises:
-        Sim2SGError: No such file, not a calibration, one that cannot be, or one of another aspect ratio.
+        Sim2SGError: No such file, not a calibration, one that cannot be, one of another aspect ratio, or one of the
+            images before rectification alone.
     """
     path = Path(path)
     if path.is_dir():
@@ -63,11 +66,16 @@ def load_calibration(path: Path | str, width: int, height: int, name: str = "") 
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
         if path.suffix.lower() in _YAML_SUFFIXES or text.startswith("%YAML"):
-            camera = _from_yaml(text, width, height)
+            camera = _from_yaml(text, width, height, rectified)
         else:
             camera = _from_kitti(text, width, height)
     except Sim2SGError as error:
         raise Sim2SGError(f"{printable(path)}: {error}") from None
+    if rectified and not camera.is_pinhole:
+        raise Sim2SGError(
+            f"{printable(path)}: has a distortion and no projection_matrix, and the images are rectified, as their"
+            " topic says: give a ROS camera YAML with projection_matrix, or the topic of the raw images"
+        )
     if not camera.has_aspect(width, height):
         raise Sim2SGError(
             f"{printable(path)}: calibrated for {camera.width}x{camera.height}, and the images are {width}x{height}:"
@@ -91,7 +99,7 @@ def _file_of(folder: Path, name: str) -> Path:
     raise Sim2SGError(f"{printable(folder)}: no calibration for {name} among its {len(files)} files")
 
 
-def _from_yaml(text: str, width: int, height: int) -> Camera:
+def _from_yaml(text: str, width: int, height: int, rectified: bool) -> Camera:
     """Reads a YAML of any maker; `width` and `height` count where it tells no size."""
     # OpenCV writes `%YAML:1.0`, which YAML forbids.
     text = re.sub(r"\A%YAML:[^\n]*\n", "", text)
@@ -103,7 +111,7 @@ def _from_yaml(text: str, width: int, height: int) -> Camera:
             return _from_kalibr(data, cameras, width, height)
         if "intrinsics" in data:
             return _from_kalibr({"cam0": data}, ["cam0"], width, height)
-        return _from_matrices(data, width, height)
+        return _from_matrices(data, width, height, rectified)
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise Sim2SGError(
             f"not a ROS camera YAML ({type(error).__name__}: {printable(first_line(error))}):"
@@ -111,13 +119,15 @@ def _from_yaml(text: str, width: int, height: int) -> Camera:
         ) from None
 
 
-def _from_matrices(data: Mapping[str, Any], width: int, height: int) -> Camera:
+def _from_matrices(data: Mapping[str, Any], width: int, height: int, rectified: bool) -> Camera:
     """Reads the YAML of ROS's camera_calibration, or of OpenCV's."""
     matrix = next((data[key] for key in _MATRIX_KEYS if key in data), None)
     if matrix is None:
         raise KeyError("camera_matrix")
     lens = next((data[key] for key in _LENS_KEYS if key in data), None)
     size = _size(data, ("image_width", "image_Width"), width), _size(data, ("image_height", "image_Height"), height)
+    if rectified and _PROJECTION_KEY in data:
+        return make_camera(*size, _numbers(data[_PROJECTION_KEY], 12).reshape(3, 4)[:, :3], (), "")
     model = str(data.get("distortion_model") or ("equidistant" if data.get("fisheye_model") == 1 else ""))
     coefficients = _numbers(lens)
     if not model and coefficients.size > 5:

@@ -45,7 +45,10 @@ def resolve_camera(
     Returns:
         The camera; None when its intrinsics are unknown. Its ground is None when no height is known.
     """
-    camera = load_calibration(camera_file, width, height, name) if camera_file else log.camera(topic)
+    if camera_file:
+        camera: Camera | None = load_calibration(camera_file, width, height, name, rectified=log.rectified(topic))
+    else:
+        camera = log.camera(topic)
     if camera is not None and not camera.has_aspect(width, height):
         size = f"{camera.width}x{camera.height} and the images are {width}x{height}"
         logger.warning("%s: CameraInfo is for %s: not used", printable(log.path), size)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.logs.names import is_rectified
 from sim2sg_core.scene import Camera
 from sim2sg_core.scene.depth_image import DepthImage
 
@@ -65,7 +66,7 @@ class LogFrame:
         log: The log that it comes from.
         topic: Topic that it comes from.
         recorded: Time of recording, nanoseconds; None where there is none.
-        size: Bytes that it holds until it is detached.
+        size: Bytes that it holds until it is packed or detached.
         why: It was chosen, in words; "" before that.
     """
 
@@ -77,6 +78,7 @@ class LogFrame:
     _thumbnail: Callable[[], np.ndarray] = field(repr=False)
     _encoded: Callable[[], tuple[bytes, str] | None] = field(repr=False, default=lambda: None)
     _detach: Callable[[], LogFrame] | None = field(repr=False, default=None)
+    _pack: Callable[[], LogFrame] | None = field(repr=False, default=None)
     recorded: int | None = None
     size: int = 0
     why: str = ""
@@ -115,8 +117,13 @@ class LogFrame:
             _thumbnail=lambda: again()._thumbnail(),
             _encoded=lambda: again()._encoded(),
             _detach=None,
+            _pack=None,
             size=0,
         )
+
+    def packed(self) -> LogFrame:
+        """Returns this frame with its pixels compressed where reading them again takes long; else detached."""
+        return replace(self._pack(), name=self.name, why=self.why) if self._pack else self.detach()
 
 
 class Log(ABC):
@@ -134,6 +141,11 @@ class Log(ABC):
     def name(self) -> str:
         """Short name, for reports: the last part of the path."""
         return printable(self.path.resolve().stem if self.path.is_file() else self.path.resolve().name)
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files that it is read from."""
+        return [self.path]
 
     @property
     def timed(self) -> bool:
@@ -159,6 +171,10 @@ class Log(ABC):
     @abstractmethod
     def camera(self, topic: str | None = None) -> Camera | None:
         """Returns the camera of an image topic (default: the only one) as the log tells it, or None."""
+
+    def rectified(self, topic: str) -> bool:
+        """Whether the images of a topic are rectified: without distortion, and with the projection matrix for K."""
+        return is_rectified(topic)
 
     @abstractmethod
     def extrinsics(self, topic: str | None = None) -> tuple[float, float, float] | None:

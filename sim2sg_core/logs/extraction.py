@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sim2sg_core.files import atomic_path
 from sim2sg_core.images import encode_jpeg
 from sim2sg_core.logs.camera_log import LogFrame
 from sim2sg_core.logs.decoded import decoded
+from sim2sg_core.logs.extraction_folder import ID, claimed, extraction_id
 from sim2sg_core.logs.folders import INDEX
 from sim2sg_core.logs.frame_flags import FrameFlags
 from sim2sg_core.logs.names import UniqueNames, flat_name
@@ -28,6 +30,7 @@ def extract(
     progress: Callable[[int], None] = lambda done: None,
     *,
     strict: bool = False,
+    options: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Writes frames and `frames.json`, which tells stamps, camera and origin; `open_log` reads the folder again.
 
@@ -36,36 +39,39 @@ def extract(
 
     Args:
         frames: See `select_frames`.
-        out: Folder; made when missing. Files of the same names are replaced.
+        out: Folder; made when missing. It must hold no images, unless the same extraction wrote them.
         progress: Called with the number of frames written.
         strict: The first damaged frame is an error; else damaged ones are left out (`decoded`).
+        options: What the frames were chosen by: an extraction of the same log with the same is the same, and may be
+            repeated into its folder. None: it may not.
 
     Returns:
         What frames.json tells of each frame: `file`, `stamp`, `recorded`, `width`, `height`, `source` (its name in the
         log), `log`, `sha256` (of the file), `why` (it was chosen) and `flags`.
 
     Raises:
-        Sim2SGError: Most frames are damaged, or the disk is full.
+        Sim2SGError: Most frames are damaged, the disk is full, or the folder holds other images.
     """
     out = Path(out)
     records: list[dict[str, Any]] = []
-    names = UniqueNames()
-    first: LogFrame | None = None
-    flags = FrameFlags()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for frame, image in decoded(frames, strict=strict):
-            first = first or frame
-            path = out / names(flat_name(frame.name), ".jpg")
-            data = _jpeg(frame, image)
-            with atomic_path(path, durable=False) as temporary:
-                temporary.write_bytes(data)
-            flags.look(image)
-            records.append(_record(frame, path.name, image, data))
-            progress(len(records))
-        for record, found in zip(records, flags.flags(), strict=True):
-            record["flags"] = found
-        write_json(out / INDEX, {**_origin(first), "frames": records}, indent=1)
+        whole = decoded(frames, strict=strict)
+        first = next(whole, None)
+        if first is None:
+            write_json(out / INDEX, {**_origin(None), "frames": []}, indent=1)
+            return records
+        frame = first[0]
+        same = None if options is None else extraction_id(frame.log, frame.topic, options)
+        with claimed(out, same):
+            flags, names = FrameFlags(), UniqueNames()
+            for frame, image in itertools.chain([first], whole):
+                records.append(_written(frame, image, out / names(flat_name(frame.name), ".jpg")))
+                flags.look(image)
+                progress(len(records))
+            for record, found in zip(records, flags.flags(), strict=True):
+                record["flags"] = found
+            write_json(out / INDEX, {**_origin(first[0]), ID: same, "frames": records}, indent=1)
     except OSError as error:
         raise Sim2SGError(
             f"{printable(out)}: {error.strerror or error} after {len(records)} frames:"
@@ -78,18 +84,24 @@ def _origin(first: LogFrame | None) -> dict[str, Any]:
     """What frames.json tells of the log."""
     if first is None:
         return {"log": "", "topic": "", "timed": False, "camera": None}
-    camera = first.log.camera(first.topic)
+    camera, extrinsics = first.log.camera(first.topic), first.log.extrinsics(first.topic)
     return {
         "log": first.log.name,
         "topic": printable(first.topic),
         "timed": first.log.timed,
+        "rectified": first.log.rectified(first.topic),
         "camera": {"width": camera.width, "height": camera.height, **camera.to_json()} if camera else None,
+        "over_ground": dict(zip(("height", "pitch", "roll"), extrinsics)) if extrinsics else None,
     }
 
 
-def _record(frame: LogFrame, file: str, image: np.ndarray, data: bytes) -> dict[str, Any]:
+def _written(frame: LogFrame, image: np.ndarray, path: Path) -> dict[str, Any]:
+    """Writes a frame. Returns what frames.json tells of it, but for its flags."""
+    data = _jpeg(frame, image)
+    with atomic_path(path, durable=False) as temporary:
+        temporary.write_bytes(data)
     return {
-        "file": file,
+        "file": path.name,
         "stamp": frame.stamp,
         "recorded": frame.recorded,
         "width": image.shape[1],

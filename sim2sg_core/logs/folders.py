@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from sim2sg_core.limits import IMAGE_SIDE
 from sim2sg_core.logs.camera_log import Log, LogFrame, RawMessage, TopicInfo
 from sim2sg_core.logs.folder_times import FolderTimes, natural_key, read_times
 from sim2sg_core.logs.image_decoding import compressed_suffix
+from sim2sg_core.logs.names import is_rectified
 from sim2sg_core.scene import Camera
 
 logger = logging.getLogger(__name__)
@@ -77,11 +79,17 @@ class FolderLog(Log):
         if not self._files:
             raise Sim2SGError(f"{printable(path)}: no images in it ({', '.join(IMAGE_SUFFIXES)}), and no bag")
         names = [file.name for file in self._files]
-        self._times, self._camera = _read_index(path / INDEX, names)
+        self._index = _read_index(path / INDEX, names)
+        self._times = self._index.times
         if self._times.timed:
             order = sorted(range(len(names)), key=self._times.stamps.__getitem__)
             self._files = [self._files[i] for i in order]
             self._times = self._times._replace(stamps=[self._times.stamps[i] for i in order])
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """Its images."""
+        return self._files
 
     def topics(self) -> list[TopicInfo]:
         """Returns the one topic that a folder is."""
@@ -118,11 +126,15 @@ class FolderLog(Log):
 
     def camera(self, topic: str | None = None) -> Camera | None:
         """Returns the camera that frames.json tells, or None."""
-        return self._camera
+        return self._index.camera
 
-    def extrinsics(self, topic: str | None = None) -> None:
-        """A folder tells none (where frames.json knows the ground, `camera` has it)."""
-        return None
+    def rectified(self, topic: str) -> bool:
+        """Whether the images are rectified, as frames.json tells."""
+        return self._index.rectified
+
+    def extrinsics(self, topic: str | None = None) -> tuple[float, float, float] | None:
+        """Returns the extrinsics that frames.json tells, or None."""
+        return self._index.extrinsics
 
     def frames(self, topic: str | None = None) -> Iterator[LogFrame]:
         """Yields the images in order."""
@@ -226,20 +238,36 @@ def _header_of_part(head: bytes, file: Path) -> ImageHeader | None:
         return None
 
 
-def _read_index(path: Path, names: Sequence[str]) -> tuple[FolderTimes, Camera | None]:
-    """Reads stamps and camera out of frames.json; where there is none the names tell the stamps."""
-    guessed = read_times(names)
+class _Index(NamedTuple):
+    """What frames.json tells of a folder."""
+
+    times: FolderTimes
+    camera: Camera | None = None
+    extrinsics: tuple[float, float, float] | None = None
+    rectified: bool = False
+
+
+def _read_index(path: Path, names: Sequence[str]) -> _Index:
+    """Reads frames.json; where there is none the names tell the stamps."""
+    times = read_times(names)
     if not path.is_file():
-        return guessed, None
+        return _Index(times)
     data = read_json(path, "a list of frames by `sim2sg log extract` (delete it to do without)")
     known = {frame.text("file"): frame.whole("stamp", 0) for frame in data.objects("frames")}
-    times = guessed
-    if known and all(name in known for name in names):
+    listed = sum(name in known for name in names)
+    if listed < len(names):
+        what = "their names tell the times, and its camera is taken for all; extract into a folder of its own"
+        logger.warning("%s: lists %d of the %d images in its folder: %s", printable(path), listed, len(names), what)
+    else:
         stamps = [known[name] for name in names]
         # Files of before say nothing of time: numbers under a second are no stamps of theirs.
         timed = data.flag("timed", max(stamps) > 10**9)
         times = FolderTimes(stamps, INDEX, timed)
-    view = data.object("camera", None)
-    if view is None:
-        return times, None
-    return times, Camera.from_json(view, view.whole("width", 1, IMAGE_SIDE), view.whole("height", 1, IMAGE_SIDE))
+    view, mount, camera, extrinsics = data.object("camera", None), data.object("over_ground", None), None, None
+    if view is not None:
+        size = view.whole("width", 1, IMAGE_SIDE), view.whole("height", 1, IMAGE_SIDE)
+        camera = Camera.from_json(view, *size)
+    if mount is not None:
+        extrinsics = mount.number("height", 0), mount.number("pitch", -4, 4), mount.number("roll", -4, 4)
+    # Files of before tell the topic alone.
+    return _Index(times, camera, extrinsics, data.flag("rectified", is_rectified(data.text("topic", ""))))

@@ -57,6 +57,11 @@ def base_topic(topic: str) -> str:
     return topic
 
 
+def is_rectified(topic: str) -> bool:
+    """Whether the images of a topic are rectified, by the names of image_proc: image_rect, image_rect_color."""
+    return "rect" in base_topic(topic).rsplit("/", 1)[-1]
+
+
 def camera_info_topics(topic: str) -> tuple[str, ...]:
     """Returns where the calibration of an image topic may lie: beside it, by image_transport or by Foxglove."""
     beside = base_topic(topic).rpartition("/")[0]

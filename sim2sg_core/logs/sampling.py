@@ -16,7 +16,9 @@ from sim2sg_core.logs.names import UniqueNames
 
 THUMBNAIL = (32, 32)
 HELD_BYTES = 64 << 20
-"""Of encoded frames that a list may hold; the data of others are read from the log again."""
+"""Of frames that a list may hold as they are; the data of others are packed, or read from the log again."""
+PACKED_BYTES = 1 << 30
+"""Of packed frames that a list may hold."""
 
 
 class Spaced(NamedTuple):
@@ -38,17 +40,21 @@ def sample_frames(
     """Chooses frames that are apart in time and differ in content, see `select_frames`.
 
     Returns:
-        The frames, log by log, still encoded. Many, and raw images, are not held but read again when decoded.
+        The frames, log by log, still encoded. Many, and raw images, are not held but read again when decoded; those of
+        videos, which would be decoded from the beginning for each, are held compressed.
 
     Raises:
         Sim2SGError: No frames, or as `select_frames`.
     """
     logs = [logs] if isinstance(logs, Log) else logs
     frames: list[LogFrame] = []
-    held = 0
+    held = packed = 0
     for frame in select_frames(logs, topic, max_frames, min_interval_s, min_change, need_times):
         held += frame.size
-        frames.append(frame.detach() if held > HELD_BYTES else frame)
+        if held > HELD_BYTES:
+            frame = frame.packed() if packed < PACKED_BYTES else frame.detach()
+            packed += frame.size
+        frames.append(frame)
     if not frames:
         raise Sim2SGError(f"no frames in {', '.join(printable(log.path) for log in logs) or 'no logs'}")
     return frames

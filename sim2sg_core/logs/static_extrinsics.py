@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 BASE_FRAMES = ("base_footprint", "base_link")
 """Frames that count as standing on the ground, best first (REP-105, REP-120)."""
 
+_LEAST_UP = 0.3
+"""Of a body frame's z axis: it is pitched by 72 degrees at most. Optical frames rolled by 90 degrees have less."""
+
 # Columns: the optical axes (right, down, forward) in a body frame (forward, left, up).
 _R_BODY_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
@@ -24,8 +27,8 @@ def extrinsics_from_transforms(transforms: Iterable[Any], camera_frame: str) -> 
 
     Args:
         transforms: geometry_msgs/TransformStamped; later ones replace earlier ones of the same child.
-        camera_frame: The images' header.frame_id. It should be optical; where its z axis points up it is
-            taken for a body frame (x forward), a common mistake.
+        camera_frame: The images' header.frame_id. It should be optical; where its z axis points up rather than its y
+            axis down, it is taken for a body frame (x forward), a common mistake.
 
     Returns:
         Height in metres, pitch and roll in radians as `Camera.from_extrinsics` takes them; None when the camera
@@ -45,7 +48,7 @@ def extrinsics_from_transforms(transforms: Iterable[Any], camera_frame: str) -> 
         logger.warning("no base_footprint in /tf_static: %s counts as lying on the ground", base)
     T_base_camera = np.linalg.inv(reached[base])
     R = T_base_camera[:3, :3]
-    if R[2, 2] > 0.8:
+    if _is_body_frame(R):
         R = R @ _R_BODY_OPTICAL
     height = float(T_base_camera[2, 3])
     if height <= 0:
@@ -53,6 +56,16 @@ def extrinsics_from_transforms(transforms: Iterable[Any], camera_frame: str) -> 
         return None
     _, pitch, roll = extrinsics_of_ground(np.append(R[2], height))
     return height, float(pitch), float(roll)
+
+
+def _is_body_frame(R: np.ndarray) -> bool:
+    """Whether the axes of a camera's frame, columns in the base's, are forward, left, up and not right, down, forward.
+
+    By pitch p and roll r, up is (-sin p, sin r cos p, cos r cos p) in a body frame and (-sin r cos p, -cos r cos p,
+    -sin p) in an optical one. So y and z tell them apart, up to 45 degrees of roll in the first and of looking up in
+    the second.
+    """
+    return bool(R[2, 2] > max(abs(R[2, 1]), _LEAST_UP))
 
 
 def matrix(transform: Any) -> np.ndarray:

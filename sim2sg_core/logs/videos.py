@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -110,15 +111,25 @@ class VideoLog(Log):
                 index += 1
 
     def _frame(self, index: int, stamp: int, image: np.ndarray) -> LogFrame:
+        def pack() -> LogFrame:
+            data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+            return self._frame_of(
+                index, stamp, lambda: np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED)), data.nbytes
+            )
+
+        return dataclasses.replace(self._frame_of(index, stamp, lambda: image, image.nbytes), _pack=pack)
+
+    def _frame_of(self, index: int, stamp: int, pixels: Callable[[], np.ndarray], size: int) -> LogFrame:
+        """Returns a frame whose BGR `pixels` take so many bytes."""
         # Of one length for videos of up to a day: files sort by time then.
         name = flat_name(f"{printable(self.path.stem)}_{stamp:014d}.jpg")
 
         def decode() -> np.ndarray:
-            return cv2.cvtColor(to_8_bits(image), cv2.COLOR_BGR2RGB)
+            return cv2.cvtColor(to_8_bits(pixels()), cv2.COLOR_BGR2RGB)
 
         def again() -> LogFrame:
-            for found, time, pixels in self._images(index):
-                return self._frame(found, time, pixels)
+            for found, time, image in self._images(index):
+                return self._frame(found, time, image)
             raise Sim2SGError("is gone: the video was changed")
 
         return LogFrame(
@@ -127,9 +138,9 @@ class VideoLog(Log):
             self,
             VIDEO_TOPIC,
             decode,
-            lambda: image[::8, ::8].mean(axis=2),
+            lambda: pixels()[::8, ::8].mean(axis=2),
             _detach=again,
-            size=image.nbytes,
+            size=size,
         )
 
 

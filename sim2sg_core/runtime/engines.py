@@ -9,8 +9,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from sim2sg_core.errors import Sim2SGError
+
 SUFFIX = ".engine"
 """Of the files that onnxruntime writes for engines."""
+ANSWER_S = 10.0
+"""Seconds that nvidia-smi may take to name the GPU: of a driver that is stuck it never does."""
 
 
 def default_cache() -> Path:
@@ -23,6 +27,9 @@ def engine_folder(model: Path, cache: Path | None = None, fp16: bool = False) ->
 
     Its name is a hash of all that makes an engine useless: the model file, the precision, and the versions of
     onnxruntime, TensorRT, GPU and driver.
+
+    Raises:
+        Sim2SGError: nvidia-smi does not answer.
     """
     digest = hashlib.sha256(model.read_bytes())
     digest.update(b"fp16" if fp16 else b"fp32")
@@ -30,7 +37,13 @@ def engine_folder(model: Path, cache: Path | None = None, fp16: bool = False) ->
         digest.update(f"{package}={_version(package)}".encode())
     if tool := shutil.which("nvidia-smi"):
         query = [tool, "--query-gpu=name,driver_version", "--format=csv,noheader"]
-        digest.update(subprocess.run(query, capture_output=True, timeout=10, check=False).stdout)
+        try:
+            digest.update(subprocess.run(query, capture_output=True, timeout=ANSWER_S, check=False).stdout)
+        except subprocess.TimeoutExpired:
+            raise Sim2SGError(
+                f"{tool} does not answer within {ANSWER_S:g} s: see that the GPU's driver works, or do without TensorRT"
+                " (--provider cpu)"
+            ) from None
     return (cache or default_cache()) / digest.hexdigest()[:16]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sim2sg_core.scene.graph import SceneGraph, SceneObject
 
@@ -25,37 +25,82 @@ def coco_of(
         info: What the file tells of itself.
         is_ignored: Whether an object is neither hit nor miss.
     """
-    category = {name: k + 1 for k, name in enumerate(classes)}
-    predicate = {str(told["name"]): k + 1 for k, told in enumerate(predicates)}
+    numbers = CocoNumbers(classes, [str(told["name"]) for told in predicates])
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     relations: list[dict[str, Any]] = []
-    for image_id, graph in enumerate(graphs, start=1):
-        first = len(annotations) + 1
-        images.append(_image(image_id, graph))
-        for item in graph.objects:
-            ids = {"id": len(annotations) + 1, "image_id": image_id, "category_id": category[item.label]}
-            annotations.append({**ids, **_annotation(item, is_ignored(item))})
-        for relation in graph.relations:
-            relations.append(
-                {
-                    "id": len(relations) + 1,
-                    "image_id": image_id,
-                    "subject_id": first + relation.subject,
-                    "object_id": first + relation.object,
-                    "predicate_id": predicate[relation.predicate],
-                    **_score(relation.score),
-                }
-            )
+    for graph in graphs:
+        entries = numbers.entries(graph, is_ignored)
+        images.append(entries.image)
+        annotations += entries.annotations
+        relations += entries.relations
     return {
         "info": dict(info),
         "licenses": [],
         "images": images,
         "annotations": annotations,
-        "categories": [{"id": k, "name": name, "supercategory": ""} for name, k in category.items()],
+        "categories": numbers.categories(),
         "rel_categories": [{"id": k + 1, **told} for k, told in enumerate(predicates)],
         "rel_annotations": relations,
     }
+
+
+class CocoEntries(NamedTuple):
+    """What a COCO file tells of one image."""
+
+    image: dict[str, Any]
+    annotations: list[dict[str, Any]]
+    relations: list[dict[str, Any]]
+
+
+class CocoNumbers:
+    """Makes the entries of a COCO file image by image: all ids count from 1."""
+
+    def __init__(self, classes: Iterable[str] = (), predicates: Iterable[str] = ()) -> None:
+        """Begins with names that have ids already, in this order."""
+        self._classes: dict[str, int] = {}
+        self._predicates: dict[str, int] = {}
+        self._images = self._objects = self._relations = 0
+        self.know(classes, predicates)
+
+    def know(self, classes: Iterable[str], predicates: Iterable[str]) -> None:
+        """Gives ids to names that have none."""
+        for names, ids in ((classes, self._classes), (predicates, self._predicates)):
+            for name in names:
+                ids.setdefault(name, len(ids) + 1)
+
+    def categories(self) -> list[dict[str, Any]]:
+        """Returns what the file tells of the classes."""
+        return [{"id": k, "name": name, "supercategory": ""} for name, k in self._classes.items()]
+
+    def relation_categories(self) -> list[dict[str, Any]]:
+        """Returns what the file tells of the predicates."""
+        return [{"id": k, "name": name} for name, k in self._predicates.items()]
+
+    def entries(
+        self, graph: SceneGraph, is_ignored: Callable[[SceneObject], bool] = lambda item: item.ignored
+    ) -> CocoEntries:
+        """Returns the entries of the next image, whose names must be known."""
+        self._images += 1
+        first = self._objects + 1
+        annotations, relations = [], []
+        for item in graph.objects:
+            self._objects += 1
+            ids = {"id": self._objects, "image_id": self._images, "category_id": self._classes[item.label]}
+            annotations.append({**ids, **_annotation(item, is_ignored(item))})
+        for relation in graph.relations:
+            self._relations += 1
+            relations.append(
+                {
+                    "id": self._relations,
+                    "image_id": self._images,
+                    "subject_id": first + relation.subject,
+                    "object_id": first + relation.object,
+                    "predicate_id": self._predicates[relation.predicate],
+                    **_score(relation.score),
+                }
+            )
+        return CocoEntries(_image(self._images, graph), annotations, relations)
 
 
 def _image(image_id: int, graph: SceneGraph) -> dict[str, Any]:

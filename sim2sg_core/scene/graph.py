@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
-from sim2sg_core.json_reader import JsonObject, as_json_object, read_json
+from sim2sg_core.json_lists import read_list
+from sim2sg_core.json_reader import JsonObject, as_json_object
 from sim2sg_core.limits import IMAGE_SIDE, OBJECTS_PER_IMAGE, RELATIONS_PER_IMAGE
 from sim2sg_core.scene.camera import Camera
 
+T = TypeVar("T")
 DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD = 0.3, 0.5
 """Least scores of what is drawn, counted or published unless the user says otherwise."""
 
@@ -249,14 +251,19 @@ def write_json(path: Path | str, data: Any, *, indent: int | None = None) -> Non
         file.write(json.dumps(data, indent=indent, allow_nan=False))  # dumps runs in C, dump to a file does not
 
 
-def save_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str) -> None:
-    """Writes graphs in the one JSON form that every verb shares, one image a line.
+def save_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str, **names: Sequence[str]) -> None:
+    """Writes graphs in the one JSON form that every verb shares, one image a line: so it is read line by line.
 
-    `graphs` may be a generator that makes them as it goes: none is kept, and nothing is left of the file when
-    it fails.
+    Args:
+        path: The file.
+        graphs: May be a generator that makes them as it goes: none is kept, and nothing is left of the file when it
+            fails.
+        model: The model's id.
+        **names: `classes` and `predicates`: all that the model knows, where that is known.
     """
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(f'{{"model": {json.dumps(model)}, "images": [')
+        head = {"model": model, **{key: list(value) for key, value in names.items() if value}}
+        file.write(f'{json.dumps(head)[:-1]}, "images": [')
         for i, graph in enumerate(graphs):
             file.write(",\n" if i else "\n")
             file.write(json.dumps(graph.to_json(), allow_nan=False))
@@ -264,7 +271,7 @@ def save_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str) -> N
 
 
 def load_graphs(path: Path | str) -> tuple[str, list[SceneGraph]]:
-    """Reads the one JSON form.
+    """Reads the one JSON form. A file that `save_graphs` wrote may be of any length.
 
     Returns:
         The model's id and the graphs.
@@ -272,8 +279,17 @@ def load_graphs(path: Path | str) -> tuple[str, list[SceneGraph]]:
     Raises:
         Sim2SGError: No such file, or not this form.
     """
+    data, graphs = read_graph_file(path, SceneGraph.from_json)
+    return data.text("model"), graphs
+
+
+def read_graph_file(path: Path | str, make: Callable[[JsonObject], T]) -> tuple[JsonObject, list[T]]:
+    """Reads the one JSON form. Returns what it tells of all graphs, and what `make` makes of each image's record.
+
+    Raises:
+        Sim2SGError: As `load_graphs`.
+    """
     path = Path(path)
     if not path.is_file():
         raise Sim2SGError(f"{path}: no such file; `sim2sg infer --out` writes one")
-    data = read_json(path, "a graphs file as `sim2sg infer --out` writes it")
-    return data.text("model"), [SceneGraph.from_json(image) for image in data.objects("images")]
+    return read_list(path, "images", "a graphs file as `sim2sg infer --out` writes it", make)

@@ -11,6 +11,7 @@ import pytest
 import sim2sg_core as sg
 from sim2sg_core.domains import load_domain
 from sim2sg_core.images import read_image
+from sim2sg_core.scene import SceneObject
 from tests.logs.bag_writing import T0, bag, picture
 
 
@@ -93,6 +94,32 @@ def test_people_are_blurred_however_unsure(make_model, three_objects, tmp_path):
     assert np.abs(np.diff(blurred.astype(int), axis=1)).mean() < 5
     with pytest.raises(sg.Sim2SGError, match="no class of people or vehicles is known"):
         clevr.overlay(noise, anonymise=True)
+
+
+def test_graphs_of_a_file_keep_classes_and_what_is_private(make_model, three_objects, tmp_path):
+    """Ids of classes are those of the model in every image, and unsure people are blurred still."""
+    domain = load_domain("drive")
+    three_objects["scores"][:3] = 0.9, 0.1, 0.8
+    three_objects["classes"][:3] = [domain.class_names.index(name) for name in ("van", "pedestrian", "car")]
+    names = {"classes": json.dumps(domain.class_names), "predicates": json.dumps(domain.predicate_names)}
+    names |= {"domain": json.dumps(domain.to_json()), "inverses": json.dumps(domain.inverses())}
+    model = sg.load(make_model(three_objects, "drive.onnx", **names))
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    graphs = [model(noise), sg.Graph(64, 48)]
+    sg.write_graphs(tmp_path / "graphs.json", iter(graphs), model.id)
+    again = sg.read_graphs(tmp_path / "graphs.json")
+    assert [(g.classes, g.predicates) for g in again] == [(model.classes, model.predicates)] * 2
+    assert len(again[0].objects) == 2 and {o.label for o in again[0].private} == {"van", "pedestrian", "car"}
+    blurred = graphs[0].overlay(noise, anonymise=True)
+    np.testing.assert_array_equal(again[0].overlay(noise, anonymise=True), blurred)
+
+
+def test_graphs_of_a_file_without_classes_have_those_of_all_images(tmp_path):
+    def graph(*labels):
+        return sg.Graph(64, 48, tuple(SceneObject(label, 0.5, np.array([1.0, 2, 3, 4])) for label in labels))
+
+    sg.write_graphs(tmp_path / "graphs.json", [graph("cup"), graph("bowl", "cup"), graph()])
+    assert [g.classes for g in sg.read_graphs(tmp_path / "graphs.json")] == [("bowl", "cup")] * 3
 
 
 def test_a_log_frame_by_frame(model, tmp_path):

@@ -79,6 +79,15 @@ def test_a_name_that_is_not_utf8_goes_through(tmp_path):
         assert result.returncode == 0, result.stderr
 
 
+def test_two_extractions_need_two_folders(log, tmp_path):
+    words = ("log", "extract", log, "--out", tmp_path / "out")
+    assert [sim2sg(*words, "--every", 0.2).returncode for _ in range(2)] == [0, 0]
+    other = sim2sg(*words, "--every", 0.1)
+    assert other.returncode == 2 and other.stderr.count("\n") == 1
+    assert "holds images of another extraction" in other.stderr
+    assert len(list((tmp_path / "out").glob("*.jpg"))) == 6
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

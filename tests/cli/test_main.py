@@ -34,6 +34,15 @@ VERBS = {
     "locked": ("", "open(args.what, 'w')"),
     "faulty": ("", "return 1 / 0"),
     "patient": ("RESUMES = True\nimport time", "print('ready', flush=True); time.sleep(60)"),
+    "fuller": ("RESUMES = True", "open('/dev/full', 'w', buffering=1).write('a line\\n')"),
+    "writing": (
+        "import time\nfrom sim2sg_core.files import atomic_path",
+        "with atomic_path(args.what): print('ready', flush=True); time.sleep(60)",
+    ),
+    "own": (
+        "import signal, sys, time\nOWN_SIGNALS = True",
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5)); print('ready', flush=True); time.sleep(60)",
+    ),
     "brief": ("import time", "print('ready', flush=True); time.sleep(60)"),
     "chatty": ("", "[print('a long line of text ' * 20) for _ in range(100000)]"),
     "learned": ("import torch_that_is_not_there as torch", "return 0"),
@@ -143,7 +152,9 @@ def test_bad_option_is_status_2(plugin, capsys) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
 def test_full_disk(plugin, capsys) -> None:
     assert main(["full"]) == 2
-    assert capsys.readouterr().err == f"error: {NO_SPACE}\n"
+    assert capsys.readouterr().err == f"error: {NO_SPACE}\n" and "kept" not in NO_SPACE
+    assert main(["fuller"]) == 2
+    assert capsys.readouterr().err == f"error: {NO_SPACE}; finished work is kept\n"
 
 
 def test_full_disk_behind_a_librarys_error() -> None:
@@ -200,6 +211,26 @@ def test_no_interrupt_is_lost_and_sigterm_ends_alike(plugin, verb, number, code)
     assert process.returncode == code
     assert err.strip() == "stopped; the same command continues"
     assert (out == "tidied\n") == (verb == "tidy")
+
+
+def test_sigterm_leaves_no_part_of_a_file(plugin, tmp_path) -> None:
+    (folder := tmp_path / "out").mkdir()
+    process = start(plugin, "writing", str(folder / "graphs.json"))
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err.strip()) == (143, "stopped")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_verb_may_handle_signals_itself(plugin) -> None:
+    process = start(plugin, "own")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (5, "")
 
 
 def test_reader_that_leaves(plugin) -> None:

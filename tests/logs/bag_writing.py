@@ -78,10 +78,11 @@ class BagBuilder:
             "p": np.column_stack([K, np.zeros(3)]).ravel(),
             "binning": (0, 0),
             "roi": (0, 0, 0, 0, False),
+            "frame": "cam",
         } | changes
         message = self.make(
             "sensor_msgs/msg/CameraInfo",
-            self.header(stamp),
+            self.header(stamp, values["frame"]),
             height,
             width,
             values["model"],

@@ -129,6 +129,34 @@ def test_camera_info_is_that_of_the_topic(tmp_path):
     assert log.camera("/right/image_raw/compressed").focal == 200
 
 
+DEPTH = ("/depth/image", picture()[..., 0].ravel().astype("<u2").view(np.uint8), 64, 48, "16UC1", 128, T0)
+
+
+@pytest.mark.parametrize(
+    ("others", "frame", "used", "told"),
+    [
+        ((), "cam", True, ""),
+        ((), "", True, ""),
+        ((), "lens", True, "frame is 'lens', that of /front/image 'cam': taken for its calibration"),
+        ((DEPTH,), "/cam", True, ""),
+        ((DEPTH,), "depth", False, "'depth', that of /front/image 'cam', and there are other image topics"),
+        ((DEPTH,), "", False, "there are other image topics: no 3D poses by it; give --camera FILE"),
+        ((("/rear/image", picture().ravel(), 64, 48, "rgb8", 0, T0),), "rear", False, "there are other image topics"),
+    ],
+)
+def test_the_only_camera_info_elsewhere_is_taken_for_its_own_camera_alone(tmp_path, caplog, others, frame, used, told):
+    with bag(tmp_path / "b", "mcap") as b:
+        b.raw("/front/image", picture().ravel(), 64, 48, "rgb8", 0, T0)
+        for other in others:
+            b.raw(*other)
+        b.info("/lens/camera_info", T0, frame=frame)
+    log = open_log(tmp_path / "b")
+    for _ in range(2):
+        assert (log.camera("/front/image") is not None) == used
+    lines = [r.getMessage() for r in caplog.records]
+    assert len(lines) == bool(told) and all(told in line for line in lines), lines
+
+
 @pytest.mark.parametrize(
     ("topic", "info", "expected_k", "expected_d"),
     [

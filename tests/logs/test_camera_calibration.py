@@ -57,6 +57,34 @@ def test_bad_yaml(tmp_path, change):
     assert "\n" not in str(caught.value)
 
 
+PROJECTION = {"rows": 3, "cols": 4, "data": [400.0, 0, 330, -40, 0, 410, 250, 0, 0, 0, 1, 0]}
+
+
+def test_rectified_images_take_the_projection_matrix(tmp_path):
+    """By their topic, as with CameraInfo: K and distortion are those of the images before rectification."""
+    file = ros_yaml(tmp_path / "cam.yaml", image_width=64, image_height=48, projection_matrix=PROJECTION)
+    cameras = {}
+    for name in ("image_rect", "image_raw"):
+        with bag(tmp_path / name, "mcap") as b:
+            b.compressed(f"/cam/{name}/compressed", picture(), T0)
+        log = open_log(tmp_path / name)
+        cameras[name] = resolve_camera(log, log.image_topic(), 64, 48, camera_file=file)
+    rectified, raw = cameras.values()
+    np.testing.assert_allclose(rectified.K, [[400, 0, 330], [0, 410, 250], [0, 0, 1]])
+    assert rectified.is_pinhole and raw.K[0, 0] == 500 and raw.distortion[0] == 0.1
+
+
+def test_rectified_images_by_a_file_without_a_projection_matrix(tmp_path):
+    file = ros_yaml(tmp_path / "cam.yaml")
+    with pytest.raises(Sim2SGError, match=r"cam\.yaml: .*no projection_matrix, and the images are rectified") as caught:
+        load_calibration(file, 640, 480, rectified=True)
+    assert "\n" not in str(caught.value)
+    ros_yaml(file, distortion_coefficients=None)
+    assert load_calibration(file, 640, 480, rectified=True).K[0, 0] == 500, "nothing says otherwise"
+    with pytest.raises(Sim2SGError, match="3 numbers where 12 belong"):
+        load_calibration(ros_yaml(file, projection_matrix={"data": [1, 2, 3]}), 640, 480, rectified=True)
+
+
 @pytest.mark.parametrize("text", ["", "- 1\n", "a: [", "just text"])
 def test_what_is_no_yaml_calibration(tmp_path, text):
     (tmp_path / "cam.yaml").write_text(text)

@@ -11,8 +11,9 @@ import pytest
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import encode_jpeg
-from sim2sg_core.logs import extract, open_log, sample_frames, select_frames
+from sim2sg_core.logs import extract, open_log, resolve_camera, sample_frames, select_frames
 from sim2sg_core.logs.frame_flags import describe_flags
+from sim2sg_core.scene import Camera
 from tests.logs.bag_writing import T0, K, bag, picture
 from tests.pictures import noise, with_orientation
 
@@ -155,3 +156,88 @@ def test_frames_of_any_shape(tmp_path, size):
     cv2.imwrite(str(folder / "1.png"), noise(*size))
     [record] = extract(open_log(folder).frames(), tmp_path / "out")
     assert (record["height"], record["width"]) == size
+
+
+def test_the_mount_of_the_camera_is_kept(tmp_path):
+    with bag(tmp_path / "b", "mcap") as b:
+        b.transforms([("base_footprint", "cam", (0, 0, 1.65), (-0.5, 0.5, -0.5, 0.5))])
+        b.compressed(TOPIC, picture(), T0)
+    extract(open_log(tmp_path / "b").frames(), tmp_path / "out")
+    again = open_log(tmp_path / "out")
+    assert again.extrinsics() == pytest.approx((1.65, 0, 0))
+    fallback = Camera(64, 48, K)
+    camera = resolve_camera(again, again.image_topic(), 64, 48, fallback=fallback)
+    assert camera.ground[3] == pytest.approx(1.65)
+
+
+def test_images_that_were_rectified_stay_so(tmp_path):
+    for name in ("image_rect", "image_raw"):
+        with bag(tmp_path / name, "mcap") as b:
+            b.compressed(f"/cam/{name}/compressed", picture(), T0)
+        extract(open_log(tmp_path / name).frames(), tmp_path / f"{name}_1")
+        extract(open_log(tmp_path / f"{name}_1").frames(), tmp_path / f"{name}_2")
+        for n in (1, 2):
+            again = open_log(tmp_path / f"{name}_{n}")
+            assert again.rectified(again.image_topic()) == (name == "image_rect")
+
+
+OPTIONS = {"every": 0.0}
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_another_extraction_is_not_mixed_in(drive, tmp_path):
+    log, other = open_log(drive()), open_log(drive(name="other"))
+    out = tmp_path / "out"
+    extract(log.frames(), out, options=OPTIONS)
+    before = contents(out)
+    for frames, options in (
+        (other.frames(), OPTIONS),
+        (sample_frames(log, min_interval_s=0.2), {"every": 0.2}),
+        (log.frames(), None),
+    ):
+        with pytest.raises(Sim2SGError, match=rf"{out}: holds images of another extraction, or other ones: give an"):
+            extract(frames, out, options=options)
+    assert contents(out) == before
+    extract(log.frames(), out, options=OPTIONS)
+    assert contents(out) == before, "the same one again"
+    (out / "photo.jpg").write_bytes(encode_jpeg(picture()))
+    with pytest.raises(Sim2SGError, match="holds images"):
+        extract(log.frames(), out, options=OPTIONS)
+
+
+def test_images_of_somebody_else_are_not_mixed_in(drive, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").write_text("not an image")
+    log = open_log(drive())
+    (tmp_path / "out" / "photo.PNG").write_bytes(b"")
+    with pytest.raises(Sim2SGError, match="holds images"):
+        extract(log.frames(), tmp_path / "out", options=OPTIONS)
+    (tmp_path / "out" / "photo.PNG").unlink()
+    assert len(extract(log.frames(), tmp_path / "out", options=OPTIONS)) == 5
+
+
+def test_an_interrupted_extraction_may_be_repeated(drive, tmp_path):
+    log, out = open_log(drive()), tmp_path / "out"
+
+    def stop(done):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(log.frames(), out, stop, options=OPTIONS)
+    with pytest.raises(Sim2SGError, match="holds images"):
+        extract(open_log(drive(name="other")).frames(), out, options=OPTIONS)
+    written(extract(log.frames(), out, options=OPTIONS), out)
+
+
+def test_frames_that_are_not_listed_are_told(drive, tmp_path, caplog):
+    extract(open_log(drive()).frames(), tmp_path / "out")
+    open_log(tmp_path / "out")
+    assert not caplog.records
+    (tmp_path / "out" / f"cam_{T0 + 10**9}.jpg").write_bytes(encode_jpeg(picture()))
+    open_log(tmp_path / "out")
+    [line] = [r.getMessage() for r in caplog.records]
+    assert "frames.json: lists 5 of the 6 images in its folder" in line

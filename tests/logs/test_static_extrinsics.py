@@ -30,6 +30,11 @@ def quaternion(R: np.ndarray) -> np.ndarray:
     return np.linalg.eigh(Q)[1][:, -1]
 
 
+def quaternion_message(xyzw):
+    """A transform that turns alone."""
+    return transforms([("a", "b", (0, 0, 0), xyzw)])[0].transform
+
+
 def transforms(edges):
     """Messages for the function, without a bag."""
     builder = BagBuilder(None, False)
@@ -78,6 +83,24 @@ def test_by_hand_one_metre_up_looking_down_by_a_right_angles_third():
     assert extrinsics_from_transforms(transforms(edges), "mast_optical") == pytest.approx((1.0, np.radians(30), 0))
     # Drivers that stamp images with the body frame mean its optical one.
     assert extrinsics_from_transforms(transforms(edges), "mast") == pytest.approx((1.0, np.radians(30), 0))
+
+
+@given(pitch=st.floats(-1.1, 1.1), roll=st.floats(-0.7, 0.7), yaw=st.floats(-3, 3))
+def test_a_body_frame_is_told_from_an_optical_one_at_any_pitch(pitch, roll, yaw):
+    camera = Camera.from_extrinsics(100, 100, np.eye(3), 2.0, pitch, roll)
+    c, s = np.cos(yaw), np.sin(yaw)
+    turned = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    R_body = turned @ camera.T_world_camera[:3, :3] @ matrix(quaternion_message(BODY_OPTICAL))[:3, :3].T
+    found = extrinsics_from_transforms(transforms([("base_footprint", "cam", (0, 0, 2), quaternion(R_body))]), "cam")
+    assert found == pytest.approx((2.0, pitch, roll), abs=1e-6)
+
+
+@pytest.mark.parametrize("pitch", [-0.2, 0.0, 0.5, 1.3])
+@pytest.mark.parametrize("roll", [np.pi / 2, -np.pi / 2, 3.1])
+def test_optical_frames_on_their_side_and_upside_down_stay_optical(pitch, roll):
+    T = Camera.from_extrinsics(100, 100, np.eye(3), 2.0, pitch, roll).T_world_camera
+    found = extrinsics_from_transforms(transforms([("base_link", "cam", T[:3, 3], quaternion(T[:3, :3]))]), "cam")
+    assert found == pytest.approx((2.0, pitch, roll), abs=1e-6)
 
 
 def test_base_footprint_goes_before_base_link(caplog):

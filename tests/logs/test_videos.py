@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.logs import extract, open_log, open_logs, sample_frames
+from sim2sg_core.logs import extract, open_log, open_logs, sample_frames, sampling
+from sim2sg_core.logs.videos import VideoLog
 from tests.logs.bag_writing import picture
 
 CODECS = {".avi": "MJPG", ".mp4": "mp4v", ".mkv": "mp4v"}
@@ -50,6 +51,23 @@ def test_frames_are_sampled_read_again_and_extracted(tmp_path):
     records = extract(log.frames(), tmp_path / "out")
     again = open_log(tmp_path / "out")
     assert [f.stamp for f in again.frames()] == [r["stamp"] for r in records] and again.timed
+
+
+def test_a_list_of_frames_does_not_decode_the_video_for_each(tmp_path, monkeypatch):
+    log = open_log(video(tmp_path / "drive.mp4"))
+    whole = [frame.decode() for frame in log.frames()]
+    monkeypatch.setattr(sampling, "HELD_BYTES", 0)
+    frames = sample_frames(log)
+    assert all(0 < frame.size < image.nbytes for frame, image in zip(frames, whole, strict=True))
+    passes, decode = [], VideoLog._images
+    monkeypatch.setattr(VideoLog, "_images", lambda self, first=0: (passes.append(first), decode(self, first))[1])
+    for frame, image in zip(frames, whole, strict=True):
+        np.testing.assert_array_equal(frame.decode(), image)
+        assert frame.why and not passes
+    monkeypatch.setattr(sampling, "PACKED_BYTES", 0)
+    last = sample_frames(log)[-1]
+    assert last.size == 0
+    np.testing.assert_array_equal(last.decode(), whole[-1])
 
 
 def test_a_folder_of_videos(tmp_path):

@@ -69,6 +69,14 @@ def yolo(rows: Sequence[Sequence[float]], classes: int, objectness: bool) -> dic
     return {"output0": table[None] if objectness else table.T[None]}
 
 
+def final(rows: Sequence[Sequence[float]], count: int = 300) -> dict[str, np.ndarray]:
+    """The output of detectors that suppress doubles themselves: rows (class, score, x1, y1, x2, y2), then zeros."""
+    table = np.zeros((1, count, 6), np.float32)
+    for row, (label, score, *box) in zip(table[0], rows, strict=False):
+        row[:] = *box, score, label
+    return {"output0": table}
+
+
 def lists(rows: Sequence[Sequence[float]]) -> dict[str, np.ndarray]:
     """Torchvision's outputs: rows (class, score, x1, y1, x2, y2) in pixels."""
     table = np.array(rows, np.float32).reshape(-1, 6)

@@ -11,7 +11,7 @@ from sim2sg_core.runtime.detectors.class_names import COCO_80, COCO_90, parse_cl
 from sim2sg_core.runtime.detectors.detector import suppress
 from sim2sg_core.runtime.detectors.tiling import OVERLAP, tiles_of
 from sim2sg_core.scene.boxes import box_iou
-from tests.runtime.detector_models import lists, ssd, write_detector, yolo
+from tests.runtime.detector_models import final, lists, ssd, write_detector, yolo
 
 WHITE = np.full((128, 192, 3), 255, np.uint8)
 
@@ -42,6 +42,36 @@ def test_candidates_in_a_letterbox(tmp_path, objectness):
     np.testing.assert_allclose(found.boxes, [[40, 24, 80, 40]] * 2)
     assert found.names.tolist() == ["car", "person"]
     assert found.scores == pytest.approx([0.6, 0.4])
+
+
+@pytest.mark.parametrize("names", [("cup",), ("fork", "cup"), ("a", "cup", "b"), COCO_80])
+@pytest.mark.parametrize("count", [3, 84, 300])
+def test_final_boxes_are_told_from_candidates_by_their_values(tmp_path, names, count):
+    cup = names.index("cup")
+    outputs = final([(cup, 0.9, 20, 12, 40, 20), (cup, 0.04, 20, 12, 40, 20)], count)
+    detector = open_detector(write_detector(tmp_path / "d.onnx", outputs, names=names))
+    found = detector(np.full((64, 192, 3), 255, np.uint8))
+    np.testing.assert_allclose(found.boxes, [[40, 24, 80, 40]])  # as in the letterbox above
+    assert found.names.tolist() == ["cup"] and found.scores == pytest.approx([0.9])
+
+
+@pytest.mark.parametrize(("names", "objectness"), [(("cup",), True), (("fork", "cup"), False)])
+def test_candidates_of_six_values_stay_candidates(tmp_path, names, objectness):
+    outputs = yolo([(len(names) - 1, 0.6, 30, 16, 20, 8)], len(names), objectness)
+    outputs = {"output0": outputs["output0"] if objectness else outputs["output0"].transpose(0, 2, 1)}
+    detector = open_detector(write_detector(tmp_path / "d.onnx", outputs, names=names))
+    np.testing.assert_allclose(detector(np.full((64, 192, 3), 255, np.uint8)).boxes, [[40, 24, 80, 40]])
+
+
+def test_rows_of_six_values_that_may_be_either_are_refused(tmp_path):
+    either = final([(1, 0.9, 2, 3, 40, 20)], 1)
+    wrong = final([(7, 0.9, 20, 12, 40, 20)])  # not of two classes, and no candidates either
+    for outputs in (either, wrong):
+        with pytest.raises(
+            Sim2SGError, match=r"unknown form: .*2 class names are given.*\(x1, y1, x2, y2, score, class\)"
+        ):
+            open_detector(write_detector(tmp_path / "d.onnx", outputs, names=("fork", "cup")))
+    assert len(open_detector(write_detector(tmp_path / "d.onnx", final([], 0), names=("cup",)))(WHITE)) == 0
 
 
 def test_a_float_input_is_from_0_to_1_and_a_uint8_input_as_it_is(tmp_path):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import onnxruntime
 import pytest
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.runtime import engines
 from sim2sg_core.runtime.engine_build import build_engine
 from sim2sg_core.runtime.engines import default_cache, engine_folder, find_engine
 from sim2sg_core.runtime.providers import PROVIDERS
@@ -21,6 +24,17 @@ def test_the_folder_depends_on_the_model_and_the_precision_alone(make_model, tmp
     copy = tmp_path / "copy.onnx"
     copy.write_bytes(model.read_bytes())
     assert engine_folder(copy, tmp_path) == engine_folder(model, tmp_path)
+
+
+def test_a_driver_that_does_not_answer_is_one_line(make_model, tmp_path, monkeypatch):
+    tool = tmp_path / "bin" / "nvidia-smi"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\nexec sleep 60\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tool.parent), prepend=os.pathsep)
+    monkeypatch.setattr(engines, "ANSWER_S", 0.2)
+    with pytest.raises(Sim2SGError, match=r"nvidia-smi does not answer within 0\.2 s: .*--provider cpu"):
+        engine_folder(make_model(empty_outputs(2, 1)), tmp_path)
 
 
 def test_the_default_cache_follows_the_users_choice(monkeypatch, tmp_path):

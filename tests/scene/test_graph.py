@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from sim2sg_core import json_reader
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
 from sim2sg_core.scene.graph import load_graphs, save_graphs, write_json
@@ -45,6 +46,15 @@ def test_json_form_round_trip(tmp_path):
     assert set(record) == {"file", "width", "height", "stamp", "camera", "objects", "relations"}
     assert set(record["relations"][0]) == {"subject", "predicate", "object", "score", "frame"}
     assert record["objects"][1]["pose"] is None and record["camera"]["ground"] is not None
+
+
+def test_what_is_written_is_read_however_long_it_is(tmp_path, monkeypatch):
+    """Unthresholded graphs of an hour of video have more values than a JSON document may have."""
+    monkeypatch.setattr(json_reader, "JSON_VALUES", 300)
+    monkeypatch.setattr(json_reader, "JSON_BYTES", 5000)
+    save_graphs(tmp_path / "g.json", (graph() for _ in range(50)), "m1")
+    model, graphs = load_graphs(tmp_path / "g.json")
+    assert model == "m1" and [g.to_json() for g in graphs] == [graph().to_json()] * 50
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path):

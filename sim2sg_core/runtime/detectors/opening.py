@@ -72,7 +72,7 @@ class FileDetector:
         """Returns what is in an (H, W, 3) uint8 RGB image, best first, with a score of `LEAST_SCORE` or more.
 
         Raises:
-            Sim2SGError: Scores beyond 1, or a class without a name.
+            Sim2SGError: Scores beyond 1, or a class that is no number or has no name.
         """
         height, width = image.shape[:2]
         if self.input_size is None:
@@ -92,14 +92,16 @@ class FileDetector:
         boxes = (np.asarray(raw.boxes, float).reshape(-1, 2, 2) * ratio).clip(0, [width, height]).reshape(-1, 4)
         keep = np.flatnonzero((scores >= LEAST_SCORE) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1))
         keep = keep[np.argsort(-scores[keep], kind="stable")]
-        found = Detections(boxes[keep], scores[keep].clip(0, 1), self._names_of(raw.classes[keep]))
+        found = Detections(boxes[keep], scores[keep].clip(0, 1), self._names_of(np.asarray(raw.classes)[keep]))
         # Of those too that suppress boxes themselves: many leave two boxes of one object at an overlap of .5.
         return suppress(found.select(~np.isin(found.names.astype(str), [BACKGROUND, MISSING])))
 
     def _names_of(self, classes: np.ndarray) -> np.ndarray:
         if len(classes) and not 0 <= classes.min() <= classes.max() < len(self._index):
             raise Sim2SGError(
-                f"{self._source}: finds class {classes.max()}, and there are {len(self._index)} names, from 0:"
+                f"{self._source}: finds class {classes.max():.0f}, and there are {len(self._index)} names, from 0:"
                 " give all names of its classes, one a line"
             )
-        return np.array([self._index[c] for c in classes], dtype=object)
+        if (classes != np.round(classes)).any():
+            raise Sim2SGError(f"{self._source}: finds a class that is no whole number: export it again")
+        return np.array([self._index[int(c)] for c in classes], dtype=object)

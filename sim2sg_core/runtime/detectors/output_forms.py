@@ -13,6 +13,10 @@ import numpy as np
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime.detectors.class_names import COCO_80, COCO_90
 
+SURE_ROWS = 10
+"""Of so many rows that could be final boxes none are candidates. Of fewer nothing is said, unless some are all zeros,
+which candidates never are."""
+
 Outputs = Mapping[str, np.ndarray]
 """What a network gives, by the names of its outputs."""
 
@@ -25,7 +29,7 @@ class RawBoxes(NamedTuple):
     scores: np.ndarray
     """(N,)"""
     classes: np.ndarray
-    """(N,) indices"""
+    """(N,) indices, whole numbers of any type"""
 
 
 class OutputForm(Protocol):
@@ -71,6 +75,33 @@ class SsdForm:
         return RawBoxes(rows[:, 3:] * np.array([width, height, width, height]), rows[:, 2], rows[:, 1].astype(int))
 
 
+class EndToEndForm:
+    """The final boxes of one image, as of networks that suppress doubles themselves (YOLOv10, or exported with NMS).
+
+    With one or two classes this has the shape of YOLO's candidates: the values tell which it is.
+    """
+
+    description = (
+        "one tensor (1, N, 6) of rows (x1, y1, x2, y2, score, class), corners in pixels of the input, classes whole"
+    )
+    default_names = COCO_80
+    letterboxed = True
+    free_size: int | None = 640
+
+    def fits(self, outputs: Outputs, classes: int) -> bool:
+        """One output of this shape, whose rows cannot be else."""
+        rows = _rows_of_six(outputs)
+        if rows is None or not _are_final(rows, classes):
+            return False
+        return not (0 < len(rows) < SURE_ROWS and rows.any(axis=1).all())
+
+    def read(self, outputs: Outputs, classes: int, width: int, height: int) -> RawBoxes:
+        """As they are; rows of zeros fill the list up."""
+        rows = _rows_of_six(outputs)
+        assert rows is not None
+        return RawBoxes(rows[:, :4], rows[:, 4], rows[:, 5])
+
+
 class YoloForm:
     """One column of candidates per place, as of the YOLO family: with or without a score of its own for the object."""
 
@@ -83,7 +114,10 @@ class YoloForm:
     free_size: int | None = 640
 
     def fits(self, outputs: Outputs, classes: int) -> bool:
-        """One output of three axes, one of which is 4 + C or 5 + C long."""
+        """One output of three axes, one of which is 4 + C or 5 + C long, and which holds no final boxes."""
+        rows = _rows_of_six(outputs)
+        if rows is not None and (_are_final(rows, classes) or not _are_shares(rows[:, 4:])):
+            return False
         return self._axis(outputs, classes) is not None
 
     def read(self, outputs: Outputs, classes: int, width: int, height: int) -> RawBoxes:
@@ -142,7 +176,27 @@ class BoxesLabelsScoresForm:
         return (boxes, labels, scores) if len(boxes) == len(labels) == len(scores) else None
 
 
-FORMS: list[OutputForm] = [SsdForm(), YoloForm(), BoxesLabelsScoresForm()]
+def _rows_of_six(outputs: Outputs) -> np.ndarray | None:
+    """Returns (N, 6) rows of the only output, None where it has another shape."""
+    [value, *others] = outputs.values()
+    return value[0] if not others and value.ndim == 3 and value.shape[0] == 1 and value.shape[2] == 6 else None
+
+
+def _are_final(rows: np.ndarray, classes: int) -> bool:
+    """Whether (N, 6) rows can be final boxes: corners in order, scores, whole numbers of classes.
+
+    Of YOLO's candidates, which stand all over the input, only those near its upper left corner can: their width would
+    have to be more than their centre's x.
+    """
+    ordered = (rows[:, 2:4] >= rows[:, :2]).all()
+    return bool(ordered and _are_shares(rows[:, 4]) and np.isin(rows[:, 5], np.arange(classes)).all())
+
+
+def _are_shares(values: np.ndarray) -> bool:
+    return bool(((values >= 0) & (values <= 1)).all())
+
+
+FORMS: list[OutputForm] = [SsdForm(), EndToEndForm(), YoloForm(), BoxesLabelsScoresForm()]
 """The forms that are understood; the first that fits is taken."""
 
 

@@ -1,0 +1,58 @@
+"""No verb writes over what it reads, and files that are in the way are told in one line before any work."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim2sg_core.cli.main import main
+from sim2sg_core.images import encode_jpeg
+from tests.pictures import noise
+
+
+@pytest.fixture
+def photos(tmp_path):
+    (folder := tmp_path / "photos").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).write_bytes(encode_jpeg(noise(48, 64)))
+    return folder
+
+
+@pytest.fixture
+def refused(capsys):
+    """Runs a command line that must fail in one line, before anything is loaded."""
+
+    def run(reason, *words):
+        assert main([str(word) for word in words]) == 2
+        told = capsys.readouterr().err
+        assert told.startswith("error: ") and told.count("\n") == 1 and reason in told, told
+
+    return run
+
+
+@pytest.mark.parametrize("written", ["--overlay", "--out"])
+def test_infer_keeps_the_photographs(refused, photos, tmp_path, written):
+    before = {file: file.read_bytes() for file in photos.iterdir()}
+    place = photos if written == "--overlay" else photos / "a.jpg"
+    words = {"--out": tmp_path / "graphs.json", written: place}
+    flat = [word for pair in words.items() for word in pair]
+    refused(f"give {written} another", "infer", "--model", "missing.onnx", "--images", photos, *flat)
+    assert {file: file.read_bytes() for file in photos.iterdir()} == before
+
+
+def test_extract_keeps_the_photographs(refused, photos, tmp_path):
+    before = {file: file.read_bytes() for file in photos.iterdir()}
+    (tmp_path / "link").symlink_to(photos)
+    for out in (photos, tmp_path / "link"):
+        refused("give --out another folder", "log", "extract", photos, "--out", out)
+    assert {file: file.read_bytes() for file in photos.iterdir()} == before
+
+
+@pytest.mark.parametrize("below", ["", "below"])
+def test_a_file_where_a_folder_should_be(refused, photos, tmp_path, below):
+    (tmp_path / "file").write_text("")
+    folder, out = tmp_path / "file" / below, tmp_path / "out.json"
+    reason = f"{tmp_path / 'file'}: is a file, not a folder"
+    infer = ("infer", "--model", "missing.onnx", "--images", photos, "--out", out)
+    refused(reason, *infer, "--overlay", folder)
+    score = ("eval", "--model", "missing.onnx", "--data", photos, "--format", "coco", "--out", out)
+    refused(reason, *score, "--mistakes", folder)
