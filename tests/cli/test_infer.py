@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import yaml
 
-from sim2sg_core.cli.infer import check_fleet
+from sim2sg_core.cli.infer import workers_provider
 from sim2sg_core.cli.main import main
 from sim2sg_core.domains import load_domain
 from sim2sg_core.scene.graph import load_graphs
@@ -302,8 +302,7 @@ def test_a_fleet_gets_the_model_that_is_meant(model, tmp_path, monkeypatch):
     names = {"dining": Path("dining"), os.path.relpath(model): Path(model)}
     for name, meant in names.items():
         args = argparse.Namespace(ray="local", provider="auto", model=Path(name))
-        check_fleet(args)
-        assert args.model.resolve() == meant.resolve() and args.provider == "cpu"
+        assert workers_provider(args) == "cpu" and args.model.resolve() == meant.resolve()
         assert args.model.is_absolute() == (name != "dining")
 
 
