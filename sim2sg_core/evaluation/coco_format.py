@@ -1,6 +1,7 @@
 """COCO detection, plain as other tools write it or with relations as `sim2sg synth` writes them.
 
-Annotations with `ignore` are neither hits nor misses; those with `iscrowd` are regions.
+Annotations with `ignore` are neither hits nor misses; those with `iscrowd` are regions in which
+objects of their class are not labelled.
 """
 
 from __future__ import annotations
@@ -185,6 +186,7 @@ def _target(
         relations=keep_relations(facts, related),
         related=related,
         regions=np.array([a.box for a in annotations if a.is_region]).reshape(-1, 4),
+        region_labels=tuple(words.label(a.label) for a in annotations if a.is_region),
         camera=image.camera,
         labelled_facts=tuple(facts),
     )

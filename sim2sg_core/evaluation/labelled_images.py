@@ -43,7 +43,8 @@ class TargetImage:
         objects: Everything labelled, ignored objects too.
         relations: The facts, by index into `objects`; only between objects of `related`.
         related: Indices of the objects whose relations are labelled.
-        regions: (R, 4) xyxy areas where nothing is labelled.
+        regions: (R, 4) xyxy areas where single objects are not labelled.
+        region_labels: (R,) the class of which they are not labelled in each, None for all; empty: all, everywhere.
         camera: Intrinsics, or None when unknown.
         labelled_facts: All that is labelled, between any objects: where the data's words are not the domain's, it tells
             what is left out.
@@ -59,6 +60,13 @@ class TargetImage:
     regions: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
     camera: Camera | None = None
     labelled_facts: tuple[Relation, ...] = ()
+    region_labels: tuple[str | None, ...] = ()
+
+    def regions_of(self, label: str) -> np.ndarray:
+        """Returns the (Q, 4) areas where objects of a class are not labelled."""
+        if not self.region_labels:
+            return self.regions
+        return self.regions[[of in (None, label) for of in self.region_labels]]
 
     def image(self) -> np.ndarray:
         """Returns (H, W, 3) uint8 RGB. Raises Sim2SGError when the file is damaged."""

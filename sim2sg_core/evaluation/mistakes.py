@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from sim2sg_core.evaluation.detection import IOU_THRESHOLD, REGION_THRESHOLD, box_coverage
+from sim2sg_core.evaluation.detection import IOU_THRESHOLD
 from sim2sg_core.evaluation.labelled_images import Protocol, TargetImage, boxes_of
+from sim2sg_core.evaluation.scoring import in_region
 from sim2sg_core.scene.boxes import box_iou
 from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, SceneGraph
 
@@ -109,13 +110,12 @@ def find_mistakes(
         for p, t in [(predicted[i], target.objects[j])]
     ]
     found += [Mistake("missed", target.objects[j].label, target.objects[j].box) for j in sorted(free_objects)]
-    regions = box_coverage(boxes_of(predicted), target.regions)
     for i in sorted(free_boxes):
         item, touched = predicted[i], np.flatnonzero(iou[i] >= IOU_THRESHOLD)
         alike = (item.label, *protocol.neighbours.get(item.label, ()))
         if any(not counts[j] and target.objects[j].label in alike for j in touched):
             continue
-        if regions.size and regions[i].max() >= REGION_THRESHOLD:
+        if in_region(item, target):
             continue
         kind = "twice" if any(same[i, j] for j in touched) else "false alarm"
         found.append(Mistake(kind, item.label, item.box, item.label, None, float(item.score)))

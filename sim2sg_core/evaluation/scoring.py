@@ -45,7 +45,7 @@ from sim2sg_core.evaluation.triplets import (
     summarise,
 )
 from sim2sg_core.scene.boxes import box_iou, greedy_match
-from sim2sg_core.scene.graph import Relation, SceneGraph
+from sim2sg_core.scene.graph import Relation, SceneGraph, SceneObject
 
 if TYPE_CHECKING:
     from sim2sg_core.domains import Domain
@@ -287,7 +287,7 @@ def class_boxes(graph: SceneGraph, target: TargetImage, protocol: Protocol, name
         scores=np.array([o.score for o in predicted], float),
         truths=boxes_of(truths),
         ignored=np.array([o.label != name or level not in o.levels for o in truths], bool),
-        regions=target.regions,
+        regions=target.regions_of(name),
         forgiven=boxes[:, 3] - boxes[:, 1] < protocol.min_height.get(level, 0),
     )
 
@@ -313,6 +313,12 @@ def scored_predicates(domain: Domain, protocol: Protocol) -> Predicates:
     )
 
 
+def in_region(predicted: SceneObject, target: TargetImage) -> bool:
+    """Whether a prediction lies where objects of its class are not labelled."""
+    covered = box_coverage(predicted.box[None], target.regions_of(predicted.label))
+    return bool((covered >= REGION_THRESHOLD).any())
+
+
 def relatable(graph: SceneGraph, target: TargetImage, protocol: Protocol) -> SceneGraph:
     """Drops predicted objects whose relations cannot be judged, before triplets are ranked.
 
@@ -321,7 +327,6 @@ def relatable(graph: SceneGraph, target: TargetImage, protocol: Protocol) -> Sce
     """
     boxes = graph.boxes()
     iou = box_iou(boxes, target.boxes())
-    covered = np.any(box_coverage(boxes, target.regions) >= REGION_THRESHOLD, axis=1).tolist()
     related = set(target.related)
     keep = []
     for i, predicted in enumerate(graph.objects):
@@ -330,6 +335,6 @@ def relatable(graph: SceneGraph, target: TargetImage, protocol: Protocol) -> Sce
         alike = (predicted.label, *protocol.neighbours.get(predicted.label, ()))
         touched = [j for j in np.flatnonzero(iou[i] >= IOU_THRESHOLD) if target.objects[j].label in alike]
         valid = any(j in related and target.objects[j].label == predicted.label for j in touched)
-        if valid or not (touched or covered[i]):
+        if valid or not (touched or in_region(predicted, target)):
             keep.append(i)
     return graph.select(keep)

@@ -162,6 +162,7 @@ def test_coco(tmp_path, clevr):
         ("cube", [70, 10, 75, 15], False),
     ]
     assert target.regions.tolist() == [[0, 50, 96, 64]]
+    assert [len(target.regions_of(name)) for name in ("cube", "sphere")] == [1, 0], "a crowd of cubes excuses no sphere"
     # The fact about the ignored cube is left out.
     assert [(r.subject, r.predicate, r.object) for r in target.relations] == [(0, "left_of", 1)]
 
