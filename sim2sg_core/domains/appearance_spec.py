@@ -23,6 +23,9 @@ from sim2sg_core.domains.fields import (
     mistake,
 )
 
+MOST_LIGHTS = 3
+"""Lights that the renderer draws."""
+
 
 class AppearanceSpec(Spec):
     """How scenes may look; drawn anew for every frame.
@@ -90,6 +93,12 @@ class AppearanceSpec(Spec):
     def _possible(self) -> AppearanceSpec:
         if self.jpeg[1] > 100:
             raise mistake("JPEG quality ends at 100", "jpeg")
+        if self.ambient[1] > 1:
+            raise mistake("a share of the light ends at 1", "ambient")
+        if not 0 < self.light_elevation_deg[0] <= self.light_elevation_deg[1] <= 90:
+            raise mistake("lights stand above the horizon: above 0, up to 90 degrees", "light_elevation_deg")
+        if self.lights[1] > MOST_LIGHTS:
+            raise mistake(f"up to {MOST_LIGHTS} lights are drawn", "lights")
         if self.paint_shares and len(self.paint_shares) != len(self.paints):
             given, wanted = len(self.paint_shares), len(self.paints)
             raise mistake(f"{given} shares for {wanted} paints; write one for each of `paints`", "paint_shares")

@@ -157,6 +157,8 @@ class ClassSpec(Spec):
     def _complete(cls, data: Any, handler: ModelWrapValidatorHandler[ClassSpec], info: ValidationInfo) -> ClassSpec:
         data, extent = _one_extent(data, info)
         spec = handler(data)
+        if extent is not None and spec.sizes:
+            raise mistake("size and sizes are both given; delete one", "sizes")
         if spec.inside is not None and "surfaces" not in spec.model_fields_set:
             spec = spec.model_copy(update={"surfaces": ()})
         if not spec.surfaces and spec.inside is None:

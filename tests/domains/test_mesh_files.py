@@ -152,9 +152,9 @@ def test_sizes_that_meshes_say_are_those_of_one_of_them(tmp_path):
 
 def test_size_and_sizes_exclude_each_other_with_meshes_too(tmp_path):
     write(corner(), tmp_path / "a.ply")
-    size = "size: {length: 1, width: 1, height: 1}, sizes: [[1, 1, 1]]"
-    with pytest.raises(Sim2SGError, match="size and sizes are both given"):
-        domain(f"  - {{name: crate, {size}, meshes: [a.ply]}}\n", tmp_path)
+    for size in ("{length: 1, width: 1, height: 1}", "{height: 0.8}"):
+        with pytest.raises(Sim2SGError, match="size and sizes are both given"):
+            domain(f"  - {{name: crate, size: {size}, sizes: [[1, 1, 1]], meshes: [a.ply]}}\n", tmp_path)
 
 
 def test_a_stated_size_wins_and_options_hold_for_a_whole_folder(tmp_path):

@@ -317,3 +317,12 @@ def test_kitchens_and_screens_are_within_the_room(monkeypatch):
             centre = np.array([*item.position[:2], item.position[2] + item.size[2] / 2])
             own = room.own(centre)
             assert (own > room.low - 0.3).all() and (own < room.high + 0.3).all()  # Walls have a thickness.
+
+
+def test_no_unlabelled_thing_of_a_room_is_a_class_of_its_domain():
+    domain = room_domain()
+    shelf = domain.classes[0].model_copy(update={"name": "shelf"})
+    stocked = domain.model_copy(update={"classes": (*domain.classes, shelf)})
+    shown = [name for name in rooms_module._standing() if rooms_module.shows_class(name, stocked)]
+    assert shown == ["room_shelf_0", "room_shelf_1"]
+    assert not any(rooms_module.shows_class(name, domain) for name in rooms_module._standing())

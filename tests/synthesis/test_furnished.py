@@ -1,6 +1,8 @@
 import dataclasses
 import hashlib
+import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -241,3 +243,16 @@ def test_legs_under_a_top_but_not_in_legs():
     cup = Placement("cup", np.array([0.1, 0, 0.75]), 0.0, np.array([0.1, 0.1, 0.1]))
     assert not interpenetrate(cup, block, table, legs, rest_of(table))
     assert interpenetrate(dataclasses.replace(cup, position=np.array([0.1, 0, 0.68])), block, table, legs)
+
+
+def test_things_stand_above_each_other_on_the_boards_of_a_shelf():
+    domain = load_domain(str(Path(__file__).parents[2] / "examples" / "warehouse" / "warehouse.yaml"))
+    above = 0
+    for seed in range(12):
+        placements = drawn(domain, seed)[0].placements
+        boxes = [p for p in placements if p.label == "box"]
+        above += sum(
+            footprint_gap(a, b) < 0 and abs(a.position[2] - b.position[2]) > max(a.size[2], b.size[2])
+            for a, b in itertools.combinations(boxes, 2)
+        )
+    assert above > 0

@@ -181,7 +181,7 @@ class Furnisher(Surroundings):
     def along_walls(self, count: int) -> None:
         """Furniture along the walls, and what stands about: never before what is placed."""
         rng = self.rng
-        things = _standing()
+        things = [name for name in _standing() if not shows_class(name, self.domain)]
         for _ in range(count):
             if things:
                 asset = load_asset(things[rng.integers(len(things))])
@@ -318,6 +318,12 @@ def _outdoors(day: float, rng: np.random.Generator, steps: int) -> tuple[Materia
 @cache
 def _named(stems: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for stem in stems for name in asset_names(stem))
+
+
+def shows_class(asset: str, domain: Domain) -> bool:
+    """Whether a thing of the room is named as a class of the domain: without a label it would be a wrong example."""
+    words = asset.removeprefix("room_").split("_")
+    return any(word in words for spec in domain.classes for word in spec.name.split("_"))
 
 
 @cache

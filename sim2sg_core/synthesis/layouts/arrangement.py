@@ -121,14 +121,18 @@ class Arrangement:
         return np.array([p.position[0], p.position[1], radius, p.position[2], p.position[2] + p.size[2], host])
 
     def _meets(self, placement: Placement, asset: Asset, host: int, gap: float) -> bool:
-        """Whether it comes too near what stands on the same surface, or goes through anything."""
+        """Whether it comes too near what stands on the same surface, or goes through anything.
+
+        A shelf has several surfaces: what stands on one keeps clear of the others only where it is as high as they are.
+        """
         row, known = self._row(placement, host), self._round
         reach = known[:, 2] + row[2] + 1.5 * gap  # Between two corners, axes see a gap up to sqrt(2) too small.
         near = np.hypot(known[:, 0] - row[0], known[:, 1] - row[1]) < reach
         tall = np.minimum(known[:, 4], row[4]) - np.maximum(known[:, 3], row[3]) > TOUCH / 2
-        for k in np.flatnonzero(near & (tall | (known[:, 5] == host))):
+        same = (known[:, 5] == host) & (np.abs(known[:, 3] - row[3]) < TOUCH)
+        for k in np.flatnonzero(near & (tall | same)):
             other = self.items[k]
-            if other.host == host and not self._goes_round(placement.label, other.placement.label):
+            if same[k] and not self._goes_round(placement.label, other.placement.label):
                 if footprint_gap(placement, other.placement) < gap:
                     return True
             else:
