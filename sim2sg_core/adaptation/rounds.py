@@ -178,7 +178,7 @@ def hand_over(run: Run, config: ResolvedConfig, domain: Domain, chosen: Path, wh
         write_json(note, {"stage": chosen.name, "why": why}, indent=1)
 
     run.ensure(lambda: [Artefact(final), Artefact(note)], copy)
-    start = [find_checkpoint(config.source.start).parent] if isinstance(config.source, StartCheckpoint) else []
+    start = [find_checkpoint(config.source.start)] if isinstance(config.source, StartCheckpoint) else []
     write_credits(run.path, domain, [*start, *(log for log, _ in negatives_of(config))])
     return final
 

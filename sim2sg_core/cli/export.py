@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         calibrated=network.is_calibrated,
         half=args.half,
     )
-    write_credits(args.out.parent, domain, [find_checkpoint(args.checkpoint).parent])
+    write_credits(args.out.parent, domain, [find_checkpoint(args.checkpoint)])
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, same boxes and scores as the checkpoint")
     return 0
 

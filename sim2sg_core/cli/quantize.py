@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim2sg_core.cli.options import add_former_names, add_model, add_source, check_least, check_output, open_source
+from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.errors import Sim2SGError
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
     images = (image for _, image in decoded(calibration))
     made = quantize(args.model, images, args.out, weight_bits=args.weights)
+    write_credits(args.out.parent, sources=[args.model])
     print(describe(made))
     graphs, times = run_in_turn((args.model, args.out), held_out, args.threads)
     print(figures(args, times, compare_predictions(graphs[0], graphs[1]), len(held_out)))

@@ -5,7 +5,7 @@ import pytest
 
 from sim2sg_core.cli.main import main
 from sim2sg_core.domains import Domain
-from sim2sg_core.domains.credits import FILE, write_credits
+from sim2sg_core.domains.credits import FILE, credits_of, write_credits
 from sim2sg_core.domains.mesh_library import FOLDERS
 from sim2sg_core.synthesis import library_mix
 from sim2sg_core.synthesis.assets.library_assets import coarse_library_asset, library_asset
@@ -103,3 +103,17 @@ def test_credits_are_joined_and_nothing_is_written_where_nothing_is_owed(folder)
     write_credits(folder / "model", owed("two", "three"), [folder / "data", folder / "none"])
     paragraphs = (folder / "model" / FILE).read_text().strip().split("\n\n")[1:]
     assert [p.split("\n")[0] for p in paragraphs] == ["two", "three", "one"]
+    write_credits(folder / "model", owed("four"))
+    kept = (folder / "model" / FILE).read_text().strip().split("\n\n")[1:]
+    assert [p.split("\n")[0] for p in kept] == ["four", "two", "three", "one"], "other models may lie in the folder"
+
+
+def test_credits_of_a_run_are_found_from_its_checkpoints(tmp_path):
+    train = tmp_path / "run" / "round_1" / "train"
+    train.mkdir(parents=True)
+    checkpoint = train / "checkpoint.pt"
+    checkpoint.touch()
+    write_credits(tmp_path / "run", Domain.model_construct(credits={"Library": ("Car, by A",)}))
+    write_credits(tmp_path / "robot", sources=[checkpoint])
+    assert "- Car, by A" in (tmp_path / "robot" / FILE).read_text()
+    assert credits_of(train) is None, "a folder of data has its own"
