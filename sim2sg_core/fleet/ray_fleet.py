@@ -11,10 +11,10 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
@@ -24,8 +24,8 @@ from sim2sg_core.cores import usable_cores
 from sim2sg_core.errors import Sim2SGError, first_line, printable
 from sim2sg_core.fleet.fleet import Fleet, Gang, Tell
 from sim2sg_core.fleet.pool import Item, Pool, Result, Work, windowed
-from sim2sg_core.fleet.processes import ENVIRONMENT
 from sim2sg_core.fleet.ray_gang import run_gang
+from sim2sg_core.fleet.ray_worker import Done, Worker, do_item
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,6 @@ STORE_BYTES = 200 << 20  # of a local Ray's object store: only descriptions, gra
 ANSWERS_WITHIN_S = 10.0
 SEEN_WITHIN_S = 60.0  # a file that the driver writes, on every node
 PROBE = ".fleet-probe"
-_worker: Any = None  # The worker process's own: the work that it has opened.
 
 
 @contextlib.contextmanager
@@ -91,7 +90,7 @@ class RayFleet(Fleet):
 
     def pool(self, plain: Pool, gpus: bool = False) -> Pool:
         """See `Fleet`: the cluster, whatever would do it here."""
-        if gpus and not _workers("GPU"):
+        if gpus and not _count("GPU"):
             raise Sim2SGError("the Ray cluster has no GPU: infer on CPUs (--provider cpu), or add a node with a GPU")
         return RayPool(gpus)
 
@@ -172,14 +171,6 @@ def _version() -> str:
     return str(importlib.import_module("sim2sg_core").__version__)
 
 
-class _Done(NamedTuple):
-    """What comes back from a task. Raised there, an error would come wrapped in a stack trace."""
-
-    value: Any
-    error: Sim2SGError | OSError | None
-    warnings: list[tuple[str, int, str]]
-
-
 class RayPool(Pool):
     """Tasks on all nodes of the cluster, a core or a GPU for each."""
 
@@ -189,18 +180,12 @@ class RayPool(Pool):
     def map(self, work: Work[Item, Result], items: Iterable[Item], *, ordered: bool = True) -> Iterator[Result]:
         """See `Pool`. A task whose worker or node dies is done again by another, `RETRIES` times."""
         key, shared = uuid.uuid4().hex, [ray.put(work)]  # In a list, so that tasks get it only where it is not open.
-        needs = {"num_cpus": 1, **({"num_gpus": 1} if self._gpus else {})}
-        task = ray.remote(_do).options(max_retries=RETRIES, scheduling_strategy="SPREAD", **needs)
-        pending: dict[Future[_Done], Any] = {}
+        workers = _GpuWorkers(_count("GPU")) if self._gpus else _CoreWorkers()
 
-        def submit(item: Item) -> Future[_Done]:
-            ref = task.remote(key, shared, item)
-            future: Future[_Done] = ref.future()
-            pending[future] = ref
-            future.add_done_callback(lambda done: pending.pop(done, None))
-            return future
+        def submit(item: Item) -> Future[Done]:
+            return workers.submit(key, shared, item)
 
-        ahead = max(2, AHEAD * _workers("GPU" if self._gpus else "CPU"))
+        ahead = max(2, AHEAD * _count("GPU" if self._gpus else "CPU"))
         try:
             for done in windowed(submit, items, ahead, ordered):
                 yield _taken(done)
@@ -212,62 +197,70 @@ class RayPool(Pool):
                 " same command again, it goes on where it was; give the nodes more memory, or Ray fewer cores of each"
             ) from None
         finally:
-            # Where an error has ended the fleet before this, `cancel` would start another Ray.
+            # Where an error has ended the fleet before this, `end` would start another Ray.
             if ray.is_initialized():
-                for ref in list(pending.values()):
-                    ray.cancel(ref)
+                workers.end()
 
 
-def _workers(kind: str) -> int:
-    """Returns how many tasks that need a "CPU" or a "GPU" each the cluster can do at a time."""
+class _CoreWorkers:
+    """Tasks, wherever a core is free."""
+
+    def __init__(self) -> None:
+        self._task = ray.remote(do_item).options(num_cpus=1, max_retries=RETRIES, scheduling_strategy="SPREAD")
+        self._pending: dict[Future[Done], Any] = {}
+
+    def submit(self, key: str, shared: list[Any], item: Any) -> Future[Done]:
+        """Hands an item to a worker."""
+        ref = self._task.remote(key, shared, item)
+        future: Future[Done] = ref.future()
+        self._pending[future] = ref
+        future.add_done_callback(lambda done: self._pending.pop(done, None))
+        return future
+
+    def end(self) -> None:
+        """Cancels what is not done."""
+        for ref in list(self._pending.values()):
+            ray.cancel(ref)
+
+
+class _GpuWorkers:
+    """An actor for each GPU. A process that does tasks may be given another GPU than the one that its model is on."""
+
+    def __init__(self, count: int) -> None:
+        actor = ray.remote(Worker).options(
+            num_cpus=1, num_gpus=1, max_restarts=RETRIES, max_task_retries=RETRIES, scheduling_strategy="SPREAD"
+        )
+        self._actors = [actor.remote() for _ in range(count)]
+        self._waiting = [0] * count
+        self._lock = threading.Lock()
+
+    def submit(self, key: str, shared: list[Any], item: Any) -> Future[Done]:
+        """Hands an item to the worker that has fewest."""
+        with self._lock:
+            k = self._waiting.index(min(self._waiting))
+            self._waiting[k] += 1
+        future: Future[Done] = self._actors[k].do.remote(key, shared, item).future()
+        future.add_done_callback(lambda _: self._done(k))
+        return future
+
+    def _done(self, k: int) -> None:
+        with self._lock:
+            self._waiting[k] -= 1
+
+    def end(self) -> None:
+        """Ends the workers."""
+        for actor in self._actors:
+            ray.kill(actor)
+
+
+def _count(kind: str) -> int:
+    """Returns how many of a kind, "CPU" or "GPU", the cluster has."""
     return int(ray.cluster_resources().get(kind, 0))
 
 
-def _taken(done: _Done) -> Any:
+def _taken(done: Done) -> Any:
     for name, level, text in done.warnings:
         logging.getLogger(name).log(level, "%s", text)
     if done.error is not None:
         raise done.error
     return done.value
-
-
-def _do(key: str, shared: list[Any], item: Any) -> _Done:
-    """Does one item in a worker, with the work opened by an earlier task or now."""
-    global _worker
-    heard = _Warnings()
-    logging.getLogger("sim2sg_core").addHandler(heard)
-    try:
-        if _worker is None or _worker.key != key:
-            if _worker is not None:
-                _worker.close()
-            _worker = None
-            os.environ.update(ENVIRONMENT)  # before anything draws
-            _worker = _Opened(key, ray.get(shared[0]).open())
-        return _Done(_worker.do(item), None, heard.lines)
-    except (Sim2SGError, OSError) as error:
-        return _Done(None, error, heard.lines)
-    finally:
-        logging.getLogger("sim2sg_core").removeHandler(heard)
-
-
-class _Opened(NamedTuple):
-    """The work that a worker has at hand."""
-
-    key: str
-    do: Callable[[Any], Any]
-
-    def close(self) -> None:
-        close = getattr(self.do, "close", None)
-        if close is not None:
-            close()
-
-
-class _Warnings(logging.Handler):
-    """Keeps warnings for the driver: nobody reads a worker's terminal."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.lines: list[tuple[str, int, str]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append((record.name, record.levelno, record.getMessage()))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import time
 
 import pytest
 
 from tests.learning.conftest import domain, folder, records
 
 ATTEMPTS = 3  # on a busy machine a node may not come up within the half minute that Ray gives it
+GONE_WITHIN = 180.0  # seconds
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_agent_register_timeout_ms"] = "240000"  # noqa: SIM112 (Ray's own spelling)
 
@@ -45,6 +48,23 @@ def cluster():
                 raise
     yield made
     made.shutdown()
+
+
+@contextlib.contextmanager
+def another_node(cluster, **resources):
+    """Adds a node, and at the end waits until the cluster knows that it is gone."""
+    import ray
+
+    extra = cluster.add_node(**{**node(), **resources})
+    cluster.wait_for_nodes()
+    try:
+        yield
+    finally:
+        cluster.remove_node(extra, allow_graceful=False)
+        deadline = time.monotonic() + GONE_WITHIN
+        while ray.cluster_resources().get("CPU") != 2 or ray.cluster_resources().get("GPU"):
+            assert time.monotonic() < deadline, "the node that was removed still counts"
+            time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")

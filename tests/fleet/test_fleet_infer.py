@@ -9,6 +9,7 @@ import pytest
 
 from sim2sg_core.cli.main import main
 from tests.cli.conftest import log
+from tests.fleet.conftest import another_node
 from tests.runtime.conftest import make_model, three_objects
 
 __all__ = ["log", "make_model", "three_objects"]
@@ -40,18 +41,12 @@ def test_graphs_and_overlays_are_those_of_one_machine_to_the_byte(shared, log, m
 
 
 def test_gpus_that_are_not_there_are_told_of(shared, log, make_model, three_objects, tmp_path, capsys):
-    from tests.fleet.conftest import node
-
     out = tmp_path / "graphs.json"
     words = ["infer", "--model", make_model(three_objects), "--log", log, "--out", out]
     words = [str(word) for word in [*words, "--ray", shared.address, "--provider", "cuda"]]
     assert main(words) == 2 and "the Ray cluster has no GPU" in capsys.readouterr().err
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime can run on GPUs")
-    extra = shared.add_node(**node(), num_gpus=1)
-    shared.wait_for_nodes()
-    try:
+    with another_node(shared, num_gpus=1):
         assert main(words) == 2 and "this onnxruntime has no provider cuda" in capsys.readouterr().err
-    finally:
-        shared.remove_node(extra, allow_graceful=False)
     assert not out.exists()

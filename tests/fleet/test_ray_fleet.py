@@ -17,6 +17,7 @@ from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.fleet import Inline
 from sim2sg_core.synthesis import render_dataset
+from tests.fleet.conftest import another_node
 from tests.fleet.workers import at_task, contents
 
 OPTIONS = dict(size=(96, 64), samples=0, shadow_size=64)
@@ -174,25 +175,21 @@ def test_a_node_that_dies_costs_its_tasks_alone(fleet, cluster, tmp_path, plain)
 
 @dataclass(frozen=True)
 class Gpus:
-    """Work that says on which GPU of its node it is done."""
+    """Work that says in which process it is done, and on which GPU of its node that was when the work was opened."""
 
     def open(self):
-        return lambda item: os.environ.get("CUDA_VISIBLE_DEVICES")
+        found = os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES")
+        return lambda item: found
 
 
 def test_a_worker_that_needs_a_gpu_has_one_of_its_own(fleet, cluster):
-    from tests.fleet.conftest import node
-
     with pytest.raises(Sim2SGError, match=r"the Ray cluster has no GPU: infer on CPUs \(--provider cpu\)"):
         fleet.pool(Inline(), gpus=True)
     # Ray gives out as many as a node says that it has; what is tested is who gets which.
-    extra = cluster.add_node(**{**node(), "num_cpus": 2}, num_gpus=2)
-    cluster.wait_for_nodes()
-    try:
+    with another_node(cluster, num_cpus=2, num_gpus=2):
         found = list(fleet.pool(Inline(), gpus=True).map(Gpus(), range(20)))
-    finally:
-        cluster.remove_node(extra, allow_graceful=False)
-    assert set(found) <= {"0", "1"} and len(found) == 20
+    assert len(found) == 20 and len(set(found)) == 2
+    assert {gpu for _, gpu in found} == {"0", "1"} and len({pid for pid, _ in found}) == 2
 
 
 LEFT_OFF = """

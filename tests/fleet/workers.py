@@ -7,7 +7,7 @@ from pathlib import Path
 
 def at_task() -> list[int]:
     """Returns the workers that are at a task of a pool."""
-    return _titled(b"ray::_do")
+    return _titled(b"ray::do_item")
 
 
 def training() -> list[int]:
