@@ -23,7 +23,15 @@ from sim2sg_core.adaptation.method import (
     resolve_method,
 )
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
-from sim2sg_core.cli.options import add_fleet, add_former_names, add_negatives, add_ranks, add_strict, check_ranks
+from sim2sg_core.cli.options import (
+    add_fleet,
+    add_former_names,
+    add_negatives,
+    add_ranks,
+    add_strict,
+    check_ranks,
+    listed_negatives,
+)
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.fleet import opened
@@ -235,7 +243,11 @@ def run(args: argparse.Namespace) -> int:
     settings = given(args, base)
     if not settings.logs:
         raise Sim2SGError("no log: give --log LOG, or the settings of another run with --config RUN/config.yaml")
-    settings = dataclasses.replace(settings, logs=tuple(map(str, listed_logs(settings.logs))))
+    settings = dataclasses.replace(
+        settings,
+        logs=tuple(map(str, listed_logs(settings.logs))),
+        negatives=tuple((str(log), share) for log, share in listed_negatives(settings.negatives)),
+    )
     domain = domain_to_draw(args, domain)
     config = settings.resolved(domain)
     if args.dry_run:

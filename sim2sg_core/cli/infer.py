@@ -205,7 +205,8 @@ def graphs(
             kept,
             classes=tuple(predictor.info.classes),
             predicates=tuple(predictor.info.predicates),
-            private=private_objects(graph),
+            # With --min-score the user wants less in the file; what is kept can be anonymised from it all the same.
+            private=() if args.min_score else private_objects(graph),
         )
     if not progress.done:
         raise Sim2SGError("no frames in the log")

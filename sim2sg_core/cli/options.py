@@ -209,6 +209,17 @@ def _negatives(text: str) -> tuple[str, float]:
     return str(log), share
 
 
+def listed_negatives(negatives: Sequence[tuple[str, float]]) -> list[tuple[Path, float]]:
+    """Returns the logs that are meant, see `listed_logs`; those of a list or pattern divide its share."""
+    from sim2sg_core.logs import listed_logs
+
+    found = []
+    for log, share in negatives:
+        paths = listed_logs([log])
+        found += [(path, share / len(paths)) for path in paths]
+    return found
+
+
 def check_least(args: argparse.Namespace, name: str, least: float) -> None:
     """Raises Sim2SGError when the number of option `name` is below `least`, or not finite."""
     value = getattr(args, name)

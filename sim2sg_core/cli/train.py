@@ -8,7 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim2sg_core.cli.options import add_allow_outside, add_fleet, add_negatives, add_ranks, check_ranks, parse_shared
+from sim2sg_core.cli.options import (
+    add_allow_outside,
+    add_fleet,
+    add_negatives,
+    add_ranks,
+    check_ranks,
+    listed_negatives,
+    parse_shared,
+)
 from sim2sg_core.domains import load_domain
 from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.errors import Sim2SGError
@@ -92,7 +100,7 @@ def _train(args: argparse.Namespace, ranks: Ranks, device: str, fleet: Fleet) ->
         save_every=args.save_every,
     )
     config.validate()
-    datasets, negatives = divided([parse_shared(text) for text in args.data], args.negatives or ())
+    datasets, negatives = divided([parse_shared(text) for text in args.data], listed_negatives(args.negatives or ()))
     if args.start is None:
         network = build_network(domain, backbone=args.backbone, seed=args.seed)
     else:
@@ -107,12 +115,12 @@ def _train(args: argparse.Namespace, ranks: Ranks, device: str, fleet: Fleet) ->
         else:
             job = TrainJob(network, domain, datasets, config, args.out, negatives=negatives)
             checkpoint = job.train_on(fleet, args.ranks, progress.update)
-    begun = [] if args.start is None else [find_checkpoint(args.start).parent]
+    begun = [] if args.start is None else [find_checkpoint(args.start)]
     write_credits(args.out, domain, [*(folder for folder, _ in [*datasets, *negatives]), *begun])
     print(f"{checkpoint}: trained for {config.steps} steps; `sim2sg export --checkpoint {checkpoint}` is next")
 
 
-def divided(data: Sequence[Shared], negatives: Sequence[tuple[str, float]]) -> tuple[list[Shared], list[Shared]]:
+def divided(data: Sequence[Shared], negatives: Sequence[Shared]) -> tuple[list[Shared], list[Shared]]:
     """Returns data sets and negatives with their shares of the images; the negatives' are those that were given.
 
     Raises:
@@ -126,4 +134,4 @@ def divided(data: Sequence[Shared], negatives: Sequence[tuple[str, float]]) -> t
     total = sum(share for _, share in data)
     if negatives and total > 0:
         data = [(folder, left * share / total) for folder, share in data]
-    return list(data), [(Path(log), share) for log, share in negatives]
+    return list(data), list(negatives)

@@ -46,7 +46,7 @@ def told(inferred):
 
 
 def by_worker(model, logs, strict=False):
-    return infer_by(ONE_MACHINE, model, select_frames(logs), Predictor(model, "cpu"), strict)
+    return infer_by(ONE_MACHINE, model, "cpu", select_frames(logs), Predictor(model, "cpu"), strict)
 
 
 def test_batches_give_what_frames_one_by_one_give(model, logs, caplog):
@@ -77,7 +77,7 @@ def test_frames_are_read_as_they_are_inferred(model, logs):
             taken.append(frame.name)
             yield frame
 
-    results = infer_by(ONE_MACHINE, model, counted(), Predictor(model, "cpu"), False)
+    results = infer_by(ONE_MACHINE, model, "cpu", counted(), Predictor(model, "cpu"), False)
     next(results)
     assert len(taken) == BATCH
 

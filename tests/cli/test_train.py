@@ -67,7 +67,7 @@ def test_negatives_are_named_in_the_run_and_credited(place):
 def test_negatives_have_the_share_that_is_given_and_the_data_sets_divide_the_rest():
     data = [(Path("a"), 1.0), (Path("b"), 3.0)]
     assert train_verb.divided(data, ()) == (data, [])
-    divided, negatives = train_verb.divided(data, [("n", 0.2)])
+    divided, negatives = train_verb.divided(data, [(Path("n"), 0.2)])
     assert [share for _, share in divided] == pytest.approx([0.2, 0.6]) and negatives == [(Path("n"), 0.2)]
 
 
