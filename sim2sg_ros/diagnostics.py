@@ -1,7 +1,7 @@
 """State, counters and latencies of the node, and their form on /diagnostics.
 
 One status for the model and one for each camera. Levels: ERROR, nothing comes out and somebody has to act; STALE, no
-images come in; WARN, something comes out but not as was asked for; OK, all else, a node that is not active included.
+images come in; WARN, something comes out but not as was asked for; OK, all else, also a node that nobody has activated.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class NodeStatus:
         self._name = name
         self._state = state
         self._error = ""
+        self._stuck = False
 
     @property
     def name(self) -> str:
@@ -67,13 +68,22 @@ class NodeStatus:
         """Notes the next lifecycle state."""
         self._state = state
 
+    @property
+    def stuck(self) -> bool:
+        """Whether the error is why the node is not active."""
+        return self._stuck
+
     def fail(self, error: str) -> None:
-        """Notes what went wrong, in one line."""
+        """Notes, in one line, why the node cannot be configured or activated."""
+        self._error, self._stuck = error, True
+
+    def note(self, error: str) -> None:
+        """Notes, in one line, what went wrong while the node goes on as it was."""
         self._error = error
 
     def clear_error(self) -> None:
         """Notes that all is well again."""
-        self._error = ""
+        self._error, self._stuck = "", False
 
 
 class StreamStatistics:
@@ -191,7 +201,7 @@ def resident_memory() -> float:
 
 
 def _judge_node(node: NodeStatus) -> tuple[bytes, str]:
-    if node.state in ("unconfigured", "inactive") and node.error:
+    if node.state in ("unconfigured", "inactive") and node.stuck:
         return DiagnosticStatus.ERROR, node.error
     return DiagnosticStatus.OK, node.state
 

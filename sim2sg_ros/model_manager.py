@@ -184,7 +184,7 @@ class ModelManager:
             )
             return response
         if isinstance(loaded, str):
-            self._status.fail(loaded)
+            self._status.note(loaded)
             self._node.get_logger().error(f"the old model stays in use: {loaded}")
             response.message = loaded
         else:

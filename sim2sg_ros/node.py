@@ -144,8 +144,8 @@ class SceneGraphNode(LifecycleNode):
         self._stop()
         self._models.release()
         self._status.enter("unconfigured")
-        if not self._status.error:  # rclpy keeps what went wrong to itself.
-            self._status.fail(f"a transition from {state.label} failed: configure the node again")
+        # rclpy keeps what went wrong to itself.
+        self._status.fail(f"a transition from {state.label} failed: configure the node again")
         self.get_logger().error(self._status.error)
         super().on_error(state)
         return SUCCESS

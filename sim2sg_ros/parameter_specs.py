@@ -116,7 +116,7 @@ PARAMETER_SPECS: dict[str, ParameterSpec] = {
     ),
     "camera_roll": ParameterSpec(
         "Roll of the camera after rotate is applied, radians, positive turns it clockwise about the optical axis; NaN:"
-        " none",
+        " as in the model's training log, else none",
         (-math.pi, math.pi),
         may_be_nan=True,
     ),

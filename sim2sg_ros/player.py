@@ -130,12 +130,13 @@ class Player:
                 publisher.wait_for_all_acked(Duration(seconds=2))
             time.sleep(SETTLE)
 
-    def _publish(self, message: RawMessage, now: int) -> None:
+    def _publish(self, message: RawMessage, due: int) -> None:
         if self._clock is not None:
             self._clock.publish(_clock_message(message.stamp))
         data = message.data
         if restamp := self._restamps.get(message.topic):
-            data = restamp(data, lambda stamp: self._moving.move(stamp, message.stamp, now))
+            now = time.time_ns()
+            data = restamp(data, lambda stamp: self._moving.move(stamp, message.stamp, due, now))
         self._publishers[message.topic].publish(data)
 
     def _chosen(self) -> dict[str, str]:
@@ -171,6 +172,7 @@ class Player:
         """Yields (seconds after the start, message)."""
         offset = 0.0
         while True:
+            self._moving.begin()
             due = offset
             for log in self._logs:
                 messages = log.messages(list(self._publishers))

@@ -13,38 +13,42 @@ from rclpy.time import Time
 HEADER = "std_msgs/Header"
 LATENCY = 10 * 10**9
 """Nanoseconds between a header's stamp and its recording; where there are more, they are of different clocks."""
-SAME = 10**6
-"""Nanoseconds by which the new stamps of one recorded stamp may differ: rounding. More is the next loop's."""
+LATE = 50_000_000
+"""Nanoseconds behind its time from which a message takes the time at which it goes out: the player cannot keep up."""
 REMEMBERED = 1000
 Restamp = Callable[[bytes, Callable[[int], int]], bytes]
 """Returns a serialised message whose stamps, nanoseconds, went through a function."""
 
 
 class MovingClock:
-    """Moves recorded stamps to the time of playing. Messages that have the same stamp keep having the same."""
+    """Moves recorded stamps to the time of playing. What has the same stamp in a pass through the logs keeps that."""
 
     def __init__(self, rate: float = 1.0) -> None:
         """Starts; `rate` is the speed of playing, by which stamps come closer together."""
         self._rate = rate
         self._moved: dict[int, int] = {}
 
-    def move(self, stamp: int, recorded: int, now: int) -> int:
+    def begin(self) -> None:
+        """Begins another pass."""
+        self._moved.clear()
+
+    def move(self, stamp: int, recorded: int, due: int, now: int) -> int:
         """Returns the new stamp.
 
         Args:
             stamp: In the message, nanoseconds.
             recorded: When it was recorded.
-            now: When it is due.
+            due: When it is to be played.
+            now: When it is.
         """
+        if stamp in self._moved:
+            return self._moved[stamp]
         latency = recorded - stamp
-        moved = now - round(latency / self._rate) if abs(latency) < LATENCY else now
-        before = self._moved.get(stamp)
-        if before is not None and abs(before - moved) < SAME:
-            return before
+        base = due if now - due < LATE else now
         if len(self._moved) >= REMEMBERED:
             del self._moved[next(iter(self._moved))]
-        self._moved[stamp] = moved
-        return moved
+        self._moved[stamp] = base - round(latency / self._rate) if abs(latency) < LATENCY else base
+        return self._moved[stamp]
 
 
 def restamp_of(kind: type[Any]) -> Restamp | None:

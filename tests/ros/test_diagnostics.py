@@ -20,7 +20,8 @@ MODEL = {"model": "m", "provider": "cpu", "warning": ""}
 def node(state: str = "active", error: str = "") -> NodeStatus:
     status = NodeStatus("/eye")
     status.enter(state)
-    status.fail(error)
+    if error:
+        status.fail(error)
     return status
 
 
@@ -118,14 +119,20 @@ def test_a_qos_that_lets_nothing_through_is_an_error_before_silence_is_noticed()
 
 
 @pytest.mark.parametrize("state", ["unconfigured", "inactive", "finalized"])
-def test_who_is_not_active_is_well_unless_it_could_not_configure(state: str) -> None:
+@pytest.mark.parametrize("error", ["", "no such model"])
+@pytest.mark.parametrize("stuck", [True, False])
+def test_who_is_not_active_is_well_unless_it_could_not_become_so(state: str, error: str, stuck: bool) -> None:
+    """A failed ~/load_model, which `note` notes, leaves the node as it was."""
     facts = {**MODEL, "silence": "no image", "warning": "cpu runs"}
-    for error in ("", "no such model"):
-        expected = (ERROR, error) if error and state == "unconfigured" else (OK, state)
-        model = model_status(node(state, error), facts)
-        eye = camera_status(node(state, error), "", facts, counted("failed"))
-        assert (model.level, model.message) == (eye.level, eye.message) == expected
-        assert {item.key: item.value for item in model.values}["last error"] == error
+    status = node(state)
+    if error:
+        (status.fail if stuck else status.note)(error)
+    expected = (ERROR, error) if error and stuck and state != "finalized" else (OK, state)
+    model, eye = model_status(status, facts), camera_status(status, "", facts, counted("failed"))
+    assert (model.level, model.message) == (eye.level, eye.message) == expected
+    assert {item.key: item.value for item in model.values}["last error"] == error
+    status.clear_error()
+    assert model_status(status, facts).level == OK
 
 
 def test_the_model_tells_what_runs_it() -> None:

@@ -163,9 +163,9 @@ from sim2sg_ros import player
 
 publish = player.Player._publish
 
-def shut_down_and_publish(self, message):
+def shut_down_and_publish(self, *args):
     rclpy.try_shutdown()
-    publish(self, message)
+    publish(self, *args)
 
 player.Player._publish = shut_down_and_publish
 assert not player.play(open_logs(sys.argv[1]), player.PlayOptions())

@@ -64,9 +64,17 @@ def test_messages_that_list_others_with_headers_have_a_stamp_each() -> None:
 
 def test_what_belongs_together_stays_together_and_is_as_late_as_it_was() -> None:
     clock = MovingClock(rate=2.0)
-    image = clock.move(100 * SECOND, 100 * SECOND + 30_000_000, 500 * SECOND)
+
+    def move(stamp: int, recorded: int, due: int, late: int = 0) -> int:
+        return clock.move(stamp, recorded, due, due + late)
+
+    image = move(100 * SECOND, 100 * SECOND + 30_000_000, 500 * SECOND)
     assert image == 500 * SECOND - 15_000_000, "recorded 30 ms after its exposure, played at double speed"
-    depth = clock.move(100 * SECOND, 100 * SECOND + 50_000_001, 500 * SECOND + 10_000_000)
-    assert depth == image, "the same stamp stays the same to the nanosecond"
-    assert clock.move(100 * SECOND, 100 * SECOND + 30_000_000, 600 * SECOND) == 600 * SECOND - 15_000_000, "a loop"
-    assert clock.move(3 * SECOND, 100 * SECOND, 700 * SECOND) == 700 * SECOND, "of a clock that counts from its start"
+    depth = move(100 * SECOND, 100 * SECOND + 50_000_001, 500 * SECOND + 40_000_000)
+    assert depth == image, "the same stamp stays the same, also where --hz plays it with the next image"
+    other = move(3 * SECOND, 100 * SECOND, 700 * SECOND)
+    assert other == 700 * SECOND, "of a clock that counts from its start"
+    assert move(3 * SECOND, 100 * SECOND, 700 * SECOND + 5) == other
+    assert move(101 * SECOND, 101 * SECOND, 800 * SECOND, late=2 * SECOND) == 802 * SECOND, "it cannot keep up"
+    clock.begin()
+    assert move(100 * SECOND, 100 * SECOND, 900 * SECOND) == 900 * SECOND, "the next loop"
