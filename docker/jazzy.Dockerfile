@@ -16,7 +16,9 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 # The system's Python is externally managed (PEP 668); the image is the node's alone. numpy stays the system's, which
 # cv_bridge is built for.
-RUN pip install --no-cache-dir --break-system-packages ${ONNXRUNTIME} "pydantic>=2.10" rosbags "numpy<2"
+# Ubuntu's copy of typing_extensions, which rclpy brings, is too old for pydantic, and pip cannot uninstall it.
+RUN pip install --no-cache-dir --break-system-packages --ignore-installed "typing_extensions>=4.12" \
+    && pip install --no-cache-dir --break-system-packages ${ONNXRUNTIME} "pydantic>=2.10" rosbags "numpy<2"
 RUN . /opt/ros/jazzy/setup.sh && colcon build --packages-select sim2sg
 # An entry point that sources the workspace too, for every command.
 RUN sed -i 's|^exec |. /ws/install/setup.bash --\nexec |' /ros_entrypoint.sh
