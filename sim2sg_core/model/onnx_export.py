@@ -166,7 +166,9 @@ def _compare(torch_graph: Graphs, onnx_graph: Graphs, image: int) -> None:
     for i, box in enumerate(ours.boxes):
         gap = np.abs(theirs.boxes - box).max(axis=1) + 1e3 * (theirs.classes != ours.classes[i])
         gap[partner[:i][partner[:i] >= 0]] = np.inf
-        j = int(gap.argmin())
+        # Of objects that reach beyond the image the boxes are alike: all of it. Their centres are not.
+        apart = np.abs(theirs.centres - ours.centres[i]).max(axis=1)
+        j = int(np.lexsort((apart, np.maximum(gap, BOX_TOLERANCE)))[0])
         if gap[j] <= BOX_TOLERANCE and abs(theirs.scores[j] - ours.scores[i]) <= SCORE_TOLERANCE:
             partner[i] = j
         elif ours.scores[i] > floor:

@@ -174,3 +174,11 @@ def test_one_trace_serves_all_weights_of_an_architecture(domain, tmp_path):
     assert onnx_graph_module._traced.cache_info().hits >= 1
     onnx_graph_module._traced.cache_clear()
     assert export_onnx(network, domain, tmp_path / "again.onnx", model_id="m").read_bytes() == files[1] != files[0]
+
+
+def test_objects_that_fill_the_image_alike_are_told_apart_by_their_centres():
+    """Their boxes are clipped to the same one; with a wrong partner each would have another's relations."""
+    alike = graph()._replace(boxes=np.tile(np.array([0, 0, 64, 48], np.float32), (3, 1)))
+    _compare(alike, alike, 0)
+    swap = np.array([1, 0, 2])
+    _compare(alike, alike._replace(centres=alike.centres[swap], pairs=np.array([[1, 0], [0, 1]])), 0)
