@@ -56,10 +56,9 @@ def restamp_of(kind: type[Any]) -> Restamp | None:
 
     That is the stamp of the header that they begin with, or those of the elements of a list, as of tf2_msgs/TFMessage.
     """
-    fields = kind.get_fields_and_field_types()
-    if next(iter(fields.values()), "") == HEADER:
+    if _begins_with_header(kind):
         return restamp_header
-    lists = [name for name, of in fields.items() if _begins_with_header(of)]
+    lists = [name for name, of in kind.get_fields_and_field_types().items() if _lists_headers(of)]
     return (lambda data, move: restamp_lists(data, move, kind, lists)) if lists else None
 
 
@@ -93,8 +92,12 @@ def find_message_type(name: str) -> type[Any] | None:
     return found
 
 
-def _begins_with_header(field: str) -> bool:
+def _begins_with_header(kind: type[Any]) -> bool:
+    return next(iter(kind.get_fields_and_field_types().values()), "") == HEADER
+
+
+def _lists_headers(field: str) -> bool:
     """Whether a field, such as sequence<geometry_msgs/TransformStamped>, is a list of messages with headers."""
     package, _, name = field.removeprefix("sequence<").partition(">")[0].partition("/")
     element = find_message_type(f"{package}/msg/{name}") if field.startswith("sequence<") and name else None
-    return element is not None and next(iter(element.get_fields_and_field_types().values()), "") == HEADER
+    return element is not None and _begins_with_header(element)

@@ -5,6 +5,18 @@ from __future__ import annotations
 import struct
 
 import numpy as np
+import pytest
+
+from sim2sg_core.images import encode_jpeg
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of two photographs."""
+    (folder := tmp_path / "photos").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).write_bytes(encode_jpeg(noise(48, 64)))
+    return folder
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -98,7 +98,7 @@ class AdaptConfig(LogConfig):
             batch=_given(self.batch, training.batch),
             method=self.method.resolved(training),
             witness=self._witness(domain),
-            negatives=self._negatives(),
+            negatives=Negatives(self.negatives, negatives_digest([log for log, _ in self.negatives])),
             seed=self.seed,
             device=self.device,
             workers=self.workers,
@@ -126,11 +126,6 @@ class AdaptConfig(LogConfig):
             ClassMapping.parse(self.witness_map).check_classes(domain.class_names)
         digest = witness_digest(self.witness, self.witness_labels)
         return WitnessModel(self.witness, self.witness_map, self.witness_labels, digest)
-
-    def _negatives(self) -> Negatives | None:
-        if not self.negatives:
-            return None
-        return Negatives(self.negatives, negatives_digest([log for log, _ in self.negatives]))
 
     def _source(self, training: TrainingSpec, learning_rate: float) -> SourceTraining | StartCheckpoint:
         if self.start is None:
@@ -166,7 +161,7 @@ def witness_digest(witness: str, labels: str | None) -> str:
     for file in files:
         if not file.is_file():
             raise Sim2SGError(f"{file}: no such file; give the witness and the names of its classes as files")
-    return hashlib.sha256("".join(map(file_digest, files)).encode()).hexdigest()[:16]
+    return _joined(map(file_digest, files))
 
 
 def negatives_digest(logs: Sequence[str]) -> str:
@@ -174,4 +169,9 @@ def negatives_digest(logs: Sequence[str]) -> str:
     found = [contents_digest(Path(log)) for log in logs]
     if "" in found:
         raise Sim2SGError(f"--negatives {logs[found.index('')]}: nothing there; give an image folder, a bag or a video")
-    return hashlib.sha256("".join(found).encode()).hexdigest()[:16]
+    return _joined(found)
+
+
+def _joined(digests: Iterable[str]) -> str:
+    """Returns one hash of several."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]

@@ -113,7 +113,8 @@ def _round_training(name: str, config: ResolvedConfig, number: int) -> PlannedSt
 
 
 def _steps(config: ResolvedConfig, steps: int) -> str:
-    negatives = f", {config.negatives.share:.0%} of the images negatives" if config.negatives else ""
+    share = config.negatives.share
+    negatives = f", {share:.0%} of the images negatives" if share else ""
     return f"{steps} steps{negatives}"
 
 

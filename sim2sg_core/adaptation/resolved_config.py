@@ -96,7 +96,7 @@ class WitnessModel:
 
 @dataclass(frozen=True)
 class Negatives:
-    """Logs that show no object of the domain; see `AdaptConfig`.
+    """Logs that show no object of the domain, perhaps none; see `AdaptConfig`.
 
     Attributes:
         negatives: The logs and their shares.
@@ -124,7 +124,7 @@ class ResolvedConfig(LogConfig):
     batch: int
     method: ResolvedMethod
     witness: WitnessModel | None
-    negatives: Negatives | None
+    negatives: Negatives
     seed: int
     device: str
     workers: int
@@ -155,28 +155,28 @@ class ResolvedConfig(LogConfig):
         for name in ("camera_pitch", "camera_roll"):
             if not math.isfinite(getattr(self, name) or 0.0):
                 raise Sim2SGError(f"--{name.replace('_', '-')} is {getattr(self, name)}: degrees are wanted")
-        if self.negatives is not None:
-            self._validate_negatives(self.negatives)
+        self._validate_negatives()
 
-    def _validate_negatives(self, given: Negatives) -> None:
-        for log, share in given.negatives:
+    def _validate_negatives(self) -> None:
+        for log, share in self.negatives.negatives:
             if not 0 < share < 1:
                 raise Sim2SGError(f"--negatives {log}:{share:g}: a share of the images, between 0 and 1")
-        mixing, replay = self.method.mixing, self.method.replay
-        if given.share + mixing + replay >= 1:
+        share, mixing, replay = self.negatives.share, self.method.mixing, self.method.replay
+        if share + mixing + replay >= 1:
             raise Sim2SGError(
-                f"--negatives: their shares ({given.share:g} together), mixing {mixing:g} and replay {replay:g} leave"
+                f"--negatives: their shares ({share:g} together), mixing {mixing:g} and replay {replay:g} leave"
                 " no image to a round's own renders: lower one"
             )
 
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as JSON-ready data, those of `source`, `witness` and `negatives` among the others."""
         data = {**dataclasses.asdict(self), "method": self.method.to_json()}
-        negatives = data.pop("negatives") or {}
-        if negatives:
-            negatives["negatives"] = [list(pair) for pair in negatives["negatives"]]
+        data |= data.pop("negatives")
+        data["negatives"] = [list(pair) for pair in data["negatives"]]
         # Of what is off there is no word: runs that were begun before there was such a thing go on.
-        for name in ("distinct", "rare"):
+        if not data["negatives"]:
+            del data["negatives_digest"]
+        for name in ("distinct", "rare", "negatives"):
             if not data[name]:
                 del data[name]
-        return {**data.pop("source"), **(data.pop("witness") or {}), **negatives, **data, "logs": list(self.logs)}
+        return {**data.pop("source"), **(data.pop("witness") or {}), **data, "logs": list(self.logs)}

@@ -171,9 +171,8 @@ def train_source(
         return
     network = build_network(domain, backbone=source.backbone, seed=config.seed)
     settings = _train_config(config, domain.training, 0, source.source_steps, source.learning_rate)
-    negatives = negatives_of(config)
-    rendered = [(folder / "data", 1.0 - sum(share for _, share in negatives))]
-    job = TrainJob(network, domain, rendered, settings, folder / "train", origin=origin, negatives=negatives)
+    rendered = labelled_datasets(folder, [], negatives=config.negatives.share)
+    job = TrainJob(network, domain, rendered, settings, folder / "train", origin=origin, negatives=negatives_of(config))
     _train(job, fleet, config.ranks, view)
 
 
@@ -216,9 +215,8 @@ def train_round(
         )
         settings = dataclasses.replace(settings, align=align)
     real_images = [RealImage(frame.path, frame.camera) for frame in frames] if method.reads_log else []
+    datasets = labelled_datasets(folder, earlier, method.replay, method.mixing, config.negatives.share)
     negatives = negatives_of(config)
-    others = sum(share for _, share in negatives)
-    datasets = labelled_datasets(folder, earlier, method.replay, method.mixing, others)
     job = TrainJob(network, domain, datasets, settings, folder / "train", real_images, origin, labeller, negatives)
     _train(job, fleet, config.ranks, view)
 
@@ -325,7 +323,7 @@ def labelled_datasets(
 
 def negatives_of(config: ResolvedConfig) -> list[tuple[Path, float]]:
     """Returns the logs that show no object of the domain, and their shares of the labelled images."""
-    return [(Path(log), share) for log, share in config.negatives.negatives] if config.negatives else []
+    return [(Path(log), share) for log, share in config.negatives.negatives]
 
 
 def _train(job: TrainJob, fleet: Fleet, ranks: int, view: Watcher | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import logging
 import os
@@ -182,12 +183,9 @@ class RayPool(Pool):
         key, shared = uuid.uuid4().hex, [ray.put(work)]  # In a list, so that tasks get it only where it is not open.
         workers = _GpuWorkers(_count("GPU")) if self._gpus else _CoreWorkers()
 
-        def submit(item: Item) -> Future[Done]:
-            return workers.submit(key, shared, item)
-
         ahead = max(2, AHEAD * _count("GPU" if self._gpus else "CPU"))
         try:
-            for done in windowed(submit, items, ahead, ordered):
+            for done in windowed(functools.partial(workers.submit, key, shared), items, ahead, ordered):
                 yield _taken(done)
         except RayTaskError:
             raise  # A fault of ours: the stack trace says where.

@@ -9,6 +9,7 @@ import numpy as np
 from sim2sg_core.domains import Domain
 from sim2sg_core.runtime.pose import azimuth
 from sim2sg_core.scene import Camera, SceneGraph
+from sim2sg_core.synthesis.dataset import is_label
 
 MIN_SHARE_LEFT = 0.3
 """An object of whose box less than this share is left in a crop is ignored."""
@@ -65,10 +66,7 @@ def to_example(image: np.ndarray, graph: SceneGraph, domain: Domain) -> Example:
     count = len(graph.objects)
     boxes = graph.boxes().astype(np.float32)
     labels = np.array([class_index.get(o.label, -1) for o in graph.objects], np.int64).reshape(count)
-    seen = np.array([1.0 if o.visibility is None else o.visibility for o in graph.objects]).reshape(count)
-    high = boxes[:, 3] - boxes[:, 1]
-    ignored = (labels < 0) | (seen < domain.labels.min_visibility) | (high < domain.labels.min_pixels)
-    ignored |= np.array([o.ignored for o in graph.objects], bool).reshape(count)
+    ignored = (labels < 0) | ~np.array([is_label(domain, o) for o in graph.objects], bool).reshape(count)
     camera = graph.camera or _unknown_camera(graph.width, graph.height)
     centres = ((boxes[:, :2] + boxes[:, 2:]) / 2).astype(np.float32)
     depths, alphas = np.zeros(count, np.float32), np.zeros(count, np.float32)

@@ -5,16 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sim2sg_core.cli.main import main
-from sim2sg_core.images import encode_jpeg
-from tests.pictures import noise
+from tests.pictures import photos
 
-
-@pytest.fixture
-def photos(tmp_path):
-    (folder := tmp_path / "photos").mkdir()
-    for name in ("a.jpg", "b.jpg"):
-        (folder / name).write_bytes(encode_jpeg(noise(48, 64)))
-    return folder
+__all__ = ["photos"]
 
 
 @pytest.fixture

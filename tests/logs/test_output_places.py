@@ -5,19 +5,12 @@ from __future__ import annotations
 import pytest
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.images import encode_jpeg
 from sim2sg_core.logs import open_logs
 from sim2sg_core.logs.output_places import check_apart
 from tests.logs.bag_writing import T0, bag
-from tests.pictures import noise
+from tests.pictures import noise, photos
 
-
-@pytest.fixture
-def photos(tmp_path):
-    (folder := tmp_path / "photos").mkdir()
-    for name in ("a.jpg", "b.jpg"):
-        (folder / name).write_bytes(encode_jpeg(noise(48, 64)))
-    return folder
+__all__ = ["photos"]
 
 
 def refused(out, source):
