@@ -1,4 +1,4 @@
-"""What each part of the method is worth on one target: the rows, the rules and the table of such a benchmark.
+"""What each part of the method is worth on one target: the rows and the rules of such a benchmark.
 
 A row is one method of `sim2sg adapt`, or what the benchmark adds (`variants`: a method with other options; `controls`:
 anything else). All rows of a seed branch from one source checkpoint and take equally many optimiser steps on equally
@@ -26,9 +26,9 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import yaml
-from common import RESULTS, print_rows, sim2sg, summary, write_results
+from ablation_table import collect, notes
+from common import RESULTS, print_rows, sim2sg, write_results
 
 from sim2sg_core.adaptation import METHODS, AdaptConfig
 from sim2sg_core.adaptation.log_frames import read_frames
@@ -61,7 +61,7 @@ def run(kind: type[Ablation], description: str) -> None:
     # One thread for each of two runs trains 1.4 times as much as two threads for one.
     threads = max(1, cores // jobs)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    results = args.out / "results" if args.smoke else RESULTS / kind.name
+    results = args.out / "results" if args.smoke else RESULTS / args.results
     work = kind(args.data, args.out, args.options, threads, results, args.smoke, time.time() + 60 * args.until, args)
     # Seed by seed, so that a table of one seed is whole early.
     wanted = [(row, seed) for seed in range(seeds) for row in args.rows if seed == 0 or row in kind.repeated]
@@ -76,7 +76,7 @@ def run(kind: type[Ablation], description: str) -> None:
             pass
         for _ in pool.map(work.result, *zip(*wanted, strict=True)):
             pass
-    table = collect(results, kind)
+    table = collect(results, kind.gaps, kind.other_targets)
     if not table:
         print("no row is done yet: the same command goes on")
         return
@@ -89,7 +89,7 @@ def run(kind: type[Ablation], description: str) -> None:
         return
     missing = [f"{row} of seed {seed}" for row, seed in wanted if not work.file(row, seed).exists()]
     unfinished = f" Not run yet: {', '.join(missing)}." if missing else ""
-    print(write_results(kind.name, table, notes=notes(results, jobs, kind) + unfinished, **more))
+    print(write_results(args.results, table, notes=notes(results, jobs, kind.gaps) + unfinished, **more))
 
 
 @contextlib.contextmanager
@@ -140,6 +140,12 @@ def arguments(description: str, kind: type[Ablation]) -> argparse.Namespace:
     )
     seeds = f"of {', '.join(kind.repeated)}; others take one (default: {kind.seeds})"
     parser.add_argument("--seeds", type=int, default=kind.seeds, help=seeds)
+    parser.add_argument(
+        "--results",
+        default=kind.name,
+        metavar="NAME",
+        help="name of the table, in benchmarks/results: another one for rows of another version (default: %(default)s)",
+    )
     parser.add_argument("--jobs", type=int, default=0, help="runs at a time (default: one per core)")
     parser.add_argument("--until", type=float, default=1e9, metavar="MIN", help="stop after so many minutes")
     parser.add_argument(
@@ -162,7 +168,7 @@ class Ablation(ABC):
     """Runs and scores the rows of a benchmark, each in `out/seed_S/ROW`; what has a result file is done.
 
     Attributes:
-        name: Of the benchmark, and so of its results.
+        name: Of the benchmark, and of its table unless `--results` names another.
         source: The source prior: a domain's name or file.
         log: Where the unlabelled log lies in `data`.
         test: Where the labelled images lie that rows are scored on.
@@ -390,60 +396,3 @@ def copy_folder(source: Path, target: Path, *without: str) -> None:
         temporary = target.with_name(f".copy_{target.name}")
         shutil.copytree(source, temporary, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*without))
         temporary.rename(target)
-
-
-def collect(folder: Path, kind: type[Ablation]) -> dict[str, dict[str, dict[str, float]]]:
-    """Gathers the rows' results; the gaps are closed per seed, so that a seed's luck with its source falls out."""
-    results: dict[str, list[dict[str, float]]] = {}
-    for seed in sorted(folder.glob("seed_*")):
-        found = {file.stem: json.loads(file.read_text()) for file in sorted(seed.glob("*.json"))}
-        for row, result in found.items():
-            figures = dict(result["metrics"])
-            for metric in kind.gaps:
-                for base, word in (("fair_source", "gap_closed"), ("source", "gap_closed_from_source")):
-                    ends = [found.get(name, {}).get("metrics", {}).get(metric) for name in (base, "oracle")]
-                    if None not in ends and ends[0] != ends[1] and not row.startswith(kind.other_targets):
-                        figures[f"{word}_{metric}"] = (figures[metric] - ends[0]) / (ends[1] - ends[0])
-            results.setdefault(row, []).append(figures)
-    return {
-        row: {metric: summary([run[metric] for run in runs if metric in run]) for metric in runs[0]}
-        for row, runs in sorted(results.items())
-    }
-
-
-def notes(folder: Path, jobs: int, kind: type[Ablation]) -> str:
-    """Says how the runs were made, and how the criterion without labels went with the true score."""
-    made = f"{jobs} runs at a time; minutes are those of a run after its source model."
-    runs = [
-        [(criterion(stage), *(stage[metric] for metric in kind.gaps)) for stage in result["stages"].values()]
-        for file in sorted(folder.glob("seed_*/*.json"))
-        if len((result := json.loads(file.read_text())).get("stages", {})) > 2
-    ]
-    if not runs:
-        return made
-    everything = [model for run in runs for model in run]
-    overall = [spearman([m[0] for m in everything], [m[k] for m in everything]) for k in (1, 2)]
-    within = [sum(spearman([m[0] for m in run], [m[k] for m in run]) for run in runs) / len(runs) for k in (1, 2)]
-    lost = [max(m[1] for m in run) - max(run)[1] for run in runs]
-    return (
-        f"{made} Spearman's rank correlation of the self-consistency with {kind.gaps[0]} and with {kind.gaps[1]}:"
-        f" {overall[0]:.2f} and {overall[1]:.2f} over all {len(everything)} models, {within[0]:.2f} and"
-        f" {within[1]:.2f} on the mean within one of {len(runs)} runs. The most self-consistent model is"
-        f" {sum(lost) / len(lost):.3f} of {kind.gaps[0]} behind the run's best on the mean, {max(lost):.3f} at worst."
-    )
-
-
-def criterion(stage: dict[str, Any]) -> float:
-    """The self-consistency of a stage's model; "agreement" is what earlier results call it."""
-    found: dict[str, float] = stage["self_consistency"] if "self_consistency" in stage else stage["agreement"]
-    return found["score"]
-
-
-def spearman(a: Sequence[float], b: Sequence[float]) -> float:
-    """Spearman's rank correlation, ties sharing their mean rank."""
-
-    def ranks(values: Sequence[float]) -> np.ndarray:
-        x = np.asarray(values)
-        return ((x[:, None] > x[None]).sum(1) + (x[:, None] >= x[None]).sum(1)) / 2
-
-    return float(np.corrcoef(ranks(a), ranks(b))[0, 1])

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ablation import RECORD, spearman
+from ablation import RECORD
+from ablation_table import spearman
 from common import print_rows, sim2sg, summary, write_results
 
 from sim2sg_core.adaptation.selection.criteria import NetworkFigures, criterion_scores
