@@ -17,6 +17,7 @@ RANGES = (8, 10, 12, 14, 16)
 """Bits that sensors have, of the 16 that their values are stored in."""
 BitRange = int | Callable[[np.ndarray], int] | None
 """Bits of values that are stored in 16; what tells them of the values; or None: as `bits_of` finds in this image."""
+_TURN_CODES = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 _RGB = getattr(cv2, "IMREAD_COLOR_RGB", None)  # before OpenCV 4.11 colours are swapped after decoding
 
 
@@ -117,6 +118,11 @@ def to_8_bits(image: np.ndarray, bits: BitRange = None) -> np.ndarray:
     bits = (bits(image) if callable(bits) else bits) or bits_of(image)
     scaled = image >> (bits - 8)
     return (scaled if bits == 16 else np.minimum(scaled, 255)).astype(np.uint8)
+
+
+def turned_image(image: np.ndarray, degrees: int) -> np.ndarray:
+    """Turns an (H, W, 3) image clockwise, by one of `camera.TURNS`."""
+    return np.asarray(cv2.rotate(image, _TURN_CODES[degrees])) if degrees else image
 
 
 def encode_jpeg(image: np.ndarray, quality: int = 92) -> bytes:

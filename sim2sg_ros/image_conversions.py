@@ -10,7 +10,6 @@ from __future__ import annotations
 from array import array
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
@@ -19,8 +18,6 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import BitRange
 from sim2sg_core.logs import image_decoding
 from sim2sg_ros.error_text import one_line
-
-_TURN_CODES = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 class Pixels(NamedTuple):
@@ -88,11 +85,6 @@ def why_odd(message: Image | CompressedImage) -> str:
     if image_decoding.is_depth(encoding):
         return f"images are {encoding}, as depth images are: remap `image` to the colour camera"
     return ""
-
-
-def turned_image(image: np.ndarray, degrees: int) -> np.ndarray:
-    """Turns an (H, W, 3) image clockwise, by one of `camera.TURNS`."""
-    return np.asarray(cv2.rotate(image, _TURN_CODES[degrees])) if degrees else image
 
 
 def image_to_message(image: np.ndarray, header: Header) -> Image:

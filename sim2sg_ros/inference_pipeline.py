@@ -10,11 +10,12 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.time import Time
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.images import turned_image
 from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.scene.turning import turned_graph
 from sim2sg_ros.camera_stream import CameraStream
 from sim2sg_ros.error_text import one_line
-from sim2sg_ros.image_conversions import Pixels, pixels_from_message, turned_image
+from sim2sg_ros.image_conversions import Pixels, pixels_from_message
 from sim2sg_ros.inference_thread import InferenceThread, ReceivedImage
 from sim2sg_ros.model_manager import ModelManager
 from sim2sg_ros.parameters import NodeParameters

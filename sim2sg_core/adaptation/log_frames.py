@@ -77,7 +77,7 @@ def write_frames(config: LogConfig, domain: Domain, index: Path, fleet: Fleet = 
     They are spread evenly, or with `config.rare` half of them by what is rare in the logs.
     A log is read by one worker of the fleet, first to see what is in it, and again for the frames that are chosen.
     """
-    logs = open_logs(config.logs)
+    logs = open_logs(config.logs, config.rotate)
     needs_times = config.min_interval != LogConfig.min_interval  # the default is no wish of the user
     classes = classes_of(config.rare) if config.rare else []
     counter = counter_of(config.rare, fleet.threads) if config.rare else None

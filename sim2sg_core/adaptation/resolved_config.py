@@ -10,6 +10,7 @@ from typing import Any
 from sim2sg_core.adaptation.method import ResolvedMethod
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime.metadata import check_file
+from sim2sg_core.scene.camera import TURNS
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class LogConfig:
         camera_height: Metres over the ground; None leaves the extrinsics to /tf_static, the log, the prior.
         camera_pitch: Radians, positive looks down; None like the height, 0 when only the height is given.
         camera_roll: Radians, positive is clockwise; None as for the pitch.
+        rotate: Degrees by which the frames are turned clockwise, see `logs.Log`.
         frames: Most frames taken from the logs.
         min_interval: Least time between two frames, seconds.
         min_change: Least change between two frames (see `logs.sampling`).
@@ -39,6 +41,7 @@ class LogConfig:
     camera_height: float | None = None
     camera_pitch: float | None = None
     camera_roll: float | None = None
+    rotate: int = 0
     frames: int = 400
     min_interval: float = 0.2
     min_change: float = 0.0
@@ -141,6 +144,8 @@ class ResolvedConfig(LogConfig):
             if value < 1:
                 option = "max" if name == "frames" else name.replace("_", "-")
                 raise Sim2SGError(f"--{option} is {value}: it must be at least 1")
+        if self.rotate not in TURNS:
+            raise Sim2SGError(f"--rotate is {self.rotate}: one of {', '.join(map(str, TURNS))}")
         if not 0 <= self.distinct <= 64:
             raise Sim2SGError(f"--distinct is {self.distinct}: bits of 64, from 0 (off)")
         if self.rare is not None:
@@ -176,7 +181,7 @@ class ResolvedConfig(LogConfig):
         # Of what is off there is no word: runs that were begun before there was such a thing go on.
         if not data["negatives"]:
             del data["negatives_digest"]
-        for name in ("distinct", "rare", "negatives"):
+        for name in ("rotate", "distinct", "rare", "negatives"):
             if not data[name]:
                 del data[name]
         return {**data.pop("source"), **(data.pop("witness") or {}), **data, "logs": list(self.logs)}

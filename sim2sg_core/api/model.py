@@ -18,6 +18,7 @@ from sim2sg_core.report.anonymise import private_objects
 from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD
+from sim2sg_core.scene.turning import turned_graph
 
 
 def load(model: Path | str, provider: str = "auto", threads: int = 0) -> Model:
@@ -97,6 +98,7 @@ class Model:
         camera_height: float | None = None,
         camera_pitch: float | None = None,
         camera_roll: float | None = None,
+        rotate: int = 0,
         min_score: float = DEFAULT_OBJECT_THRESHOLD,
         min_relation: float = DEFAULT_RELATION_THRESHOLD,
         relations: str = "auto",
@@ -114,6 +116,8 @@ class Model:
             camera_height: Metres over the ground; None takes what the log says.
             camera_pitch: Degrees, positive looks down.
             camera_roll: Degrees, positive is clockwise.
+            rotate: Degrees, clockwise, that turn the images upright: 0, 90, 180 or 270. Graphs are those of the images
+                as they were recorded.
             min_score: Least score of an object; 0 keeps all.
             min_relation: Least score of a relation; 0 keeps all.
             relations: As for an image.
@@ -126,13 +130,13 @@ class Model:
         file = None if camera is None else Path(camera)
         cameras = FrameCameras(file, (camera_height, pitch, roll), self._predictor.info.camera)
         options = DecodeOptions(relations=relations)
-        frames = select_frames(open_logs(source), topic, max, every, min_change)
+        frames = select_frames(open_logs(source, rotate), topic, max, every, min_change)
         seen = False
         for frame, image in decoded(frames, strict=strict):
             seen = True
             view = cameras.find(frame, image.shape[1], image.shape[0])
             graph = self._predictor.predict(image, view, options, file=frame.name, stamp=frame.stamp)
-            yield self._finished(graph, min_score, min_relation)
+            yield self._finished(turned_graph(graph, -rotate), min_score, min_relation)
         if not seen:
             raise Sim2SGError("no frames in the log")
 

@@ -28,6 +28,7 @@ from sim2sg_core.cli.options import (
     add_former_names,
     add_negatives,
     add_ranks,
+    add_rotate,
     add_strict,
     check_ranks,
     listed_negatives,
@@ -112,6 +113,7 @@ def _add_camera(parser: argparse.ArgumentParser) -> None:
     camera.add_argument(
         "--camera", dest="camera_file", metavar="FILE", help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib"
     )
+    add_rotate(camera, default=None)
     camera.add_argument("--camera-height", type=float, metavar="M", help="height over the ground, metres")
     camera.add_argument("--camera-pitch", type=degrees, metavar="DEG", help="positive looks down")
     camera.add_argument("--camera-roll", type=degrees, metavar="DEG", help="positive is clockwise")
@@ -263,6 +265,7 @@ def run(args: argparse.Namespace) -> int:
         model,
         "--log",
         *config.logs,
+        *(["--rotate", config.rotate] if config.rotate else []),
         "--out",
         "graphs.json",
         "--overlay",

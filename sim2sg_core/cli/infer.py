@@ -22,6 +22,7 @@ from sim2sg_core.cli.options import (
     add_model,
     add_provider,
     add_relations,
+    add_rotate,
     add_sampling,
     add_source,
     add_strict,
@@ -47,6 +48,7 @@ from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.runtime.graph_decoding import camera_of
 from sim2sg_core.scene import SceneGraph
 from sim2sg_core.scene.graph import DEFAULT_OBJECT_THRESHOLD, DEFAULT_RELATION_THRESHOLD
+from sim2sg_core.scene.turning import turned_graph
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     camera.add_argument(
         "--camera", type=Path, metavar="FILE", help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib"
     )
+    add_rotate(camera)
     camera.add_argument("--camera-height", type=float, metavar="M", help="height over the ground, metres")
     camera.add_argument("--camera-pitch", type=float, metavar="DEG", help="positive looks down")
     camera.add_argument("--camera-roll", type=float, metavar="DEG", help="positive is clockwise")
@@ -200,6 +203,7 @@ def graphs(
             if view:
                 view.show(shown, graph.filtered(args.object_threshold, args.relation_threshold))
         progress.update()
+        graph = turned_graph(graph, -frame.log.rotate)
         kept = graph.filtered(args.min_score, 0.0) if args.min_score else graph
         yield Graph.of(
             kept,

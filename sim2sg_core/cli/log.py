@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sim2sg_core.cli.options import (
     add_action,
+    add_rotate,
     add_sampling,
     add_strict,
     check_output_folder,
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     take.add_argument("log", type=Path, metavar="LOG", help="bag (.mcap, .db3, .bag, or its folder), folder or video")
     take.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the images")
     add_sampling(take)
+    add_rotate(take)
     add_strict(take)
 
 
@@ -49,10 +51,12 @@ def run(args: argparse.Namespace) -> int:
         return 0
     check_sampling(args)
     check_output_folder(args.out)
-    log = open_log(args.log)
+    log = open_log(args.log, args.rotate)
     check_apart(args.out, [log], "--out")
     topic = log.image_topic(args.topic)
     options = {"every": args.every, "max": args.max, "min_change": args.min_change}
+    if args.rotate:
+        options["rotate"] = args.rotate
     check_free(args.out, extraction_id(log, topic, options))
     frames = select_frames([log], args.topic, args.max, args.every, args.min_change)
     with Progress(expected_frames(args, [log], [topic]), "extracting", unit="frames") as progress:

@@ -38,7 +38,21 @@ def open_source(args: argparse.Namespace) -> list[Log]:
     """Opens what `--images` or `--log` names. Raises Sim2SGError when it cannot be read."""
     from sim2sg_core.logs import listed_logs, open_logs
 
-    return open_logs(listed_logs(args.log or args.images))
+    return open_logs(listed_logs(args.log or args.images), args.rotate)
+
+
+def add_rotate(parser: argparse._ActionsContainer, default: int | None = 0) -> None:
+    """Declares `--rotate`."""
+    from sim2sg_core.scene.camera import TURNS
+
+    parser.add_argument(
+        "--rotate",
+        type=int,
+        choices=TURNS,
+        default=default,
+        help="degrees, clockwise, that turn the images upright, of a camera mounted on its side or upside down;"
+        " --camera is that of the recorded images, height, pitch and roll are those of the upright ones (default: 0)",
+    )
 
 
 def add_action(

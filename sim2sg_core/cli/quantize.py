@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim2sg_core.cli.options import add_former_names, add_model, add_source, check_least, check_output, open_source
+from sim2sg_core.cli.options import (
+    add_former_names,
+    add_model,
+    add_rotate,
+    add_source,
+    check_least,
+    check_output,
+    open_source,
+)
 from sim2sg_core.domains.credits import write_credits
 from sim2sg_core.errors import Sim2SGError
 
@@ -39,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="frames to calibrate on, evenly spread (default 40); half as many others are used to compare the models",
     )
     add_former_names(parser, frames="--max")
+    add_rotate(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="ONNX file to write")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 uses all (default)")
     parser.add_argument(

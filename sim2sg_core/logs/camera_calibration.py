@@ -14,6 +14,7 @@ from sim2sg_core.lifting.extrinsics import extrinsics_of_ground, ground_of_extri
 from sim2sg_core.logs.calibration_files import load_calibration
 from sim2sg_core.logs.camera_log import Log
 from sim2sg_core.scene import Camera
+from sim2sg_core.scene.turning import turned_camera, turned_size
 
 logger = logging.getLogger(__name__)
 
@@ -34,30 +35,50 @@ def resolve_camera(
     Args:
         log: The log.
         topic: Its image topic.
-        width: Of its images, pixels.
+        width: Of its images, pixels, once they are turned by `log.rotate`.
         height: The same.
-        camera_file: See `load_calibration`; goes before CameraInfo.
-        extrinsics: Height (m), pitch and roll (rad) given by hand; those that are None come from /tf_static,
-            then from the fall-back's ground, then (roll and pitch) are zero.
+        camera_file: See `load_calibration`; goes before CameraInfo. Of the images as they were recorded.
+        extrinsics: Height (m), pitch and roll (rad) given by hand, of the turned camera; those that are None come from
+            /tf_static, then from the fall-back's ground, then (roll and pitch) are zero.
         fallback: Gives the intrinsics, scaled, when nothing else does and its aspect ratio is the images'.
         name: See `load_calibration`.
 
     Returns:
-        The camera; None when its intrinsics are unknown. Its ground is None when no height is known.
+        The camera of the turned images; None when its intrinsics are unknown. Its ground is None when no height is
+        known.
     """
+    recorded = turned_size(width, height, log.rotate)
     if camera_file:
-        camera: Camera | None = load_calibration(camera_file, width, height, name, rectified=log.rectified(topic))
+        camera: Camera | None = load_calibration(camera_file, *recorded, name, rectified=log.rectified(topic))
     else:
         camera = log.camera(topic)
-    if camera is not None and not camera.has_aspect(width, height):
-        size = f"{camera.width}x{camera.height} and the images are {width}x{height}"
+    if camera is not None and not camera.has_aspect(*recorded):
+        size = f"{camera.width}x{camera.height} and the images are {recorded[0]}x{recorded[1]}"
         logger.warning("%s: CameraInfo is for %s: not used", printable(log.path), size)
         camera = None
+    if camera is not None:
+        camera = upright_camera(camera, log.rotate)
     usable = fallback if fallback is not None and fallback.has_aspect(width, height) else None
     camera = camera or usable
     if camera is None:
         return None
-    return resolve_extrinsics(camera.scaled(width, height), extrinsics, log.extrinsics(topic), usable)
+    told = upright_extrinsics(log.extrinsics(topic), log.rotate)
+    return resolve_extrinsics(camera.scaled(width, height), extrinsics, told, usable)
+
+
+def upright_camera(camera: Camera, degrees: int) -> Camera:
+    """Returns the camera of images that are turned clockwise and then stand upright."""
+    return replace(turned_camera(camera, degrees), rotate=0) if degrees else camera
+
+
+def upright_extrinsics(told: tuple[float, float, float] | None, degrees: int) -> tuple[float, float, float] | None:
+    """Returns height (m), pitch and roll (rad) of the camera of images that are turned clockwise, None for unknown."""
+    if told is None or not degrees:
+        return told
+    turned = turned_camera(Camera(1, 1, np.eye(3), ground_of_extrinsics(np.array(told))), degrees)
+    assert turned.ground is not None
+    height, pitch, roll = extrinsics_of_ground(turned.ground).tolist()
+    return height, pitch, roll
 
 
 def resolve_extrinsics(

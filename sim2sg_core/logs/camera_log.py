@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.images import turned_image
 from sim2sg_core.logs.names import is_rectified
 from sim2sg_core.scene import Camera
 from sim2sg_core.scene.depth_image import DepthImage
@@ -84,11 +85,15 @@ class LogFrame:
     why: str = ""
 
     def decode(self) -> np.ndarray:
-        """Returns the (h, w, 3) uint8 RGB image, turned as its EXIF says. Raises Sim2SGError when it is damaged."""
-        return self._named(self._decode)
+        """Returns the (h, w, 3) uint8 RGB image, turned as its EXIF says, then as `Log.rotate`.
+
+        Raises:
+            Sim2SGError: It is damaged.
+        """
+        return turned_image(self._named(self._decode), self.log.rotate)
 
     def thumbnail(self) -> np.ndarray:
-        """Returns a small grey image of any size, decoded faster than the whole one."""
+        """Returns a small grey image of any size, as it was recorded, decoded faster than the whole one."""
         return self._named(self._thumbnail)
 
     def _named(self, decode: Callable[[], np.ndarray]) -> np.ndarray:
@@ -101,10 +106,11 @@ class LogFrame:
     def encoded(self) -> tuple[bytes, str] | None:
         """Returns the compressed file as it was recorded and its suffix (".jpg").
 
-        None for raw images, for mosaics, and for those that EXIF turns: their pixels are not as the file has them. It
-        is not looked whether the file is whole. Raises Sim2SGError where `decode` does for its format.
+        None for raw images, for mosaics, and for those that EXIF or `Log.rotate` turns: their pixels are not as the
+        file has them. It is not looked whether the file is whole. Raises Sim2SGError where `decode` does for its
+        format.
         """
-        return self._encoded()
+        return None if self.log.rotate else self._encoded()
 
     def detach(self) -> LogFrame:
         """Returns this frame without its data: they are read from the log again when needed."""
@@ -132,10 +138,13 @@ class Log(ABC):
     Attributes:
         path: The file or folder.
         label: Put before the names of frames, as a folder, where several logs are read together; "" for none.
+        rotate: Degrees, one of `camera.TURNS`, by which decoded frames are turned clockwise. What else the log says,
+            camera and extrinsics, is about the images as they were recorded: see `resolve_camera`.
     """
 
     path: Path
     label: str = ""
+    rotate: int = 0
 
     @property
     def name(self) -> str:

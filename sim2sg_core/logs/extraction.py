@@ -13,6 +13,7 @@ import numpy as np
 from sim2sg_core.errors import Sim2SGError, printable
 from sim2sg_core.files import atomic_path
 from sim2sg_core.images import encode_jpeg
+from sim2sg_core.logs.camera_calibration import upright_camera, upright_extrinsics
 from sim2sg_core.logs.camera_log import LogFrame
 from sim2sg_core.logs.decoded import decoded
 from sim2sg_core.logs.extraction_folder import ID, claimed, extraction_id
@@ -34,8 +35,9 @@ def extract(
 ) -> list[dict[str, Any]]:
     """Writes frames and `frames.json`, which tells stamps, camera and origin; `open_log` reads the folder again.
 
-    Recorded JPEGs are written byte by byte as they are, but for those that EXIF turns; anything else is encoded as
-    JPEG. Frames that are dark or blurred are flagged. No more than a few images are held, however many there are.
+    Recorded JPEGs are written byte by byte as they are, but for those that EXIF or `Log.rotate` turns; anything else
+    is encoded as JPEG. Frames that are dark or blurred are flagged. No more than a few images are held, however many
+    there are.
 
     Args:
         frames: See `select_frames`.
@@ -84,12 +86,14 @@ def _origin(first: LogFrame | None) -> dict[str, Any]:
     """What frames.json tells of the log."""
     if first is None:
         return {"log": "", "topic": "", "timed": False, "camera": None}
-    camera, extrinsics = first.log.camera(first.topic), first.log.extrinsics(first.topic)
+    log = first.log
+    camera, extrinsics = log.camera(first.topic), upright_extrinsics(log.extrinsics(first.topic), log.rotate)
+    camera = upright_camera(camera, log.rotate) if camera else None
     return {
-        "log": first.log.name,
+        "log": log.name,
         "topic": printable(first.topic),
-        "timed": first.log.timed,
-        "rectified": first.log.rectified(first.topic),
+        "timed": log.timed,
+        "rectified": log.rectified(first.topic),
         "camera": {"width": camera.width, "height": camera.height, **camera.to_json()} if camera else None,
         "over_ground": dict(zip(("height", "pitch", "roll"), extrinsics)) if extrinsics else None,
     }

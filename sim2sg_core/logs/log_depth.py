@@ -44,7 +44,7 @@ class LogDepth:
         self._read_up_to(frame)
         stored = self._near.find(frame.stamp)
         try:
-            image = stored.decode() if stored else None
+            image = stored.decode().turned(self._log.rotate) if stored else None
         except Sim2SGError as error:
             image, self.problem = None, self.problem or str(error)
         self.found += image is not None

@@ -23,25 +23,26 @@ DEPTH = 3
 """Levels of folders below the one that is given."""
 
 
-def open_log(path: Path | str) -> Log:
-    """Opens one log: a bag file, a bag folder, a folder of images, one image, or a video.
+def open_log(path: Path | str, rotate: int = 0) -> Log:
+    """Opens one log: a bag file, a bag folder, a folder of images, one image, or a video; see `open_logs`.
 
     Raises:
         Sim2SGError: No such file, no log, a damaged one, or a folder of several (see `open_logs`).
     """
-    logs = open_logs(path)
+    logs = open_logs(path, rotate)
     if len(logs) > 1:
         names = ", ".join(printable(log.label or log.name) for log in logs)
         raise Sim2SGError(f"{printable(path)}: {len(logs)} logs ({names}): give one of them")
     return logs[0]
 
 
-def open_logs(paths: Path | str | Iterable[Path | str]) -> list[Log]:
+def open_logs(paths: Path | str | Iterable[Path | str], rotate: int = 0) -> list[Log]:
     """Opens logs, where a folder may also hold several, up to three levels down.
 
     Args:
         paths: One path or several, or patterns with `*` and `?` that files fit, or addresses of stores, which are
             copied first (see `stores`). Parts of a split bag among them become one log.
+        rotate: Turns the frames of all, see `Log`.
 
     Returns:
         The logs, in the order given, those of one folder in natural order.
@@ -74,6 +75,8 @@ def open_logs(paths: Path | str | Iterable[Path | str]) -> list[Log]:
             )
         logs += found
     _label(logs, given)
+    for log in logs:
+        log.rotate = rotate
     return logs
 
 

@@ -51,6 +51,21 @@ def test_a_calibration_file_gives_the_lens(log, tmp_path):
     assert intrinsics == "calibration file" and frames[0].camera.K[0, 0] == pytest.approx(50)
 
 
+def test_a_camera_on_its_side_is_turned_upright_with_its_calibration(log, tmp_path):
+    file = tmp_path / "camera.yaml"
+    matrix = {"rows": 3, "cols": 3, "data": [100, 0, 40, 0, 110, 30, 0, 0, 1]}
+    file.write_text(json.dumps({"image_width": 96, "image_height": 64, "camera_matrix": matrix}))
+    settings = {"camera_file": str(file), "rotate": 90, "camera_height": 5.0, "camera_pitch": 0.4}
+    frames, _, _ = collect(log, tmp_path / "run", **settings)
+    camera = frames[0].camera
+    assert frames[0].image().shape == (48, 32, 3) and (camera.width, camera.height, camera.rotate) == (32, 48, 0)
+    # What was down is left: x is 64 - y, y is x.
+    assert np.allclose(camera.K, [[55, 0, 17], [0, 50, 20], [0, 0, 1]])
+    assert extrinsics_of_ground(camera.ground) == pytest.approx([5.0, 0.4, 0.0])
+    with pytest.raises(Sim2SGError, match="--rotate is 45: one of 0, 90, 180, 270"):
+        AdaptConfig(logs=(str(log),), rotate=45).resolved(CLEVR)
+
+
 def test_frames_are_sampled_once_and_then_kept(log, tmp_path):
     first, _, _ = collect(log, tmp_path / "run", frames=3)
     assert len(first) == 3

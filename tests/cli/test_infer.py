@@ -19,7 +19,9 @@ import yaml
 from sim2sg_core.cli.infer import workers_provider
 from sim2sg_core.cli.main import main
 from sim2sg_core.domains import load_domain
+from sim2sg_core.scene import Camera
 from sim2sg_core.scene.graph import load_graphs
+from sim2sg_core.scene.turning import turned_camera, turned_graph
 from tests.logs.bag_writing import T0, K, bag, picture
 
 
@@ -363,3 +365,36 @@ def test_graphs_are_shown_in_rerun(sim2sg, model, images, tmp_path):
     assert "cylinder 0 0.90" in text and "/world/camera/image/relations/left_of" in text
     result = sim2sg(*words, tmp_path / "a.json")
     assert result.returncode == 2 and "give a file that ends in .rrd" in result.stderr
+
+
+def calibration(path, camera):
+    """Writes the intrinsics of a camera as ROS does."""
+    matrix = {"rows": 3, "cols": 3, "data": camera.K.ravel().tolist()}
+    path.write_text(
+        yaml.safe_dump({"image_width": camera.width, "image_height": camera.height, "camera_matrix": matrix})
+    )
+    return path
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_graphs_of_a_camera_on_its_side_are_those_of_the_recorded_images(sim2sg, model, images, tmp_path, degrees):
+    upright = cv2.imread(str(images / "b.png"))
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    cv2.imwrite(str(aside / "b.png"), np.rot90(upright, degrees // 90))
+    words = ("--camera-height", 1.2, "--camera-pitch", 20)
+    camera = Camera(640, 480, np.array([[500.0, 0, 310], [0, 510, 250], [0, 0, 1]]))
+    for name, folder, more in (("upright", images, ()), ("aside", aside, ("--rotate", degrees))):
+        result = sim2sg(
+            *("infer", "--model", model, "--images", folder, "--out", tmp_path / f"{name}.json"),
+            *("--camera", calibration(tmp_path / f"{name}.yaml", camera), *words, *more),
+        )
+        camera = turned_camera(camera, -degrees)
+        assert result.returncode == 0, result.stderr
+    _, graphs = load_graphs(tmp_path / "upright.json")
+    _, [turned] = load_graphs(tmp_path / "aside.json")
+    expected = turned_graph(graphs[1], -degrees)
+    assert (turned.width, turned.height) == (expected.width, expected.height) and turned.relations == expected.relations
+    for a, b in zip(turned.objects, expected.objects, strict=True):
+        assert a.label == b.label and np.allclose(a.box, b.box, atol=0.02)
+        assert np.allclose(a.pose.position, b.pose.position, atol=1e-3)

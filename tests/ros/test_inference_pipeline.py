@@ -18,10 +18,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from sim2sg.srv import GetSceneGraph
 from std_msgs.msg import Header
 
+from sim2sg_core.images import turned_image
 from sim2sg_core.scene.turning import turn_matrix, turned_camera, turned_graph
 from sim2sg_ros import inference_pipeline
 from sim2sg_ros.camera_stream import CameraStream, LatestGraph
-from sim2sg_ros.image_conversions import turned_image
 from sim2sg_ros.inference_pipeline import InferencePipeline
 from sim2sg_ros.inference_thread import ReceivedImage
 from sim2sg_ros.live_camera import camera_from_message
