@@ -45,7 +45,7 @@ SELF_TRAINING = {
     "self_training_average": ("self_training", ("--teacher-update", "average")),  # the teacher learns from itself
     "self_training_conditional": ("self_training", ("--teacher-update", "conditional")),
 }
-LEARNED_LAYOUTS = {"ours_learned_layouts": ("ours", ("--layout-prior", "learned", "--prior-share", 0.5))}
+LEARNED_LAYOUTS = {"ours_learned_layouts": ("ours", ("--layout-prior", "learned"))}
 RULES = {"rule_relations": "rule", "fused_relations": "both"}
 
 

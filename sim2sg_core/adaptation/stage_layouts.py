@@ -107,7 +107,7 @@ def _fit(
 
 
 def rebuilt(graphs: Sequence[SceneGraph], domain: Domain, method: ResolvedMethod, seed: int) -> list[Layout]:
-    """Returns scenes rebuilt from the log to learn layouts from: every object by its score, none exchanged."""
+    """Returns scenes rebuilt from the log to learn layouts from: every object by its score, refined, none exchanged."""
     rng = np.random.default_rng([seed, 1])
-    rebuild = SceneRebuilder(domain, dataclasses.replace(method, threshold=None, class_swap=0.0))
+    rebuild = SceneRebuilder(domain, dataclasses.replace(method, threshold=None, class_swap=0.0, refine=True))
     return [rebuild(graph, rng) for _ in range(DRAWS) for graph in graphs]

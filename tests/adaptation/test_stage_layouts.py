@@ -22,7 +22,7 @@ from tests.adaptation.test_rounds import DOMAIN
 
 HISTORY = {
     "meta_sim": {"squared_mmd", "renders", "log_frames"},
-    "meta_sim2": {"reward", "classes", "counts", "renders", "log_frames"},
+    "meta_sim2": {"prior", "reward", "classes", "counts", "renders", "log_frames"},
     "scenegen": {"loss"},
 }
 

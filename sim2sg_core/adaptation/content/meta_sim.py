@@ -2,8 +2,9 @@
 
 After Kar et al., "Meta-Sim: Learning to Generate Synthetic Datasets", ICCV 2019. A scene is a graph; an auto-encoder of
 graph convolutions first learns to give back positions, headings and sizes as they are. Then its encoder is frozen and
-its decoder taught by the squared MMD between features of renders and of the log's frames. The renderer has no gradient:
-central differences stand for it. The original's task term needs labels of the target and is left out.
+its decoder taught by the squared MMD between features of renders and of the log's frames. Things move by what the
+decoder says beyond what it said before that: what it gives back is metres off on a wide street. The renderer has no
+gradient: central differences stand for it. The original's task term needs labels of the target and is left out.
 """
 
 from __future__ import annotations
@@ -126,14 +127,32 @@ class GraphAutoEncoder(nn.Module):
     def __init__(self, features: int) -> None:
         super().__init__()
         self.encoder = nn.ModuleList([GraphConvolution(features, HIDDEN), GraphConvolution(HIDDEN, HIDDEN)])
-        self.decoder = nn.ModuleList([GraphConvolution(HIDDEN, HIDDEN), GraphConvolution(HIDDEN, ATTRIBUTES)])
+        self.decoder, self.imitating = _decoder(), _decoder()
+        self.imitating.requires_grad_(False)
+
+    def end_imitation(self) -> None:
+        """Freezes the encoder, and keeps the decoder as it is beside the one that is taught on."""
+        self.encoder.requires_grad_(False)
+        self.imitating.load_state_dict(self.decoder.state_dict())
+
+    def given_back(self, graphs: SceneGraphs) -> Tensor:
+        """Returns the (B, N, 4) attributes that the decoder gives back."""
+        return self._decoded(self.decoder, graphs)
 
     def forward(self, graphs: SceneGraphs) -> Tensor:
-        """Returns (B, N, 4) attributes; those that may not change are as they were."""
-        x, layers = graphs.nodes, [*self.encoder, *self.decoder]
+        """Returns (B, N, 4) attributes, moved by what the decoder has learned since `end_imitation`."""
+        change = self._decoded(self.decoder, graphs) - self._decoded(self.imitating, graphs)
+        return torch.where(graphs.mutable, graphs.attributes + change, graphs.attributes)
+
+    def _decoded(self, decoder: nn.ModuleList, graphs: SceneGraphs) -> Tensor:
+        x, layers = graphs.nodes, [*self.encoder, *decoder]
         for layer in layers[:-1]:
             x = torch.relu(layer(x, graphs.mask))
         return torch.where(graphs.mutable, layers[-1](x, graphs.mask), graphs.attributes)
+
+
+def _decoder() -> nn.ModuleList:
+    return nn.ModuleList([GraphConvolution(HIDDEN, HIDDEN), GraphConvolution(HIDDEN, ATTRIBUTES)])
 
 
 def fit_meta_sim(draw: Draw, domain: Domain, features: SceneFeatures, steps: int, seed: int) -> dict[str, Any]:
@@ -153,7 +172,7 @@ def fit_meta_sim(draw: Draw, domain: Domain, features: SceneFeatures, steps: int
         torch.manual_seed(seed)
         network = GraphAutoEncoder(len(domain.classes) + ATTRIBUTES + 2)
     imitate(network, coder, scenes, rng)
-    network.encoder.requires_grad_(False)
+    network.end_imitation()
     optimiser = torch.optim.Adam(network.decoder.parameters(), lr=RATE)
     losses = []
     for _ in range(steps):
@@ -169,7 +188,7 @@ def imitate(network: GraphAutoEncoder, coder: GraphCoder, scenes: Sequence[Layou
     for step in range(IMITATION_STEPS):
         optimiser.param_groups[0]["lr"] = 5e-3 * (1 - step / IMITATION_STEPS)
         graphs = coder.encode([groups[int(k)] for k in rng.integers(len(groups), size=32)])
-        loss = ((network(graphs) - graphs.attributes) ** 2).sum() / graphs.mutable.sum().clamp(min=1)
+        loss = ((network.given_back(graphs) - graphs.attributes) ** 2).sum() / graphs.mutable.sum().clamp(min=1)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

@@ -35,6 +35,7 @@ BANDWIDTH = 0.25  # of the density, times the median mean squared difference of 
 SAME = 1e-4  # mean squared difference up to which two frames are the same
 TRIES = 10  # of a group that has no room
 HEADROOM = 2  # more of a class in a cell than the prior ever has
+DOUBT = 0.1  # of the prior's objects, that more are tried
 
 Draw = Callable[[np.random.Generator], Layout]
 
@@ -83,13 +84,20 @@ class CountPolicy(nn.Module):
 
 
 def imitate(policy: CountPolicy, counts: Tensor, rng: np.random.Generator, steps: int = IMITATION_STEPS) -> None:
-    """Teaches the policy (N, items) counts of prior scenes, a little unsure, so that it will try others too."""
-    optimiser, doubt = torch.optim.Adam(policy.parameters(), lr=1e-2), 0.5 / policy.items
+    """Teaches the policy (N, items) counts of prior scenes, a little unsure, so that it will try others too.
+
+    What it tries beyond them is rather one more than several, anywhere, and `DOUBT` of the objects of a scene in all.
+    """
+    optimiser = torch.optim.Adam(policy.parameters(), lr=1e-2)
+    tried = 0.5 ** torch.arange(policy.most + 1, dtype=torch.float32)
+    tried[0] = 0.0
+    tried /= tried.sum()
+    doubt = DOUBT * counts.double().mean().item() / (tried * torch.arange(policy.most + 1)).sum().item()
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = 1e-2 * (1 - step / steps)
         chosen = counts[rng.integers(len(counts), size=64)]
         found = policy.distributions(chosen)
-        loss = F.nll_loss(found.flatten(0, 1), chosen.flatten()) - doubt * found.mean()
+        loss = F.nll_loss(found.flatten(0, 1), chosen.flatten()) - doubt * (found * tried).sum(2).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -232,7 +240,8 @@ def fit_meta_sim2(
         return earned
 
     reinforce(policy, reward, steps, rng)
-    history = {"reward": rewards, "classes": composer.labels, "counts": by_class}
+    shown = np.mean([composer.counts(layout) for layout in pool], axis=0).reshape(len(composer.labels), -1)
+    history = {"reward": rewards, "classes": composer.labels, "counts": by_class, "prior": shown.sum(axis=1).tolist()}
     scenes = [layout.to_json(exact=True) for layout in pool]
     return {"network": policy.state_dict(), "cells": cells.to_json(), "pool": scenes, "history": history}
 

@@ -34,7 +34,8 @@ class SceneRebuilder:
         self._sizes = {spec.name: spec.mean_size() for spec in domain.classes}
         self._supports, self._surfaces = domain.class_supports, domain.class_surfaces
         self._insides = domain.class_insides
-        self._fit = fit_size(domain)
+        # Without refinement what the network says of sizes is all that is known of them.
+        self._fit = fit_size(domain, 0.0 if method.refine else 2 * domain.training.size_freedom)
         self._refine = BoxRefinement(domain) if method.refine else None
 
     def __call__(self, graph: SceneGraph, rng: np.random.Generator) -> Layout:
@@ -150,13 +151,18 @@ def class_hull(domain: Domain, label: str) -> np.ndarray:
     return extreme_points(assets[int(np.argmin(apart))].mesh.vertices.astype(float), directions=64)
 
 
-def fit_size(domain: Domain) -> Callable[[str, np.ndarray], np.ndarray]:
-    """Returns a function that maps a class and an estimated (3,) size to the nearest one the class can have."""
+def fit_size(domain: Domain, freedom: float = 0.0) -> Callable[[str, np.ndarray], np.ndarray]:
+    """Returns a function that maps a class and an estimated (3,) size to the nearest one the class can have.
+
+    Args:
+        domain: Its classes have ranges of sizes.
+        freedom: How far, as the logarithm, a size may leave them.
+    """
     specs = {spec.name: spec for spec in domain.classes}
 
     def fit(label: str, size: np.ndarray) -> np.ndarray:
         ranges = specs[label].size_ranges()
-        choices = np.clip(size, ranges[:, 0], ranges[:, 1])
+        choices = np.clip(size, ranges[:, 0] * np.exp(-freedom), ranges[:, 1] * np.exp(freedom))
         return np.asarray(choices[np.abs(np.log(choices / size)).sum(axis=1).argmin()])
 
     return fit

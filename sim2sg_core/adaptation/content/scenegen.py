@@ -209,8 +209,9 @@ class LearnedPrior:
             yaw = 2 * np.pi * (_draw(form[:HEADINGS], rng) + rng.random()) / HEADINGS
             spread = LEAST_SPREAD + F.softplus(form[HEADINGS + 3]).item()
             size = self._sizes[label] * np.exp(form[HEADINGS : HEADINGS + 3].double().numpy() + spread * rng.normal())
+            # A size that the log shows: where there are two, what lies between is none.
             nearest = min(known, key=lambda group: float(np.abs(np.log(group.root.size / size)).sum()))
-            group = nearest.sized(size).moved(self._cells.place_in(cell, rng), wrap_angle(float(yaw)))
+            group = nearest.moved(self._cells.place_in(cell, rng), wrap_angle(float(yaw)))
             if self._room.fits(group, groups):
                 return group
         return None

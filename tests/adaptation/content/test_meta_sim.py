@@ -71,8 +71,11 @@ def test_it_first_learns_to_leave_scenes_as_they_are():
     torch.manual_seed(0)
     network = GraphAutoEncoder(len(CLEVR.classes) + ATTRIBUTES + 2)
     assert imitate(network, coder, scenes, rng) < 1e-3
+    network.end_imitation()
     groups = ground_groups(scenes[0].placements)
     graphs = coder.encode([groups])
+    assert torch.equal(network(graphs), graphs.attributes), "whatever it gives back"
+    assert not torch.equal(network.given_back(graphs), graphs.attributes)
     before = graphs.attributes[0].double().numpy()
     for old, new in zip(groups, coder.decode(groups, before, before), strict=True):
         assert new.root.position == pytest.approx(old.root.position, abs=1e-5)

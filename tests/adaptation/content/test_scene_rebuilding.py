@@ -9,6 +9,7 @@ from sim2sg_core.adaptation.content.scene_rebuilding import BoxRefinement, Scene
 from sim2sg_core.adaptation.method import ResolvedMethod
 from sim2sg_core.domains import ClassSpec, Domain, MeshSpec, load_domain
 from sim2sg_core.domains.class_spec import size_range
+from sim2sg_core.render.projection import cuboid_box
 from sim2sg_core.scene import Placement, SceneGraph, SceneObject
 from tests.adaptation.content.scenes import CAMERA, CLEVR, graph_of, laid_table, table_domain
 
@@ -107,6 +108,26 @@ def test_sizes_snap_to_what_the_class_can_be():
     assert fit("sphere", np.array([1.2, 1.3, 1.5])) == pytest.approx([1.4, 1.4, 1.4])
     assert fit("sphere", np.array([0.8, 0.8, 0.8])) == pytest.approx([0.7, 0.7, 0.7])
     assert fit_size(load_domain("drive"))("car", np.array([99.0, 0.1, 1.5]))[1] > 1
+
+
+def test_sizes_may_leave_those_of_the_class_as_far_as_they_are_free():
+    fit = fit_size(CLEVR, freedom=0.2)
+    low, high = 0.7 * np.exp(-0.2), 1.4 * np.exp(0.2)
+    for given, fitted in ((0.1, low), (0.65, 0.65), (9.0, high)):
+        assert fit("sphere", np.full(3, given)) == pytest.approx(np.full(3, fitted))
+
+
+@pytest.mark.parametrize("refine", [False, True])
+def test_a_small_thing_in_a_domain_of_large_ones_is_rebuilt_small(refine):
+    data = CLEVR.to_json()
+    for spec in data["classes"]:
+        spec["sizes"] = [[1.4, 1.4, 1.4]]
+    data["training"]["size_freedom"] = 0.5
+    small = Placement("cube", np.array([9.0, 0.5, 0]), 0.3, np.full(3, 0.7))
+    graph = graph_of([small], [cuboid_box(small, CAMERA)])
+    rebuild = SceneRebuilder(Domain.from_json({**data, "box": "cuboid"}), ResolvedMethod(labels=True, refine=refine))
+    [made] = rebuild(graph, np.random.default_rng(0)).placements
+    assert made.size.mean() == pytest.approx(0.7, rel=0.1)
 
 
 def test_sizes_that_meshes_say_snap_to_one_of_them_and_a_tenth():

@@ -36,6 +36,13 @@ def test_it_reproduces_how_often_cells_are_taken():
     assert np.median([p.size.mean() for p in everything]) == pytest.approx(0.9, rel=0.05)
 
 
+def test_sizes_are_those_of_the_log():
+    scenes = [Layout(CAMERA, (thing(PLACES[0], size=size),)) for size in (0.7, 1.4) * 30]
+    prior = LearnedPrior(never, CLEVR, fit_scenegen(scenes, CLEVR, 120, 0))
+    sizes = {p.size.mean().round(6) for k in range(60) for p in prior(np.random.default_rng(k)).placements}
+    assert sizes == {0.7, 1.4}
+
+
 def test_an_object_depends_on_those_before():
     # Two kinds of scenes: a cube with a sphere behind it, or a cylinder alone.
     pair = Layout(CAMERA, (thing(PLACES[0]), thing(PLACES[2], "sphere")))
