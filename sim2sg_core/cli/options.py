@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import writable_place
 
 if TYPE_CHECKING:
     from sim2sg_core.logs import Log
@@ -243,8 +244,7 @@ def check_least(args: argparse.Namespace, name: str, least: float) -> None:
 
 def check_output(path: Path) -> None:
     """Raises Sim2SGError when a file cannot be written there."""
-    if path.is_dir():
-        raise Sim2SGError(f"{path}: is a folder; name a file in it")
+    writable_place(path)
     above = next(parent for parent in path.absolute().parents if parent.exists())
     if not above.is_dir():
         raise Sim2SGError(f"{path}: {above} is a file, not a folder; choose another place")

@@ -60,7 +60,7 @@ def test_outputs_are_files_in_folders(tmp_path):
     (tmp_path / "file").write_text("")
     check_output(tmp_path / "file")
     check_output(tmp_path / "new" / "folder" / "a.json")
-    with pytest.raises(Sim2SGError, match="is a folder; name a file in it"):
+    with pytest.raises(Sim2SGError, match="is a folder; give the path of a file"):
         check_output(tmp_path)
     with pytest.raises(Sim2SGError, match="file is a file, not a folder"):
         check_output(tmp_path / "file" / "a.json")
