@@ -14,6 +14,7 @@ from sim2sg_core.cli.options import (
     check_output_folder,
     check_sampling,
     expected_frames,
+    log_path,
 )
 from sim2sg_core.cli.text_table import table
 from sim2sg_core.errors import Sim2SGError, printable
@@ -35,9 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares `info` and `extract`."""
     verbs = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     info = add_action(verbs, "info", "print topics, duration, intrinsics and extrinsics", "sim2sg log info drive.mcap")
-    info.add_argument("log", type=Path, metavar="LOG", help="bag, folder of bags, folder of images, image or video")
+    info.add_argument("log", type=log_path, metavar="LOG", help="bag, folder of bags, folder of images, image or video")
     take = add_action(verbs, "extract", "write frames as JPEG files, and frames.json with their origin", EXAMPLE)
-    take.add_argument("log", type=Path, metavar="LOG", help="bag (.mcap, .db3, .bag, or its folder), folder or video")
+    take.add_argument(
+        "log", type=log_path, metavar="LOG", help="bag (.mcap, .db3, .bag, or its folder), folder or video"
+    )
     take.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the images")
     add_sampling(take)
     add_rotate(take)

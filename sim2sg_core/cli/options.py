@@ -31,8 +31,15 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         "images, folders, bags (.mcap, .db3, .bag), videos (.mp4, …), patterns in quotes ('shots/*.jpg'), a .txt with"
         " one of these on each line, or addresses such as s3://bucket/log"
     )
-    source.add_argument("--images", type=Path, nargs="+", metavar="PATH", help=what)
-    source.add_argument("--log", type=Path, nargs="+", metavar="LOG", help="same as --images")
+    source.add_argument("--images", type=log_path, nargs="+", metavar="PATH", help=what)
+    source.add_argument("--log", type=log_path, nargs="+", metavar="LOG", help="same as --images")
+
+
+def log_path(text: str) -> Path:
+    """Reads the path of a log: an empty one, as of a variable that is not set, is not the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty: give a file or a folder (. is the current one)")
+    return Path(text)
 
 
 def open_source(args: argparse.Namespace) -> list[Log]:
@@ -196,6 +203,7 @@ def add_allow_outside(parser: argparse.ArgumentParser, what: str) -> None:
 
 def parse_shared(text: str, default: float = 1.0) -> tuple[Path, float]:
     """Splits PATH[:SHARE]; `default` is the share where none is given."""
+    log_path(text)
     path, colon, share = text.rpartition(":")
     if colon and not Path(text).exists():
         try:

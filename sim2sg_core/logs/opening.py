@@ -111,6 +111,8 @@ def listed_logs(paths: Iterable[Path | str]) -> list[Path]:
 
 def _matches(given: Path | str) -> list[Path]:
     """Returns the path, or what fits where it is no file but a pattern, or copies where it is an address."""
+    if given == "":  # Path("") would be the current folder
+        raise Sim2SGError("the path of a log is empty: give a bag or a folder of images (. is the current folder)")
     if address := address_of(given):
         return fetched(address)
     path = Path(given)

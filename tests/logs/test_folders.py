@@ -11,7 +11,7 @@ import pytest
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import encode_jpeg
-from sim2sg_core.logs import frame_name, open_log, open_logs, sample_frames
+from sim2sg_core.logs import frame_name, listed_logs, open_log, open_logs, sample_frames
 from sim2sg_core.logs.names import UniqueNames, flat_name
 from tests.logs.bag_writing import T0, picture
 from tests.pictures import noise, with_orientation
@@ -131,6 +131,17 @@ def test_one_image_is_a_log(tmp_path):
     assert names(open_log(tmp_path / "b.jpg")) == ["b.jpg"]
     [log] = open_logs([tmp_path / "b.jpg", tmp_path / "a.jpg"])
     assert names(log) == ["a.jpg", "b.jpg"], "images of one folder, as the shell's * gives them, are one log"
+
+
+def test_an_empty_path_is_not_the_current_folder(tmp_path, monkeypatch):
+    save(tmp_path, "a.jpg")
+    monkeypatch.chdir(tmp_path)
+    for paths in ("", ["a.jpg", ""]):
+        with pytest.raises(Sim2SGError, match="the path of a log is empty"):
+            open_logs(paths)
+        with pytest.raises(Sim2SGError, match="the path of a log is empty"):
+            listed_logs(paths or [""])
+    assert names(open_log(".")) == ["a.jpg"]
 
 
 def test_folders_three_deep_carry_their_names(tmp_path):
