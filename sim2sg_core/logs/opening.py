@@ -116,9 +116,10 @@ def _matches(given: Path | str) -> list[Path]:
     if address := address_of(given):
         return fetched(address)
     path = Path(given)
-    if not glob.has_magic(str(path)) or path.exists():
+    if not any(sign in str(path) for sign in "*?") or path.exists():
         return [path]
-    found = sorted(map(Path, glob.glob(str(path), recursive=True)), key=lambda p: natural_key(str(p)))
+    pattern = str(path).replace("[", "[[]")  # brackets are common in names of folders
+    found = sorted(map(Path, glob.glob(pattern, recursive=True)), key=lambda p: natural_key(str(p)))
     if not found:
         raise Sim2SGError(f"{printable(path)}: no file fits this pattern")
     return found

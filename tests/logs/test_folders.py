@@ -133,6 +133,14 @@ def test_one_image_is_a_log(tmp_path):
     assert names(log) == ["a.jpg", "b.jpg"], "images of one folder, as the shell's * gives them, are one log"
 
 
+def test_brackets_in_patterns_are_letters(tmp_path):
+    save(tmp_path / "set [1]", "a.jpg", "b.jpg"), save(tmp_path / "set 1", "c.jpg")
+    assert names(open_log(tmp_path / "set [1]" / "*.jpg")) == ["a.jpg", "b.jpg"]
+    assert names(open_log(f"{tmp_path}/set [1]/?.jpg")) == ["a.jpg", "b.jpg"]
+    with pytest.raises(Sim2SGError, match="no such file"):
+        open_log(tmp_path / "set [2]")
+
+
 def test_an_empty_path_is_not_the_current_folder(tmp_path, monkeypatch):
     save(tmp_path, "a.jpg")
     monkeypatch.chdir(tmp_path)
