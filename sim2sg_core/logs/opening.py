@@ -191,7 +191,9 @@ def _label(logs: Sequence[Log], given: Sequence[Path]) -> None:
         return
     for log in logs:
         if isinstance(log, FolderLog) and len(given) > 1:
-            log.label = f"{log.name}/{log.label}".rstrip("/") if log.label else log.name
+            # A single image has the name of its folder, as several of one folder have.
+            name = printable(log.path.resolve().parent.name) if log.path.is_file() else log.name
+            log.label = f"{name}/{log.label}".rstrip("/") if log.label else name
 
 
 def _holds_pictures(folder: Path) -> bool:

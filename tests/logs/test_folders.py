@@ -133,6 +133,12 @@ def test_one_image_is_a_log(tmp_path):
     assert names(log) == ["a.jpg", "b.jpg"], "images of one folder, as the shell's * gives them, are one log"
 
 
+def test_single_images_of_several_folders_carry_the_names_of_their_folders(tmp_path):
+    save(tmp_path / "a", "x.jpg"), save(tmp_path / "b", "x.jpg")
+    logs = open_logs([tmp_path / "a" / "x.jpg", tmp_path / "b" / "x.jpg"])
+    assert [name for log in logs for name in names(log)] == ["a/x.jpg", "b/x.jpg"]
+
+
 def test_brackets_in_patterns_are_letters(tmp_path):
     save(tmp_path / "set [1]", "a.jpg", "b.jpg"), save(tmp_path / "set 1", "c.jpg")
     assert names(open_log(tmp_path / "set [1]" / "*.jpg")) == ["a.jpg", "b.jpg"]
