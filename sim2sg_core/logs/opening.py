@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import logging
+import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -45,12 +47,16 @@ def open_logs(paths: Path | str | Iterable[Path | str], rotate: int = 0) -> list
         rotate: Turns the frames of all, see `Log`.
 
     Returns:
-        The logs, in the order given, those of one folder in natural order.
+        The logs, in the order given, those of one folder in natural order. What is named more than once is read once.
 
     Raises:
         Sim2SGError: No such file, no log in it, or a damaged one.
     """
-    given = [found for path in ([paths] if isinstance(paths, (str, Path)) else paths) for found in _matches(path)]
+    matches = [found for path in ([paths] if isinstance(paths, (str, Path)) else paths) for found in _matches(path)]
+    places: dict[str, Path] = {}
+    for path in matches:
+        places.setdefault(os.path.realpath(path), path)
+    given = list(places.values())
     parts, images = _parts_of(given), _images_of(given)
     logs: list[Log] = []
     for path in given:
@@ -74,6 +80,10 @@ def open_logs(paths: Path | str | Iterable[Path | str], rotate: int = 0) -> list
                 f" ({', '.join(BAG_SUFFIXES[:3])})"
             )
         logs += found
+    apart = _without_repeats(logs)
+    if repeats := len(matches) - len(given) + len(logs) - len(apart):
+        logger.warning("%d of the images or logs are named more than once: each is read once", repeats)
+    logs = apart
     _label(logs, given)
     for log in logs:
         log.rotate = rotate
@@ -181,6 +191,18 @@ def _open_folder(path: Path, root: Path, depth: int) -> list[Log]:
     if not depth:
         return []
     return [log for child in children if child.is_dir() for log in _open_folder(child, root, depth - 1)]
+
+
+def _without_repeats(logs: Sequence[Log]) -> list[Log]:
+    """Leaves out logs all of whose files are read by others too: an image beside its folder, a bag beside its own."""
+    files = [{os.path.abspath(file) for file in log.files} for log in logs]
+    readers = Counter(file for of_log in files for file in of_log)
+    kept = set(range(len(logs)))
+    for i in sorted(kept, key=lambda i: (len(files[i]), -i)):  # of equal ones the first is kept
+        if all(readers[file] > 1 for file in files[i]):
+            kept.remove(i)
+            readers.subtract(files[i])
+    return [logs[i] for i in sorted(kept)]
 
 
 def _label(logs: Sequence[Log], given: Sequence[Path]) -> None:

@@ -133,6 +133,25 @@ def test_one_image_is_a_log(tmp_path):
     assert names(log) == ["a.jpg", "b.jpg"], "images of one folder, as the shell's * gives them, are one log"
 
 
+def test_what_is_named_more_than_once_is_read_once(tmp_path, caplog, drive):
+    save(tmp_path / "a", "1.jpg", "2.jpg")
+    one, two = tmp_path / "a" / "1.jpg", tmp_path / "a" / "2.jpg"
+    bag = drive("mcap")
+
+    def read(*paths):
+        caplog.clear()
+        return [[f.name for f in log.frames()] for log in open_logs(paths)]
+
+    assert read(one, two) == [["1.jpg", "2.jpg"]] and not caplog.text
+    assert read(one, one) == [["1.jpg"]]
+    assert read(one, tmp_path / "a" / ".." / "a" / "1.jpg", two) == [["1.jpg", "2.jpg"]]
+    assert "1 of the images or logs are named more than once: each is read once" in caplog.text
+    assert read(tmp_path / "a", one, f"{tmp_path}/a/*.jpg") == [["1.jpg", "2.jpg"]]
+    assert len(caplog.records) == 1
+    assert len(read(bag, tmp_path / "a", *bag.glob("*.mcap"), bag)) == 2
+    assert "2 of the images or logs" in caplog.text
+
+
 def test_single_images_of_several_folders_carry_the_names_of_their_folders(tmp_path):
     save(tmp_path / "a", "x.jpg"), save(tmp_path / "b", "x.jpg")
     logs = open_logs([tmp_path / "a" / "x.jpg", tmp_path / "b" / "x.jpg"])
