@@ -56,6 +56,8 @@ INDEX = "frames.json"
 """Written by `sim2sg log extract`; gives stamps and camera where it is there."""
 
 FOLDER_TOPIC = "images"
+FASTEST = 1000
+"""Frames a second of a camera; names that tell more are hardly times."""
 RANGE_SAMPLES = 8
 """Images of 16 bits, spread over the folder, that tell the range of its values."""
 
@@ -85,6 +87,9 @@ class FolderLog(Log):
             order = sorted(range(len(names)), key=self._times.stamps.__getitem__)
             self._files = [self._files[i] for i in order]
             self._times = self._times._replace(stamps=[self._times.stamps[i] for i in order])
+        if self.timed and len(names) > 1 and np.median(np.diff(self._times.stamps)) * FASTEST < 1e9:
+            what = f"names are {self._times.unit} of more than {FASTEST} frames a second: rename them if they tell none"
+            logger.warning("%s: %s", printable(path), what)
 
     @property
     def files(self) -> Sequence[Path]:

@@ -54,6 +54,18 @@ def test_an_interval_is_refused_where_names_tell_no_time(tmp_path):
     assert len(sample_frames(log, min_interval_s=0.5, need_times=False)) == 3
 
 
+def test_more_frames_a_second_than_cameras_have_are_told(tmp_path, caplog):
+    save(tmp_path / "a", *(f"1700000000.{i:03d}.png" for i in range(5)))
+    assert open_log(tmp_path / "a").timed and not caplog.text
+    save(tmp_path / "b", *(f"1700000000.{i:05d}.png" for i in range(5)))
+    assert open_log(tmp_path / "b").timed
+    assert "names are seconds of more than 1000 frames a second: rename them" in caplog.text
+    caplog.clear()
+    save(tmp_path / "c", *(f"2024013{day}_101112_{i:05d}.png" for day in (0, 1) for i in range(3)))
+    open_log(tmp_path / "c")
+    assert "names are dates and times of more than 1000 frames" in caplog.text
+
+
 def test_hidden_files_are_none(tmp_path, caplog):
     save(tmp_path, "a.jpg")
     (tmp_path / "._a.jpg").write_bytes(b"\0\x05\x16\x07")
