@@ -179,7 +179,7 @@ def _decompressed(path: Path) -> Storage:
                     raise Sim2SGError(f"{printable(path)}: unpacks to more than {MAX_RATIO} times its size: no bag")
                 file.write(block)
         storage = open_storage(target, False)
-    except Sim2SGError:
+    except (Sim2SGError, ImportError):
         shutil.rmtree(folder)
         raise
     except Exception as error:  # of zstd, and disks
