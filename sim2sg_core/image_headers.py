@@ -25,6 +25,12 @@ FOREIGN_STARTS = {
     "OpenEXR": (b"\x76\x2f\x31\x01",),
     "Photoshop": (b"8BPS",),
 }
+IMAGE_BRANDS = {
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+    b"crx ": "camera raw",
+}
+"""Formats of images by their brand, in the container that MP4 and QuickTime videos have too."""
 
 
 class ImageHeader(NamedTuple):
@@ -128,8 +134,9 @@ def _read(data: bytes) -> ImageHeader:
     if data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace():
         return _pnm(data)
     if data[4:8] == b"ftyp":
-        brand = data[8:12]
-        name = "AVIF" if brand[:3] == b"avi" else "HEIC"
+        if data[8:12] not in IMAGE_BRANDS:
+            raise Sim2SGError("is a video, not an image: name it .mp4, and give it with --log (Python: model.log)")
+        name = IMAGE_BRANDS[data[8:12]]
         raise Sim2SGError(f"is a {name} image, which cannot be read: convert it with {CONVERT[name]}")
     for name, starts in FOREIGN_STARTS.items():
         if data.startswith(starts):

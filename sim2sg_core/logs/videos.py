@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.image_headers import IMAGE_BRANDS
 from sim2sg_core.images import to_8_bits
 from sim2sg_core.limits import IMAGE_PIXELS
 from sim2sg_core.logs.camera_log import Log, LogFrame, RawMessage, TopicInfo
@@ -23,7 +24,6 @@ logger = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv")
 VIDEO_TOPIC = "video"
-_IMAGE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"hevc", b"avif", b"avis")
 
 
 class VideoLog(Log):
@@ -149,7 +149,7 @@ def is_video(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(16)
     if head[4:8] == b"ftyp":
-        return head[8:12] not in _IMAGE_BRANDS
+        return head[8:12] not in IMAGE_BRANDS
     by_content = (head[:4] == b"RIFF" and head[8:11] == b"AVI") or head[:4] == b"\x1aE\xdf\xa3"
     return by_content or path.suffix.lower() in VIDEO_SUFFIXES
 
