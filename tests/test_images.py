@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.image_headers import exif_orientation, read_header
+from sim2sg_core.image_headers import exif_orientation, further_frames, read_header
 from sim2sg_core.images import decode_bgr, decode_grey, decode_image, encode_jpeg, read_image, write_jpeg
 from tests.pictures import noise, with_orientation
 
@@ -185,3 +185,11 @@ def test_too_large_for_jpeg() -> None:
 def test_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_jpeg(tmp_path / "none" / "a.jpg", np.zeros((8, 8, 3), np.uint8))
+
+
+def test_counting_frames_ends_whatever_the_file_says() -> None:
+    circle = struct.pack("<2sHIH12sI", b"II", 42, 8, 1, bytes(12), 8)
+    assert further_frames(circle) == 0
+    over_each_other = struct.pack("<2sHI", b"II", 42, 8) + b"\xff\xff" * 10**6
+    for data in (over_each_other, b"GIF89a" + bytes(10**6), b"GIF8", b"RIFF1234WEBPVP8X"):
+        assert further_frames(data) == 0

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
-from sim2sg_core.image_headers import CONVERT, ImageHeader, exif_orientation, jpeg_end, read_header
+from sim2sg_core.image_headers import CONVERT, ImageHeader, exif_orientation, further_frames, jpeg_end, read_header
 from sim2sg_core.images import bits_of, decode_grey, decode_image, decode_values, read_bytes
 from sim2sg_core.json_reader import read_json
 from sim2sg_core.limits import IMAGE_SIDE
@@ -77,6 +77,7 @@ class FolderLog(Log):
             Sim2SGError: No images in it, or a damaged frames.json.
         """
         self.path, self.label = path, label
+        self._told_of_frames = False
         self._files = [path] if path.is_file() else list(image_files(path) if files is None else files)
         if not self._files:
             raise Sim2SGError(f"{printable(path)}: no images in it ({', '.join(IMAGE_SUFFIXES)}), and no bag")
@@ -154,6 +155,10 @@ class FolderLog(Log):
     def _frame(self, file: Path, stamp: int) -> LogFrame:
         def decode() -> np.ndarray:
             data = read_bytes(file)
+            if not self._told_of_frames and (further := further_frames(data)):
+                self._told_of_frames = True
+                what = f"{further} further frames are left out, here as in other files"
+                logger.warning("%s: %s: `magick IMAGE %%04d.png` makes images of all", printable(file), what)
             bits = self._bits if read_header(data).bits > 8 else None
             return decode_image(data, bits)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import encode_jpeg
@@ -81,6 +82,22 @@ def test_images_of_many_kinds(tmp_path):
     assert len(frames) == 10
     for i, frame in enumerate(frames):
         assert np.abs(frame.decode().astype(int) - picture(i)).mean() < (12 if frame.name == "h.gif" else 3), frame.name
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".tiff"])
+def test_frames_behind_the_first_are_left_out_and_told(tmp_path, caplog, suffix):
+    def write(path, count):
+        images = [Image.fromarray(picture(i)) for i in range(count)]
+        images[0].save(path, save_all=True, append_images=images[1:], lossless=True)
+
+    write(tmp_path / f"still{suffix}", 1)
+    next(open_log(tmp_path).frames()).decode()
+    assert not caplog.text
+    write(tmp_path / f"a{suffix}", 10), write(tmp_path / f"b{suffix}", 3)
+    image, *_ = [frame.decode() for frame in open_log(tmp_path).frames()]
+    assert np.abs(image.astype(int) - picture(0)).mean() < 12
+    [record] = caplog.records
+    assert f"a{suffix}: 9 further frames are left out, here as in other files" in record.getMessage()
 
 
 @pytest.mark.parametrize(
