@@ -123,8 +123,11 @@ class FolderLog(Log):
         """Returns in one line what the names were taken for."""
         if len(self._files) < 2:
             return ""
-        what = self._times.unit
-        return f"names are {what}" if self.timed else f"names are {what}, which tell no time"
+        if self.timed:
+            return f"names are {self._times.unit}"
+        return (
+            f"{'frames.json contains' if self._times.unit == INDEX else 'file names contain'} no times; order: by name"
+        )
 
     def duration(self) -> float:
         """Returns seconds from the first to the last stamp; 0 where names tell no time."""

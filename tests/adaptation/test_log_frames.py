@@ -121,7 +121,7 @@ def test_the_list_says_where_the_camera_is_from(log, tmp_path):
 
 def test_an_interval_of_ones_own_needs_times(log, tmp_path):
     assert len(collect(log, tmp_path / "default")[0]) == 5, "the default counts for nothing where there are no times"
-    with pytest.raises(Sim2SGError, match=r"which tell no time.*--every"):
+    with pytest.raises(Sim2SGError, match=r"contain no times.*--every"):
         collect(log, tmp_path / "frames", min_interval=0.5)
 
 

@@ -50,7 +50,7 @@ def test_names_as_seconds_are_sorted_by_time_and_sampled(tmp_path):
 def test_an_interval_is_refused_where_names_tell_no_time(tmp_path):
     save(tmp_path, "1.png", "2.png", "3.png")
     log = open_log(tmp_path)
-    with pytest.raises(Sim2SGError, match=r"plain numbers, which tell no time.*use --max or --min-change"):
+    with pytest.raises(Sim2SGError, match=r"file names contain no times; order: by name.*use --max or --min-change"):
         sample_frames(log, min_interval_s=0.5)
     assert len(sample_frames(log, min_interval_s=0.5, need_times=False)) == 3
 
