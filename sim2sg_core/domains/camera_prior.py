@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import numpy as np
@@ -37,6 +38,10 @@ class CameraPrior(Spec):
         if self.pitch_deg[0] < -60 or self.pitch_deg[1] > 89:
             raise mistake("pitch lies between -60 (up) and 89 (down) degrees", "pitch_deg")
         return self
+
+    def middle_focal(self) -> float:
+        """Returns the focal length in the middle of the field of view, pixels of an image of the prior's width."""
+        return self.width / 2 / math.tan(math.radians(sum(self.hfov_deg) / 2) / 2)
 
     def sample(
         self,
