@@ -80,6 +80,7 @@ class Model:
         Raises:
             Sim2SGError: Not an image that can be read, or not 8-bit colour.
         """
+        _check_scores(min_score=min_score, min_relation=min_relation)
         path = Path(image) if isinstance(image, (str, Path)) else None
         pixels = read_image(path) if path else np.asarray(image)
         options = DecodeOptions(relations=relations)
@@ -126,6 +127,7 @@ class Model:
         Raises:
             Sim2SGError: No log, or none of its frames can be read.
         """
+        _check_scores(min_score=min_score, min_relation=min_relation)
         pitch, roll = (None if v is None else math.radians(v) for v in (camera_pitch, camera_roll))
         file = None if camera is None else Path(camera)
         cameras = FrameCameras(file, (camera_height, pitch, roll), self._predictor.info.camera)
@@ -144,3 +146,9 @@ class Model:
         kept = graph.filtered(min_score, min_relation)
         private = private_objects(graph)
         return Graph.of(kept, classes=self.classes, predicates=self.predicates, path=path, private=private)
+
+
+def _check_scores(**least: float) -> None:
+    for name, value in least.items():
+        if not 0 <= value <= 1:
+            raise Sim2SGError(f"{name} is {value:g}: scores are from 0 to 1, as in 0.3")

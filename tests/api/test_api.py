@@ -57,6 +57,17 @@ def test_an_image_by_path_and_as_pixels(model, photo):
         model("nowhere.jpg")
 
 
+def test_scores_and_threads_that_cannot_be(model, make_model, three_objects, photo):
+    for name in ("min_score", "min_relation"):
+        for value in (2, -0.1, float("nan")):
+            with pytest.raises(sg.Sim2SGError, match=f"{name} is .*: scores are from 0 to 1"):
+                model(photo, **{name: value})
+            with pytest.raises(sg.Sim2SGError, match=f"{name} is .*: scores are from 0 to 1"):
+                next(model.log(photo, **{name: value}))
+    with pytest.raises(sg.Sim2SGError, match="threads is -1: it must be 0 or more"):
+        sg.load(make_model(three_objects), threads=-1)
+
+
 def test_a_graph_prints_as_a_few_lines(model, photo):
     graph = model(photo, min_score=0, min_relation=0)
     lines = repr(graph).splitlines()
