@@ -79,6 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="leave out objects with a lower score, and their relations (default: 0, all are kept)",
     )
+    parser.add_argument(
+        "--min-relation",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="leave out relations with a lower score (default: 0, all are kept)",
+    )
     parser.add_argument("--overlay", type=Path, metavar="DIR", help="also draw the graphs on the images")
     parser.add_argument(
         "--anonymise",
@@ -128,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
     """Infers every frame and writes the graphs; an older file stays until all is done."""
     check_sampling(args)
     check_least(args, "threads", 0)
-    check_shares(args, "min_score", "object_threshold", "relation_threshold")
+    check_shares(args, "min_score", "min_relation", "object_threshold", "relation_threshold")
     check_place(args.out, args.format)
     if args.overlay:
         check_output_folder(args.overlay)
@@ -211,7 +218,7 @@ def graphs(
                 view.show(shown, graph.filtered(args.object_threshold, args.relation_threshold))
         progress.update()
         graph = turned_graph(graph, -frame.log.rotate)
-        kept = graph.filtered(args.min_score, 0.0) if args.min_score else graph
+        kept = graph.filtered(args.min_score, args.min_relation)
         yield Graph.of(
             kept,
             classes=tuple(predictor.info.classes),

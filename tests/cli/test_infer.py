@@ -169,7 +169,15 @@ def test_the_least_score_takes_relations_along(sim2sg, model, images, tmp_path):
     assert some[0].relations == kept.relations != everything[0].relations
 
 
-@pytest.mark.parametrize("option", ["--min-score", "--object-threshold", "--relation-threshold"])
+def test_the_least_score_of_relations_keeps_the_objects(sim2sg, model, images, tmp_path):
+    _, everything = load_graphs(write(sim2sg, model, images, "json", tmp_path / "g.json"))
+    least = sorted(r.score for r in everything[0].relations)[3]
+    _, some = load_graphs(write(sim2sg, model, images, "json", tmp_path / "h.json", "--min-relation", least))
+    assert some[0].relations == tuple(r for r in everything[0].relations if r.score >= least)
+    assert len(some[0].relations) < len(everything[0].relations) and len(some[0].objects) == 3
+
+
+@pytest.mark.parametrize("option", ["--min-score", "--min-relation", "--object-threshold", "--relation-threshold"])
 @pytest.mark.parametrize("value", [30, -0.1, "nan"])
 def test_scores_are_from_0_to_1(sim2sg, model, images, tmp_path, option, value):
     result = sim2sg("infer", "--model", model, "--images", images, "--out", tmp_path / "g.json", option, value)
