@@ -86,12 +86,23 @@ class Run:
             self._times = json.loads(self._stages.read_text())
 
     def begin(self, settings: dict[str, Any], inputs: Sequence[Input]) -> None:
-        """Keeps settings and logs in the folder, or checks that it was begun with the same.
+        """Keeps settings and logs in the folder, which may have been begun with the same; see `check`."""
+        inputs = self.check(settings, inputs)
+        digest = _digest(_deciding(settings))
+        self.identity = _digest([digest, [item.digest for item in inputs]])
+        self.manifest.facts = {"settings": digest, "inputs": [list(item) for item in inputs]}
+        self.manifest.write(self._config, yaml.safe_dump(settings, sort_keys=False))
+
+    def check(self, settings: dict[str, Any], inputs: Sequence[Input]) -> Sequence[Input]:
+        """Checks that the folder is new, or was begun with the same settings and logs. Nothing is written.
+
+        Returns:
+            `inputs`, by what the run was begun with.
 
         Raises:
             Sim2SGError: Other settings or logs, or a run without a manifest.
         """
-        config, facts = self.path / "config.yaml", self.manifest.facts
+        config, facts = self._config, self.manifest.facts
         if config.exists() and not self.manifest.path.exists():
             raise Sim2SGError(
                 f"{self.path}: holds a run of an earlier version, or one that has lost its manifest.json: nothing says"
@@ -115,9 +126,7 @@ class Run:
             raise Sim2SGError(
                 f"{self.path} was begun with other settings ({changed}): repeat them, or give another --out"
             )
-        self.identity = _digest([digest, [item.digest for item in inputs]])
-        self.manifest.facts = {"settings": digest, "inputs": [list(item) for item in inputs]}
-        self.manifest.write(config, yaml.safe_dump(settings, sort_keys=False))
+        return inputs
 
     def ensure(self, artefacts: Callable[[], Sequence[Artefact]], make: Callable[[], object]) -> None:
         """Makes what a stage leaves, unless it is there as it was finished.
@@ -186,6 +195,10 @@ class Run:
     def frames(self) -> Path:
         """Where the frames of the log are listed."""
         return self.path / "frames" / "frames.json"
+
+    @property
+    def _config(self) -> Path:
+        return self.path / "config.yaml"
 
     @property
     def _stages(self) -> Path:

@@ -17,6 +17,8 @@ import torch
 import yaml
 
 from benchmarks.kills import differences
+from sim2sg_core.adaptation.log_contents import read_inputs
+from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.cli.main import main
 from sim2sg_core.folder_lock import locked
 from sim2sg_core.images import write_jpeg
@@ -221,6 +223,14 @@ def test_a_dry_run_tells_the_stages_and_makes_nothing(log, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "  3  source/train" in out and "4 steps" in out and "14 stages, about " in out
     assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_in_the_folder_of_another_run(log, tmp_path, capsys):
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    run.begin({"seed": 1, "logs": [str(log)]}, read_inputs([str(log)]))
+    words = ["adapt", "--domain", str(log.parent / "tiny.yaml"), "--log", str(log), "--out", str(run.path), *SETTINGS]
+    assert main([*words, "--dry-run"]) == 2 and "was begun with other settings" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
