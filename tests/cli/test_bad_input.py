@@ -210,6 +210,14 @@ def test_checkpoint_cut_in_half(fails, tmp_path, kitti, result):
 # ---- the machine ----
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc")
+def test_a_place_where_nothing_can_be_made(fails, model, kitti):
+    for out, words in (("/proc/x.json", ()), ("/proc/x/y", ("--format", "yolo"))):
+        fails(
+            "infer", "--model", model, "--images", kitti / "image_2", "--out", out, *words, expect=["/proc/", "choose"]
+        )
+
+
 def test_no_egl(tmp_path):
     """The loader of EGL finds no driver, as on a machine without Mesa."""
     environment = {**os.environ, "__EGL_VENDOR_LIBRARY_FILENAMES": os.devnull}
