@@ -69,9 +69,11 @@ def same_inputs(folder: Path, begun: Sequence[Input], given: Sequence[Input]) ->
         if not new.digest and new.path != old.path:
             raise _missing(new.path)
         if new.digest not in ("", old.digest):
+            if new.path != old.path:
+                raise Sim2SGError(f"{folder} was begun with {old.path}: give that, or another --out for {new.path}")
             raise Sim2SGError(
-                f"{new.path}: is not what {folder} was begun with, its contents are others: bring that back, or give"
-                " another --out"
+                f"{new.path}: has changed since {folder} was begun with it: bring its contents back, or give another"
+                " --out"
             )
         found.append(Input(new.path, old.digest))
     return found

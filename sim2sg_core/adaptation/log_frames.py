@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,13 +78,10 @@ def write_frames(config: LogConfig, domain: Domain, index: Path, fleet: Fleet = 
     They are spread evenly, or with `config.rare` half of them by what is rare in the logs.
     A log is read by one worker of the fleet, first to see what is in it, and again for the frames that are chosen.
     """
-    logs = open_logs(config.logs, config.rotate)
-    needs_times = config.min_interval != LogConfig.min_interval  # the default is no wish of the user
+    logs = open_checked(config)
     classes = classes_of(config.rare) if config.rare else []
     counter = counter_of(config.rare, fleet.threads) if config.rare else None
-    scan = Scan(config.topic, config.min_interval, config.min_change, needs_times, config.distinct > 0, counter)
-    for log in logs:
-        scan.check(log)
+    scan = dataclasses.replace(_scan(config), hashed=config.distinct > 0, counter=counter)
     pool = fleet.pool(Inline())
     chosen = choose(list(pool.map(scan, logs)), config.frames, config.distinct, classes)
     require_frames(chosen, logs)
@@ -105,6 +103,25 @@ def write_frames(config: LogConfig, domain: Domain, index: Path, fleet: Fleet = 
     for record, of_frame in zip(records, flags.flags(), strict=True):
         record["flags"] = of_frame
     write_json(index, {"intrinsics": told_by[0], "extrinsics": told_by[1], "frames": records}, indent=1)
+
+
+def open_checked(config: LogConfig) -> list[Log]:
+    """Opens the logs. Raises Sim2SGError when one has no such camera, or no times; frames are not read."""
+    logs = open_logs(config.logs, config.rotate)
+    for log in logs:
+        _scan(config).check(log)
+    return logs
+
+
+def count_frames(config: LogConfig, logs: Sequence[Log]) -> int:
+    """Returns how many frames logs claim to have, 0 where that is unknown."""
+    topics = ((log.image_topic(config.topic), log.topics()) for log in logs)
+    return sum(topic.count for name, listed in topics for topic in listed if topic.name == name)
+
+
+def _scan(config: LogConfig) -> Scan:
+    needs_times = config.min_interval != LogConfig.min_interval  # the default is no wish of the user
+    return Scan(config.topic, config.min_interval, config.min_change, needs_times)
 
 
 class WrittenFrame(NamedTuple):

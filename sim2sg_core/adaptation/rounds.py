@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +27,8 @@ from sim2sg_core.adaptation.content.recall_correction import (
 )
 from sim2sg_core.adaptation.content.round_layouts import PriorLayout, round_layouts
 from sim2sg_core.adaptation.live_view import LiveView
-from sim2sg_core.adaptation.log_contents import read_inputs, require_logs
-from sim2sg_core.adaptation.log_frames import SampledFrame, collect_frames
+from sim2sg_core.adaptation.log_contents import Input, read_inputs, require_logs
+from sim2sg_core.adaptation.log_frames import SampledFrame, collect_frames, count_frames, open_checked
 from sim2sg_core.adaptation.log_inference import LogInference
 from sim2sg_core.adaptation.log_witness import LogWitness, Testimony
 from sim2sg_core.adaptation.machine import check_machine
@@ -57,6 +58,7 @@ from sim2sg_core.files import atomic_path
 from sim2sg_core.fleet import ONE_MACHINE, Fleet
 from sim2sg_core.folder_lock import locked
 from sim2sg_core.logs.frame_flags import describe_flags
+from sim2sg_core.logs.output_places import check_apart
 from sim2sg_core.manifest import NAME as MANIFEST
 from sim2sg_core.manifest import Artefact
 from sim2sg_core.model import load_start
@@ -84,27 +86,52 @@ def adapt(
     Raises:
         Sim2SGError: Bad settings or logs, told before any work starts.
     """
+    found = _check(config, domain, out)
+    with locked(out):
+        fleet.check(out)
+        run = Run(out, fleet)
+        run.begin(_settings(config, domain), found.inputs)
+        run.plan = Plan(dataclasses.replace(config, frames=found.frames), domain)
+        print(run.plan.describe(run.stage_times()), file=sys.stderr, flush=True)
+        return _adapt(run, config, domain, found.witness, shown)
+
+
+def describe_plan(config: ResolvedConfig, domain: Domain, out: Path) -> str:
+    """Returns what `adapt` would do, after the checks that it begins with. Nothing is written."""
+    found = _check(config, domain, out)
+    run = Run(out)
+    run.check(_settings(config, domain), found.inputs)
+    return Plan(dataclasses.replace(config, frames=found.frames), domain).describe(run.stage_times())
+
+
+class _Found(NamedTuple):
+    """What the checks before a run find."""
+
+    inputs: list[Input]
+    witness: LogWitness | None
+    frames: int
+    """the most that the logs give"""
+
+
+def _check(config: ResolvedConfig, domain: Domain, out: Path) -> _Found:
+    """Raises Sim2SGError for all that is known to be wrong before any work starts."""
     if not (out / MANIFEST).exists():
         require_logs(config.logs)
     check_machine(config, domain)
     inputs = read_inputs([*config.logs, *([config.camera_file] if config.camera_file else [])])
     if isinstance(config.source, StartCheckpoint):
-        load_start(config.source.start, domain)  # Checked before any work starts.
+        load_start(config.source.start, domain)
     witness = LogWitness(config.witness, domain) if config.witness else None
-    with locked(out):
-        fleet.check(out)
-        run = Run(out, fleet)
-        run.begin({**config.to_json(), "domain": domain.to_json()}, inputs)
-        run.plan = Plan(config, domain)
-        print(run.plan.describe(run.stage_times()), file=sys.stderr, flush=True)
-        return _adapt(run, config, domain, witness, shown)
+    frames = config.frames
+    if all(Path(log).exists() for log in config.logs):  # A run that has its frames needs no log any more.
+        logs = open_checked(config)
+        check_apart(out, logs, "--out")
+        frames = min(frames, count_frames(config, logs) or frames)
+    return _Found(inputs, witness, frames)
 
 
-def describe_plan(config: ResolvedConfig, domain: Domain) -> str:
-    """Returns what `adapt` would do, after the checks that it begins with. Nothing is written."""
-    require_logs(config.logs)
-    check_machine(config, domain)
-    return Plan(config, domain).describe({})
+def _settings(config: ResolvedConfig, domain: Domain) -> dict[str, Any]:
+    return {**config.to_json(), "domain": domain.to_json()}
 
 
 def _adapt(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ from sim2sg_core.scene import SceneGraph
 MAY_CHANGE = {"workers", "ranks", "device", "rounds", "strict", "real_frames", "anonymise"}
 # Known by their contents: they may lie elsewhere.
 INPUTS = {"logs", "camera_file"}
+OPTIONS = {"frames": "max", "min_interval": "every"}
+"""Settings whose options have other names."""
 T = TypeVar("T")
 
 
@@ -86,12 +89,23 @@ class Run:
             self._times = json.loads(self._stages.read_text())
 
     def begin(self, settings: dict[str, Any], inputs: Sequence[Input]) -> None:
-        """Keeps settings and logs in the folder, or checks that it was begun with the same.
+        """Keeps settings and logs in the folder, which may have been begun with the same; see `check`."""
+        inputs = self.check(settings, inputs)
+        digest = _digest(_deciding(settings))
+        self.identity = _digest([digest, [item.digest for item in inputs]])
+        self.manifest.facts = {"settings": digest, "inputs": [list(item) for item in inputs]}
+        self.manifest.write(self._config, yaml.safe_dump(settings, sort_keys=False))
+
+    def check(self, settings: dict[str, Any], inputs: Sequence[Input]) -> Sequence[Input]:
+        """Checks that the folder is new, or was begun with the same settings and logs. Nothing is written.
+
+        Returns:
+            `inputs`, by what the run was begun with.
 
         Raises:
             Sim2SGError: Other settings or logs, or a run without a manifest.
         """
-        config, facts = self.path / "config.yaml", self.manifest.facts
+        config, facts = self._config, self.manifest.facts
         if config.exists() and not self.manifest.path.exists():
             raise Sim2SGError(
                 f"{self.path}: holds a run of an earlier version, or one that has lost its manifest.json: nothing says"
@@ -107,7 +121,7 @@ class Run:
         known = self.manifest.knows(config)
         # Where the manifest is lost, an unknown config.yaml may still say that this is another run's folder.
         begun = _read_config(config) if known or not facts else {}
-        changed = difference(_deciding(begun), _deciding(settings)) if begun else ""
+        changed = changed_option(_deciding(begun), _deciding(settings)) if begun else ""
         digest = _digest(_deciding(settings))
         if facts.get("settings", digest) != digest:
             changed = changed or "its config.yaml is damaged and does not say which"
@@ -115,9 +129,7 @@ class Run:
             raise Sim2SGError(
                 f"{self.path} was begun with other settings ({changed}): repeat them, or give another --out"
             )
-        self.identity = _digest([digest, [item.digest for item in inputs]])
-        self.manifest.facts = {"settings": digest, "inputs": [list(item) for item in inputs]}
-        self.manifest.write(config, yaml.safe_dump(settings, sort_keys=False))
+        return inputs
 
     def ensure(self, artefacts: Callable[[], Sequence[Artefact]], make: Callable[[], object]) -> None:
         """Makes what a stage leaves, unless it is there as it was finished.
@@ -188,6 +200,10 @@ class Run:
         return self.path / "frames" / "frames.json"
 
     @property
+    def _config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
     def _stages(self) -> Path:
         return self.path / "stages.json"
 
@@ -195,6 +211,24 @@ class Run:
 def _deciding(settings: dict[str, Any]) -> dict[str, Any]:
     """Returns the settings that decide what comes out, apart from the logs."""
     return {k: v for k, v in settings.items() if k not in MAY_CHANGE | INPUTS}
+
+
+def changed_option(begun: dict[str, Any], given: dict[str, Any]) -> str:
+    """Names an option by which two runs differ: domain and start, which decide others, before those; "" for none."""
+    domains = [settings.get("domain") or {} for settings in (begun, given)]
+    if domains[0] != domains[1]:
+        there, here = (domain.get("name") for domain in domains)
+        key = difference(*domains).partition(":")[0]
+        return f"--domain: {there} with other {key}" if there == here else f"--domain: {there} there, {here} here"
+    starts = [{"start": settings.get("start")} for settings in (begun, given)]
+    path, _, values = (difference(*starts) or difference(begun, given)).partition(": ")
+    name = path.rpartition(".")[2]
+    if name.endswith("_digest"):
+        return f"--{name.removesuffix('_digest')}: another content there"
+    values = re.sub(r"\bNone (there|here)\b", r"nothing \1", values)
+    if path.startswith("method."):  # Not every switch has an option.
+        return f"--method: {name} {values}"
+    return f"--{OPTIONS.get(name, name).replace('_', '-')}: {values}" if path else ""
 
 
 def _read_config(file: Path) -> dict[str, Any]:

@@ -87,7 +87,8 @@ class Graph(SceneGraph):
             (H, W, 3) uint8 RGB.
 
         Raises:
-            Sim2SGError: There is no file to read it from, or nothing that the model knows can be blurred.
+            Sim2SGError: There is no file to read it from, the image is of another size than the graph's, or nothing
+                that the model knows can be blurred.
         """
         if anonymise:
             promise(self.class_names(), "leave anonymise out")
@@ -95,6 +96,11 @@ class Graph(SceneGraph):
             if self.path is None:
                 raise Sim2SGError("this graph is of no image file: give the image, as graph.overlay(image)")
             image = read_image(self.path)
+        if image.shape[:2] != (self.height, self.width):
+            raise Sim2SGError(
+                f"the image is {image.shape[1]}x{image.shape[0]} and the graph is of one of {self.width}x{self.height}:"
+                " give the image that the model was given"
+            )
         if anonymise:
             image = blurred(image, [self, dataclasses.replace(self, objects=self.private, relations=())])
         return draw_overlay(image, self, 0.0, 0.0, classes=self.classes, predicates=self.predicates)
@@ -106,7 +112,7 @@ class Graph(SceneGraph):
 
     def to_coco(self) -> dict[str, Any]:
         """Returns COCO detection of this one image; see `to_coco` for several."""
-        return to_coco([self])
+        return to_coco(self)
 
     def to_supervision(self) -> Any:
         """Returns `supervision.Detections`; class ids are places in `classes`."""
@@ -188,12 +194,12 @@ def _row(item: SceneObject) -> dict[str, Any]:
 OBJECT_COLUMNS = tuple(_row(_NOTHING))
 
 
-def to_coco(graphs: Iterable[Graph]) -> dict[str, Any]:
-    """Returns COCO detection of several images, scores in `score`, relations in `rel_annotations`.
+def to_coco(graphs: Graph | Iterable[Graph]) -> dict[str, Any]:
+    """Returns COCO detection of one image or several, scores in `score`, relations in `rel_annotations`.
 
     Categories are the classes of the model, in its order, from 1.
     """
-    graphs = list(graphs)
+    graphs = [graphs] if isinstance(graphs, Graph) else list(graphs)
     classes = dict.fromkeys(name for graph in graphs for name in graph.class_names())
     words = dict.fromkeys(name for graph in graphs for name in graph.predicate_names())
     return coco_of(graphs, list(classes), [{"name": name} for name in words], info={"description": "sim2sg"})
@@ -228,9 +234,9 @@ def _names(head: JsonObject, key: str, used: set[str]) -> tuple[str, ...]:
     return (*told, *sorted(used.difference(told)))
 
 
-def write_graphs(path: Path | str, graphs: Iterable[SceneGraph], model: str = "") -> None:
-    """Writes graphs as `sim2sg infer` does, with classes and predicates of the first one's model."""
-    graphs = iter(graphs)
+def write_graphs(path: Path | str, graphs: SceneGraph | Iterable[SceneGraph], model: str = "") -> None:
+    """Writes one graph or several as `sim2sg infer` does, with classes and predicates of the first one's model."""
+    graphs = iter([graphs] if isinstance(graphs, SceneGraph) else graphs)
     first = list(itertools.islice(graphs, 1))
     names = {key: getattr(graph, key, ()) for graph in first for key in ("classes", "predicates")}
     save_graphs(path, itertools.chain(first, graphs), model, **names)

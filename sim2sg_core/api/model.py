@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from sim2sg_core.api.graph import Graph
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import read_image
-from sim2sg_core.logs import decoded, open_logs, select_frames
+from sim2sg_core.logs import decoded, load_calibration, open_logs, select_frames
 from sim2sg_core.logs.frame_cameras import FrameCameras
 from sim2sg_core.report.anonymise import private_objects
 from sim2sg_core.runtime import DecodeOptions, Predictor
@@ -61,7 +63,7 @@ class Model:
     def __call__(
         self,
         image: np.ndarray | Path | str,
-        camera: Camera | None = None,
+        camera: Camera | Path | str | None = None,
         *,
         min_score: float = DEFAULT_OBJECT_THRESHOLD,
         min_relation: float = DEFAULT_RELATION_THRESHOLD,
@@ -72,18 +74,21 @@ class Model:
         Args:
             image: Path of a file, or (H, W, 3) uint8 RGB; OpenCV's BGR is `image[..., ::-1]`. Anything that
                 `numpy.asarray` takes will do, such as a picture of Pillow in mode RGB.
-            camera: Its camera, for 3D poses; None takes that of the model's training log where the aspect ratio fits.
+            camera: Its camera, or a calibration file, for 3D poses; None takes that of the model's training log where
+                the aspect ratio fits.
             min_score: Least score of an object; 0 keeps all.
             min_relation: Least score of a relation; 0 keeps all.
             relations: "learned", "rule", "both", or "auto": what the model says is better.
 
         Raises:
-            Sim2SGError: Not an image that can be read, or not 8-bit colour.
+            Sim2SGError: Not one image that can be read, not 8-bit colour, or no camera of it.
         """
+        _check_scores(min_score=min_score, min_relation=min_relation)
         path = Path(image) if isinstance(image, (str, Path)) else None
-        pixels = read_image(path) if path else np.asarray(image)
+        pixels = _pixels(image)
+        view = _camera(camera, pixels, path.name if path else "")
         options = DecodeOptions(relations=relations)
-        graph = self._predictor.predict(pixels, camera, options, file=path.name if path else "")
+        graph = self._predictor.predict(pixels, view, options, file=path.name if path else "")
         return self._finished(graph, min_score, min_relation, path)
 
     def log(
@@ -126,6 +131,7 @@ class Model:
         Raises:
             Sim2SGError: No log, or none of its frames can be read.
         """
+        _check_scores(min_score=min_score, min_relation=min_relation)
         pitch, roll = (None if v is None else math.radians(v) for v in (camera_pitch, camera_roll))
         file = None if camera is None else Path(camera)
         cameras = FrameCameras(file, (camera_height, pitch, roll), self._predictor.info.camera)
@@ -144,3 +150,39 @@ class Model:
         kept = graph.filtered(min_score, min_relation)
         private = private_objects(graph)
         return Graph.of(kept, classes=self.classes, predicates=self.predicates, path=path, private=private)
+
+
+def _pixels(image: Any) -> np.ndarray:
+    """Returns an image as an array. Raises Sim2SGError where it is none, or several."""
+    if isinstance(image, (str, Path)):
+        if "://" in str(image):
+            raise Sim2SGError(f"{image}: is an address: download the image, or give model.log(…) an s3://bucket/log")
+        if Path(image).is_dir():
+            raise Sim2SGError(f"{image}: is a folder: model.log(…) yields the graph of each image in it")
+        return read_image(image)
+    with contextlib.suppress(ValueError):  # arrays of several shapes
+        pixels = np.asarray(image)
+        if pixels.ndim == 3:
+            return pixels
+    what = f"of shape {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
+    raise Sim2SGError(
+        f"the image is {what}: give a path or an (H, W, 3) uint8 array; model.log(…) takes lists of files, folders and"
+        " logs"
+    )
+
+
+def _camera(camera: Any, pixels: np.ndarray, name: str) -> Camera | None:
+    """Returns the camera that is given, read where it is a file. Raises Sim2SGError where it is none."""
+    if isinstance(camera, (str, Path)):
+        return load_calibration(camera, pixels.shape[1], pixels.shape[0], name)
+    if camera is None or isinstance(camera, Camera):
+        return camera
+    raise Sim2SGError(
+        f"the camera is a {type(camera).__name__}: give sg.Camera(width, height, K) or a calibration file"
+    )
+
+
+def _check_scores(**least: float) -> None:
+    for name, value in least.items():
+        if not 0 <= value <= 1:
+            raise Sim2SGError(f"{name} is {value:g}: scores are from 0 to 1, as in 0.3")

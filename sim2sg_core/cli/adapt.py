@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
+from sim2sg_core.adaptation.config_file import read_config
 from sim2sg_core.adaptation.method import (
     CRITERIA,
     DEFAULT,
@@ -30,6 +31,7 @@ from sim2sg_core.cli.options import (
     add_ranks,
     add_rotate,
     add_strict,
+    check_output_folder,
     check_ranks,
     listed_negatives,
 )
@@ -234,11 +236,9 @@ def run(args: argparse.Namespace) -> int:
     if args.rerun is not None:
         from sim2sg_core.report.rerun_recording import rerun_for
 
-        rerun_for(args.rerun)  # Before torch is imported, which takes seconds.
-    from sim2sg_core.adaptation import adapt, describe_plan
-    from sim2sg_core.adaptation.config_file import read_config
-
+        rerun_for(args.rerun)
     check_ranks(args)
+    check_output_folder(args.out)
     base, domain = AdaptConfig(logs=()), None
     if args.config:
         base, domain = read_config(args.config, allow_outside=args.allow_outside)
@@ -252,8 +252,10 @@ def run(args: argparse.Namespace) -> int:
     )
     domain = domain_to_draw(args, domain)
     config = settings.resolved(domain)
+    from sim2sg_core.adaptation import adapt, describe_plan  # They import torch, which takes seconds.
+
     if args.dry_run:
-        print(describe_plan(config, domain))
+        print(describe_plan(config, domain, args.out))
         return 0
     with view_of(args, domain) as view, opened(args.ray, args.workers or 0) as fleet:
         model = adapt(config, domain, args.out, fleet, view)

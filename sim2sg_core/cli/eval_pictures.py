@@ -63,4 +63,4 @@ def draw_mistakes(
     if worst:
         write_jpeg(folder / SHEET, contact_sheet(worst, columns=3, cell_width=640))
     said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "none"
-    return f"mistakes ({said}) in {folder}: {SHEET}, mistakes.json"
+    return f"mistakes ({said}) in {folder}: {f'{SHEET}, ' if worst else ''}mistakes.json"

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     network, domain = load_network(args.checkpoint, ema=not args.live_weights)
     camera = assumed_camera(args.camera, domain) if args.camera is not None else None
     if args.calibrate:
-        frames = [row for folder in args.calibrate for row in read_dataset(folder)]
+        frames = [row for folder in args.calibrate for row in read_dataset(folder, domain)]
         fit = calibrate(network, domain, frames)
         print(
             f"calibration error of objects {fit['object_ece_before']:.3f} -> {fit['object_ece_after']:.3f},"

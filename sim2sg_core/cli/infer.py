@@ -29,6 +29,7 @@ from sim2sg_core.cli.options import (
     check_least,
     check_output_folder,
     check_sampling,
+    check_shares,
     expected_frames,
     open_source,
 )
@@ -77,6 +78,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         metavar="P",
         help="leave out objects with a lower score, and their relations (default: 0, all are kept)",
+    )
+    parser.add_argument(
+        "--min-relation",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="leave out relations with a lower score (default: 0, all are kept)",
     )
     parser.add_argument("--overlay", type=Path, metavar="DIR", help="also draw the graphs on the images")
     parser.add_argument(
@@ -127,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
     """Infers every frame and writes the graphs; an older file stays until all is done."""
     check_sampling(args)
     check_least(args, "threads", 0)
-    check_least(args, "min_score", 0)
+    check_shares(args, "min_score", "min_relation", "object_threshold", "relation_threshold")
     check_place(args.out, args.format)
     if args.overlay:
         check_output_folder(args.overlay)
@@ -190,9 +198,15 @@ def graphs(
     cameras = FrameCameras(args.camera, (args.camera_height, *angles), predictor.info.camera, tell)
     options = DecodeOptions(relations=args.relations)
     names = UniqueNames()
+    placing = ("camera_height", "camera_pitch", "camera_roll")
+    unused = [f"--{name.replace('_', '-')}" for name in placing if getattr(args, name) is not None]
     for frame, output, image in frames:
         size = output.box.source
-        camera = camera_of(predictor.info, cameras.find(frame, *size), *size)
+        found = cameras.find(frame, *size)
+        if found is None and unused:
+            logger.warning("%s: not used, as no intrinsics are known: give --camera FILE", ", ".join(unused))
+            unused = []  # once
+        camera = camera_of(predictor.info, found, *size)
         depth = depths[frame.log].find(frame) if depths else None
         predictor.warn_of_relations(options.relations, camera)
         graph = output.graph(camera, options, file=frame.name, stamp=frame.stamp, depth=depth)
@@ -204,7 +218,7 @@ def graphs(
                 view.show(shown, graph.filtered(args.object_threshold, args.relation_threshold))
         progress.update()
         graph = turned_graph(graph, -frame.log.rotate)
-        kept = graph.filtered(args.min_score, 0.0) if args.min_score else graph
+        kept = graph.filtered(args.min_score, args.min_relation)
         yield Graph.of(
             kept,
             classes=tuple(predictor.info.classes),

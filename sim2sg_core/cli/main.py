@@ -79,6 +79,8 @@ PACKAGES = {
     "yaml": "pyyaml",
 }
 NO_SPACE = "no space left on device, or the limit of a file's size is reached: free some and run the same command again"
+UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
+"""What is wrong with a place that the user named. The kernel's file systems say ENOENT when something is made there."""
 KEPT = "; finished work is kept"
 """Is said of verbs that resume."""
 
@@ -187,8 +189,10 @@ def explain(error: BaseException, verb: str, resuming: bool) -> str | None:
         return str(error)
     if out_of_space(error):
         return NO_SPACE + KEPT * resuming
-    if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
-        return f"{error.filename}: {error.strerror}; choose a folder that you may write to"
+    if isinstance(error, OSError) and error.filename is not None and error.errno in UNUSABLE:
+        return (
+            f"{error.filename}: {error.strerror}; choose a folder that is there, or can be, and that you may write to"
+        )
     if isinstance(error, ModuleNotFoundError):
         missing = (error.name or "").split(".")[0]
         for module, package in PACKAGES.items():

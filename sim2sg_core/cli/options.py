@@ -250,6 +250,14 @@ def check_least(args: argparse.Namespace, name: str, least: float) -> None:
         raise Sim2SGError(f"--{name.replace('_', '-')} is {value}: it must be {least} or more")
 
 
+def check_shares(args: argparse.Namespace, *names: str) -> None:
+    """Raises Sim2SGError when the number of one of these options is no probability."""
+    for name in names:
+        value = getattr(args, name)
+        if not 0 <= value <= 1:
+            raise Sim2SGError(f"--{name.replace('_', '-')} is {value:g}: scores are from 0 to 1, as in 0.3")
+
+
 def check_output(path: Path) -> None:
     """Raises Sim2SGError when a file cannot be written there."""
     writable_place(path)

@@ -12,12 +12,15 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import make_folder
 from sim2sg_core.fleet import opened
+from sim2sg_core.limits import IMAGE_PIXELS
 from sim2sg_core.logs import load_calibration
 from sim2sg_core.progress import Progress
 
 HELP = "render synthetic frames with exact labels (COCO with relations)"
 EXAMPLE = "sim2sg synth --domain clevr --count 100 --out frames/"
 RESUMES = True
+MOST = 16384
+"""Pixels of a side: no camera of a domain has more."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,6 +89,12 @@ def size_of(args: argparse.Namespace, domain: Domain) -> tuple[int, int]:
         raise Sim2SGError("give both --width and --height, or neither")
     if args.width is None:
         return domain.camera.width, domain.camera.height
-    if args.width < 16 or args.height < 16:
-        raise Sim2SGError(f"--width {args.width} --height {args.height}: at least 16 each")
+    if (
+        min(args.width, args.height) < 16
+        or max(args.width, args.height) > MOST
+        or args.width * args.height > IMAGE_PIXELS
+    ):
+        raise Sim2SGError(
+            f"--width {args.width} --height {args.height}: give 16 to {MOST} each, and {IMAGE_PIXELS:,} pixels at most"
+        )
     return args.width, args.height

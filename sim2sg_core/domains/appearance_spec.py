@@ -31,8 +31,9 @@ class AppearanceSpec(Spec):
     """How scenes may look; drawn anew for every frame.
 
     Attributes:
-        lights: Number of lights that cast light, the sun included.
-        light_elevation_deg: Height of the main light over the horizon.
+        lights: Number of lights that cast light, the sun included. Streets have the sun alone.
+        light_elevation_deg: Height of the main light over the horizon; in rooms, of the light from windows, where the
+            default is lower.
         ambient: Share of light without direction.
         exposure: Stops.
         saturation: Factor; 1 leaves colours alone.
@@ -46,7 +47,7 @@ class AppearanceSpec(Spec):
         tint: Strength of colour casts of lights, ground and sensor: 1 as is usual, 0 for none.
         textured: Share of painted parts with a texture; None takes what is usual outdoors or in a studio.
         floors: Kinds of ground that the synthesis knows; empty means all that fit the layout.
-        skies: Kinds of sky or backdrop; empty means all that fit.
+        skies: Kinds of sky or backdrop of streets, one is drawn for each frame; empty means all that fit.
         floor_colors: Base colours of the ground; empty leaves them to the synthesis.
         paints: Base colours of painted parts.
         paint_shares: How common each of the paints is, relative to the others; empty makes all alike.

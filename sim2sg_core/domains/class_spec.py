@@ -129,7 +129,8 @@ class ClassSpec(Spec):
             container.
         count: Number of objects in a prior scene; for classes that stand on others, the number on each of them. None:
             the layout decides. On the ground the class is then drawn by `frequency`, on others it comes only in groups.
-        frequency: How often the class is drawn, relative to the other classes without a `count`.
+        frequency: How often the class is drawn, relative to the other classes without a `count`; streets have
+            densities instead.
         assets: Names of built-in meshes; empty: those of the class's own name.
         meshes: Meshes from files or libraries, in place of `assets`; those of libraries also beside them.
         yaw_symmetry: Order of the rotational symmetry about the vertical: 1 none, 2 (a table), 4 (a

@@ -178,7 +178,7 @@ class Domain(Spec):
         return handler(data).with_sources()
 
     @model_validator(mode="after")
-    def _agree(self) -> Domain:
+    def _agree(self, info: ValidationInfo) -> Domain:
         names = self.class_names
         _refuse_duplicates("classes", names)
         _refuse_duplicates("predicates", self.predicate_names)
@@ -196,6 +196,8 @@ class Domain(Spec):
                 raise mistake(f"unknown class {name!r}; {known}", "relation_classes", i)
         self._check_supports()
         self.layout.check(self.classes, self.max_objects)
+        if (info.context or {}).get("folder") is not None:  # A file: somebody is writing it.
+            self.layout.check_written(self.classes, self.appearance)
         self._check_inverses()
         self._check_counts()
         return self

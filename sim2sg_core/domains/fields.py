@@ -49,6 +49,10 @@ class Spec(BaseModel):
     renamed: ClassVar[dict[str, str]] = {}
     """Earlier name of a key -> its name now: files and models of earlier versions stay readable."""
 
+    def changes(self, key: str) -> bool:
+        """Whether a key has another value than its default."""
+        return bool(getattr(self, key) != type(self).model_fields[key].get_default(call_default_factory=True))
+
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
@@ -145,7 +149,8 @@ Identifier = Annotated[
 # What the synthesis knows, see `synthesis.appearance`.
 FLOORS = ("plain", "speckle", "concrete", "tiles", "wood", "ripples", "checker", "mottle", "weave", "grass", "soil",
           "gravel", "asphalt", "paving", "planks")  # fmt: skip
-SKIES = ("backdrop", "clear", "cloudy", "overcast")
+BACKDROP = "backdrop"
+SKIES = (BACKDROP, "clear", "cloudy", "overcast")
 
 
 def _one_of(kinds: tuple[str, ...]) -> AfterValidator:

@@ -8,8 +8,21 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, Strict, ValidationInfo
 
+from sim2sg_core.domains.appearance_spec import AppearanceSpec
 from sim2sg_core.domains.class_spec import ClassSpec
-from sim2sg_core.domains.fields import Amount, Count, Extent, Identifier, Number, Range, Share, Spec, mistake, nearest
+from sim2sg_core.domains.fields import (
+    BACKDROP,
+    Amount,
+    Count,
+    Extent,
+    Identifier,
+    Number,
+    Range,
+    Share,
+    Spec,
+    mistake,
+    nearest,
+)
 from sim2sg_core.packs.pack import layout_types
 from sim2sg_core.scene.layout import GROUND
 
@@ -45,6 +58,12 @@ class LayoutSpec(Spec):
 
     def check(self, classes: Sequence[ClassSpec], max_objects: int) -> None:
         """Raises a `mistake` where a domain's classes ask for what this layout cannot give."""
+
+    def check_written(self, classes: Sequence[ClassSpec], appearance: AppearanceSpec) -> None:
+        """Raises a `mistake` for keys that somebody wrote in a file and that scenes of this layout do not use.
+
+        Models and runs of earlier versions may hold such keys; they can still be read.
+        """
 
     def how_to_raise(self, spec: ClassSpec, free_share: float) -> str:
         """Says what makes a class that finds places more common.
@@ -157,6 +176,11 @@ class ArrangedLayout(LayoutSpec):
         if self.count[1] > max_objects:
             text = f"{self.count[1]} objects do not fit in max_objects: {max_objects}; raise it"
             raise mistake(text, "layout", "count")
+
+    def check_written(self, classes: Sequence[ClassSpec], appearance: AppearanceSpec) -> None:
+        """Refuses skies: there is a backdrop, or a room."""
+        if set(appearance.skies) - {BACKDROP}:
+            raise mistake(f"layout {self.type} has no sky; delete this key", "appearance", "skies")
 
     def _check_names(self, specs: dict[str, ClassSpec]) -> None:
         def known(name: str, *at: str | int) -> ClassSpec:

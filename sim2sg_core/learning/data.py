@@ -51,16 +51,16 @@ class Record:
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def load_records(folder: Path | str) -> list[Record]:
-    """Reads a data set that `sim2sg synth` (or any writer of its format) made.
+def load_records(folder: Path | str, domain: Domain | None = None) -> list[Record]:
+    """Reads a data set that `sim2sg synth` (or any writer of its format) made; a domain's, where one is given.
 
     Raises:
-        Sim2SGError: Not such a data set, no images in it, or an image is missing.
+        Sim2SGError: Not such a data set, no images in it, an image is missing, or no class is the domain's.
     """
     from sim2sg_core.synthesis.dataset import read_dataset
 
     records = []
-    for path, graph in read_dataset(Path(folder)):
+    for path, graph in read_dataset(Path(folder), domain):
         try:
             code = Path(path).read_bytes()
         except FileNotFoundError:

@@ -124,9 +124,9 @@ class Sources:
         named = {"data": self.datasets, "negatives": self.negatives}
         return {key: [relpath(folder, out) for folder, _ in pairs] for key, pairs in named.items() if pairs}
 
-    def records(self) -> list[tuple[list[Record], float]]:
-        """Reads the labelled images, with their shares. Raises Sim2SGError for what is no data set, or no log."""
-        labelled = [(load_records(folder), share) for folder, share in self.datasets]
+    def records(self, domain: Domain) -> list[tuple[list[Record], float]]:
+        """Reads the labelled images, with their shares. Raises Sim2SGError for no data set of the domain, or no log."""
+        labelled = [(load_records(folder, domain), share) for folder, share in self.datasets]
         return labelled + [(load_negatives(log), share) for log, share in self.negatives]
 
 
@@ -144,7 +144,7 @@ def step_inputs(
     """
     reals = RealBatches(sources.real, domain, model, config, ranks) if config.needs_real else None
     styles = reals.styles() if reals and config.augment.style_transfer > 0 else []
-    batches = Batches(sources.records(), domain, model, config, styles, ranks)
+    batches = Batches(sources.records(domain), domain, model, config, styles, ranks)
 
     def inputs(step: int) -> tuple[Targets, RealBatch | None]:
         return batches.batch(step), reals.batch(step) if reals else None

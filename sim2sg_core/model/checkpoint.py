@@ -14,7 +14,7 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
 from sim2sg_core.json_reader import JsonObject
-from sim2sg_core.model.checkpoint_checks import AGAIN, check_container, check_weights
+from sim2sg_core.model.checkpoint_checks import AGAIN, ANOTHER, check_container, check_weights
 from sim2sg_core.model.model_config import ModelConfig
 from sim2sg_core.model.network import SceneGraphNetwork, at_size, build_network_from_config
 from sim2sg_core.packs.pack import shipped_files
@@ -88,8 +88,7 @@ def load_checkpoint(path: Path | str) -> dict[str, Any]:
         data = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler and zip reader do
         raise Sim2SGError(
-            f"{path}: not a whole checkpoint ({type(error).__name__}): cut short, or another program's; "
-            "delete it and take an earlier one"
+            f"{path}: not a whole checkpoint ({type(error).__name__}): cut short, or another program's; {ANOTHER}"
         ) from None
     form = data.get("format") if isinstance(data, dict) else None
     if not isinstance(form, int) or form != CHECKPOINT_FORMAT or "network" not in data:

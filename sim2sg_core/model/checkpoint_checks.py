@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.limits import CHECKPOINT_BYTES, CHECKPOINT_RATIO, CHECKPOINT_TREE_BYTES, check_file_size, check_limit
+from sim2sg_core.runtime.onnx_file import read_onnx_file
 
 TREE = "data.pkl"  # entry of the container that holds all but the numbers of tensors
 
@@ -30,9 +31,13 @@ def check_container(path: Path) -> None:
         with zipfile.ZipFile(path) as container:
             entries = container.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError) as error:
+        if _is_onnx(path):
+            raise Sim2SGError(
+                f"{path}: is an ONNX model, made from a checkpoint: give that checkpoint, which runs of `sim2sg train`"
+                " and `sim2sg adapt` keep as checkpoint.pt"
+            ) from None
         raise Sim2SGError(
-            f"{path}: not a whole checkpoint ({type(error).__name__}): cut short, or another program's; "
-            "delete it and take an earlier one"
+            f"{path}: not a whole checkpoint ({type(error).__name__}): cut short, or another program's; {ANOTHER}"
         ) from None
     again = "save it with torch.save, if you trust it"
     for entry in entries:
@@ -77,6 +82,15 @@ def check_weights(
 
 
 AGAIN = "take an earlier checkpoint, or train again"
+ANOTHER = "give a checkpoint.pt of `sim2sg train` or `sim2sg adapt`"
+
+
+def _is_onnx(path: Path) -> bool:
+    try:
+        read_onnx_file(path)
+    except (ValueError, IndexError, RecursionError):
+        return False
+    return True
 
 
 def _kind(value: Tensor) -> object:

@@ -54,13 +54,19 @@ class Renderer:
             taps: Shadow lookups per pixel and light, up to 8.
 
         Raises:
-            Sim2SGError: EGL or OpenGL 4.3 is missing.
+            Sim2SGError: EGL or OpenGL 4.3 is missing, or it draws no image of this size.
         """
         self.width, self.height = width, height
         self.shadow_size, self.taps = shadow_size, taps
         self.context = create_context()
         with self.context:
-            self.device = str(self.context.info["GL_RENDERER"])
+            info = self.context.info
+            self.device = str(info["GL_RENDERER"])
+            most = min(info["GL_MAX_RENDERBUFFER_SIZE"], info["GL_MAX_TEXTURE_SIZE"], *info["GL_MAX_VIEWPORT_DIMS"])
+            if max(width, height) > most:
+                raise Sim2SGError(
+                    f"{self.device} draws images of {most} pixels a side at most: {width}x{height} is more"
+                )
             self._framebuffer = Framebuffer(self.context, width, height, samples)
             self._materials = Materials(self.context)
             self._pipeline = Pipeline(self.context)

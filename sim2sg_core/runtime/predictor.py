@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime.cpu import misfit, saturates
 from sim2sg_core.runtime.graph_decoding import KEEP_ALL, DecodeOptions, RawOutput, camera_of
 from sim2sg_core.runtime.metadata import OUTPUTS, ModelInfo, check_file, load_info
@@ -81,8 +82,10 @@ class Predictor:
             cache: Folder of TensorRT engines, see `sim2sg build-engine`; default `engines.default_cache()`.
 
         Raises:
-            Sim2SGError: Not a model of ours, or the provider is missing.
+            Sim2SGError: Not a model of ours, the provider is missing, or fewer than 0 threads.
         """
+        if threads < 0:
+            raise Sim2SGError(f"threads is {threads}: it must be 0 or more; 0 takes all cores")
         path = check_file(model)
         info = load_info(path)  # before any engine is built for a file that is not ours
         check_runs(path, info)

@@ -18,7 +18,8 @@ import dataclasses
 import enum
 import hashlib
 import json
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from sim2sg_core.scene.coco import read_coco
 from sim2sg_core.scene.coco_writing import coco_of
 from sim2sg_core.scene.graph import write_json
 from sim2sg_core.scene.predicates import FRAMES
+
+logger = logging.getLogger(__name__)
 
 
 def image_path(out: Path, index: int) -> Path:
@@ -165,19 +168,25 @@ def to_coco(domain: Domain, graphs: Iterable[SceneGraph]) -> dict[str, Any]:
     )
 
 
-def read_dataset(out: Path | str) -> list[tuple[Path, SceneGraph]]:
+def read_dataset(out: Path | str, domain: Domain | None = None) -> list[tuple[Path, SceneGraph]]:
     """Reads a data set's ground truth.
+
+    Args:
+        out: The data set's folder.
+        domain: What it is read for, whose classes its labels are checked against; None checks nothing.
 
     Returns:
         Path of the image and its graph, in the order of the file. Objects keep their visibility and score.
 
     Raises:
-        Sim2SGError: No such data set, or damaged.
+        Sim2SGError: No such data set, damaged, or it labels none of the domain's classes.
     """
     path = annotations_path(Path(out))
     if not path.is_file():
         raise Sim2SGError(f"{path}: no such file; `sim2sg synth --out {out}` writes or completes it")
     data = read_coco(path)
+    if domain is not None:
+        _check_classes(Path(out), data.labels, domain)
     rows = []
     for image in data.images:
         objects = tuple(
@@ -188,6 +197,21 @@ def read_dataset(out: Path | str) -> list[tuple[Path, SceneGraph]]:
         graph = SceneGraph(image.width, image.height, objects, relations, image.file_name, image.stamp, image.camera)
         rows.append((path_within(path.parent / "images", image.file_name), graph))
     return rows
+
+
+def _check_classes(out: Path, labels: Sequence[str], domain: Domain) -> None:
+    """Refuses labels of another domain: as all of them would be ignored, images would teach background alone."""
+    others = [name for name in labels if name not in domain.class_names]
+    lacking = [name for name in domain.class_names if name not in labels]
+    if len(lacking) == len(domain.class_names):
+        raise Sim2SGError(
+            f"{out}: labels {', '.join(others) or 'nothing'}, and no class of {domain.name}"
+            f" ({', '.join(domain.class_names)}): give a data set of that domain, or the domain of this one"
+        )
+    if others or lacking:
+        told = {"ignored": others, "not labelled, and so taught as background": lacking}
+        said = "; ".join(f"{what}: {', '.join(names)}" for what, names in told.items() if names)
+        logger.warning("%s: its classes are not those of %s (%s)", out, domain.name, said)
 
 
 def make_folders(out: Path) -> None:

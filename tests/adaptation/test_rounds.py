@@ -17,6 +17,8 @@ import torch
 import yaml
 
 from benchmarks.kills import differences
+from sim2sg_core.adaptation.log_contents import read_inputs
+from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.cli.main import main
 from sim2sg_core.folder_lock import locked
 from sim2sg_core.images import write_jpeg
@@ -223,6 +225,14 @@ def test_a_dry_run_tells_the_stages_and_makes_nothing(log, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_dry_run_in_the_folder_of_another_run(log, tmp_path, capsys):
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    run.begin({"seed": 1, "logs": [str(log)]}, read_inputs([str(log)]))
+    words = ["adapt", "--domain", str(log.parent / "tiny.yaml"), "--log", str(log), "--out", str(run.path), *SETTINGS]
+    assert main([*words, "--dry-run"]) == 2 and "was begun with other settings" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("predicates", "more", "message"),
     [("[]", [], "the domain has no predicates"), (None, ["--backbone", "none"], "backbone 'none' is not known")],
@@ -356,9 +366,9 @@ def test_a_witness_looks_once_and_its_boxes_are_content(log, tmp_path, capsys):
     stamps = {file: file.stat().st_mtime_ns for file in (run / "witness/boxes.json", run / "source/witnessed.json")}
     assert main(mapped) == 0 and all(file.stat().st_mtime_ns == stamp for file, stamp in stamps.items())
     capsys.readouterr()
-    assert main(words) == 2 and "was begun with other settings (witness" in capsys.readouterr().err
+    assert main(words) == 2 and "was begun with other settings (--witness" in capsys.readouterr().err
     write_detector(model, yolo([(1, 0.8, 30, 32, 20, 24)], 2, False), (1, 3, 64, 96), names=["dog", "ball"])
-    assert main(mapped) == 2 and "witness_digest" in capsys.readouterr().err
+    assert main(mapped) == 2 and "--witness: another content there" in capsys.readouterr().err
 
 
 def test_images_without_objects_are_part_of_every_training(log, tmp_path, capsys):
@@ -380,4 +390,4 @@ def test_images_without_objects_are_part_of_every_training(log, tmp_path, capsys
     settings = ["adapt", "--config", str(run / "config.yaml"), "--out", str(tmp_path / "again"), "--dry-run"]
     capsys.readouterr()
     assert main(settings) == 0 and "25% of the images negatives" in capsys.readouterr().out
-    assert main(words) == 2 and "was begun with other settings (negatives" in capsys.readouterr().err
+    assert main(words) == 2 and "was begun with other settings (--negatives" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """A run's folder: settings, logs, what was finished, stage times."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,30 @@ def test_another_seed_needs_another_folder(log, tmp_path):
     first = begin(tmp_path / "run", log)
     again = begin(tmp_path / "run", log, workers=2, rounds=3, device="cuda")
     assert first.identity == again.identity, "what may change is no part of a model's name"
-    with pytest.raises(Sim2SGError, match=r"seed: 0 there, 1 here\): repeat them"):
+    with pytest.raises(Sim2SGError, match=r"\(--seed: 0 there, 1 here\): repeat them"):
         begin(tmp_path / "run", log, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("begun", "given", "says"),
+    [
+        (
+            {"domain": {"name": "clevr"}, "backbone": "small"},
+            {"domain": {"name": "drive"}, "backbone": None},
+            "--domain: clevr there, drive here",
+        ),
+        ({"domain": {"name": "a", "classes": [1]}}, {"domain": {"name": "a", "classes": [2]}}, "a with other classes"),
+        ({"start": "dining", "backbone": None}, {"backbone": "lite0"}, "--start: dining there, nothing here"),
+        ({"start": "x", "start_digest": "1"}, {"start": "x", "start_digest": "2"}, "--start: another content there"),
+        ({"frames": 400}, {"frames": 9}, "--max: 400 there, 9 here"),
+        ({"method": {"feature": 0.1}}, {"method": {"feature": 0}}, "--method: feature 0.1 there, 0 here"),
+    ],
+)
+def test_what_differs_is_named_by_its_option(log, tmp_path, begun, given, says):
+    begin(tmp_path / "run", log, **begun)
+    with pytest.raises(Sim2SGError, match="was begun with other settings") as caught:
+        begin(tmp_path / "run", log, **given)
+    assert says in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "seed: [", "seed: 1", None])
@@ -73,8 +96,10 @@ def test_logs_are_known_by_what_is_in_them(log, tmp_path):
     with pytest.raises(Sim2SGError, match="nowhere: no such log"):
         begin(tmp_path / "run", tmp_path / "nowhere")
     (moved / "1.png").write_bytes(bytes(100))
-    with pytest.raises(Sim2SGError, match=r"moved: is not what .*run was begun with, its contents are others"):
+    with pytest.raises(Sim2SGError, match=r"moved: has changed since .*run was begun with it: bring its contents back"):
         begin(tmp_path / "run", moved)
+    with pytest.raises(Sim2SGError, match=r"run was begun with .*moved: give that, or another --out for .*other$"):
+        begin(tmp_path / "run", shutil.copytree(moved, tmp_path / "other"))
     for file in moved.iterdir():
         file.unlink()
     assert begin(tmp_path / "run", moved).identity == first.identity, "its frames are taken: it is not needed"
@@ -87,7 +112,7 @@ def test_damaged_frames_are_not_sampled_anew_from_another_log(log, tmp_path):
     run.cached(run.path / "source/layouts.json", lambda path: path.write_text("[]"), lambda path: None)
     run.manifest.forget([Artefact(run.frames)])  # As sampling that fails leaves it.
     (log / "1.png").write_bytes(b"another")
-    with pytest.raises(Sim2SGError, match="its contents are others"):
+    with pytest.raises(Sim2SGError, match=r"log: has changed since .*run was begun with it: bring its contents back"):
         begin(run.path, log)
 
 

@@ -57,6 +57,62 @@ def test_an_image_by_path_and_as_pixels(model, photo):
         model("nowhere.jpg")
 
 
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        (None, "the image is a NoneType: give a path or"),
+        (b"bytes", "the image is a bytes: give a path or"),
+        (["a.jpg"], r"the image is a list: .* model\.log\(…\) takes lists of files"),
+        ([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)], "the image is a list"),
+        (np.zeros((48, 64), np.uint8), r"the image is of shape \(48, 64\)"),
+        ("https://example.org/a.jpg", r"https://example\.org/a\.jpg: is an address: .* model\.log"),
+        (".", r"\.: is a folder: model\.log"),
+    ],
+)
+def test_what_is_no_image(model, image, says):
+    with pytest.raises(sg.Sim2SGError, match=says):
+        model(image)
+
+
+def test_the_camera_is_one_or_its_file(model, photo, tmp_path):
+    K = [[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]
+    file = tmp_path / "camera.yaml"
+    matrix = {"rows": 3, "cols": 3, "data": np.ravel(K).tolist()}
+    file.write_text(json.dumps({"image_width": 320, "image_height": 240, "camera_matrix": matrix}))
+    for given in (file, str(file)):
+        found = model(photo, given).camera
+        assert (found.width, found.focal) == (640, 1000)
+    for wrong in (np.array(K), 500.0):
+        with pytest.raises(
+            sg.Sim2SGError, match=r"the camera is a (ndarray|float): give sg\.Camera\(width, height, K\)"
+        ):
+            model(photo, wrong)
+
+
+def test_one_graph_is_written_as_well_as_a_list(model, photo, tmp_path):
+    graph = model(photo)
+    assert sg.to_coco(graph) == sg.to_coco([graph])
+    sg.write_graphs(tmp_path / "one.json", graph)
+    sg.write_graphs(tmp_path / "list.json", [graph])
+    assert (tmp_path / "one.json").read_text() == (tmp_path / "list.json").read_text()
+
+
+def test_an_image_of_another_size_is_not_drawn_on(model, photo):
+    with pytest.raises(sg.Sim2SGError, match="the image is 320x240 and the graph is of one of 640x480"):
+        model(photo).overlay(np.zeros((240, 320, 3), np.uint8))
+
+
+def test_scores_and_threads_that_cannot_be(model, make_model, three_objects, photo):
+    for name in ("min_score", "min_relation"):
+        for value in (2, -0.1, float("nan")):
+            with pytest.raises(sg.Sim2SGError, match=f"{name} is .*: scores are from 0 to 1"):
+                model(photo, **{name: value})
+            with pytest.raises(sg.Sim2SGError, match=f"{name} is .*: scores are from 0 to 1"):
+                next(model.log(photo, **{name: value}))
+    with pytest.raises(sg.Sim2SGError, match="threads is -1: it must be 0 or more"):
+        sg.load(make_model(three_objects), threads=-1)
+
+
 def test_a_graph_prints_as_a_few_lines(model, photo):
     graph = model(photo, min_score=0, min_relation=0)
     lines = repr(graph).splitlines()

@@ -183,6 +183,15 @@ def test_yaml_with_an_unknown_key(fails, tmp_path, log):
     assert not out.exists()
 
 
+def test_an_onnx_model_where_a_checkpoint_is_wanted(fails, model, result, tmp_path):
+    pytest.importorskip("torch", reason="torch is not installed")
+    told = "is an ONNX model, made from a checkpoint: give that checkpoint"
+    fails("export", "--checkpoint", model, "--out", result, expect=["clevr.onnx", told])
+    fails("train", "--domain", "clevr", "--data", tmp_path, "--out", tmp_path / "out", "--start", model, expect=told)
+    (text := tmp_path / "notes.txt").write_text("no checkpoint")
+    fails("export", "--checkpoint", text, "--out", result, expect=["not a whole checkpoint", "give a checkpoint.pt"])
+
+
 def test_checkpoint_cut_in_half(fails, tmp_path, kitti, result):
     core = pytest.importorskip("sim2sg_core.model", reason="torch is not installed")
     drive = load_domain("drive")
@@ -199,6 +208,14 @@ def test_checkpoint_cut_in_half(fails, tmp_path, kitti, result):
 
 
 # ---- the machine ----
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc")
+def test_a_place_where_nothing_can_be_made(fails, model, kitti):
+    for out, words in (("/proc/x.json", ()), ("/proc/x/y", ("--format", "yolo"))):
+        fails(
+            "infer", "--model", model, "--images", kitti / "image_2", "--out", out, *words, expect=["/proc/", "choose"]
+        )
 
 
 def test_no_egl(tmp_path):

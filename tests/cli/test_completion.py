@@ -29,7 +29,7 @@ def offered(line: str, tmp_path) -> set[str]:
     ("line", "words"),
     [
         ("sim2sg in", {"infer"}),
-        ("sim2sg infer --min", {"--min-score", "--min-change"}),
+        ("sim2sg infer --min", {"--min-score", "--min-relation", "--min-change"}),
         ("sim2sg infer --format js", {"json", "jsonl"}),
         ("sim2sg log ", {"info", "extract"}),
     ],

@@ -113,6 +113,18 @@ def test_mistakes_are_drawn_and_listed(write_clevr, clevr, tmp_path, capsys):
     assert "give --mistakes a new folder" in capsys.readouterr().err
 
 
+def test_without_mistakes_no_picture_is_named(tmp_path, capsys):
+    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((48, 64, 3), np.uint8))
+    labels = {"images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}], "annotations": []}
+    (tmp_path / "coco.json").write_text(json.dumps({**labels, "categories": [{"id": 1, "name": "car"}]}))
+    save_graphs(tmp_path / "graphs.json", [SceneGraph(64, 48, file="a.jpg")], "m")
+    arguments = ["--graphs", tmp_path / "graphs.json", "--domain", "drive", "--data", tmp_path / "coco.json"]
+    arguments += ["--format", "coco", "--out", tmp_path / "eval.json", "--mistakes", tmp_path / "drawn"]
+    assert main(["eval", *map(str, arguments)]) == 0
+    assert f"mistakes (none) in {tmp_path / 'drawn'}: mistakes.json\n" in capsys.readouterr().out
+    assert [file.name for file in (tmp_path / "drawn").iterdir()] == ["mistakes.json"]
+
+
 def test_pictures_of_mistakes_do_not_replace_one_another(tmp_path, capsys):
     files = ["a.jpg", "a.png", "worst.png"]
     for file in files:

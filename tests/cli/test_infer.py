@@ -169,6 +169,31 @@ def test_the_least_score_takes_relations_along(sim2sg, model, images, tmp_path):
     assert some[0].relations == kept.relations != everything[0].relations
 
 
+def test_the_least_score_of_relations_keeps_the_objects(sim2sg, model, images, tmp_path):
+    _, everything = load_graphs(write(sim2sg, model, images, "json", tmp_path / "g.json"))
+    least = sorted(r.score for r in everything[0].relations)[3]
+    _, some = load_graphs(write(sim2sg, model, images, "json", tmp_path / "h.json", "--min-relation", least))
+    assert some[0].relations == tuple(r for r in everything[0].relations if r.score >= least)
+    assert len(some[0].relations) < len(everything[0].relations) and len(some[0].objects) == 3
+
+
+@pytest.mark.parametrize("option", ["--min-score", "--min-relation", "--object-threshold", "--relation-threshold"])
+@pytest.mark.parametrize("value", [30, -0.1, "nan"])
+def test_scores_are_from_0_to_1(sim2sg, model, images, tmp_path, option, value):
+    result = sim2sg("infer", "--model", model, "--images", images, "--out", tmp_path / "g.json", option, value)
+    assert result.returncode == 2 and not (tmp_path / "g.json").exists()
+    assert result.stderr == f"error: {option} is {value}: scores are from 0 to 1, as in 0.3\n"
+
+
+def test_a_height_without_intrinsics_is_warned_of(sim2sg, model, images, tmp_path, caplog):
+    words = ("infer", "--model", model, "--images", images, "--out", tmp_path / "g.json")
+    assert sim2sg(*words, "--camera-height", 1.5, "--camera-roll", 0).returncode == 0
+    said = [r.getMessage() for r in caplog.records if "not used" in r.getMessage()]
+    assert said == ["--camera-height, --camera-roll: not used, as no intrinsics are known: give --camera FILE"]
+    caplog.clear()
+    assert sim2sg(*words).returncode == 0 and not caplog.records
+
+
 def test_coco_is_what_pycocotools_reads(sim2sg, model, images, tmp_path):
     COCO = pytest.importorskip("pycocotools.coco").COCO
     coco = COCO(str(write(sim2sg, model, images, "coco", tmp_path / "coco.json")))

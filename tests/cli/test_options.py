@@ -85,6 +85,15 @@ def test_verbs_refuse_negative_numbers(words, capsys):
     assert capsys.readouterr().err.strip().endswith("is -1: it must be 0 or more")
 
 
+@pytest.mark.parametrize("size", [(100_000, 100_000), (16, 16_385), (16_000, 16_000), (8, 64)])
+def test_synth_refuses_images_that_nobody_reads(size, tmp_path, capsys):
+    words = ["synth", "--domain", "clevr", "--count", "1", "--out", str(tmp_path / "out")]
+    assert main([*words, "--width", str(size[0]), "--height", str(size[1])]) == 2
+    told = capsys.readouterr().err
+    assert told.endswith(": give 16 to 16384 each, and 120,000,000 pixels at most\n") and told.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_frames_of_a_log_are_chosen_by_the_same_names_everywhere():
     needed = ("--domain", "clevr", "--log", "a", "--out", "b")
     now = parse(adapt.add_arguments, *needed, "--max", "7", "--every", "0.5")

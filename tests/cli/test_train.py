@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 from types import ModuleType
 
@@ -118,3 +119,38 @@ def test_a_checkpoint_of_another_domain_is_refused(place, checkpoint):
             train_verb, "--domain", "clevr", "--data", place / "data", "--out", place / "x", "--start", checkpoint
         )  # fmt: skip
     assert not (place / "x").exists()
+
+
+def relabelled(place: Path, name: str, classes: list[str]) -> Path:
+    """Copies the data set of `place` with other names of its classes."""
+    shutil.copytree(place / "data", place / name)
+    file = place / name / "annotations.json"
+    data = json.loads(file.read_text())
+    for category, label in zip(data["categories"], classes, strict=False):
+        category["name"] = label
+    file.write_text(json.dumps(data))
+    return place / name
+
+
+def test_a_data_set_of_another_domain_teaches_and_calibrates_nothing(place, checkpoint, domain):
+    other = relabelled(place, "foreign", [f"other_{name}" for name in domain.class_names])
+    common = ("--domain", place / "toy.yaml", "--batch", 2, "--workers", 0, "--steps", 1, "--out", place / "none")
+    for data in ([other], [place / "data", other]):
+        with pytest.raises(Sim2SGError, match=r"foreign: labels other_.*, and no class of toy .*: give a data set of"):
+            run(train_verb, *common, "--data", *data)
+    assert not (place / "none").exists()
+    with pytest.raises(Sim2SGError, match="foreign: labels other_"):
+        run(export_verb, "--checkpoint", checkpoint, "--calibrate", other, "--out", place / "none.onnx")
+
+
+def test_a_data_set_that_lacks_a_class_is_warned_of_once(place, domain, caplog):
+    first, *others = domain.class_names
+    data = relabelled(place, "partial", ["table"])
+    common = ("--domain", place / "toy.yaml", "--batch", 2, "--workers", 0, "--steps", 1)
+    run(train_verb, *common, "--data", data, "--out", place / "partly")
+    said = [r.getMessage() for r in caplog.records if "its classes" in r.getMessage()]
+    assert len(said) == 1 and others
+    assert said[0].endswith(f"toy (ignored: table; not labelled, and so taught as background: {first})")
+    caplog.clear()
+    run(train_verb, *common, "--data", place / "data", "--out", place / "wholly")
+    assert "its classes" not in caplog.text

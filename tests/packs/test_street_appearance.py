@@ -45,6 +45,17 @@ def test_more_exposure_burns_more(sunny):
     assert (longer.mean(axis=-1) > 245).mean() > 1.3 * (sunny.mean(axis=-1) > 245).mean()
 
 
+def test_a_backdrop_among_the_skies_is_one_of_them():
+    def share(*skies):
+        look = DRIVE.appearance.model_copy(update={"skies": skies})
+        domain = DRIVE.model_copy(update={"appearance": look})
+        drawn = [sample_appearance(domain, np.random.default_rng(seed)) for seed in range(40)]
+        return np.mean([not any(light.directional for light in made.lights) for made in drawn])
+
+    assert share("backdrop") == 1 and share("clear", "overcast") == 0
+    assert 0.25 < share("backdrop", "clear") < 0.75
+
+
 def test_streets_mirror_a_dark_row_under_a_bright_sky():
     _, y, z = np.moveaxis(map_directions(), -1, 0)
     beside = (np.abs(y) > 0.8) & (z > 0.02) & (z < 0.15)

@@ -40,6 +40,11 @@ def mesh_pixels(instance, camera):
     return camera.project(camera.to_camera(world))
 
 
+def test_an_image_larger_than_the_device_draws_is_refused():
+    with pytest.raises(Sim2SGError, match="pixels a side at most: 1000000x16 is more"):
+        Renderer(1_000_000, 16)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_boxes_match_the_projected_geometry_within_a_pixel(renderer, camera, seed):
     rng = np.random.default_rng(seed)

@@ -71,6 +71,26 @@ def test_floor_patches_are_drawn_on_the_floor_and_paint_patches_on_objects(strip
     assert {"paint patch 0", "paint patch 1"} <= names
 
 
+def test_walls_of_rooms_take_patches(stripes):
+    dining = load_domain("dining")
+    look = dining.appearance.model_copy(update={"patches": {"wall": (stripes, stripes)}})
+    papered = dining.model_copy(update={"appearance": look})
+    walls = {sample_appearance(papered, np.random.default_rng(seed)).walls.texture for seed in range(20)}
+    assert walls == {"wall patch 0", "wall patch 1"}
+
+
+def test_light_from_windows_has_the_elevation_that_is_asked_for():
+    dining = load_domain("dining")
+
+    def elevations(**update):
+        domain = dining.model_copy(update={"appearance": dining.appearance.model_copy(update=update)})
+        drawn = [sample_appearance(domain, np.random.default_rng(seed)).lights[0] for seed in range(30)]
+        return [np.degrees(np.arcsin(light.position[2])) for light in drawn if light.directional]
+
+    assert np.allclose(elevations(light_elevation_deg=(70, 70)), 70)
+    assert 15 <= min(elevations()) < max(elevations()) <= 50
+
+
 def test_missing_or_misplaced_patches_are_told(tmp_path, stripes):
     with pytest.raises(Sim2SGError, match=r"patches\.floor: no image .*gone\.png; put it back"):
         Synthesizer(with_look(patches={"floor": (str(tmp_path / "gone.png"),)}))

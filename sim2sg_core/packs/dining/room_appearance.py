@@ -11,7 +11,7 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.packs.dining.room_layout import RoomLayout
 from sim2sg_core.render.render_scene import Fog, Light, Material, Sky, linear
 from sim2sg_core.render.sensor import Sensor
-from sim2sg_core.synthesis.appearance import AppearancePrior, floor_material
+from sim2sg_core.synthesis.appearance import AppearancePrior, floor_material, patch_names
 from sim2sg_core.synthesis.palettes import Family
 
 FLOORS = ("wood", "wood", "planks", "planks", "tiles", "tiles", "weave", "weave", "concrete", "plain")
@@ -69,6 +69,8 @@ def indoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: str
         ground = dataclasses.replace(ground, roughness=float(rng.uniform(*rough)), specular=float(rng.uniform(*shine)))
     wall = linear(WALLS.draw(rng))
     paper = str(rng.choice(WALLPAPERS)) if rng.random() < 0.45 else None
+    if patches := spec.patches.get("wall", ()):
+        paper = str(rng.choice(patch_names("wall", len(patches))))
     walls = Material(wall, 0.95, 0.04, texture=paper, texture_scale=float(rng.uniform(0.5, 1.6)),
                  texture_strength=float(rng.uniform(0.15, 0.6)))  # fmt: skip
     lit_by = str(rng.choice(["lamps", "window", "both"], p=[0.35, 0.25, 0.4]))
@@ -76,7 +78,8 @@ def indoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: str
     day = 0.0 if lit_by == "lamps" or layout.windows[1] == 0 else 0.85 if lit_by == "window" else rng.uniform(0.2, 0.7)
     lights = []
     if day > 0:
-        lights.append(_window_light(day * (1 - ambient), tint, rng))
+        elevation = spec.light_elevation_deg if spec.changes("light_elevation_deg") else None
+        lights.append(_window_light(day * (1 - ambient), tint, elevation, rng))
     lamps = max(1, min(count - len(lights), 3 - len(lights)))
     white = _toned(WARM if rng.random() < 0.55 else NEUTRAL, tint, rng)
     for share in np.sort(rng.dirichlet(np.full(lamps, 2.0)))[::-1] * (1 - day) * (1 - ambient):
@@ -109,11 +112,13 @@ def _toned(white: tuple[float, float, float], tint: float, rng: np.random.Genera
     return 1 + tint * rng.uniform(0.2, 1.0) * (np.array(white) - 1)
 
 
-def _window_light(share: float, tint: float, rng: np.random.Generator) -> Light:
+def _window_light(
+    share: float, tint: float, elevation_deg: tuple[float, float] | None, rng: np.random.Generator
+) -> Light:
     """Sky, or now and then the sun, from one side: never from straight ahead, where it would blind the camera."""
     sun = rng.random() < 0.25
     side = rng.choice([-1, 1]) * rng.uniform(0.6, 2.7)
-    elevation = np.radians(rng.uniform(25, 50) if sun else rng.uniform(15, 40))
+    elevation = np.radians(rng.uniform(*(elevation_deg or ((25, 50) if sun else (15, 40)))))
     flat = np.cos(elevation)
     towards = (float(flat * np.cos(side)), float(flat * np.sin(side)), float(np.sin(elevation)))
     white = _toned((1.08, 1.0, 0.86) if sun else COOL, tint, rng)

@@ -7,19 +7,23 @@ from typing import Any
 import numpy as np
 
 from sim2sg_core.domains import Domain
+from sim2sg_core.domains.fields import BACKDROP
 from sim2sg_core.packs.drive.street_environment import street_environment
 from sim2sg_core.render.render_scene import Fog, Light, Sky
 from sim2sg_core.synthesis.appearance import AppearancePrior, floor_material
+from sim2sg_core.synthesis.studio_appearance import studio
 
 FLOORS = ("grass", "grass", "grass", "soil", "gravel")
 SKIES = ("clear", "clear", "cloudy", "cloudy", "overcast")
 
 
 def outdoors(domain: Domain, rng: np.random.Generator, ambient: float, floor: str) -> dict[str, Any]:
-    """Sun and sky."""
+    """Sun and sky, or in its turn the backdrop that a domain names among its skies."""
     spec = domain.appearance
     kinds = spec.skies or SKIES
     kind = kinds[rng.integers(len(kinds))]
+    if kind == BACKDROP:
+        return studio(domain, rng, ambient, floor)
     overcast = kind == "overcast"
     ambient = min(0.95, ambient + 0.55) if overcast else ambient
     elevation = np.radians(rng.uniform(*spec.light_elevation_deg))

@@ -7,8 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, Strict, ValidationInfo, model_validator
 
+from sim2sg_core.domains.appearance_spec import AppearanceSpec
 from sim2sg_core.domains.class_spec import ClassSpec
-from sim2sg_core.domains.fields import Amount, Extent, Several, Share, Spec, mistake, nearest
+from sim2sg_core.domains.fields import BACKDROP, Amount, Extent, Several, Share, Spec, mistake, nearest
 from sim2sg_core.domains.layout_spec import LayoutSpec
 from sim2sg_core.packs.drive.earlier_keys import RENAMED, with_roles
 from sim2sg_core.scene.layout import GROUND
@@ -179,6 +180,15 @@ class StreetLayout(LayoutSpec):
         if not roles:
             keys = f"{', '.join(f'{role}:' for role in ROLES[:-1])} or {ROLES[-1]}:"
             raise mistake(f"nothing stands in this street; name classes under {keys}", "layout")
+
+    def check_written(self, classes: Sequence[ClassSpec], appearance: AppearanceSpec) -> None:
+        """Refuses the frequency of classes, and lamps under the sky."""
+        for i, spec in enumerate(classes):
+            if spec.changes("frequency"):
+                text = "a street is filled by the densities of its layout, not by frequency; delete this key"
+                raise mistake(text, "classes", i, "frequency")
+        if appearance.changes("lights") and appearance.lights != (1, 1) and BACKDROP not in appearance.skies:
+            raise mistake("a street under the sky has one light, the sun; delete this key", "appearance", "lights")
 
     def how_to_raise(self, spec: ClassSpec, free_share: float) -> str:
         """Names the density of the class."""
