@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
-from rclpy.time import Time
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import turned_image
@@ -19,6 +18,7 @@ from sim2sg_ros.image_conversions import Pixels, pixels_from_message
 from sim2sg_ros.inference_thread import InferenceThread, ReceivedImage
 from sim2sg_ros.model_manager import ModelManager
 from sim2sg_ros.parameters import NodeParameters
+from sim2sg_ros.stamps import stamp_of
 from sim2sg_ros.tf_lookup import TransformLookup
 
 
@@ -84,7 +84,7 @@ class InferencePipeline:
     def _publish_graph(self, image: ReceivedImage, camera: CameraStream, predictor: Predictor) -> Pixels | None:
         """Publishes the graph and returns the image; None when it was skipped."""
         message, parameters = image.message, self._parameters()
-        stamp = Time.from_msg(message.header.stamp).nanoseconds
+        stamp = stamp_of(message.header)
         if self._is_stale(message, camera, parameters.max_age):
             return None
         if camera.jumped_back(stamp):
@@ -153,4 +153,5 @@ class InferencePipeline:
 def message_age(message: Any, node: LifecycleNode) -> float:
     """Returns seconds since a message's stamp, by the node's clock."""
     now = node.get_clock().now().nanoseconds
-    return (now - Time.from_msg(message.header.stamp).nanoseconds) / 1e9
+    age: int = now - stamp_of(message.header)
+    return age / 1e9

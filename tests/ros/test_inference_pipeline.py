@@ -99,6 +99,15 @@ def test_when_time_jumps_back_graphs_go_on_and_ids_begin_anew(node: SceneGraphNo
     assert latest_of(node).message.sequence == 3
 
 
+def test_an_image_of_a_negative_stamp_is_skipped_with_the_reason(node: SceneGraphNode) -> None:
+    message = Image(header=Header(frame_id="left"), height=64, width=96, encoding="rgb8", data=bytes(3 * 64 * 96))
+    message.header.stamp.sec = -1
+    pipeline_of(node).process(ReceivedImage(message, time.perf_counter()))
+    statistics = camera_of(node).statistics
+    assert statistics.counted("failed") == 1
+    assert statistics.last_error.startswith("its stamp is -1 s, before 1970")
+
+
 def test_without_tracking_ids_are_empty(node: SceneGraphNode) -> None:
     before = look(node, 100.0)
     put(node, "tracking", False)
