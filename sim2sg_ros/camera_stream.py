@@ -113,6 +113,7 @@ class CameraStream:
             Exception: As `ImageInput`.
         """
         self._begin(parameters)
+        self.statistics.begin()
         if topic := parameters.depth_topic.replace("{camera}", self.name):
             self._depth = DepthInput(self._node, topic)
         if parameters.publish_tf:

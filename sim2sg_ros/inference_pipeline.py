@@ -13,6 +13,7 @@ from sim2sg_core.images import turned_image
 from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.scene.turning import turned_graph
 from sim2sg_ros.camera_stream import CameraStream
+from sim2sg_ros.diagnostics import PATIENCE
 from sim2sg_ros.error_text import one_line
 from sim2sg_ros.image_conversions import Pixels, pixels_from_message
 from sim2sg_ros.inference_thread import InferenceThread, ReceivedImage
@@ -51,6 +52,11 @@ class InferencePipeline:
     def transform_problem(self) -> str:
         """Why no camera's poses are in the target frame; "" when nothing is in the way."""
         return self._lookup.problem
+
+    @property
+    def patience(self) -> float:
+        """Seconds in which images of a camera may come without a graph, by `max_rate`, which all cameras share."""
+        return max(PATIENCE, 3 * len(self._cameras) * self._min_period())
 
     def put(self, image: ReceivedImage) -> bool:
         """Hands an image in. Returns whether it replaced an older one of its camera that was still waiting."""
@@ -130,12 +136,13 @@ class InferencePipeline:
         age = message_age(message, self._node)
         if limit <= 0 or age <= limit:
             return False
-        camera.statistics.count("stale")
-        camera.log.warning(
-            "age",
-            f"image skipped: {age:.1f} s old, max_age is {limit:g} s (for a recording set use_sim_time, or"
-            " play it with --stamp now)",
+        reason = (
+            f"image skipped: {age:.1f} s old, max_age is {limit:g} s (for a recording set use_sim_time, or play it with"
+            " --stamp now; else raise max_age, or see that the camera's clock is this machine's)"
         )
+        camera.statistics.note_error(reason)
+        camera.statistics.count("stale")
+        camera.log.warning("age", reason)
         return True
 
     def _min_period(self) -> float:

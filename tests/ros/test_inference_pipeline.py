@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 from sim2sg.srv import GetSceneGraph
@@ -106,6 +107,28 @@ def test_an_image_of_a_negative_stamp_is_skipped_with_the_reason(node: SceneGrap
     statistics = camera_of(node).statistics
     assert statistics.counted("failed") == 1
     assert statistics.last_error.startswith("its stamp is -1 s, before 1970")
+
+
+def test_images_that_are_all_too_old_are_an_error_with_the_fix(
+    node: SceneGraphNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(node, "max_age", 0.1)
+    assert pipeline_of(node).patience == 5.0
+    message = Image(header=Header(frame_id="left"), height=64, width=96, encoding="rgb8", data=bytes(3 * 64 * 96))
+    node._on_image(pipeline_of(node), camera_of(node), message)
+    arrays: list[Any] = []
+    monkeypatch.setattr(node._diagnostics, "publish", arrays.append)
+    monkeypatch.setattr(inference_pipeline, "PATIENCE", 0.0)
+    deadline = time.monotonic() + 60
+    while not camera_of(node).statistics.counted("stale"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    node._publish_diagnostics()
+    status = arrays[-1].status[0]
+    assert status.level == DiagnosticStatus.ERROR
+    assert "no graph for 0 s: image skipped" in status.message and "set use_sim_time" in status.message
+    put(node, "max_rate", 0.1)
+    assert pipeline_of(node).patience == pytest.approx(30.0)
 
 
 def test_without_tracking_ids_are_empty(node: SceneGraphNode) -> None:
