@@ -183,7 +183,9 @@ class CameraStream:
 
     def camera(self, width: int, height: int, parameters: NodeParameters, trained_for: Camera | None) -> Camera | None:
         """Returns the camera of an image once turned, as `CameraCalibration.camera`, and logs why there is none."""
-        camera = self._calibration.camera(width, height, parameters, trained_for, self.rotate)
+        source = self._input
+        topic = source.listening_to if source else ""
+        camera = self._calibration.camera(width, height, parameters, trained_for, self.rotate, topic)
         if problem := self._calibration.problem:
             self.log.warning("camera_info", problem)
         return camera

@@ -50,6 +50,7 @@ class CameraCalibration:
         parameters: NodeParameters,
         trained_for: Camera | None = None,
         rotate: int = 0,
+        topic: str = "",
     ) -> Camera | None:
         """Returns the camera of images of this size once they are turned, and sets `problem`.
 
@@ -60,6 +61,7 @@ class CameraCalibration:
             trained_for: The camera that the model was trained for: its mount counts where no parameter gives one, and
                 its intrinsics where there is no CameraInfo.
             rotate: Degrees by which the images are turned, clockwise. The mount is that of the turned images.
+            topic: That the images come from: its name may tell that they are rectified.
 
         Returns:
             None leaves the image to the camera that the model was trained for. A CameraInfo that cannot be used is as
@@ -67,12 +69,12 @@ class CameraCalibration:
         """
         info, content = self._latest
         # The same object as long as nothing changes: it remembers what was computed of it.
-        made_of = (content, parameters, trained_for, width, height, rotate)
+        made_of = (content, parameters, trained_for, width, height, rotate, topic)
         if self._made_of != made_of:
             camera, problem = None, ""
             if info is not None:
                 try:
-                    camera = _calibrate(info, parameters, trained_for, width, height, rotate)
+                    camera = _calibrate(info, parameters, trained_for, width, height, rotate, topic)
                 except Sim2SGError as error:
                     problem = str(error)
             if camera is None:
@@ -114,10 +116,16 @@ def camera_from_message(info: CameraInfo, ground: np.ndarray | None = None, *, r
 
 
 def _calibrate(
-    info: CameraInfo, parameters: NodeParameters, trained_for: Camera | None, width: int, height: int, rotate: int
+    info: CameraInfo,
+    parameters: NodeParameters,
+    trained_for: Camera | None,
+    width: int,
+    height: int,
+    rotate: int,
+    topic: str,
 ) -> Camera:
     ground = parameters.ground(trained_for.ground if trained_for else None)
-    camera = camera_from_message(info, rectified=parameters.rectified)
+    camera = camera_from_message(info, rectified=parameters.takes_rectified(topic))
     if not camera.has_aspect(width, height):
         raise Sim2SGError(
             f"camera_info is for {camera.width}x{camera.height}, the image is {width}x{height}: it"

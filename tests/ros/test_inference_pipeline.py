@@ -131,6 +131,20 @@ def test_images_that_are_all_too_old_are_an_error_with_the_fix(
     assert pipeline_of(node).patience == pytest.approx(30.0)
 
 
+def test_rectified_is_a_word_or_a_boolean(node: SceneGraphNode) -> None:
+    info = CameraInfo(
+        width=96, height=64, k=[80.0, 0, 48, 0, 80, 32, 0, 0, 1], p=[70.0, 0, 48, 0, 0, 70, 32, 0, 0, 0, 1, 0]
+    )
+    camera_of(node)._calibration.update(info)
+    for seconds, (value, focal) in enumerate((("auto", 80), (True, 70), (False, 80), ("auto", 80)), start=100):
+        put(node, "rectified", value)
+        look(node, seconds)
+        camera = latest_of(node).graph.camera
+        assert camera is not None and camera.K[0, 0] == focal
+    [result] = node.set_parameters([Parameter("rectified", value="perhaps")])
+    assert not result.successful
+
+
 def test_without_tracking_ids_are_empty(node: SceneGraphNode) -> None:
     before = look(node, 100.0)
     put(node, "tracking", False)

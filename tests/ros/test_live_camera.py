@@ -45,6 +45,22 @@ def test_rectified_images_take_the_projection_matrix() -> None:
     assert not result.distortion.any()
 
 
+@pytest.mark.parametrize(
+    ("rectified", "topic", "focal"),
+    [
+        ("auto", "/eye/image_raw", 500),
+        ("auto", "/eye/image_rect_color/compressed", 400),
+        (False, "/eye/image_rect", 500),
+        (True, "/eye/image_raw", 400),
+    ],
+)
+def test_whether_images_are_rectified_is_told_or_in_the_name(rectified: bool | str, topic: str, focal: float) -> None:
+    calibration = CameraCalibration()
+    calibration.update(info())
+    camera = calibration.camera(640, 480, NodeParameters(rectified=rectified), topic=topic)
+    assert camera is not None and camera.K[0, 0] == focal and camera.is_pinhole == (focal == 400)
+
+
 def test_region_and_binning_are_applied() -> None:
     message = info(binning_x=2, binning_y=2)
     message.roi.x_offset, message.roi.y_offset, message.roi.width, message.roi.height = 100, 40, 400, 300
