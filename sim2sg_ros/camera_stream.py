@@ -224,8 +224,9 @@ class CameraStream:
         header = image.message.header
         self._check(image.message)
         transform, self._transform_problem = lookup.find(header)
-        if self._transform_problem:
-            self.log.warning("transform", f"poses are left out: {self._transform_problem}")
+        if problem := self._transform_problem:
+            left_out = transform is not None and not transform.known
+            self.log.warning("transform", f"poses are left out: {problem}" if left_out else problem)
         message = graph_to_message(graph, header, info.model_id, self._sequence)
         apply_transform(message, transform)
         elapsed = int((time.perf_counter() - image.received) * 1e9)
