@@ -16,6 +16,7 @@ from std_msgs.msg import Header
 
 from sim2sg_core.logs.image_decoding import ValueRange
 from sim2sg_core.runtime import ModelInfo
+from sim2sg_core.runtime.relation_scores import usable_relations, wanted_relations
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.depth_image import DepthImage
 from sim2sg_core.scene.tracking import Tracker
@@ -98,6 +99,7 @@ class CameraStream:
         self._sequence = 0
         self._stamp = 0
         self._transform_problem = ""
+        self._relations_problem = ""
         self._oddity = ""
 
     # On the executor
@@ -168,6 +170,7 @@ class CameraStream:
             "silence": self.silence,
             "target frame problem": self._transform_problem if source else "",
             "tf problem": frames.problem if frames else "",
+            "relations problem": self._relations_problem if source else "",
             "input problem": (source.mixture or self._oddity) if source else "",
         }
 
@@ -207,6 +210,17 @@ class CameraStream:
         # To the tracker every step back is a jump: an image that merely comes out of order gets a later stamp.
         ordered = dataclasses.replace(graph, stamp=max(graph.stamp, self._stamp))
         return dataclasses.replace(self._tracker.update(ordered), stamp=graph.stamp)
+
+    def check_relations(self, graph: SceneGraph, info: ModelInfo, asked: str) -> None:
+        """Notes whether a graph's relations are those asked for; `Predictor` logs it, once for all cameras."""
+        wanted = wanted_relations(info, asked)
+        fell_back = usable_relations(info, asked, graph.camera) != wanted
+        self._relations_problem = (
+            f"relations by {wanted} were asked for, and are learned: the camera's height and pitch are not known; set"
+            " camera_height and camera_pitch"
+            if fell_back
+            else ""
+        )
 
     def forget_tracks(self) -> None:
         """Begins ids anew, after images that were not tracked."""

@@ -28,6 +28,7 @@ PROBLEMS = (
     "depth problem",
     "target frame problem",
     "tf problem",
+    "relations problem",
     "warning",
 )
 """Facts that say, where not empty, what is odd about graphs that are published all the same."""

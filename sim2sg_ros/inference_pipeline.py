@@ -108,6 +108,7 @@ class InferencePipeline:
             # Asked for after the inference, which gives it time to come.
             depth=lambda: camera.depth_of(message.header, width, height),
         )
+        camera.check_relations(graph, predictor.info, parameters.relations)
         graph = turned_graph(graph, -camera.rotate)
         predicted = time.perf_counter()
         if parameters.tracking:

@@ -145,6 +145,24 @@ def test_rectified_is_a_word_or_a_boolean(node: SceneGraphNode) -> None:
     assert not result.successful
 
 
+def test_relations_that_cannot_be_had_by_rule_are_told_for_the_camera(node: SceneGraphNode) -> None:
+    camera = camera_of(node)
+    camera._calibration.update(CameraInfo(width=96, height=64, k=[80.0, 0, 48, 0, 80, 32, 0, 0, 1]))
+    look(node, 100.0)
+    assert camera.facts()["relations problem"] == ""
+    for number, asked in enumerate(("rule", "both"), start=101):
+        put(node, "relations", asked)
+        look(node, float(number))
+        problem = camera.facts()["relations problem"]
+        assert (
+            problem.startswith(f"relations by {asked} were asked for, and are learned") and "camera_height" in problem
+        )
+    put(node, "camera_height", 1.0)
+    put(node, "camera_pitch", 0.2)
+    look(node, 110.0)
+    assert camera.facts()["relations problem"] == ""
+
+
 def test_without_tracking_ids_are_empty(node: SceneGraphNode) -> None:
     before = look(node, 100.0)
     put(node, "tracking", False)
