@@ -27,6 +27,9 @@ QUIET = 2.0
 """Seconds without a depth image that goes with an image after which it is said: depth may be slower than images."""
 KEPT = 30
 """Depth images that are kept: a second of most cameras. Inference must not take longer than they last."""
+KEPT_BYTES = 64 * 2**20
+"""Bytes of those, for large images; of the largest `LEAST` are kept all the same."""
+LEAST = 3
 
 
 class DepthInput:
@@ -113,6 +116,7 @@ class DepthInput:
         with self._came:
             self._came_once = True
             self._near.put(stamp, message)
+            self._near.keep(max(LEAST, KEPT_BYTES // max(1, len(message.data))))
             self._came.notify_all()
 
     def _read(self, message: Any, header: Header, width: int, height: int) -> DepthImage:
