@@ -15,7 +15,8 @@ from sim2sg.msg import GraphInfo
 from sim2sg.srv import LoadModel
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.runtime import Predictor
+from sim2sg_core.runtime import ModelInfo, Predictor
+from sim2sg_core.runtime.providers import fell_back
 from sim2sg_ros.diagnostics import NodeStatus
 from sim2sg_ros.error_text import one_line
 from sim2sg_ros.middleware import trim_memory
@@ -117,7 +118,6 @@ class ModelManager:
         """Returns what diagnostics tell of the model; `warning` where it does not run as was asked for."""
         info = self._model.predictor.info if self._model else None
         wanted = self._model.requested if self._model else self._parameters().provider
-        fell_back = info is not None and wanted not in ("auto", info.provider)
         return {
             "model": info.model_id if info else "",
             "domain": info.domain.name if info else "",
@@ -125,7 +125,7 @@ class ModelManager:
             "requested provider": wanted,
             "input size": f"{info.width}x{info.height}" if info else "",
             "loading": str(self._loading),
-            "warning": f"provider {wanted} was asked for, {info.provider} runs" if info and fell_back else "",
+            "warning": _why_slow(wanted, info) if info else "",
         }
 
     def _load(self, model: str) -> LoadedModel | str:
@@ -244,3 +244,14 @@ class ModelManager:
                 input_height=info.height,
             )
         )
+
+
+def _why_slow(wanted: str, info: ModelInfo) -> str:
+    """Says, in one line, that a model does not run where it should; "" where it does."""
+    if not fell_back(wanted, info.provider):
+        return ""
+    if wanted != "auto":
+        return f"provider {wanted} was asked for, {info.provider} runs"
+    if info.quantized:
+        return ""  # It is made for the CPU.
+    return "the model runs on the CPU, though onnxruntime is built for GPUs: see the log, or set provider to cpu"

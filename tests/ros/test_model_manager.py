@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
 from rclpy.parameter import Parameter
 
+from sim2sg_core.runtime.providers import PROVIDERS
 from sim2sg_ros.node import SceneGraphNode
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
@@ -39,3 +41,16 @@ def test_the_requested_provider_is_that_of_the_loading(node: SceneGraphNode, mon
     assert [info.requested_provider for info in published] == ["cpu", "cpu"]
     node.trigger_cleanup()
     assert node._models.facts()["requested provider"] == "cuda"
+
+
+def test_auto_that_ends_on_the_cpu_of_a_build_for_gpus_is_a_warning(
+    node: SceneGraphNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.set_parameters([Parameter("provider", value="auto")])
+    node.trigger_configure()
+    info = node._models.predictor.info  # type: ignore[union-attr]
+    assert info.provider == "cpu" and node._models.facts()["warning"] == ""
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: list(PROVIDERS.values()))
+    assert node._models.facts()["warning"].startswith("the model runs on the CPU, though onnxruntime is built for GPUs")
+    monkeypatch.setattr(node._models.predictor, "info", dataclasses.replace(info, quantized="int8"))
+    assert node._models.facts()["warning"] == "", "it is made for the CPU"
