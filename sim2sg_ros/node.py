@@ -24,7 +24,7 @@ from sim2sg.srv import GetSceneGraph
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_ros import middleware
 from sim2sg_ros.camera_stream import CameraStream
-from sim2sg_ros.diagnostics import NodeStatus, camera_status, model_status
+from sim2sg_ros.diagnostics import PATIENCE, NodeStatus, camera_status, model_status
 from sim2sg_ros.error_text import one_line
 from sim2sg_ros.inference_pipeline import InferencePipeline, message_age
 from sim2sg_ros.inference_thread import ReceivedImage
@@ -203,9 +203,10 @@ class SceneGraphNode(LifecycleNode):
         if self._pipeline is not None:
             facts["warning"] = facts["warning"] or self._pipeline.transform_problem
         facts["warning"] = facts["warning"] or self._why_ambiguous()
+        patience = self._pipeline.patience if self._pipeline else PATIENCE
         shared = {key: facts[key] for key in ("model", "provider", "warning")}
         status = [
-            camera_status(self._status, camera.name, shared | camera.facts(), camera.statistics)
+            camera_status(self._status, camera.name, shared | camera.facts(), camera.statistics, patience)
             for camera in self._cameras.values()
         ]
         array = DiagnosticArray(status=[*status, model_status(self._status, facts)])
