@@ -17,6 +17,11 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LOST = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.EREMOTEIO)
 
 
+def user_cache(name: str) -> Path:
+    """Returns a folder of the user's cache, by the XDG base directory specification; it need not be there."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sim2sg" / name
+
+
 def make_folder(folder: Path) -> None:
     """Makes a folder, and those above it, where they are missing.
 
