@@ -126,13 +126,13 @@ def _matches(given: Path | str) -> list[Path]:
     if address := address_of(given):
         return fetched(address)
     path = Path(given)
-    if not any(sign in str(path) for sign in "*?") or path.exists():
+    if not glob.has_magic(str(path)) or path.exists():
         return [path]
-    pattern = str(path).replace("[", "[[]")  # brackets are common in names of folders
-    found = sorted(map(Path, glob.glob(pattern, recursive=True)), key=lambda p: natural_key(str(p)))
+    letters = str(path).replace("[", "[[]")  # brackets are common in names of folders
+    found = glob.glob(letters, recursive=True) or glob.glob(str(path), recursive=True)
     if not found:
         raise Sim2SGError(f"{printable(path)}: no file fits this pattern")
-    return found
+    return sorted(map(Path, found), key=lambda p: natural_key(str(p)))
 
 
 def _parts_of(given: Sequence[Path]) -> dict[Path, BagFiles | None]:
