@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from sim2sg_ros.camera_stream import CameraStream, LatestGraph
 from sim2sg_ros.inference_pipeline import InferencePipeline
 from sim2sg_ros.inference_thread import ReceivedImage
 from sim2sg_ros.live_camera import camera_from_message
-from sim2sg_ros.node import SceneGraphNode
+from sim2sg_ros.node import HAND_OVER, SceneGraphNode
 from sim2sg_ros.tf_lookup import FrameTransform, rotation_matrix
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
@@ -161,6 +162,17 @@ def test_relations_that_cannot_be_had_by_rule_are_told_for_the_camera(node: Scen
     put(node, "camera_pitch", 0.2)
     look(node, 110.0)
     assert camera.facts()["relations problem"] == ""
+
+
+def test_the_executor_leaves_the_interpreter_to_the_inference_thread(
+    node: SceneGraphNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[object] = []
+    clock = SimpleNamespace(sleep=done.append, perf_counter=time.perf_counter)
+    monkeypatch.setattr("sim2sg_ros.node.time", clock)
+    monkeypatch.setattr(pipeline_of(node), "put", lambda image: done.append(image.camera))
+    node._on_image(pipeline_of(node), camera_of(node), Image())
+    assert done == ["", HAND_OVER], "when the image is there to be taken"
 
 
 def test_without_tracking_ids_are_empty(node: SceneGraphNode) -> None:
