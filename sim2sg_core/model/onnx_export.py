@@ -183,12 +183,14 @@ def _compare(torch_graph: Graphs, onnx_graph: Graphs, image: int) -> None:
             f" {SCORE_TOLERANCE} in score"
         )
     # Every object sees the others as far as they are there, padding too, a little: where one is another, all
-    # relations move.
+    # relations move. Where nothing is there, as in noise, they are of nothing, and move as far as they like.
     tolerance = RELATION_TOLERANCE + float(np.maximum(ours.scores[partner < 0], LEAST_PRESENCE).sum())
+    least = floor if (partner < 0).any() else 0.0
     table = {tuple(pair): row for pair, row in zip(theirs.pairs.tolist(), theirs.relations, strict=True)}
     for (subject, object_), row in zip(ours.pairs.tolist(), ours.relations, strict=True):
         other = table.get((int(partner[subject]), int(partner[object_])))
-        if other is not None and np.abs(row - other).max() > tolerance:
+        there = min(ours.scores[subject], ours.scores[object_]) >= least
+        if other is not None and there and np.abs(row - other).max() > tolerance:
             raise Sim2SGError(
                 f"the exported model differs from the network on check image {image}: a relation's score is "
                 f"off by {np.abs(row - other).max():.2e}"

@@ -191,3 +191,13 @@ def test_objects_that_fill_the_image_alike_are_told_apart_by_their_centres():
     _compare(alike, alike, 0)
     swap = np.array([1, 0, 2])
     _compare(alike, alike._replace(centres=alike.centres[swap], pairs=np.array([[1, 0], [0, 1]])), 0)
+
+
+def test_relations_between_what_is_not_there_do_not_count_where_one_of_it_is_another():
+    nothing = graph()._replace(scores=graph().scores * np.float32(1e-9))
+    moved = nothing._replace(
+        boxes=nothing.boxes + np.array([[0], [0], [40]], np.float32), relations=1 - nothing.relations
+    )
+    _compare(nothing, moved, 0)
+    with pytest.raises(Sim2SGError, match="relation"):
+        _compare(nothing, moved._replace(boxes=nothing.boxes), 0)
