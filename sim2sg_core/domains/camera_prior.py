@@ -38,6 +38,10 @@ class CameraPrior(Spec):
             raise mistake("pitch lies between -60 (up) and 89 (down) degrees", "pitch_deg")
         return self
 
+    def pixels_in(self, camera: Camera) -> float:
+        """Returns how many pixels of a camera's image lie where one of this prior's does."""
+        return camera.width * camera.height / (self.width * self.height)
+
     def sample(
         self,
         rng: np.random.Generator,
