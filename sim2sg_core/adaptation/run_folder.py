@@ -218,10 +218,10 @@ def changed_option(begun: dict[str, Any], given: dict[str, Any]) -> str:
     domains = [settings.get("domain") or {} for settings in (begun, given)]
     if domains[0] != domains[1]:
         there, here = (domain.get("name") for domain in domains)
-        key = difference(*domains).partition(":")[0]
+        key = difference(domains[0], domains[1]).partition(":")[0]
         return f"--domain: {there} with other {key}" if there == here else f"--domain: {there} there, {here} here"
     starts = [{"start": settings.get("start")} for settings in (begun, given)]
-    path, _, values = (difference(*starts) or difference(begun, given)).partition(": ")
+    path, _, values = (difference(starts[0], starts[1]) or difference(begun, given)).partition(": ")
     name = path.rpartition(".")[2]
     if name.endswith("_digest"):
         return f"--{name.removesuffix('_digest')}: another content there"
