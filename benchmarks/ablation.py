@@ -65,7 +65,7 @@ def run(kind: type[Ablation], description: str) -> None:
     work = kind(args.data, args.out, args.options, threads, results, args.smoke, time.time() + 60 * args.until, args)
     # Seed by seed, so that a table of one seed is whole early.
     wanted = [(row, seed) for seed in range(seeds) for row in args.rows if seed == 0 or row in kind.repeated]
-    work.refuse_others(wanted)
+    work.refuse_others()
     if "oracle" in args.rows:
         for fold in range(kind.folds):
             for part in ("data", "held_out"):
@@ -259,8 +259,8 @@ class Ablation(ABC):
     def source_model(self, seed: int) -> Path:
         """Trains the source model of a seed, from which all its rows branch. Returns its run."""
         run = self.out / f"seed_{seed}" / "source_model"
-        if not (run / "model.onnx").exists() and time.time() < self.deadline:
-            # Its log gives the lens and nothing else.
+        if time.time() < self.deadline:
+            # Its log gives the lens and nothing else. Of a run that is whole, the verb sees whether it is this one.
             self.adapt("source", seed, run, self.data / self.log, ["--rounds", 0])
         return run
 
@@ -284,11 +284,10 @@ class Ablation(ABC):
                 self.keep(name, seed, {"metrics": figures})
         self.score(row, seed, folder)
 
-    def refuse_others(self, wanted: Sequence[tuple[str, int]]) -> None:
+    def refuse_others(self) -> None:
         """Ends the script where a row has a result that was made with other options: one table, one kind of run."""
-        for row, seed in wanted:
-            file = self.file(row, seed)
-            if file.exists() and (old := json.loads(file.read_text()).get("options", [])) != list(self.options):
+        for file in sorted(self.results.glob("seed_*/*.json")):
+            if (old := json.loads(file.read_text()).get("options", [])) != list(self.options):
                 raise SystemExit(
                     f"error: {file} was made --with {' '.join(old) or 'nothing'}: repeat that, or move the results away"
                 )
@@ -320,7 +319,8 @@ class Ablation(ABC):
         domain, source = load_domain(self.source), self.source_model(seed)
         begun = yaml.safe_load((source / "config.yaml").read_text())
         names = {f.name for f in dataclasses.fields(AdaptConfig)} - {"method", "rounds"}
-        rounds = {"rounds": int(str(self.smoke_options[1]))} if self.smoke else {}
+        given = [*self.options, *(self.smoke_options if self.smoke else ())]
+        rounds = {"rounds": int(str(given[given.index("--rounds") + 1]))} if "--rounds" in given else {}
         config = AdaptConfig(
             **{k: v for k, v in begun.items() if k in names}, **rounds, method=METHODS["fair_source"]
         ).resolved(domain)

@@ -48,7 +48,7 @@ def notes(folder: Path, jobs: int, gaps: Sequence[str]) -> str:
     ]
     if not runs:
         return made
-    everything = [model for run in runs for model in run]
+    everything = list(dict.fromkeys(model for run in runs for model in run))  # runs of a seed share their source model
     overall = [spearman([m[0] for m in everything], [m[k] for m in everything]) for k in (1, 2)]
     within = [sum(spearman([m[0] for m in run], [m[k] for m in run]) for run in runs) / len(runs) for k in (1, 2)]
     lost = [max(m[1] for m in run) - max(run)[1] for run in runs]
@@ -67,7 +67,9 @@ def criterion(stage: dict[str, Any]) -> float:
 
 
 def spearman(a: Sequence[float], b: Sequence[float]) -> float:
-    """Spearman's rank correlation, ties sharing their mean rank."""
+    """Spearman's rank correlation, ties sharing their mean rank; 0 where all values of a side are equal."""
+    if len(set(a)) < 2 or len(set(b)) < 2:
+        return 0.0
 
     def ranks(values: Sequence[float]) -> np.ndarray:
         x = np.asarray(values)

@@ -28,6 +28,7 @@ from kitti_data import DRIVES, convert, fold_of, read_drives
 from kitti_peer import MAPPING, predict_peer
 
 from sim2sg_core.domains import load_domain
+from sim2sg_core.domains.digests import file_digest
 from sim2sg_core.evaluation import TargetImage, load_targets
 from sim2sg_core.evaluation.datasets import protocol_for
 from sim2sg_core.evaluation.resampling import paired_differences
@@ -113,7 +114,7 @@ class Kitti(Ablation):
         """The peer's boxes; it learns nothing here."""
         file = self._file(row)
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / PREDICTIONS).exists():
+        if is_of_another(folder / PREDICTIONS, file):
             predict_peer(file, self.targets, load_domain(self.source), folder / PREDICTIONS, row == "peer_tiled")
         self.keep(row, seed, {"metrics": self.evaluate(folder, "eval.json")})
 
@@ -137,8 +138,8 @@ class Kitti(Ablation):
         self, run: Path, name: str, simulated: Path | None = None, extra: Sequence[object] = ()
     ) -> dict[str, float]:
         """Evaluates the graphs of a run, which are kept for the paired differences; every look goes on record."""
-        graphs, out = run / PREDICTIONS, run / name
-        if not graphs.exists():
+        graphs, out, model = run / PREDICTIONS, run / name, run / "model.onnx"
+        if model.exists() and is_of_another(graphs, model):
             save_graphs(graphs, predict(run / "model.onnx", self.targets), run.name)
         record = [] if self.smoke else ["--log-evaluations", RECORD]
         words = ["eval", "--graphs", graphs, "--domain", self.source, "--data", self.dev, "--format", self.form]
@@ -201,6 +202,16 @@ def predict(model: Path, targets: Sequence[TargetImage]) -> list[Any]:
     """Returns a model's unthresholded graphs of labelled images, as `sim2sg eval` makes them."""
     predictor = Predictor(model)
     return [predictor.predict(read_image(t.path), t.camera, file=t.file) for t in targets]
+
+
+def is_of_another(graphs: Path, model: Path) -> bool:
+    """Whether graphs are not there, or of another model than this; notes of which they will be."""
+    note, digest = graphs.with_suffix(".model"), file_digest(model)
+    if graphs.exists() and note.exists() and note.read_text() == digest:
+        return False
+    graphs.unlink(missing_ok=True)
+    note.write_text(digest)
+    return True
 
 
 def some_images(whole: Path, out: Path) -> Path:

@@ -31,7 +31,7 @@ from sim2sg.msg import SceneGraph
 
 from sim2sg_core.runtime.graph_decoding import DecodeOptions, decode_graph
 from sim2sg_core.runtime.metadata import OUTPUTS, load_info
-from sim2sg_core.runtime.preprocessing import PADDING, Letterbox
+from sim2sg_core.runtime.preprocessing import PADDING, Letterbox, NetworkInput
 from sim2sg_core.scene import Camera, SceneObject
 from sim2sg_core.scene import SceneGraph as Graph
 from sim2sg_ros.diagnostics import NodeStatus, StreamStatistics, camera_status
@@ -89,7 +89,7 @@ class OurNetwork:
 
     def letterbox(self, rgb: np.ndarray) -> Letterbox:
         """Returns how the image lies in the input."""
-        return Letterbox.fit(rgb.shape[1], rgb.shape[0], self.info.width, self.info.height)
+        return Letterbox.fit(rgb.shape[1], rgb.shape[0], NetworkInput(self.info.width, self.info.height))
 
 
 class PeerNetwork:

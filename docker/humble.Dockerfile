@@ -2,9 +2,12 @@
 #   docker build -f docker/humble.Dockerfile -t sim2sg:humble .
 #   docker run --rm --network host --ipc host -v /models:/models sim2sg:humble \
 #     ros2 launch sim2sg sim2sg.launch.py model:=/models/street.onnx image:=/camera/image_raw
-FROM ros:humble-perception
+#
+# For a GPU, x86-64: build with `--build-arg ONNXRUNTIME=onnxruntime-gpu --build-arg BASE=…` and run with `--gpus all`.
+# BASE is an image with CUDA, cuDNN and, installed on top as in ros:humble-perception, ROS with its /ros_entrypoint.sh.
+ARG BASE=ros:humble-perception
+FROM ${BASE}
 
-# For a GPU: a base image with CUDA and cuDNN, and onnxruntime-gpu in place of onnxruntime.
 ARG ONNXRUNTIME=onnxruntime
 
 WORKDIR /ws

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,11 @@ from sim2sg_core.errors import Sim2SGError
 PART = ".part"  # ends the names of files that are being written
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LOST = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.EREMOTEIO)
+
+
+def user_cache(name: str) -> Path:
+    """Returns a folder of the user's cache, by the XDG base directory specification; it need not be there."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sim2sg" / name
 
 
 def make_folder(folder: Path) -> None:
@@ -30,6 +36,27 @@ def make_folder(folder: Path) -> None:
         raise Sim2SGError(f"{file}: is a file, not a folder; give another path, or move it away") from None
 
 
+def writable_place(path: Path) -> Path:
+    """Returns the file that writing to a path would make or replace: links are followed, and stay.
+
+    Raises:
+        Sim2SGError: It is a folder, a device, a pipe or a socket, or `-`.
+    """
+    if str(path) == "-":
+        raise Sim2SGError(
+            "-: standard output is no file, and results replace files as a whole; give the path of a file"
+        )
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # not there, or it cannot be looked at: writing tells why
+        mode = stat.S_IFREG
+    if stat.S_ISDIR(mode):
+        raise Sim2SGError(f"{path}: is a folder; give the path of a file")
+    if not stat.S_ISREG(mode):
+        raise Sim2SGError(f"{path}: is a device, a pipe or a socket, which a result would replace; give another path")
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 @contextlib.contextmanager
 def atomic_path(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
     """Gives an empty file beside `path` to write; it replaces `path` only when the block ends well.
@@ -38,32 +65,42 @@ def atomic_path(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
     The folder is made where it is missing.
 
     Args:
-        path: The file.
+        path: The file. Where it is a link, what it leads to is written.
         durable: Whether file and folder are on the disk when this returns, so that a power cut keeps them. Without, it
             may leave a cut file: for files by the thousand that are checked before they are used.
 
     Raises:
-        Sim2SGError: The path is a folder, or a file lies where its folder should.
-        OSError: The folder cannot be made or written to.
+        Sim2SGError: The path is no place for a file, see `writable_place`, or a file lies where its folder should.
+        OSError: The folder cannot be made or written to. It names `path`, not the file that is being written.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise Sim2SGError(f"{path}: is a folder; give the path of a file")
+    path = writable_place(Path(path))
     make_folder(path.parent)
-    # Hidden and without the suffix: what a killed process leaves is not taken for a result.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
-    os.close(handle)
-    temporary = Path(name)
+    with _naming(path):
+        # Hidden and without the suffix: what a killed process leaves is not taken for a result.
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            os.chmod(temporary, 0o644)  # mkstemp makes it private
+            if durable:
+                _sync(temporary)
+            os.replace(temporary, path)
+            if durable:
+                _sync(path.parent)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Puts a file's name, with its folder, in place of that of the hidden one beside it into errors."""
     try:
-        yield temporary
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
-        if durable:
-            _sync(temporary)
-        os.replace(temporary, path)
-        if durable:
-            _sync(path.parent)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if Path(os.fsdecode(error.filename or "")).name.startswith(f".{path.name}."):
+            error.filename, error.filename2 = str(path.absolute()), None
         raise
 
 

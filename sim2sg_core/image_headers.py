@@ -25,6 +25,12 @@ FOREIGN_STARTS = {
     "OpenEXR": (b"\x76\x2f\x31\x01",),
     "Photoshop": (b"8BPS",),
 }
+IMAGE_BRANDS = {
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+    b"crx ": "camera raw",
+}
+"""Formats of images by their brand, in the container that MP4 and QuickTime videos have too."""
 
 
 class ImageHeader(NamedTuple):
@@ -111,6 +117,59 @@ def exif_orientation(data: bytes) -> int:
     return 1
 
 
+def further_frames(data: bytes) -> int:
+    """Returns how many frames an animation (GIF, WebP), or pages a TIFF, holds behind the first one."""
+    count = {b"GIF8": _gif_frames, b"RIFF": _webp_frames, b"II*\0": _tiff_pages, b"MM\0*": _tiff_pages}.get(data[:4])
+    try:
+        return max(0, count(data) - 1) if count else 0
+    except (struct.error, IndexError):  # cut short
+        return 0
+
+
+def _gif_frames(data: bytes) -> int:
+    def table(flags: int) -> int:
+        return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+    position, frames = 13 + table(data[10]), 0
+    while data[position] != 0x3B:
+        if data[position] == 0x2C:
+            frames += 1
+            position += 11 + table(data[position + 9])
+        elif data[position] == 0x21:  # an extension
+            position += 2
+        else:
+            break
+        while data[position]:  # blocks of the image or the extension
+            position += 1 + data[position]
+        position += 1
+    return frames
+
+
+def _webp_frames(data: bytes) -> int:
+    if data[12:16] != b"VP8X" or not data[20] & 2:
+        return 1
+    position, frames = 12, 0
+    while position + 8 <= len(data):
+        name, length = struct.unpack_from("<4sI", data, position)
+        frames += name == b"ANMF"
+        position += 8 + length + length % 2
+    return frames
+
+
+def _tiff_pages(data: bytes) -> int:
+    order = "<" if data[:2] == b"II" else ">"
+    pages, position, left = 0, 4, len(data)
+    while offset := struct.unpack_from(f"{order}I", data, position)[0]:
+        (count,) = struct.unpack_from(f"{order}H", data, offset)
+        left -= 6 + 12 * count
+        if left < 0:  # a circle, or lists of tags over each other
+            break
+        tags = (struct.unpack_from(f"{order}HHII", data, offset + 2 + 12 * i) for i in range(count))
+        pages += not any(tag == 254 and value & 1 for tag, _, _, value in tags)  # a smaller copy, as of maps
+        position = offset + 2 + 12 * count
+    return pages
+
+
 def _read(data: bytes) -> ImageHeader:
     if data[:2] == b"\xff\xd8":
         return _jpeg(data)
@@ -128,8 +187,9 @@ def _read(data: bytes) -> ImageHeader:
     if data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace():
         return _pnm(data)
     if data[4:8] == b"ftyp":
-        brand = data[8:12]
-        name = "AVIF" if brand[:3] == b"avi" else "HEIC"
+        if data[8:12] not in IMAGE_BRANDS:
+            raise Sim2SGError("is a video, not an image: name it .mp4, and give it with --log (Python: model.log)")
+        name = IMAGE_BRANDS[data[8:12]]
         raise Sim2SGError(f"is a {name} image, which cannot be read: convert it with {CONVERT[name]}")
     for name, starts in FOREIGN_STARTS.items():
         if data.startswith(starts):

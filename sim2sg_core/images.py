@@ -17,6 +17,8 @@ RANGES = (8, 10, 12, 14, 16)
 """Bits that sensors have, of the 16 that their values are stored in."""
 BitRange = int | Callable[[np.ndarray], int] | None
 """Bits of values that are stored in 16; what tells them of the values; or None: as `bits_of` finds in this image."""
+BRIGHT = 0.001
+"""Share of an image's values from which a range is one that the sensor uses: fewer are hot pixels."""
 _TURN_CODES = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 _RGB = getattr(cv2, "IMREAD_COLOR_RGB", None)  # before OpenCV 4.11 colours are swapped after decoding
 
@@ -98,9 +100,17 @@ def decode_values(data: bytes) -> np.ndarray:
 
 
 def bits_of(values: np.ndarray) -> int:
-    """Returns the range of a sensor, one of `RANGES`, from values that it stored in 16 bits."""
+    """Returns the range of a sensor, one of `RANGES`, from values that it stored in 16 bits.
+
+    It is the smallest that holds all of them but a few (`BRIGHT`).
+    """
     top = int(values.max(initial=0))
-    return next(bits for bits in RANGES if top < 1 << bits)
+    bits = next(bits for bits in RANGES if top < 1 << bits)
+    for smaller in reversed(RANGES[: RANGES.index(bits)]):
+        if np.count_nonzero(values >= 1 << smaller) >= BRIGHT * values.size:
+            break
+        bits = smaller
+    return bits
 
 
 def to_8_bits(image: np.ndarray, bits: BitRange = None) -> np.ndarray:

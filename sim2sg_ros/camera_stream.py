@@ -16,6 +16,7 @@ from std_msgs.msg import Header
 
 from sim2sg_core.logs.image_decoding import ValueRange
 from sim2sg_core.runtime import ModelInfo
+from sim2sg_core.runtime.relation_scores import usable_relations, wanted_relations
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.depth_image import DepthImage
 from sim2sg_core.scene.tracking import Tracker
@@ -98,6 +99,7 @@ class CameraStream:
         self._sequence = 0
         self._stamp = 0
         self._transform_problem = ""
+        self._relations_problem = ""
         self._oddity = ""
 
     # On the executor
@@ -113,6 +115,7 @@ class CameraStream:
             Exception: As `ImageInput`.
         """
         self._begin(parameters)
+        self.statistics.begin()
         if topic := parameters.depth_topic.replace("{camera}", self.name):
             self._depth = DepthInput(self._node, topic)
         if parameters.publish_tf:
@@ -167,6 +170,7 @@ class CameraStream:
             "silence": self.silence,
             "target frame problem": self._transform_problem if source else "",
             "tf problem": frames.problem if frames else "",
+            "relations problem": self._relations_problem if source else "",
             "input problem": (source.mixture or self._oddity) if source else "",
         }
 
@@ -182,7 +186,9 @@ class CameraStream:
 
     def camera(self, width: int, height: int, parameters: NodeParameters, trained_for: Camera | None) -> Camera | None:
         """Returns the camera of an image once turned, as `CameraCalibration.camera`, and logs why there is none."""
-        camera = self._calibration.camera(width, height, parameters, trained_for, self.rotate)
+        source = self._input
+        topic = source.listening_to if source else ""
+        camera = self._calibration.camera(width, height, parameters, trained_for, self.rotate, topic)
         if problem := self._calibration.problem:
             self.log.warning("camera_info", problem)
         return camera
@@ -205,6 +211,17 @@ class CameraStream:
         ordered = dataclasses.replace(graph, stamp=max(graph.stamp, self._stamp))
         return dataclasses.replace(self._tracker.update(ordered), stamp=graph.stamp)
 
+    def check_relations(self, graph: SceneGraph, info: ModelInfo, asked: str) -> None:
+        """Notes whether a graph's relations are those asked for; `Predictor` logs it, once for all cameras."""
+        wanted = wanted_relations(info, asked)
+        fell_back = usable_relations(info, asked, graph.camera) != wanted
+        self._relations_problem = (
+            f"relations by {wanted} were asked for, and are learned: the camera's height and pitch are not known; set"
+            " camera_height and camera_pitch"
+            if fell_back
+            else ""
+        )
+
     def forget_tracks(self) -> None:
         """Begins ids anew, after images that were not tracked."""
         self._tracker.reset()
@@ -221,8 +238,9 @@ class CameraStream:
         header = image.message.header
         self._check(image.message)
         transform, self._transform_problem = lookup.find(header)
-        if self._transform_problem:
-            self.log.warning("transform", f"poses are left out: {self._transform_problem}")
+        if problem := self._transform_problem:
+            left_out = transform is not None and not transform.known
+            self.log.warning("transform", f"poses are left out: {problem}" if left_out else problem)
         message = graph_to_message(graph, header, info.model_id, self._sequence)
         apply_transform(message, transform)
         elapsed = int((time.perf_counter() - image.received) * 1e9)

@@ -9,7 +9,6 @@ from typing import Any
 
 from rclpy.node import Node
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -18,6 +17,7 @@ from sim2sg_core.logs.depth_decoding import decode_compressed_depth, decode_dept
 from sim2sg_core.logs.nearby import Nearby
 from sim2sg_core.scene.depth_image import DepthImage
 from sim2sg_ros.qos import sensor_qos
+from sim2sg_ros.stamps import stamp_of
 
 WAIT = 0.03
 """Seconds that a graph waits, after its inference, for a depth image that is still on its way."""
@@ -27,6 +27,9 @@ QUIET = 2.0
 """Seconds without a depth image that goes with an image after which it is said: depth may be slower than images."""
 KEPT = 30
 """Depth images that are kept: a second of most cameras. Inference must not take longer than they last."""
+KEPT_BYTES = 64 * 2**20
+"""Bytes of those, for large images; of the largest `LEAST` are kept all the same."""
+LEAST = 3
 
 
 class DepthInput:
@@ -50,6 +53,7 @@ class DepthInput:
         self._came = threading.Condition()
         self._wait_from = -math.inf  # time.monotonic
         self._came_once = False
+        self._refused = ""  # why the last one that came cannot be used
         self._used = time.monotonic()
         self._subscription = node.create_subscription(
             kind,
@@ -81,7 +85,7 @@ class DepthInput:
             width: Of the image, pixels.
             height: Likewise.
         """
-        stamp = Time.from_msg(header.stamp).nanoseconds
+        stamp = stamp_of(header)
         now = time.monotonic()
         deadline = now + WAIT
         with self._came:
@@ -93,7 +97,7 @@ class DepthInput:
         if message is None:
             if time.monotonic() - self._used > QUIET:
                 reason = "no depth image within half a period of images" if self._came_once else "no depth image came"
-                self.problem = f"{self.topic}: {reason}: depth is the network's"
+                self.problem = f"{self.topic}: {self._refused or reason}: depth is the network's"
             return None
         try:
             image, self.problem = self._read(message, header, width, height), ""
@@ -104,9 +108,15 @@ class DepthInput:
         return image
 
     def _receive(self, message: Image | CompressedImage) -> None:
+        try:
+            stamp, self._refused = stamp_of(message.header), ""
+        except Sim2SGError as error:
+            self._refused = f"a depth image is not used: {error}"
+            return
         with self._came:
             self._came_once = True
-            self._near.put(Time.from_msg(message.header.stamp).nanoseconds, message)
+            self._near.put(stamp, message)
+            self._near.keep(max(LEAST, KEPT_BYTES // max(1, len(message.data))))
             self._came.notify_all()
 
     def _read(self, message: Any, header: Header, width: int, height: int) -> DepthImage:

@@ -28,10 +28,13 @@ PROBLEMS = (
     "depth problem",
     "target frame problem",
     "tf problem",
+    "relations problem",
     "warning",
 )
 """Facts that say, where not empty, what is odd about graphs that are published all the same."""
 OUTCOMES = ("published", "failed")
+PATIENCE = 5.0
+"""Seconds in which images come and no graph does, after which that is an error."""
 
 
 class NodeStatus:
@@ -94,7 +97,7 @@ class StreamStatistics:
     `image_age` (stamp to published, by the node's clock) and `outputs` (after that, only where somebody listens).
 
     Attributes:
-        last_error: What was wrong with the last image that failed.
+        last_error: What was wrong with the last image that failed or was stale.
     """
 
     def __init__(self) -> None:
@@ -104,14 +107,24 @@ class StreamStatistics:
         self._previous_time = time.monotonic()
         self._latencies: dict[str, deque[float]] = {}
         self._last_outcome = ""
+        self._last_look = ""
+        self._waiting_from: float | None = None  # time.monotonic
         self.last_error = ""
+
+    def begin(self) -> None:
+        """Forgets images that no graph came of, when the node is activated; what was counted stays."""
+        self._waiting_from = None
 
     def count(self, event: str) -> None:
         """Counts one of `EVENTS`."""
         with self._lock:
             self._counts[event] += 1
             if event in OUTCOMES:
-                self._last_outcome = event
+                self._last_outcome, self._waiting_from = event, None
+            elif event == "received" and self._waiting_from is None:
+                self._waiting_from = time.monotonic()
+            if event == "stale" or event in OUTCOMES:
+                self._last_look = event
 
     def counted(self, event: str) -> int:
         """How often an event was counted."""
@@ -121,6 +134,17 @@ class StreamStatistics:
     def failing(self) -> bool:
         """Whether the last image that was looked at failed. Holds until the next one, however long that takes."""
         return self._last_outcome == "failed"
+
+    @property
+    def waiting(self) -> float:
+        """Seconds since the first image that came after the last one that was published or failed; 0 for none."""
+        since = self._waiting_from
+        return 0.0 if since is None else time.monotonic() - since
+
+    @property
+    def all_stale(self) -> bool:
+        """Whether the last image that was looked at was stale."""
+        return self._last_look == "stale"
 
     def note_error(self, reason: str) -> None:
         """Keeps what was wrong with an image, in one line."""
@@ -165,7 +189,11 @@ def model_status(node: NodeStatus, facts: Mapping[str, str]) -> DiagnosticStatus
 
 
 def camera_status(
-    node: NodeStatus, camera: str, facts: Mapping[str, str], statistics: StreamStatistics
+    node: NodeStatus,
+    camera: str,
+    facts: Mapping[str, str],
+    statistics: StreamStatistics,
+    patience: float = PATIENCE,
 ) -> DiagnosticStatus:
     """Builds the status of a camera.
 
@@ -175,6 +203,7 @@ def camera_status(
         facts: About model and input, in the order to show. Where not empty, `silence` and those of `PROBLEMS` say
             what is wrong.
         statistics: Counters and latencies.
+        patience: Seconds in which images may come without a graph.
     """
     rates = statistics.rates()
     values = {"state": node.state, **facts}
@@ -186,7 +215,7 @@ def camera_status(
     values["last error"] = statistics.last_error or node.error
     level, message = _judge_node(node)
     if node.state == "active":
-        level, message = _judge_camera(facts, statistics, rates)
+        level, message = _judge_camera(facts, statistics, rates, patience)
     title = f"{node.name}: {camera} scene graph" if camera else f"{node.name}: scene graph"
     return _status(title, level, message, facts.get("model", ""), values)
 
@@ -207,13 +236,17 @@ def _judge_node(node: NodeStatus) -> tuple[bytes, str]:
 
 
 def _judge_camera(
-    facts: Mapping[str, str], statistics: StreamStatistics, rates: Mapping[str, float]
+    facts: Mapping[str, str], statistics: StreamStatistics, rates: Mapping[str, float], patience: float
 ) -> tuple[bytes, str]:
     qos = facts.get("QoS problem", "")
     if qos and not rates["received"]:
         return DiagnosticStatus.ERROR, qos
     if facts.get("silence"):
         return DiagnosticStatus.STALE, facts["silence"]
+    if (waiting := statistics.waiting) > patience:
+        stuck = "an inference hangs, or takes that long: restart the node, or choose another provider"
+        reason = statistics.last_error if statistics.all_stale else stuck
+        return DiagnosticStatus.ERROR, f"images come and no graph for {waiting:.0f} s: {reason}"
     if rates["failed"] > 0 or statistics.failing:
         level = DiagnosticStatus.WARN if rates["published"] > 0 else DiagnosticStatus.ERROR
         return level, statistics.last_error

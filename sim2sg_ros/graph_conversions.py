@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Sequence
@@ -132,7 +133,8 @@ def _camera_rotation(camera: Camera | None) -> np.ndarray:
     return camera.T_world_camera[:3, :3].T
 
 
-def _rotation_quaternion(camera: Camera | None) -> list[float]:
+@functools.lru_cache(maxsize=16)  # A camera is one object as long as nothing about it changes.
+def _rotation_quaternion(camera: Camera | None) -> tuple[float, ...]:
     """x, y, z, w of `_camera_rotation`.
 
     Formula: the eigenvector of the largest eigenvalue of Bar-Itzhack's symmetric matrix (2000), which
@@ -148,4 +150,4 @@ def _rotation_quaternion(camera: Camera | None) -> list[float]:
         ]
     )
     q = np.linalg.eigh(matrix, UPLO="U")[1][:, -1]
-    return (q if q[3] >= 0 else -q).tolist()
+    return tuple((q if q[3] >= 0 else -q).tolist())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSCompatibility, qos_check_compatible
+from rclpy.qos import DurabilityPolicy, QoSCompatibility, QoSPolicyKind, qos_check_compatible
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -16,7 +16,7 @@ from sim2sg_ros.camera_log import CameraLog
 from sim2sg_ros.error_text import one_line
 from sim2sg_ros.lasting import Lasting
 from sim2sg_ros.middleware import LARGEST_MIB
-from sim2sg_ros.qos import sensor_qos
+from sim2sg_ros.qos import latched_qos, sensor_qos
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -26,6 +26,8 @@ except ImportError:  # Humble
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 PATIENCE = 3.0
 """Seconds without an image after which another transport is tried, where one is published."""
+OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)
+"""What `qos_overrides` may change of the subscription to camera_info: of images all but durability."""
 MESSAGE_TYPES: dict[str, type[Any]] = {RAW: Image, COMPRESSED: CompressedImage}
 
 
@@ -81,7 +83,9 @@ class ImageInput:
         self.topic = node.resolve_topic_name(self._relative)
         self.compressed_topic = _compressed_topic(node, self._relative)
         self.camera_info_topic = _camera_info_topic(node, self._relative)
-        self._camera_info = self._subscribe(CameraInfo, self.camera_info_topic, on_camera_info)
+        self._on_camera_info = on_camera_info
+        self._camera_info = self._subscribe(CameraInfo, self.camera_info_topic, on_camera_info, OVERRIDABLE)
+        self._latched_info: Subscription | None = None
         try:
             self._update()
         except Exception:
@@ -122,7 +126,7 @@ class ImageInput:
 
     def close(self) -> None:
         """Unsubscribes; not to be used any more."""
-        for subscription in (self._image, self._camera_info):
+        for subscription in (self._image, self._camera_info, self._latched_info):
             if subscription is not None:
                 self._node.destroy_subscription(subscription)
         self._image = None
@@ -158,17 +162,22 @@ class ImageInput:
                 verdict, reason = qos_check_compatible(publisher.qos_profile, subscription.qos_profile)
                 if verdict == QoSCompatibility.ERROR:
                     who = f"{publisher.node_namespace.rstrip('/')}/{publisher.node_name}"
-                    offered = publisher.qos_profile.reliability.name.lower()
                     why = " ".join(reason.split()).rstrip("; ")
+                    offered = publisher.qos_profile
+                    if subscription.qos_profile.durability == offered.durability:
+                        fix = f"reliability:={offered.reliability.name.lower()}"
+                    else:
+                        fix = f"durability:={offered.durability.name.lower()}"
                     return (
                         f"QoS of {who} on {topic} does not fit ours ({why}):"
-                        f" start this node with qos_overrides.{topic}.subscription.reliability:={offered}"
+                        f" start this node with qos_overrides.{topic}.subscription.{fix}"
                     )
         return ""
 
     def _update(self, quiet: float = 0.0) -> None:
         """Subscribes anew when another topic carries the images now; `quiet` is seconds since the last one."""
         self.qos_problem = self.why_incompatible()
+        self._subscribe_to_latched()
         if quiet < PATIENCE:
             self._patience = PATIENCE
         choice = self._choose(quiet)
@@ -181,6 +190,26 @@ class ImageInput:
         self._image = self._subscribe(MESSAGE_TYPES[self._kind], topic, self._receive)
         self._subscribed = time.monotonic()
         self._node.get_logger().info(f"reading {self._kind} from {topic}")
+
+    def _subscribe_to_latched(self) -> None:
+        """Subscribes a second time to a camera_info that is published once, for those who come later too.
+
+        A subscription that gets what was published before it (transient local) gets nothing of a publisher that does
+        not keep that, and the other way round, so it takes both.
+        """
+        latched = DurabilityPolicy.TRANSIENT_LOCAL
+        if self._latched_info is not None or self._camera_info.qos_profile.durability == latched:
+            return
+        found = self._node.get_publishers_info_by_topic(self.camera_info_topic)
+        if any(info.qos_profile.durability == latched for info in found):
+            # Nothing to override, and no event: publishers that it does not fit are the other subscription's.
+            self._latched_info = self._node.create_subscription(
+                CameraInfo,
+                self._given_name(self.camera_info_topic),
+                self._on_camera_info,
+                latched_qos(),
+                event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
+            )
 
     def _watch_publishers(self) -> None:
         """Sets `mixture`, and says so once."""
@@ -235,7 +264,24 @@ class ImageInput:
         bases = dict.fromkeys(name.removesuffix("/compressed") for name in found)
         return f"images are on {', '.join(found)}; remap with {self._relative}:={next(iter(bases))}"
 
-    def _subscribe(self, kind: type[Any], topic: str, callback: Callable[[Any], None]) -> Subscription:
+    def _subscribe(
+        self,
+        kind: type[Any],
+        topic: str,
+        callback: Callable[[Any], None],
+        overridable: Sequence[QoSPolicyKind] = OVERRIDABLE[:-1],
+    ) -> Subscription:
+        return self._node.create_subscription(
+            kind,
+            self._given_name(topic),
+            callback,
+            sensor_qos(),
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible_qos),
+            qos_overriding_options=QoSOverridingOptions(overridable),
+        )
+
+    def _given_name(self, topic: str) -> str:
+        """Returns the name that becomes this topic, in full, once rclpy has remapped it."""
         # rclpy remaps what it is given. Of topics that are exchanged for one another the full name would be remapped
         # back, so the name is taken that becomes this topic.
         names = (topic, self._relative, f"{self._relative}/compressed", self._relative_info)
@@ -245,14 +291,7 @@ class ImageInput:
                 f"{topic} is remapped to {self._node.resolve_topic_name(topic)}: remap the node's own topics"
                 f" ({self._relative}:=…) and no others"
             )
-        return self._node.create_subscription(
-            kind,
-            given,
-            callback,
-            sensor_qos(),
-            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible_qos),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
+        return given
 
     def _on_incompatible_qos(self, _event: Any) -> None:
         advice = "a publisher's QoS does not fit ours: see qos_overrides in docs/ros.md"

@@ -7,18 +7,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
-from rclpy.time import Time
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import turned_image
 from sim2sg_core.runtime import DecodeOptions, Predictor
 from sim2sg_core.scene.turning import turned_graph
 from sim2sg_ros.camera_stream import CameraStream
+from sim2sg_ros.diagnostics import PATIENCE
 from sim2sg_ros.error_text import one_line
 from sim2sg_ros.image_conversions import Pixels, pixels_from_message
 from sim2sg_ros.inference_thread import InferenceThread, ReceivedImage
 from sim2sg_ros.model_manager import ModelManager
 from sim2sg_ros.parameters import NodeParameters
+from sim2sg_ros.stamps import stamp_of
 from sim2sg_ros.tf_lookup import TransformLookup
 
 
@@ -52,6 +53,11 @@ class InferencePipeline:
         """Why no camera's poses are in the target frame; "" when nothing is in the way."""
         return self._lookup.problem
 
+    @property
+    def patience(self) -> float:
+        """Seconds in which images of a camera may come without a graph, by `max_rate`, which all cameras share."""
+        return max(PATIENCE, 3 * len(self._cameras) * self._min_period())
+
     def put(self, image: ReceivedImage) -> bool:
         """Hands an image in. Returns whether it replaced an older one of its camera that was still waiting."""
         return self._thread.put(image)
@@ -84,7 +90,7 @@ class InferencePipeline:
     def _publish_graph(self, image: ReceivedImage, camera: CameraStream, predictor: Predictor) -> Pixels | None:
         """Publishes the graph and returns the image; None when it was skipped."""
         message, parameters = image.message, self._parameters()
-        stamp = Time.from_msg(message.header.stamp).nanoseconds
+        stamp = stamp_of(message.header)
         if self._is_stale(message, camera, parameters.max_age):
             return None
         if camera.jumped_back(stamp):
@@ -102,6 +108,7 @@ class InferencePipeline:
             # Asked for after the inference, which gives it time to come.
             depth=lambda: camera.depth_of(message.header, width, height),
         )
+        camera.check_relations(graph, predictor.info, parameters.relations)
         graph = turned_graph(graph, -camera.rotate)
         predicted = time.perf_counter()
         if parameters.tracking:
@@ -130,12 +137,13 @@ class InferencePipeline:
         age = message_age(message, self._node)
         if limit <= 0 or age <= limit:
             return False
-        camera.statistics.count("stale")
-        camera.log.warning(
-            "age",
-            f"image skipped: {age:.1f} s old, max_age is {limit:g} s (for a recording set use_sim_time, or"
-            " play it with --stamp now)",
+        reason = (
+            f"image skipped: {age:.1f} s old, max_age is {limit:g} s (for a recording set use_sim_time, or play it with"
+            " --stamp now; else raise max_age, or see that the camera's clock is this machine's)"
         )
+        camera.statistics.note_error(reason)
+        camera.statistics.count("stale")
+        camera.log.warning("age", reason)
         return True
 
     def _min_period(self) -> float:
@@ -153,4 +161,5 @@ class InferencePipeline:
 def message_age(message: Any, node: LifecycleNode) -> float:
     """Returns seconds since a message's stamp, by the node's clock."""
     now = node.get_clock().now().nanoseconds
-    return (now - Time.from_msg(message.header.stamp).nanoseconds) / 1e9
+    age: int = now - stamp_of(message.header)
+    return age / 1e9

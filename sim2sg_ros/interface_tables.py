@@ -18,7 +18,7 @@ from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.files import atomic_path
 from sim2sg_ros.node_interface import NODES, SERVICES, TOPICS
 from sim2sg_ros.parameter_specs import ParameterSpec
-from sim2sg_ros.parameters import parameter_rows
+from sim2sg_ros.parameters import choice_text, parameter_rows
 
 
 def nodes_table() -> str:
@@ -108,7 +108,7 @@ def value_text(value: Any) -> str:
 def allowed_values(spec: ParameterSpec) -> str:
     """Returns what values a parameter may have."""
     if spec.choices:
-        return ", ".join(map(str, spec.choices))
+        return ", ".join(map(choice_text, spec.choices))
     if spec.limits is None:
         return ""
     return "{:.4g} to {:.4g}".format(*spec.limits) + (" or NaN" if spec.may_be_nan else "")

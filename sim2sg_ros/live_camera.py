@@ -27,20 +27,21 @@ class CameraCalibration:
 
     def __init__(self) -> None:
         self.problem = ""
-        self._info: CameraInfo | None = None
+        self._latest: tuple[CameraInfo | None, tuple[Any, ...]] = None, ()  # with its `_content`
         self._camera: Camera | None = None
         self._made_of: tuple[Any, ...] = ()
 
     @property
     def received(self) -> bool:
         """Whether there is any CameraInfo."""
-        return self._info is not None
+        return self._latest[0] is not None
 
     def update(self, message: CameraInfo) -> None:
         """Takes a CameraInfo; the one before stays the same object until another calibration comes."""
         message.header = Header()  # It alone changes from image to image.
-        if message != self._info:
-            self._info = message
+        content = _content(message)
+        if content != self._latest[1]:
+            self._latest = message, content
 
     def camera(
         self,
@@ -49,6 +50,7 @@ class CameraCalibration:
         parameters: NodeParameters,
         trained_for: Camera | None = None,
         rotate: int = 0,
+        topic: str = "",
     ) -> Camera | None:
         """Returns the camera of images of this size once they are turned, and sets `problem`.
 
@@ -59,25 +61,38 @@ class CameraCalibration:
             trained_for: The camera that the model was trained for: its mount counts where no parameter gives one, and
                 its intrinsics where there is no CameraInfo.
             rotate: Degrees by which the images are turned, clockwise. The mount is that of the turned images.
+            topic: That the images come from: its name may tell that they are rectified.
 
         Returns:
-            None leaves the image to the camera that the model was trained for.
+            None leaves the image to the camera that the model was trained for. A CameraInfo that cannot be used is as
+            none.
         """
-        self.problem = ""
-        info = self._info
+        info, content = self._latest
         # The same object as long as nothing changes: it remembers what was computed of it.
-        made_of = (info, parameters, trained_for, width, height, rotate)
-        if self._camera is None or self._made_of != made_of:
-            try:
-                self._camera = (
-                    _calibrate(info, parameters, trained_for, width, height, rotate)
-                    if info is not None
-                    else _assumed(parameters, trained_for, width, height, rotate)
-                )
-                self._made_of = made_of
-            except Sim2SGError as error:
-                self._camera, self.problem = None, str(error)
+        made_of = (content, parameters, trained_for, width, height, rotate, topic)
+        if self._made_of != made_of:
+            camera, problem = None, ""
+            if info is not None:
+                try:
+                    camera = _calibrate(info, parameters, trained_for, width, height, rotate, topic)
+                except Sim2SGError as error:
+                    problem = str(error)
+            if camera is None:
+                camera = _assumed(parameters, trained_for, width, height, rotate)
+            self._camera, self.problem, self._made_of = camera, problem, made_of
         return self._camera
+
+
+def _content(info: CameraInfo) -> tuple[Any, ...]:
+    """Returns what a camera depends on, to be compared.
+
+    The messages themselves are not: to rosidl before 2025 arrays are equal where any of their numbers are, and NaN
+    never equals itself.
+    """
+    roi = info.roi
+    region = roi.x_offset, roi.y_offset, roi.width, roi.height
+    numbers = (np.asarray(values, float).tobytes() for values in (info.d, info.k, info.p))
+    return info.width, info.height, info.distortion_model, *numbers, info.binning_x, info.binning_y, region
 
 
 def camera_from_message(info: CameraInfo, ground: np.ndarray | None = None, *, rectified: bool = False) -> Camera:
@@ -101,10 +116,16 @@ def camera_from_message(info: CameraInfo, ground: np.ndarray | None = None, *, r
 
 
 def _calibrate(
-    info: CameraInfo, parameters: NodeParameters, trained_for: Camera | None, width: int, height: int, rotate: int
+    info: CameraInfo,
+    parameters: NodeParameters,
+    trained_for: Camera | None,
+    width: int,
+    height: int,
+    rotate: int,
+    topic: str,
 ) -> Camera:
     ground = parameters.ground(trained_for.ground if trained_for else None)
-    camera = camera_from_message(info, rectified=parameters.rectified)
+    camera = camera_from_message(info, rectified=parameters.takes_rectified(topic))
     if not camera.has_aspect(width, height):
         raise Sim2SGError(
             f"camera_info is for {camera.width}x{camera.height}, the image is {width}x{height}: it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode
@@ -15,7 +15,8 @@ from sim2sg.msg import GraphInfo
 from sim2sg.srv import LoadModel
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.runtime import Predictor
+from sim2sg_core.runtime import ModelInfo, Predictor
+from sim2sg_core.runtime.providers import fell_back
 from sim2sg_ros.diagnostics import NodeStatus
 from sim2sg_ros.error_text import one_line
 from sim2sg_ros.middleware import trim_memory
@@ -23,6 +24,18 @@ from sim2sg_ros.parameters import NodeParameters
 from sim2sg_ros.qos import latched_qos
 
 THRESHOLDS = ("object_threshold", "relation_threshold")
+
+
+class LoadedModel(NamedTuple):
+    """A model, warmed up.
+
+    Attributes:
+        predictor: Runs it.
+        requested: The provider that was asked for then: the parameter may have changed since.
+    """
+
+    predictor: Predictor
+    requested: str
 
 
 class ModelManager:
@@ -51,7 +64,7 @@ class ModelManager:
         self._parameters = parameters
         self._ended = ended
         self._started_with = parameters()
-        self._predictor: Predictor | None = None
+        self._model: LoadedModel | None = None
         self._loading = False
         self._loader: threading.Thread | None = None
         self._info = node.create_publisher(GraphInfo, "~/graph_info", latched_qos())
@@ -62,7 +75,8 @@ class ModelManager:
     @property
     def predictor(self) -> Predictor | None:
         """The model in use; None while there is none."""
-        return self._predictor
+        model = self._model
+        return model.predictor if model else None
 
     @property
     def in_loader(self) -> bool:
@@ -76,7 +90,7 @@ class ModelManager:
             KeyboardInterrupt: The process was told to end meanwhile; loading takes seconds, ending must not.
         """
         self._node.get_logger().info(f"loading {self._parameters().model}")
-        results: list[Predictor | str] = []
+        results: list[LoadedModel | str] = []
         thread = self._start_loading(self._parameters().model, results.append)
         while thread.is_alive():
             thread.join(0.05)
@@ -93,7 +107,7 @@ class ModelManager:
 
     def release(self) -> None:
         """Lets go of the model."""
-        self._predictor = None
+        self._model = None
 
     def on_parameters_changed(self, before: NodeParameters) -> None:
         """Publishes ~/graph_info anew where it no longer holds."""
@@ -102,9 +116,8 @@ class ModelManager:
 
     def facts(self) -> dict[str, str]:
         """Returns what diagnostics tell of the model; `warning` where it does not run as was asked for."""
-        info = self._predictor.info if self._predictor else None
-        wanted = self._parameters().provider
-        fell_back = info is not None and wanted not in ("auto", info.provider)
+        info = self._model.predictor.info if self._model else None
+        wanted = self._model.requested if self._model else self._parameters().provider
         return {
             "model": info.model_id if info else "",
             "domain": info.domain.name if info else "",
@@ -112,10 +125,10 @@ class ModelManager:
             "requested provider": wanted,
             "input size": f"{info.width}x{info.height}" if info else "",
             "loading": str(self._loading),
-            "warning": f"provider {wanted} was asked for, {info.provider} runs" if info and fell_back else "",
+            "warning": _why_slow(wanted, info) if info else "",
         }
 
-    def _load(self, model: str) -> Predictor | str:
+    def _load(self, model: str) -> LoadedModel | str:
         """Returns a model, loaded and warmed up, or why it cannot be used."""
         if not model:
             return "parameter model is empty: give it the path of a model.onnx"
@@ -135,9 +148,9 @@ class ModelManager:
             return str(error)
         except Exception as error:  # onnxruntime's errors have no common base class.
             return f"{model}: {type(error).__name__}: {one_line(error)[:300]}"
-        return predictor
+        return LoadedModel(predictor, parameters.provider)
 
-    def _start_loading(self, model: str, done: Callable[[Predictor | str], object]) -> threading.Thread:
+    def _start_loading(self, model: str, done: Callable[[LoadedModel | str], object]) -> threading.Thread:
         """Calls `done` with the result of `_load`, in a thread that it returns."""
         self._loader = threading.Thread(target=lambda: done(self._load(model)), name="load", daemon=True)
         self._loader.start()
@@ -149,17 +162,17 @@ class ModelManager:
         assert executor is not None, "services are called by an executor"
         done: Future = Future(executor=executor)
 
-        def hand_over(loaded: Predictor | str) -> None:
+        def hand_over(loaded: LoadedModel | str) -> None:
             if self._node.context.ok():  # Otherwise the executor ends too, and nobody waits any more.
                 executor.create_task(done.set_result, loaded)
 
         self._start_loading(model, hand_over)
         return done
 
-    def _use(self, predictor: Predictor) -> None:
+    def _use(self, model: LoadedModel) -> None:
         """Puts a warm model into use: one assignment, so the inference thread sees the old or the new."""
-        self._predictor = predictor
-        info = predictor.info
+        self._model = model
+        info = model.predictor.info
         self._publish_info()
         self._node.get_logger().info(
             f"model {info.model_id} ({info.domain.name}, {info.width}x{info.height}) on {info.provider}"
@@ -167,18 +180,18 @@ class ModelManager:
 
     async def _on_load_model(self, request: LoadModel.Request, response: LoadModel.Response) -> LoadModel.Response:
         """Loads in a thread, so that the old model goes on meanwhile, and swaps on the executor."""
-        if self._predictor is None:
+        if self._model is None:
             response.message = "no model is in use: set parameter model and configure the node"
             return response
         if self._loading:
             response.message = "another model is being loaded"
-            response.model_id = self._predictor.info.model_id
+            response.model_id = self._model.predictor.info.model_id
             return response
         self._loading = True
         path = request.model or self._parameters().model
         loaded: Any = await self._load_aside(path)
         self._loading = False
-        if self._predictor is None:
+        if self._model is None:
             response.message = (
                 loaded if isinstance(loaded, str) else "the node was cleaned up while the model was loaded"
             )
@@ -191,15 +204,15 @@ class ModelManager:
             self._status.clear_error()
             self._swap(loaded, path, keep_thresholds=request.keep_thresholds)
             response.success = True
-        response.model_id = self._predictor.info.model_id
+        response.model_id = self._model.predictor.info.model_id
         return response
 
-    def _swap(self, predictor: Predictor, path: str, *, keep_thresholds: bool) -> None:
+    def _swap(self, model: LoadedModel, path: str, *, keep_thresholds: bool) -> None:
         changed = [Parameter("model", value=path)]
         if not keep_thresholds:
             changed += [Parameter(name, value=getattr(self._started_with, name)) for name in THRESHOLDS]
         self._node.set_parameters(changed)
-        self._use(predictor)
+        self._use(model)
         # When the inference thread has let go of the old model too.
         timer = threading.Timer(1.0, trim_memory)
         timer.daemon = True
@@ -207,9 +220,9 @@ class ModelManager:
 
     def _publish_info(self) -> None:
         """Publishes the latched facts about the model in use, if there is one."""
-        if self._predictor is None:
+        if self._model is None:
             return
-        info, parameters = self._predictor.info, self._parameters()
+        info, parameters = self._model.predictor.info, self._parameters()
         inverses = info.domain.inverses()
         self._info.publish(
             GraphInfo(
@@ -226,8 +239,19 @@ class ModelManager:
                 relation_threshold=parameters.relation_threshold,
                 calibrated=info.calibrated,
                 provider=info.provider,
-                requested_provider=parameters.provider,
+                requested_provider=self._model.requested,
                 input_width=info.width,
                 input_height=info.height,
             )
         )
+
+
+def _why_slow(wanted: str, info: ModelInfo) -> str:
+    """Says, in one line, that a model does not run where it should; "" where it does."""
+    if not fell_back(wanted, info.provider):
+        return ""
+    if wanted != "auto":
+        return f"provider {wanted} was asked for, {info.provider} runs"
+    if info.quantized:
+        return ""  # It is made for the CPU.
+    return "the model runs on the CPU, though onnxruntime is built for GPUs: see the log, or set provider to cpu"

@@ -84,7 +84,7 @@ TOPICS: tuple[Topic, ...] = (
         "camera_info",
         "sensor_msgs/msg/CameraInfo",
         SENSOR,
-        "beside the image unless remapped; with it objects carry 3D poses",
+        "beside the image unless remapped; with it objects carry 3D poses; may be latched (transient local) too",
         output=False,
     ),
     Topic(

@@ -16,7 +16,7 @@ class ParameterSpec:
     Attributes:
         description: Meaning, unit, and what the default does.
         limits: Least and greatest value; None for any.
-        choices: Words or numbers allowed; empty for any.
+        choices: Words, numbers or booleans allowed; empty for any.
         takes_effect: "at once", "at configure", "at activate" or "at start" (read-only).
         may_be_nan: NaN stands for "unknown".
         one_or_each: One whole number for all cameras, or a list of one for each.
@@ -89,7 +89,11 @@ PARAMETER_SPECS: dict[str, ParameterSpec] = {
     "max_rate": ParameterSpec(
         "Publish at most this many graphs per second, of all cameras together; 0 sets no limit", (0.0, 1000.0)
     ),
-    "rectified": ParameterSpec("The images are rectified: use P of camera_info without distortion instead of K and D"),
+    "rectified": ParameterSpec(
+        "Whether the images are rectified: P of camera_info without distortion instead of K and D. auto: by the topic's"
+        " name, as image_proc has it (image_rect, image_rect_color)",
+        choices=("auto", True, False),
+    ),
     "rotate": ParameterSpec(
         "Clockwise rotation of images before inference, degrees, for cameras mounted on their side (90, 270) or upside"
         " down (180); boxes and poses refer to the original image. One value for all cameras, or a list with one for"

@@ -15,6 +15,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.exceptions import ParameterUninitializedException
 
 from sim2sg_core.lifting.extrinsics import extrinsics_of_ground, ground_of_extrinsics
+from sim2sg_core.logs.names import is_rectified
 from sim2sg_ros.parameter_specs import PARAMETER_SPECS, ParameterSpec
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class NodeParameters:
     engine_cache: str = ""
     max_age: float = 0.0
     max_rate: float = 0.0
-    rectified: bool = False
+    rectified: bool | str = "auto"
     rotate: int | Sequence[int] = field(default_factory=lambda: [0])
     depth_topic: str = ""
     camera_height: float = UNKNOWN
@@ -72,6 +73,10 @@ class NodeParameters:
         known = np.array([UNKNOWN, UNKNOWN, 0.0]) if usual is None else extrinsics_of_ground(usual)
         extrinsics = np.where(np.isnan(given), known, given)
         return None if np.isnan(extrinsics).any() else ground_of_extrinsics(extrinsics)
+
+    def takes_rectified(self, topic: str) -> bool:
+        """Whether the images of a topic count as rectified: as `rectified` says, else by the topic's name."""
+        return is_rectified(topic) if self.rectified == "auto" else bool(self.rectified)
 
     def rotation(self, camera: str) -> int:
         """Returns the degrees by which a camera's images are turned, clockwise."""
@@ -129,6 +134,11 @@ def why_invalid(values: Mapping[str, Any]) -> str:
     return ""
 
 
+def choice_text(choice: str | int) -> str:
+    """Returns an allowed value as it stands in YAML."""
+    return str(choice).lower() if isinstance(choice, bool) else str(choice)
+
+
 def parameter_rows() -> Iterable[tuple[str, Any, ParameterSpec]]:
     """Yields (name, default, specification) for documentation."""
     defaults = NodeParameters()
@@ -175,13 +185,14 @@ def _each(value: int | Iterable[int]) -> list[int]:
 
 
 def _listed(spec: ParameterSpec) -> str:
-    return ", ".join(map(str, spec.choices))
+    return ", ".join(map(choice_text, spec.choices))
 
 
 def _descriptor(spec: ParameterSpec, default: Any) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(description=spec.description)
     descriptor.read_only = spec.takes_effect == "at start"
-    descriptor.dynamic_typing = spec.one_or_each  # ROS would take either a number or a list, and not both
+    # ROS would take either a number or a list, and either a word or a boolean, and not both.
+    descriptor.dynamic_typing = spec.one_or_each or len({type(choice) for choice in spec.choices}) > 1
     notes = [] if spec.takes_effect == "at once" else [f"takes effect {spec.takes_effect}"]
     if spec.choices:
         notes.append(f"one of {_listed(spec)}")

@@ -77,7 +77,7 @@ def restamp_lists(data: bytes, move: Callable[[int], int], kind: type[Any], list
     """Changes the stamps of the elements of some of a message's fields, which are lists."""
     message = deserialize_message(data, kind)
     for element in (element for name in lists for element in getattr(message, name)):
-        stamp = Time.from_msg(element.header.stamp).nanoseconds
+        stamp = element.header.stamp.sec * 10**9 + element.header.stamp.nanosec  # Time takes no negative one.
         element.header.stamp = Time(nanoseconds=move(stamp)).to_msg()
     return serialize_message(message)
 

@@ -14,6 +14,7 @@ from rclpy.time import Time
 from sim2sg.msg import SceneGraph as GraphMessage
 from std_msgs.msg import Header
 
+from sim2sg_core.logs.static_extrinsics import BASE_FRAMES, is_body_frame
 from sim2sg_ros.error_text import one_line
 
 PATIENCE = 0.1
@@ -22,6 +23,10 @@ RETRY = 1.0
 """Seconds after a wait in vain in which images of the same frame do not wait: the inference thread is shared."""
 APART = 2.0
 """Seconds in which the clock's jump back is one and the same, though each camera tells of it."""
+
+
+UPRIGHT = (*BASE_FRAMES, "odom", "map")
+"""Frames whose z axis points up (REP-105), by which an optical frame and a body frame can be told apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +66,7 @@ class TransformLookup:
         self._listener: Any = None
         self._wait_from: dict[str, float] = {}  # time.monotonic, by the image's frame
         self._forgot = -math.inf
+        self._turned: dict[str, str] = {}  # what `_why_turned` said, by the image's frame
         if not target:
             return
         try:
@@ -85,7 +91,8 @@ class TransformLookup:
             header: The image's.
 
         Returns:
-            The transform, None where poses stay as they are; and, where it is not known, why not.
+            The transform, None where poses stay as they are; and, in one line, why it is not known, or what is wrong
+            with it; "" where nothing is.
         """
         if self._buffer is None:
             return None, ""
@@ -104,7 +111,28 @@ class TransformLookup:
                     self._wait_from[frame] = time.monotonic() + RETRY
                 return FrameTransform(self._target), f"no transform from {frame} to {self._target}: {one_line(error)}"
             t, q = found.transform.translation, found.transform.rotation
-            return FrameTransform(self._target, True, (t.x, t.y, t.z), (q.x, q.y, q.z, q.w)), ""
+            return FrameTransform(self._target, True, (t.x, t.y, t.z), (q.x, q.y, q.z, q.w)), self._why_turned(frame)
+
+    def _why_turned(self, frame: str) -> str:
+        """Says, in one line, that the frame of images is not optical; "" where it is, and while that is not known.
+
+        Nothing is turned for it: a driver may name its frames as it likes, and a camera may look straight up.
+        """
+        if "optical" in frame or frame in self._turned:
+            return self._turned.get(frame, "")
+        base = next((base for base in UPRIGHT if self._buffer.can_transform(base, frame, Time())), None)
+        if base is None:
+            return ""
+        q = self._buffer.lookup_transform(base, frame, Time()).transform.rotation
+        turned = is_body_frame(rotation_matrix(np.array([q.x, q.y, q.z, q.w])))
+        self._turned[frame] = (
+            f"{frame} seems to be a body frame (x forward, z up), and poses are along optical axes (x right, y down, z"
+            f" forward): in {self._target} they are turned by 90 degrees; set the frame_id of the driver's images to"
+            " the camera's optical frame"
+            if turned
+            else ""
+        )
+        return self._turned[frame]
 
     def reset(self) -> None:
         """Forgets what is known of the past, for a clock that jumped back; static transforms stay."""

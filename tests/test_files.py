@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -73,3 +74,42 @@ def test_a_durable_file_and_its_name_are_on_the_disk(
     with atomic_path(tmp_path / "a.txt", durable=durable) as temporary:
         temporary.write_text("whole")
     assert seen == synced
+
+
+def test_a_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    link, target = tmp_path / "link.json", tmp_path / "far" / "target.json"
+    for _ in range(2):  # the target is made, then replaced
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        with atomic_path(link) as temporary:
+            temporary.write_text("whole")
+        assert link.is_symlink() and not target.is_symlink() and target.read_text() == "whole"
+        assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_pipe_is_not_replaced_even_through_a_link(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(Sim2SGError, match=r"is a device, a pipe or a socket"), atomic_path(path):
+            pytest.fail("the block was entered")
+    assert pipe.is_fifo() and sorted(tmp_path.iterdir()) == [link, pipe]
+
+
+def test_standard_output_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Sim2SGError, match=r"^-: standard output"), atomic_path("-"):
+        pytest.fail("the block was entered")
+    assert not list(tmp_path.iterdir())
+
+
+def test_errors_of_the_system_name_the_file_that_was_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(old: Path, new: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(old), None, str(new))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(PermissionError) as caught, atomic_path(tmp_path / "g.json"):
+        pass
+    assert (caught.value.filename, caught.value.filename2) == (str(tmp_path / "g.json"), None)

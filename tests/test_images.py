@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.image_headers import exif_orientation, read_header
+from sim2sg_core.image_headers import exif_orientation, further_frames, read_header
 from sim2sg_core.images import decode_bgr, decode_grey, decode_image, encode_jpeg, read_image, write_jpeg
 from tests.pictures import noise, with_orientation
 
@@ -53,6 +53,9 @@ def test_names_that_are_not_utf8_are_read_and_printed_escaped(tmp_path: Path) ->
         (b"\0\0\0\1\x67\x42\0\x1e" + bytes(range(200)), "H.264"),
         (b"\0\0\0\x1cftypheic" + bytes(40), "HEIC.*heif-convert"),
         (b"\0\0\0\x1cftypavif" + bytes(40), "AVIF.*avifdec"),
+        (b"\0\0\0\x1cftypmif1" + bytes(40), "HEIC.*heif-convert"),
+        (b"\0\0\0\x18ftypcrx " + bytes(40), "camera raw.*rawtherapee"),
+        *((b"\0\0\0\x20ftyp" + brand + bytes(40), "is a video.*--log") for brand in (b"isom", b"mp42", b"qt  ")),
         (b"\xff\xd8", "cut short"),
         (b"\x89PNG\r\n\x1a\n" + bytes(4), "cut short"),
         (b"II*\0\xff\xff\xff\xff", "cut short"),
@@ -182,3 +185,11 @@ def test_too_large_for_jpeg() -> None:
 def test_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_jpeg(tmp_path / "none" / "a.jpg", np.zeros((8, 8, 3), np.uint8))
+
+
+def test_counting_frames_ends_whatever_the_file_says() -> None:
+    circle = struct.pack("<2sHIH12sI", b"II", 42, 8, 1, bytes(12), 8)
+    assert further_frames(circle) == 0
+    over_each_other = struct.pack("<2sHI", b"II", 42, 8) + b"\xff\xff" * 10**6
+    for data in (over_each_other, b"GIF89a" + bytes(10**6), b"GIF8", b"RIFF1234WEBPVP8X"):
+        assert further_frames(data) == 0

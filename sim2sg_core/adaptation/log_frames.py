@@ -209,7 +209,15 @@ def _camera(
     intrinsics = "calibration file" if config.camera_file else "CameraInfo of the log"
     if camera is None:
         # Only the lens is guessed here: the extrinsics are better estimated from the log.
-        guess = domain.camera.sample(np.random.default_rng(0), None, width, height)
-        camera, intrinsics = resolve_extrinsics(Camera(width, height, guess.K), given, None), "prior of the domain"
+        guess = _presumed_camera(domain, width, height)
+        camera, intrinsics = resolve_extrinsics(guess, given, None), "prior of the domain"
     extrinsics = "" if camera.ground is None else "options" if config.camera_height else "/tf_static of the log"
     return camera, (intrinsics, extrinsics)
+
+
+def _presumed_camera(domain: Domain, width: int, height: int) -> Camera:
+    """Returns the camera that a network of the domain presumes of an image (`ModelConfig.from_domain`)."""
+    room, prior = domain.input, domain.camera
+    in_input = min(room.width / prior.width, room.height / prior.height) * prior.middle_focal()
+    focal = in_input / min(room.width / width, room.height / height)
+    return Camera(width, height, np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]))

@@ -44,9 +44,9 @@ def ranked_stages(
 def measure_stage(stage: Path, frames: Sequence[Path], renders: Path) -> NetworkFigures:
     """Measures the network of a stage on images of the log and those of a rendered data set."""
     network = stage_network(stage)
-    size = network.config.width, network.config.height
+    frame = network.config.input
     shown = [path for path, _ in read_dataset(renders)]
-    return measure_network(network, network_images(frames, *size), network_images(shown, *size))
+    return measure_network(network, network_images(frames, frame), network_images(shown, frame))
 
 
 def _figures(run: Run, stage: Path, frames: Sequence[SampledFrame], renders: Path) -> NetworkFigures:

@@ -35,7 +35,7 @@ from sim2sg_core.model import (
 )
 from sim2sg_core.model.weight_mean import mean_network
 from sim2sg_core.progress import Progress
-from sim2sg_core.runtime.preprocessing import letterbox
+from sim2sg_core.runtime.preprocessing import NetworkInput, letterbox
 from sim2sg_core.scene import Camera, Layout, SceneGraph
 from sim2sg_core.scene.graph import load_graphs, write_json
 from sim2sg_core.synthesis import read_dataset, render_dataset
@@ -265,7 +265,7 @@ def export_stage(
         model_id=model_id,
         camera=camera,
         calibrated=True,
-        images=_inputs([f.path for f in frames[:2]], domain.input.width, domain.input.height),
+        images=_inputs([f.path for f in frames[:2]], network.config.input),
     )
 
 
@@ -331,6 +331,6 @@ def _train(job: TrainJob, fleet: Fleet, ranks: int, view: Watcher | None) -> Non
         job.train_on(fleet, ranks, view.training(job.out, progress.update) if view else progress.update)
 
 
-def _inputs(paths: Sequence[Path], width: int, height: int) -> np.ndarray:
+def _inputs(paths: Sequence[Path], frame: NetworkInput) -> np.ndarray:
     """(N, height, width, 3) uint8: images as the network gets them."""
-    return np.stack([letterbox(read_image(path), width, height)[0] for path in paths])
+    return np.stack([letterbox(read_image(path), frame)[0] for path in paths])

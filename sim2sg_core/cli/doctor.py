@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sim2sg_core
+from sim2sg_core.cli.main import PACKAGES
 from sim2sg_core.cores import cpu_quota, usable_cores
 from sim2sg_core.errors import Sim2SGError, first_line
 
@@ -64,6 +65,7 @@ def findings() -> Iterator[Finding]:
     """Looks at one thing after the other."""
     checks: tuple[Callable[[], Finding], ...] = (
         python,
+        packages,
         onnxruntime,
         torch,
         renderer,
@@ -77,6 +79,8 @@ def findings() -> Iterator[Finding]:
     for check in checks:
         try:
             yield check()
+        except ModuleNotFoundError as error:
+            yield Finding(check.__name__, f"not checked, as {error.name} is missing", "install that first")
         except Exception as error:  # of a broken installation anything may come
             yield Finding(check.__name__, f"fails ({first_line(error)})", "install it again")
 
@@ -85,6 +89,16 @@ def python() -> Finding:
     """The interpreter and this package."""
     version = ".".join(map(str, sys.version_info[:3]))
     return Finding("Python", f"{version} with sim2sg {sim2sg_core.__version__} in {Path(sys.prefix)}")
+
+
+def packages() -> Finding:
+    """What every command needs of other packages."""
+    modules = [name for name in PACKAGES if name != "backports.zstd" or sys.version_info < (3, 14)]
+    missing = [name for name in modules if not _is_there(name)]
+    if missing:
+        fix = f"pip install {' '.join(dict.fromkeys(PACKAGES[name] for name in missing))}"
+        return Finding("packages", f"{', '.join(missing)}: not installed", fix, needed=True)
+    return Finding("packages", "all there that every command needs")
 
 
 def onnxruntime() -> Finding:
@@ -202,6 +216,13 @@ def memory(file: Path = Path("/proc/meminfo")) -> Finding:
 def has_gpu() -> bool:
     """Whether the driver of an NVIDIA GPU is loaded."""
     return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it is in
+        return False
 
 
 def _version(distribution: str) -> str:

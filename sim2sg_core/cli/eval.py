@@ -247,9 +247,8 @@ def predict_given(
         for target in targets:
             truth = target.truth_graph()
             if truth.relations:
-                width, height = network.config.width, network.config.height
-                image, fit = letterbox(target.image(), width, height)
-                boxes = truth.boxes() / np.tile(fit.ratio, 2)
+                image, fit = letterbox(target.image(), network.config.input)
+                boxes = fit.to_input(truth.boxes().reshape(-1, 2, 2)).reshape(-1, 4)
                 # A class that the model does not know is padding (-1): its facts are missed.
                 names = domain.class_names
                 labels = [names.index(o.label) if o.label in names else -1 for o in truth.objects]

@@ -6,6 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
+from sim2sg_core.cli.main import EXIT_USER_ERROR
 from sim2sg_core.cli.options import (
     add_action,
     add_rotate,
@@ -14,6 +15,7 @@ from sim2sg_core.cli.options import (
     check_output_folder,
     check_sampling,
     expected_frames,
+    log_path,
 )
 from sim2sg_core.cli.text_table import table
 from sim2sg_core.errors import Sim2SGError, printable
@@ -35,9 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares `info` and `extract`."""
     verbs = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     info = add_action(verbs, "info", "print topics, duration, intrinsics and extrinsics", "sim2sg log info drive.mcap")
-    info.add_argument("log", type=Path, metavar="LOG", help="bag, folder of bags, folder of images, image or video")
+    info.add_argument("log", type=log_path, metavar="LOG", help="bag, folder of bags, folder of images, image or video")
     take = add_action(verbs, "extract", "write frames as JPEG files, and frames.json with their origin", EXAMPLE)
-    take.add_argument("log", type=Path, metavar="LOG", help="bag (.mcap, .db3, .bag, or its folder), folder or video")
+    take.add_argument(
+        "log", type=log_path, metavar="LOG", help="bag (.mcap, .db3, .bag, or its folder), folder or video"
+    )
     take.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the images")
     add_sampling(take)
     add_rotate(take)
@@ -47,8 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints what is in a log, or extracts it."""
     if args.action == "info":
-        print("\n\n".join(describe_log(log) for log in open_logs(args.log)))
-        return 0
+        texts, readable = zip(*map(describe_log, open_logs(args.log)), strict=True)
+        print("\n\n".join(texts))
+        return 0 if all(readable) else EXIT_USER_ERROR
     check_sampling(args)
     check_output_folder(args.out)
     log = open_log(args.log, args.rotate)
@@ -68,8 +73,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def describe_log(log: Log) -> str:
-    """Returns a log as text: a table of its topics, then each camera."""
+def describe_log(log: Log) -> tuple[str, bool]:
+    """Returns a log as text, a table of its topics, then each camera; and whether images of a camera can be read.
+
+    The latter is also true where there are no cameras.
+    """
     seconds = log.duration()
     rows = [("topic", "type", "messages", "per second")]
     for topic in log.topics():
@@ -83,22 +91,22 @@ def describe_log(log: Log) -> str:
     cameras = log.image_topics()
     if not cameras:
         lines.append(f"no camera: {log.why_no_camera()}")
-    for topic in cameras:
-        lines += describe_topic(log, topic.name)
-    return "\n".join(lines)
+    found = [describe_topic(log, topic.name) for topic in cameras]
+    lines += [line for of_topic, _ in found for line in of_topic]
+    return "\n".join(lines), not found or any(readable for _, readable in found)
 
 
-def describe_topic(log: Log, topic: str) -> list[str]:
-    """Returns a camera as lines: its images, or why there are none, intrinsics and extrinsics."""
+def describe_topic(log: Log, topic: str) -> tuple[list[str], bool]:
+    """Returns a camera as lines: its images, intrinsics and extrinsics, or why not; and which of the two."""
     name = printable(topic)
     try:
         return [
             f"camera {name}: {describe_images(log, topic)}",
             f"  intrinsics: {describe_intrinsics(log.camera(topic))}",
             f"  extrinsics: {describe_extrinsics(log, topic)}",
-        ]
+        ], True
     except Sim2SGError as error:
-        return [f"camera {name}: {error}"]
+        return [f"camera {name}: {error}"], False
 
 
 def describe_images(log: Log, topic: str) -> str:

@@ -65,6 +65,19 @@ EXTRAS = {
     "torch": "train",
     "trimesh": "train",
 }
+# What sim2sg always needs: module -> package.
+PACKAGES = {
+    "backports.zstd": "backports.zstd",
+    "cv2": "opencv-python-headless",
+    "google.protobuf": "protobuf",
+    "lz4": "lz4",
+    "numpy": "numpy",
+    "pydantic": "pydantic",
+    "pydantic_core": "pydantic",
+    "rosbags": "rosbags",
+    "tqdm": "tqdm",
+    "yaml": "pyyaml",
+}
 NO_SPACE = "no space left on device, or the limit of a file's size is reached: free some and run the same command again"
 UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 """What is wrong with a place that the user named. The kernel's file systems say ENOENT when something is made there."""
@@ -182,6 +195,9 @@ def explain(error: BaseException, verb: str, resuming: bool) -> str | None:
         )
     if isinstance(error, ModuleNotFoundError):
         missing = (error.name or "").split(".")[0]
+        for module, package in PACKAGES.items():
+            if module.split(".")[0] == missing:
+                return f"`sim2sg {verb}` needs {module}: pip install {package}"
         if missing in EXTRAS:
             extra = EXTRAS[missing]
             also = " (or 'sim2sg[gpu]' for an NVIDIA GPU)" if extra == "cpu" else ""

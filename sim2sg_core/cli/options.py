@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import writable_place
 
 if TYPE_CHECKING:
     from sim2sg_core.logs import Log
@@ -30,8 +31,15 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         "images, folders, bags (.mcap, .db3, .bag), videos (.mp4, …), patterns in quotes ('shots/*.jpg'), a .txt with"
         " one of these on each line, or addresses such as s3://bucket/log"
     )
-    source.add_argument("--images", type=Path, nargs="+", metavar="PATH", help=what)
-    source.add_argument("--log", type=Path, nargs="+", metavar="LOG", help="same as --images")
+    source.add_argument("--images", type=log_path, nargs="+", metavar="PATH", help=what)
+    source.add_argument("--log", type=log_path, nargs="+", metavar="LOG", help="same as --images")
+
+
+def log_path(text: str) -> Path:
+    """Reads the path of a log: an empty one, as of a variable that is not set, is not the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty: give a file or a folder (. is the current one)")
+    return Path(text)
 
 
 def open_source(args: argparse.Namespace) -> list[Log]:
@@ -195,6 +203,7 @@ def add_allow_outside(parser: argparse.ArgumentParser, what: str) -> None:
 
 def parse_shared(text: str, default: float = 1.0) -> tuple[Path, float]:
     """Splits PATH[:SHARE]; `default` is the share where none is given."""
+    log_path(text)
     path, colon, share = text.rpartition(":")
     if colon and not Path(text).exists():
         try:
@@ -251,8 +260,7 @@ def check_shares(args: argparse.Namespace, *names: str) -> None:
 
 def check_output(path: Path) -> None:
     """Raises Sim2SGError when a file cannot be written there."""
-    if path.is_dir():
-        raise Sim2SGError(f"{path}: is a folder; name a file in it")
+    writable_place(path)
     above = next(parent for parent in path.absolute().parents if parent.exists())
     if not above.is_dir():
         raise Sim2SGError(f"{path}: {above} is a file, not a folder; choose another place")

@@ -202,6 +202,11 @@ class Domain(Spec):
         self._check_counts()
         return self
 
+    def principal(self, width: int, height: int) -> tuple[float, float]:
+        """Returns the principal point of the expected camera, pixels of a network's input of that size."""
+        scale = min(width / self.camera.width, height / self.camera.height)
+        return scale * self.camera.width / 2, scale * self.camera.height / 2
+
     def _check_counts(self) -> None:
         """What a scene is to hold must be possible, and what is asked must mean something."""
         least = 0

@@ -15,7 +15,7 @@ class PredicateSpec(Spec):
 
     Attributes:
         name: The word for it. Only this forward direction is ever emitted.
-        rule: The built-in rule that decides it, see `scene.relations`.
+        rule: The built-in rule that decides it, see `scene.predicates`.
         margin: Metres. Of left_of and in_front_of the least difference: pairs nearer to the border carry no label. Of
             on the largest gap that still counts as touching, of under the largest difference of the two floors, of
             inside how far the lower end may be below the hollow's floor and must be below its rim. next_to has none.

@@ -12,7 +12,7 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.learning.examples import Example, place
 from sim2sg_core.learning.style_transfer import transfer_style
 from sim2sg_core.learning.train_config import AugmentConfig
-from sim2sg_core.runtime.preprocessing import PADDING, letterbox
+from sim2sg_core.runtime.preprocessing import PADDING, NetworkInput, letterbox
 from sim2sg_core.scene.layout import wrap_angle
 
 ANY_HUE = 0.3
@@ -26,8 +26,7 @@ def augment(
     example: Example,
     domain: Domain,
     config: AugmentConfig,
-    width: int,
-    height: int,
+    frame: NetworkInput,
     rng: np.random.Generator,
     styles: Sequence[np.ndarray] = (),
 ) -> Example:
@@ -37,37 +36,36 @@ def augment(
         example: At its full resolution.
         domain: Says which predicates turn round in a mirror.
         config: How strongly.
-        width: Network input, pixels.
-        height: Network input, pixels.
+        frame: Network input.
         rng: Decides everything.
         styles: Images whose style is taken over, (h, w, 3) uint8 each.
     """
-    example = reshape(example, domain, config, width, height, rng)
+    example = reshape(example, domain, config, frame, rng)
     return dataclasses.replace(example, image=distort(example.image, config, rng, styles))
 
 
 def reshape(
-    example: Example, domain: Domain, config: AugmentConfig, width: int, height: int, rng: np.random.Generator
+    example: Example, domain: Domain, config: AugmentConfig, frame: NetworkInput, rng: np.random.Generator
 ) -> Example:
     """Brings an image to the network's size with random geometry; colours stay. Arguments as of `augment`."""
     if rng.random() < config.zoom:
         low, high = np.log(config.zoom_range)
         zoom, where = float(np.exp(rng.uniform(low, high))), rng.random(2)
         if config.aim > 0 and zoom > 1 and rng.random() < config.aim:
-            where = aim(example, domain, zoom, where, width, height, rng)
-        example = crop(example, zoom, where, width, height)
+            where = aim(example, domain, zoom, where, frame, rng)
+        example = crop(example, zoom, where, frame)
     else:
-        example = fit(example, width, height)
+        example = fit(example, frame)
     if rng.random() < config.flip:
         example = flip(example, domain)
     return example
 
 
-def fit(example: Example, width: int, height: int) -> Example:
+def fit(example: Example, frame: NetworkInput) -> Example:
     """Letterboxes an image exactly as at inference."""
-    image, box = letterbox(example.image, width, height)
+    image, box = letterbox(example.image, frame)
     ratio = box.ratio
-    return place(example, image, (1 / ratio[0], 1 / ratio[1]), (0.0, 0.0))
+    return place(example, image, (1 / ratio[0], 1 / ratio[1]), box.offset)
 
 
 def aim(
@@ -75,8 +73,7 @@ def aim(
     domain: Domain,
     zoom: float,
     where: np.ndarray,
-    width: int,
-    height: int,
+    frame: NetworkInput,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Lays the window of `crop` on an object: it shows the object's centre, `where` in the window.
@@ -89,8 +86,7 @@ def aim(
         domain: Says which classes take part in relations.
         zoom: Scale relative to the letterbox.
         where: (2,) in [0, 1]: place of the object's centre in the window.
-        width: Network input, pixels.
-        height: Network input, pixels.
+        frame: Network input.
         rng: Decides which object.
 
     Returns:
@@ -103,29 +99,30 @@ def aim(
     label = rng.choice(np.unique(example.labels[taught]))
     box = example.boxes[int(rng.choice(taught[example.labels[taught] == label]))]
     size = np.array([example.image.shape[1], example.image.shape[0]])
-    window, _ = _window(size, zoom, width, height)
+    window, _ = _window(size, zoom, frame)
     start = (box[:2] + box[2:]) / 2 - where * window
     return np.clip(start / np.maximum(size - window, 1), 0, 1)
 
 
-def _window(size: np.ndarray, zoom: float, width: int, height: int) -> tuple[np.ndarray, float]:
+def _window(size: np.ndarray, zoom: float, frame: NetworkInput) -> tuple[np.ndarray, float]:
     """Returns the (2,) size of what a zoom shows of an image of (2,) `size`, and the scale, input to image pixels."""
-    scale = zoom * float((np.array([width, height]) / size).min())
-    return np.minimum(np.round(np.array([width, height]) / scale), size).astype(int), scale
+    whole = np.array([frame.width, frame.height])
+    scale = zoom * float((whole / size).min())
+    return np.minimum(np.round(whole / scale), size).astype(int), scale
 
 
-def crop(example: Example, zoom: float, where: np.ndarray, width: int, height: int) -> Example:
+def crop(example: Example, zoom: float, where: np.ndarray, frame: NetworkInput) -> Example:
     """Cuts a window out of the full-resolution image, or sets the image into a larger canvas.
 
     Args:
         example: At its full resolution.
         zoom: Scale relative to the letterbox.
         where: (2,) in [0, 1]: place of the window (or of the image in the canvas).
-        width: Network input, pixels.
-        height: Network input, pixels.
+        frame: Network input.
     """
     rows, columns = example.image.shape[:2]
-    window, scale = _window(np.array([columns, rows]), zoom, width, height)
+    width, height = frame.width, frame.height
+    window, scale = _window(np.array([columns, rows]), zoom, frame)
     start = np.floor(where * (np.array([columns, rows]) - window + 1)).astype(int)
     start = np.minimum(start, np.array([columns, rows]) - window)
     target = np.minimum(np.maximum(np.round(window * scale), 1), [width, height]).astype(int)

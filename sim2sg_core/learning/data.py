@@ -120,8 +120,7 @@ class Batches:
             rng = np.random.default_rng([self.config.seed, 2, position])
             record = self.record(position)
             example = to_example(record.image(), record.graph, self.domain)
-            size = self.model.width, self.model.height
-            examples.append(augment(example, self.domain, self.config.augment, *size, rng, self.styles))
+            examples.append(augment(example, self.domain, self.config.augment, self.model.input, rng, self.styles))
         return make_targets(examples, self.model)
 
 

@@ -19,7 +19,7 @@ from sim2sg_core.learning.examples import to_example
 from sim2sg_core.learning.train_config import TrainConfig
 from sim2sg_core.model.model_config import ModelConfig
 from sim2sg_core.model.ranks import ALONE, Ranks
-from sim2sg_core.runtime.preprocessing import Letterbox, resize
+from sim2sg_core.runtime.preprocessing import Letterbox, NetworkInput, resize
 from sim2sg_core.scene import Camera, SceneGraph
 
 STYLES = 256
@@ -107,17 +107,16 @@ class RealBatches:
                 "give the camera of these images"
             )
         example = to_example(pixels, SceneGraph(width, height, (), (), camera=image.camera), self.domain)
-        size = self.model.width, self.model.height
-        example = reshape(example, self.domain, self.config.augment, *size, rng)
+        example = reshape(example, self.domain, self.config.augment, self.model.input, rng)
         strong = distort(example.image, self.config.augment, rng)
         return example.image, np.ascontiguousarray(strong), example.intrinsics
 
     def styles(self) -> list[np.ndarray]:
         """Reads images to take the style from: evenly chosen, small, without padding. (h, w, 3) uint8 each."""
         chosen = np.unique(np.linspace(0, len(self.images) - 1, STYLES).round().astype(int))
-        small = []
+        small, frame = [], NetworkInput(self.model.width // SHRINK, self.model.height // SHRINK)
         for index in chosen:
             image = read_image(self.images[index].path)
-            box = Letterbox.fit(image.shape[1], image.shape[0], self.model.width // SHRINK, self.model.height // SHRINK)
+            box = Letterbox.fit(image.shape[1], image.shape[0], frame)
             small.append(resize(image, *box.target))
         return small

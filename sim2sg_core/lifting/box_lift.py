@@ -33,7 +33,7 @@ def lift_box(box: np.ndarray, size: np.ndarray, camera: Camera, grounded: bool =
     Returns:
         The 3D box in the camera's frame, of that size, and the relative standard deviation of its depth.
     """
-    extent = np.maximum(box[2:] - box[:2], 1.0)
+    extent = np.maximum(_straight_extent(box, camera), 1.0)
     cut_high = box[1] <= BORDER or box[3] >= camera.height - BORDER
     cut_wide = box[0] <= BORDER or box[2] >= camera.width - BORDER
     centre = (box[:2] + box[2:]) / 2
@@ -54,3 +54,12 @@ def lift_box(box: np.ndarray, size: np.ndarray, camera: Camera, grounded: bool =
     depth = fronts[0] + (size[0] * along + size[1] * across)[best] / 2
     pose = Pose3D(through * depth, camera_yaw(float(HEADINGS[best])), np.asarray(size, float))
     return pose, float(stds[0])
+
+
+def _straight_extent(box: np.ndarray, camera: Camera) -> np.ndarray:
+    """Returns width and height of a box through its middle, (2,) pixels, as a camera without a lens sees them."""
+    if camera.is_pinhole:
+        return np.asarray(box[2:] - box[:2])
+    x, y = (box[:2] + box[2:]) / 2
+    rays, _ = camera.bounded_rays(np.array([[box[0], y], [x, box[1]], [box[2], y], [x, box[3]]]))
+    return np.array([rays[2, 0] - rays[0, 0], rays[3, 1] - rays[1, 1]]) * np.diag(camera.K)[:2]

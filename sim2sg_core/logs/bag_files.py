@@ -28,6 +28,8 @@ MAX_RATIO = 100
 """Of the size of a decompressed file to that of the compressed one: bags hold images, which shrink little."""
 
 _PART = re.compile(r"(.+)_(\d+)")
+_SPLIT_TIME = re.compile(r"_?\d{4}(-\d\d){5}$")
+"""`rosbag record --split` (ROS 1) puts the time at which each part began before its number."""
 
 
 class BagFiles(NamedTuple):
@@ -88,23 +90,44 @@ def find_bag(folder: Path) -> BagFiles | None:
 
 
 def group_parts(files: Iterable[Path]) -> list[BagFiles]:
-    """Puts the parts of split bags (`X_0.mcap`, `X_1.mcap`, …) together; each other file is a bag of its own."""
+    """Puts the parts of split bags together; each other file is a bag of its own.
+
+    They are named `X_0.mcap`, `X_1.mcap`, …, or with times, `X_2024-03-01-10-00-00_0.bag`, where the next number that
+    does not rise begins another bag.
+    """
     groups: dict[tuple[Path, str, str], list[Path]] = {}
     for file in files:
         stem, dot, rest = file.name.partition(".")
-        found = _PART.fullmatch(stem)
-        key = (file.parent, found[1], dot + rest.removesuffix(".active")) if found else (file.parent, file.name, "")
+        key = (file.parent, file.name, "")
+        if found := _PART.fullmatch(stem):
+            key = (file.parent, _SPLIT_TIME.sub("", found[1]), dot + rest.removesuffix(".active"))
         groups.setdefault(key, []).append(file)
+    runs = [run for parts in groups.values() for run in _rising(sorted(parts, key=lambda p: natural_key(p.name)))]
     bags: list[BagFiles] = []
-    for (folder, prefix, _), parts in groups.items():
-        numbers = sorted(int(found[2]) for p in parts if (found := _PART.fullmatch(p.name.partition(".")[0])))
-        if len(parts) > 1 and numbers[0] <= 1 and len(set(numbers)) == len(parts):
-            parts.sort(key=lambda part: natural_key(part.name))
-            path = folder if len(groups) == 1 else folder / prefix
-            bags.append(BagFiles(path, prefix, tuple(parts), None))
+    for run in runs:
+        if len(run) > 1 and _number(run[0]) <= 1:
+            name = run[0].name.partition(".")[0].rpartition("_")[0]
+            bags.append(BagFiles(run[0].parent if len(runs) == 1 else run[0].parent / name, name, tuple(run), None))
         else:
-            bags += [BagFiles(part, part.name.partition(".")[0] or part.name, (part,), None) for part in parts]
+            bags += [BagFiles(part, part.name.partition(".")[0] or part.name, (part,), None) for part in run]
     return bags
+
+
+def _rising(parts: Iterable[Path]) -> list[list[Path]]:
+    """Cuts a sequence of parts where their numbers do not rise."""
+    runs: list[list[Path]] = []
+    for part in parts:
+        if runs and _number(part) > _number(runs[-1][-1]):
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    return runs
+
+
+def _number(part: Path) -> int:
+    """Returns the number of a part; -1 where its name has none."""
+    found = _PART.fullmatch(part.name.partition(".")[0])
+    return int(found[2]) if found else -1
 
 
 def open_storage(path: Path, compressed: bool) -> Storage:
@@ -156,7 +179,7 @@ def _decompressed(path: Path) -> Storage:
                     raise Sim2SGError(f"{printable(path)}: unpacks to more than {MAX_RATIO} times its size: no bag")
                 file.write(block)
         storage = open_storage(target, False)
-    except Sim2SGError:
+    except (Sim2SGError, ImportError):
         shutil.rmtree(folder)
         raise
     except Exception as error:  # of zstd, and disks

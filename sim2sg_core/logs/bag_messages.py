@@ -100,6 +100,8 @@ def _guarded(stored: Stored, read: Callable[[Any], Any]) -> Any:
         return read(_decoded(stored.channel, plain_data(stored)))
     except Sim2SGError as error:
         raise Sim2SGError(f"a message of {printable(stored.channel.topic)}: {error}") from None
+    except ImportError:  # a package is missing: no message is damaged
+        raise
     except Exception as error:  # rosbags raises its own, struct's and numpy's errors on damaged data
         text = printable(first_line(error))
         raise Sim2SGError(f"a message of {printable(stored.channel.topic)} is damaged ({text})") from None

@@ -56,13 +56,34 @@ def read_times(names: Sequence[str]) -> FolderTimes:
 
     Returns:
         Dates, epoch times in s, ms, µs or ns, and numbers of evenly spaced µs or ns become nanoseconds. All else
-        are plain numbers: the one that ends each name where all have one, else the index.
+        are plain numbers, also behind one date for all: the one that ends each name where all have one, else the
+        index.
     """
     stems = [name.rpartition(".")[0] or name for name in names]
+    if _counted(stems):
+        numbers = [_NUMBER.search(stem) for stem in stems]
+        stamps = [int(match[1]) for match in numbers if match]
+        return FolderTimes(stamps if len(stamps) == len(names) else list(range(len(names))), INDEX_UNIT, False)
     for read in (_read_dates, _read_seconds, _read_numbers):
         if found := read(stems):
             return found
     return FolderTimes(list(range(len(names))), INDEX_UNIT, False)
+
+
+def _counted(stems: Sequence[str]) -> bool:
+    """Whether all names have the same date, or second, with a counter behind it or nothing: frames of one video.
+
+    Behind a real time fractions step by more than one, and by a millisecond or more.
+    """
+    found = [_DATE.search(stem) for stem in stems]
+    if any(match is None for match in found):
+        found = [_SPLIT_SECONDS.search(stem) for stem in stems]
+    whole = [match for match in found if match]
+    if len(whole) < max(2, len(stems)) or len({match.groups()[:-1] for match in whole}) > 1:
+        return False
+    rest = [match.groups()[-1] or "" for match in whole]
+    step = float(np.median(np.diff(sorted(int(digits or "0") for digits in rest))))
+    return step <= 1 or step < 10.0 ** (len(rest[0]) - 3)
 
 
 def _read_dates(stems: Sequence[str]) -> FolderTimes | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
-from sim2sg_core.image_headers import CONVERT, ImageHeader, exif_orientation, jpeg_end, read_header
+from sim2sg_core.image_headers import CONVERT, ImageHeader, exif_orientation, further_frames, jpeg_end, read_header
 from sim2sg_core.images import bits_of, decode_grey, decode_image, decode_values, read_bytes
 from sim2sg_core.json_reader import read_json
 from sim2sg_core.limits import IMAGE_SIDE
@@ -56,6 +56,8 @@ INDEX = "frames.json"
 """Written by `sim2sg log extract`; gives stamps and camera where it is there."""
 
 FOLDER_TOPIC = "images"
+FASTEST = 1000
+"""Frames a second of a camera; names that tell more are hardly times."""
 RANGE_SAMPLES = 8
 """Images of 16 bits, spread over the folder, that tell the range of its values."""
 
@@ -75,6 +77,7 @@ class FolderLog(Log):
             Sim2SGError: No images in it, or a damaged frames.json.
         """
         self.path, self.label = path, label
+        self._told_of_frames = False
         self._files = [path] if path.is_file() else list(image_files(path) if files is None else files)
         if not self._files:
             raise Sim2SGError(f"{printable(path)}: no images in it ({', '.join(IMAGE_SUFFIXES)}), and no bag")
@@ -85,6 +88,9 @@ class FolderLog(Log):
             order = sorted(range(len(names)), key=self._times.stamps.__getitem__)
             self._files = [self._files[i] for i in order]
             self._times = self._times._replace(stamps=[self._times.stamps[i] for i in order])
+        if self.timed and len(names) > 1 and np.median(np.diff(self._times.stamps)) * FASTEST < 1e9:
+            what = f"names are {self._times.unit} of more than {FASTEST} frames a second: rename them if they tell none"
+            logger.warning("%s: %s", printable(path), what)
 
     @property
     def files(self) -> Sequence[Path]:
@@ -117,8 +123,11 @@ class FolderLog(Log):
         """Returns in one line what the names were taken for."""
         if len(self._files) < 2:
             return ""
-        what = self._times.unit
-        return f"names are {what}" if self.timed else f"names are {what}, which tell no time"
+        if self.timed:
+            return f"names are {self._times.unit}"
+        return (
+            f"{'frames.json contains' if self._times.unit == INDEX else 'file names contain'} no times; order: by name"
+        )
 
     def duration(self) -> float:
         """Returns seconds from the first to the last stamp; 0 where names tell no time."""
@@ -149,6 +158,10 @@ class FolderLog(Log):
     def _frame(self, file: Path, stamp: int) -> LogFrame:
         def decode() -> np.ndarray:
             data = read_bytes(file)
+            if not self._told_of_frames and (further := further_frames(data)):
+                self._told_of_frames = True
+                what = f"{further} further frames are left out, here as in other files"
+                logger.warning("%s: %s: `magick IMAGE %%04d.png` makes images of all", printable(file), what)
             bits = self._bits if read_header(data).bits > 8 else None
             return decode_image(data, bits)
 

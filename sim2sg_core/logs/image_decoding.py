@@ -205,7 +205,7 @@ def compressed_suffix(data: bytes) -> str:
 
 
 class ValueRange:
-    """The range of a live camera's 16-bit values: the largest that was seen, so that brightness does not jump.
+    """The range of a live camera's 16-bit values: the largest of any image, so that brightness does not jump.
 
     Attributes:
         bits: One of `images.RANGES`.

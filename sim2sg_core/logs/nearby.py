@@ -14,7 +14,7 @@ class Nearby(Generic[T]):
     """The latest items of a stream by their stamps.
 
     An item goes with a stamp if its own is equal; else the nearest one does, if it is no further away than half the
-    stream's period.
+    stream's period. Of several that are as near, the one that came last does.
     """
 
     def __init__(self, count: int) -> None:
@@ -24,6 +24,11 @@ class Nearby(Generic[T]):
     def put(self, stamp: int, item: T) -> None:
         """Adds an item, with its stamp in nanoseconds, in place of the oldest where there are too many."""
         self._items.append((stamp, item))
+
+    def keep(self, count: int) -> None:
+        """Forgets the oldest where there are more items than `count`."""
+        while len(self._items) > count:
+            self._items.popleft()
 
     def clear(self) -> None:
         """Forgets all."""
@@ -45,5 +50,5 @@ class Nearby(Generic[T]):
         """Returns the item that goes with a stamp, None where none does."""
         if not self._items:
             return None
-        found, item = min(self._items, key=lambda entry: abs(entry[0] - stamp))
+        found, item = min(reversed(self._items), key=lambda entry: abs(entry[0] - stamp))
         return item if abs(found - stamp) * 2 <= self.period else None

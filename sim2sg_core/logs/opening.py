@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import logging
+import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -45,12 +47,16 @@ def open_logs(paths: Path | str | Iterable[Path | str], rotate: int = 0) -> list
         rotate: Turns the frames of all, see `Log`.
 
     Returns:
-        The logs, in the order given, those of one folder in natural order.
+        The logs, in the order given, those of one folder in natural order. What is named more than once is read once.
 
     Raises:
         Sim2SGError: No such file, no log in it, or a damaged one.
     """
-    given = [found for path in ([paths] if isinstance(paths, (str, Path)) else paths) for found in _matches(path)]
+    matches = [found for path in ([paths] if isinstance(paths, (str, Path)) else paths) for found in _matches(path)]
+    places: dict[str, Path] = {}
+    for path in matches:
+        places.setdefault(os.path.realpath(path), path)
+    given = list(places.values())
     parts, images = _parts_of(given), _images_of(given)
     logs: list[Log] = []
     for path in given:
@@ -74,6 +80,10 @@ def open_logs(paths: Path | str | Iterable[Path | str], rotate: int = 0) -> list
                 f" ({', '.join(BAG_SUFFIXES[:3])})"
             )
         logs += found
+    apart = _without_repeats(logs)
+    if repeats := len(matches) - len(given) + len(logs) - len(apart):
+        logger.warning("%d of the images or logs are named more than once: each is read once", repeats)
+    logs = apart
     _label(logs, given)
     for log in logs:
         log.rotate = rotate
@@ -111,15 +121,18 @@ def listed_logs(paths: Iterable[Path | str]) -> list[Path]:
 
 def _matches(given: Path | str) -> list[Path]:
     """Returns the path, or what fits where it is no file but a pattern, or copies where it is an address."""
+    if given == "":  # Path("") would be the current folder
+        raise Sim2SGError("the path of a log is empty: give a bag or a folder of images (. is the current folder)")
     if address := address_of(given):
         return fetched(address)
     path = Path(given)
     if not glob.has_magic(str(path)) or path.exists():
         return [path]
-    found = sorted(map(Path, glob.glob(str(path), recursive=True)), key=lambda p: natural_key(str(p)))
+    letters = str(path).replace("[", "[[]")  # brackets are common in names of folders
+    found = glob.glob(letters, recursive=True) or glob.glob(str(path), recursive=True)
     if not found:
         raise Sim2SGError(f"{printable(path)}: no file fits this pattern")
-    return found
+    return sorted(map(Path, found), key=lambda p: natural_key(str(p)))
 
 
 def _parts_of(given: Sequence[Path]) -> dict[Path, BagFiles | None]:
@@ -180,6 +193,18 @@ def _open_folder(path: Path, root: Path, depth: int) -> list[Log]:
     return [log for child in children if child.is_dir() for log in _open_folder(child, root, depth - 1)]
 
 
+def _without_repeats(logs: Sequence[Log]) -> list[Log]:
+    """Leaves out logs all of whose files are read by others too: an image beside its folder, a bag beside its own."""
+    files = [{os.path.abspath(file) for file in log.files} for log in logs]
+    readers = Counter(file for of_log in files for file in of_log)
+    kept = set(range(len(logs)))
+    for i in sorted(kept, key=lambda i: (len(files[i]), -i)):  # of equal ones the first is kept
+        if all(readers[file] > 1 for file in files[i]):
+            kept.remove(i)
+            readers.subtract(files[i])
+    return [logs[i] for i in sorted(kept)]
+
+
 def _label(logs: Sequence[Log], given: Sequence[Path]) -> None:
     """Puts the folder's name before the names of images where several logs are read together."""
     if len(logs) < 2:
@@ -188,7 +213,9 @@ def _label(logs: Sequence[Log], given: Sequence[Path]) -> None:
         return
     for log in logs:
         if isinstance(log, FolderLog) and len(given) > 1:
-            log.label = f"{log.name}/{log.label}".rstrip("/") if log.label else log.name
+            # A single image has the name of its folder, as several of one folder have.
+            name = printable(log.path.resolve().parent.name) if log.path.is_file() else log.name
+            log.label = f"{name}/{log.label}".rstrip("/") if log.label else name
 
 
 def _holds_pictures(folder: Path) -> bool:

@@ -121,8 +121,8 @@ def interval_of(log: Log, min_interval_s: float, need_times: bool) -> float:
         return min_interval_s
     if need_times:
         raise Sim2SGError(
-            f"{printable(log.path)}: {log.describe_time() or 'one image tells no time'}: an interval in seconds"
-            " (--every) means nothing there; use --max or --min-change"
+            f"{printable(log.path)}: {log.describe_time() or 'one image tells no time'}; an interval in seconds"
+            " (--every) means nothing there: use --max or --min-change"
         )
     return 0.0
 

@@ -48,7 +48,7 @@ def extrinsics_from_transforms(transforms: Iterable[Any], camera_frame: str) -> 
         logger.warning("no base_footprint in /tf_static: %s counts as lying on the ground", base)
     T_base_camera = np.linalg.inv(reached[base])
     R = T_base_camera[:3, :3]
-    if _is_body_frame(R):
+    if is_body_frame(R):
         R = R @ _R_BODY_OPTICAL
     height = float(T_base_camera[2, 3])
     if height <= 0:
@@ -58,12 +58,15 @@ def extrinsics_from_transforms(transforms: Iterable[Any], camera_frame: str) -> 
     return height, float(pitch), float(roll)
 
 
-def _is_body_frame(R: np.ndarray) -> bool:
+def is_body_frame(R: np.ndarray) -> bool:
     """Whether the axes of a camera's frame, columns in the base's, are forward, left, up and not right, down, forward.
 
     By pitch p and roll r, up is (-sin p, sin r cos p, cos r cos p) in a body frame and (-sin r cos p, -cos r cos p,
     -sin p) in an optical one. So y and z tell them apart, up to 45 degrees of roll in the first and of looking up in
     the second.
+
+    Args:
+        R: (3, 3) rotation from the camera's frame to that of the base, whose z axis points up.
     """
     return bool(R[2, 2] > max(abs(R[2, 1]), _LEAST_UP))
 

@@ -183,7 +183,7 @@ def decompress(data: bytes | memoryview, compression: str, claimed: int | None =
     limit = CHUNK_BYTES if claimed is None else claimed
     try:
         found = _inflate(bytes(data), compression, limit + 1)
-    except Sim2SGError:
+    except (Sim2SGError, ImportError):
         raise
     except Exception as error:  # each library raises its own
         raise Sim2SGError(f"damaged {compression} data ({first_line(error)})") from None
@@ -199,7 +199,7 @@ def decompress_beginning(data: bytes | memoryview, compression: str) -> bytes:
         return bytes(data)
     try:
         return bytes(_decompressor(compression)().decompress(bytes(data), CHUNK_BYTES))
-    except Sim2SGError:
+    except (Sim2SGError, ImportError):
         raise
     except Exception as error:  # each library raises its own
         raise Sim2SGError(f"damaged {compression} data ({first_line(error)})") from None

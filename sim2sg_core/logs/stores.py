@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sim2sg_core.errors import Sim2SGError, first_line, printable
-from sim2sg_core.files import FULL, PART, atomic_path, is_within, naming_store
+from sim2sg_core.files import FULL, PART, atomic_path, is_within, naming_store, user_cache
 
 # A path of one slash is what pathlib makes of an address. One letter alone would be a drive.
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
@@ -38,7 +38,7 @@ def address_of(path: Path | str) -> str | None:
 
 def default_cache() -> Path:
     """Returns where copies lie."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sim2sg" / "logs"
+    return user_cache("logs")
 
 
 def fetched(address: str, cache: Path | None = None) -> list[Path]:

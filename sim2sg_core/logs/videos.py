@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import os
+import struct
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import cv2
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.image_headers import IMAGE_BRANDS
 from sim2sg_core.images import to_8_bits
 from sim2sg_core.limits import IMAGE_PIXELS
 from sim2sg_core.logs.camera_log import Log, LogFrame, RawMessage, TopicInfo
@@ -23,7 +26,8 @@ logger = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv")
 VIDEO_TOPIC = "video"
-_IMAGE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"hevc", b"avif", b"avis")
+MOST_BOXES = 10_000
+"""Parts of an MP4 among which its index is looked for."""
 
 
 class VideoLog(Log):
@@ -149,7 +153,7 @@ def is_video(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(16)
     if head[4:8] == b"ftyp":
-        return head[8:12] not in _IMAGE_BRANDS
+        return head[8:12] not in IMAGE_BRANDS
     by_content = (head[:4] == b"RIFF" and head[8:11] == b"AVI") or head[:4] == b"\x1aE\xdf\xa3"
     return by_content or path.suffix.lower() in VIDEO_SUFFIXES
 
@@ -161,6 +165,11 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
         capture = cv2.VideoCapture(name)
         try:
             if not capture.isOpened():
+                if _lacks_index(path):
+                    raise Sim2SGError(
+                        f"{printable(path)}: its index is missing: the recording was cut off; untrunc can repair it"
+                        " with a whole video of the same camera"
+                    )
                 raise Sim2SGError(
                     f"{printable(path)}: cannot be read as a video: damaged, cut off, or of a codec that OpenCV lacks:"
                     " convert it with `ffmpeg -i VIDEO NEW.mp4`"
@@ -168,6 +177,25 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
             yield capture
         finally:
             capture.release()
+
+
+def _lacks_index(path: Path) -> bool:
+    """Whether a file is an MP4 or QuickTime video without the box that tells where its frames are, often its last."""
+    names = set()
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        position = 0
+        for _ in range(MOST_BOXES):
+            if position + 8 > end:
+                break
+            file.seek(position)
+            size, name, long = struct.unpack(">I4sQ", file.read(16).ljust(16, b"\0"))
+            names.add(name)
+            step = {0: end, 1: long}.get(size, size)  # 0: up to the end of the file
+            if step < 8:
+                return False
+            position += step
+    return b"ftyp" in names and b"moov" not in names
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What the network is taught. Targets come from `learning.targets`; all losses are per object or per pair."""
+"""What the network is taught. Targets come from `learning.target_maps`; all losses are per object or per pair."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.json_reader import JsonObject, as_json_object
 from sim2sg_core.limits import CLASSES, MAX_OBJECTS, NETWORK_CHANNELS, NETWORK_SIDE, PREDICATES
+from sim2sg_core.runtime.preprocessing import NetworkInput
 
 if TYPE_CHECKING:
     from sim2sg_core.domains import Domain
@@ -121,6 +122,11 @@ class ModelConfig:
         config.validate()
         return config
 
+    @property
+    def input(self) -> NetworkInput:
+        """The network's input."""
+        return NetworkInput(self.width, self.height, self.principal)
+
     @classmethod
     def from_domain(cls, domain: Domain, **changes: Any) -> ModelConfig:
         """Derives the network from a domain; `changes` override fields."""
@@ -141,7 +147,7 @@ class ModelConfig:
             relation_classes=tuple(name in domain.related_names for name in domain.class_names),
             symmetric=tuple(spec.symmetric for spec in domain.predicates),
             focal=scale * camera.width / 2 / math.tan(hfov / 2),
-            principal=(scale * camera.width / 2, scale * camera.height / 2),
+            principal=domain.principal(width, height),
             typical_depth=domain.layout.typical_depth(),
         )
         config = cls(**{**fields, **changes})

@@ -89,6 +89,7 @@ def _metadata(
         "input_height": str(config.height),
         "max_objects": str(config.max_objects),
         "focal_ref": repr(float(config.focal_ref)),
+        "principal": json.dumps([float(v) for v in config.principal]),
         "camera": json.dumps(view),
         "calibrated": "true" if calibrated else "false",
         "box": domain.box,

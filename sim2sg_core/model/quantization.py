@@ -80,7 +80,7 @@ def quantize(model: Path | str, images: Iterable[np.ndarray], out: Path | str, *
         import onnx
     except ImportError:
         raise Sim2SGError("quantising needs the package onnx: pip install onnx, or 'sim2sg[train]'") from None
-    inputs = [letterbox(image, info.width, info.height)[0][None] for image in images]
+    inputs = [letterbox(image, info.input)[0][None] for image in images]
     if not inputs:
         raise Sim2SGError("quantising needs frames to see what values occur: give a log or folder that has images")
     proto = onnx.load(model)

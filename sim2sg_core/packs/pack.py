@@ -28,8 +28,8 @@ class SceneModule(Protocol):
     sample_layout: Callable[..., Any]
     """(domain, camera, rng) -> `scene.Layout`: a prior scene in front of the camera."""
     scenery: Callable[..., Any]
-    """(domain, layout, appearance, rng) -> list of `render.Instance`: what surrounds a layout and carries no label.
-    The layout may be a prior one or one rebuilt from a log."""
+    """(domain, layout, appearance, rng) -> list of `render.render_scene.Instance`: what surrounds a layout, without
+    labels. The layout may be a prior one or one rebuilt from a log."""
     appearance_prior: Callable[..., Any]
     """(domain) -> `synthesis.appearance.AppearancePrior`: light, sky and ground where the domain leaves them open."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import user_cache
 
 SUFFIX = ".engine"
 """Of the files that onnxruntime writes for engines."""
@@ -19,7 +19,7 @@ ANSWER_S = 10.0
 
 def default_cache() -> Path:
     """Returns the folder of all engines of this user, unless he names another."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sim2sg" / "tensorrt"
+    return user_cache("tensorrt")
 
 
 def engine_folder(model: Path, cache: Path | None = None, fp16: bool = False) -> Path:

@@ -121,8 +121,7 @@ def decode_graph(
         depth: Aligned with the image; None leaves depths to the network and the ground.
     """
     width, height = box.source
-    ratio = box.ratio
-    boxes = (outputs["boxes"].reshape(-1, 2, 2) * ratio).clip(0, [width, height]).reshape(-1, 4)
+    boxes = box.to_image(outputs["boxes"].reshape(-1, 2, 2)).clip(0, [width, height]).reshape(-1, 4)
     scores = outputs["scores"]
     order = np.argsort(-scores, kind="stable")
     finite = np.isfinite(
@@ -153,7 +152,7 @@ def _lift(
 ) -> pose.Lifted:
     """Lifts the objects `real` (network indices), in their order, to the frame of `camera`."""
     return pose.lift(
-        outputs["centres"][real] * box.ratio,
+        box.to_image(outputs["centres"][real]),
         outputs["depths"][real].astype(float) * (camera.focal * box.scale / info.focal_ref),
         outputs["depth_stds"][real].astype(float),
         outputs["sizes"][real].astype(float),

@@ -15,6 +15,7 @@ from sim2sg_core.json_reader import JsonObject
 from sim2sg_core.limits import IMAGE_SIDE, NETWORK_PIXELS, NETWORK_SIDE
 from sim2sg_core.packs.pack import shipped_files
 from sim2sg_core.runtime.onnx_file import check_onnx_file
+from sim2sg_core.runtime.preprocessing import NetworkInput
 from sim2sg_core.runtime.providers import import_onnxruntime, plain_options
 from sim2sg_core.scene import Camera, PredicateRule
 from sim2sg_core.scene.layout import GROUND
@@ -74,6 +75,7 @@ class ModelInfo:
         camera: Camera of the training log, or None.
         relations: Who decides relations unless the user says otherwise, one of `RELATIONS`.
         provider: Short name of the execution provider that runs it; empty when it does not run.
+        principal: Principal point of the expected camera, input pixels.
         quantized: "int8" when its convolutions run in 8 bits, for CPUs (`sim2sg quantize`); empty for a float model.
         weight_bits: Bits of the quantised weights, one of `WEIGHT_BITS`; 32 for a float model.
     """
@@ -88,8 +90,14 @@ class ModelInfo:
     camera: Camera | None
     relations: str = "learned"
     provider: str = ""
+    principal: tuple[float, float] = (0.0, 0.0)
     quantized: str = ""
     weight_bits: int = 32
+
+    @property
+    def input(self) -> NetworkInput:
+        """The network's input."""
+        return NetworkInput(self.width, self.height, self.principal)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -267,6 +275,7 @@ def _info(data: JsonObject, shapes: dict[str, tuple[int, ...]], provider: str) -
         camera=_camera(data),
         relations=relations,
         provider=provider,
+        principal=_principal(data, domain, width, height),
         quantized=quantized,
         weight_bits=weight_bits,
     )
@@ -287,6 +296,19 @@ def _focal(data: JsonObject) -> float:
     if not 0 < focal < LARGEST_FOCAL:
         raise data.error("focal_ref", f"{data.text('focal_ref')[:20]!r} is no focal length in pixels")
     return focal
+
+
+def _principal(data: JsonObject, domain: Domain, width: int, height: int) -> tuple[float, float]:
+    """Returns the expected principal point; models of before it was written have that of their domain."""
+    if "principal" not in data:
+        return domain.principal(width, height)
+    found = data.embedded("principal")
+    if not isinstance(found, list) or len(found) != 2 or not all(type(v) in (int, float) for v in found):
+        raise data.error("principal", "two numbers are wanted, x and y in pixels of the input")
+    x, y = (float(v) for v in found)
+    if not (abs(x) < LARGEST_FOCAL and abs(y) < LARGEST_FOCAL):
+        raise data.error("principal", f"[{x:g}, {y:g}] is not in the input")
+    return x, y
 
 
 def _camera(data: JsonObject) -> Camera | None:

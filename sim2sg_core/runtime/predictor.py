@@ -225,7 +225,4 @@ class Predictor:
         """Letterboxes the images into the input buffer, which grows when needed."""
         if len(self._input) < len(images):
             self._input = np.empty((len(images), self.info.height, self.info.width, 3), np.uint8)
-        return [
-            letterbox(image, self.info.width, self.info.height, bgr=bgr, out=self._input[i])[1]
-            for i, image in enumerate(images)
-        ]
+        return [letterbox(image, self.info.input, bgr=bgr, out=self._input[i])[1] for i, image in enumerate(images)]

@@ -1,4 +1,4 @@
-"""From a camera image to the network's input: letterbox, top-left, grey padding."""
+"""From a camera image to the network's input: letterbox, grey padding."""
 
 from __future__ import annotations
 
@@ -14,28 +14,54 @@ PADDING = 114
 
 
 @dataclass(frozen=True)
+class NetworkInput:
+    """The input of a network.
+
+    Attributes:
+        width: Pixels.
+        height: Pixels.
+        principal: Principal point of the expected camera. The middle of an image of another shape is put there, as
+            near as the padding lets it, for the relation head takes it for the principal point.
+    """
+
+    width: int
+    height: int
+    principal: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
 class Letterbox:
-    """How an image lies in the network's input: scaled, at the top-left corner.
+    """How an image lies in the network's input.
 
     Attributes:
         source: Width and height of the image, pixels.
         target: Width and height that it takes in the input, whole pixels.
+        offset: x and y of its top-left corner in the input.
         scale: The uniform scale, input pixels per image pixel; focal lengths scale by it.
     """
 
     source: tuple[int, int]
     target: tuple[int, int]
+    offset: tuple[int, int]
     scale: float
 
     @classmethod
-    def fit(cls, image_width: int, image_height: int, width: int, height: int) -> Letterbox:
-        """Fits an image into an input of width x height."""
-        scale = min(width / image_width, height / image_height)
-        target = (
-            min(width, max(1, round(image_width * scale))),
-            min(height, max(1, round(image_height * scale))),
-        )
-        return cls((image_width, image_height), target, scale)
+    def fit(cls, width: int, height: int, frame: NetworkInput) -> Letterbox:
+        """Fits an image of width x height into an input."""
+        scale = min(frame.width / width, frame.height / height)
+        target = (min(frame.width, max(1, round(width * scale))), min(frame.height, max(1, round(height * scale))))
+        room = frame.width - target[0], frame.height - target[1]
+        wanted = (round(middle - size / 2) for middle, size in zip(frame.principal, target))
+        x, y = (min(max(offset, 0), most) for offset, most in zip(wanted, room))
+        return cls((width, height), target, (x, y), scale)
+
+    def to_image(self, points: np.ndarray) -> np.ndarray:
+        """Maps (..., 2) points x, y of the input to the image."""
+        return np.asarray((points - np.array(self.offset)) * self.ratio)
+
+    def to_input(self, points: np.ndarray) -> np.ndarray:
+        """Maps (..., 2) points x, y of the image to the input."""
+        return np.asarray(points / self.ratio + np.array(self.offset))
 
     @property
     def ratio(self) -> np.ndarray:
@@ -44,14 +70,13 @@ class Letterbox:
 
 
 def letterbox(
-    image: np.ndarray, width: int, height: int, *, bgr: bool = False, out: np.ndarray | None = None
+    image: np.ndarray, frame: NetworkInput, *, bgr: bool = False, out: np.ndarray | None = None
 ) -> tuple[np.ndarray, Letterbox]:
     """Scales an image into the network's input.
 
     Args:
         image: (h, w, 3) uint8.
-        width: Of the input, pixels.
-        height: Of the input, pixels.
+        frame: The input, of height x width.
         bgr: The image's channels are blue, green, red.
         out: (height, width, 3) uint8 to write into; allocated when None.
 
@@ -64,13 +89,13 @@ def letterbox(
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise Sim2SGError(f"an image is (h, w, 3) uint8, got {image.shape} {image.dtype}")
     if out is None:
-        out = np.empty((height, width, 3), np.uint8)
-    box = Letterbox.fit(image.shape[1], image.shape[0], width, height)
-    w, h = box.target
+        out = np.empty((frame.height, frame.width, 3), np.uint8)
+    box = Letterbox.fit(image.shape[1], image.shape[0], frame)
+    (x, y), (w, h) = box.offset, box.target
     # Padded every time: a reused buffer may hold an image of another shape, and it costs microseconds.
-    out[h:] = PADDING
-    out[:h, w:] = PADDING
-    inside = out[:h, :w]
+    out[:y] = out[y + h :] = PADDING
+    out[y : y + h, :x] = out[y : y + h, x + w :] = PADDING
+    inside = out[y : y + h, x : x + w]
     if bgr:
         cv2.cvtColor(resize(image, w, h), cv2.COLOR_BGR2RGB, dst=inside)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -70,10 +71,9 @@ def open_session(
 
     Args:
         model: The ONNX file.
-        provider: "auto" (TensorRT, CUDA, CPU: the first that this onnxruntime was built with), or a
-            key of `PROVIDERS`.
+        provider: "auto" (TensorRT, CUDA, CPU: the first that works), or a key of `PROVIDERS`.
         require_provider: Make a fall-back to another provider, of the session or of single nodes, an
-            error instead of a warning.
+            error instead of a warning; of "auto" one to any but the first that this onnxruntime was built with.
         threads: CPU threads of one inference; 0 takes the cores this process may use.
         cache: Folder of TensorRT's engine and timing caches; default `engines.default_cache()`.
         device: Number of the GPU.
@@ -84,37 +84,78 @@ def open_session(
         The session and the short name of its provider.
 
     Raises:
-        Sim2SGError: Unknown or missing provider, or a file that onnxruntime cannot load.
+        Sim2SGError: Unknown or missing provider, no folder for TensorRT's engines, or a file that onnxruntime cannot
+            load.
     """
     if device < 0:
         raise Sim2SGError(f"device {device} is not a GPU: count them from 0, as nvidia-smi does")
     ort = import_onnxruntime()
     available = [name for name, full in PROVIDERS.items() if full in ort.get_available_providers()]
-    wanted = _wanted(provider, available, require_provider)
-    chain = [name for name in available if name == wanted or _rank(name) > _rank(wanted)]
-    strict = require_provider and wanted != "cpu"
-    if strict:
-        chain = [name for name in chain if name != "cpu"]  # onnxruntime refuses it beside the option for it
-    gpu = {"device_id": str(device)}
-    settings: dict[str, dict[str, str]] = {"cuda": gpu, "cpu": {}}
-    if wanted == "tensorrt":
-        settings["tensorrt"] = gpu | _tensorrt_options(model, cache, fp16)
-    elif fp16:
-        logger.warning("half precision is TensorRT's alone: %s computes in single precision", wanted)
-    try:
-        options = _options(ort, wanted, threads, strict)
-        session = _create(ort, model, options, {n: settings[n] for n in chain}, cuda_graph)
-    except Exception as error:  # onnxruntime has no common base class for its errors
-        reason = first_line(error)
+
+    def open_on(wanted: str, *, last: bool = True) -> tuple[Any, str]:
+        chain = [name for name in available if name == wanted or _rank(name) > _rank(wanted)]
+        strict = require_provider and wanted != "cpu"
         if strict:
-            raise Sim2SGError(f"{model}: provider {wanted} is required and cannot run it: {reason}") from None
-        raise Sim2SGError(f"{model}: onnxruntime cannot load it: {reason}") from None
-    running = short_name(session.get_providers()[0])
-    if running != wanted:
-        message = f"wanted provider {wanted}, but the model runs on {running}"
-        if require_provider:
-            raise Sim2SGError(f"{message}: check the GPU driver and the CUDA libraries of onnxruntime-gpu")
-        logger.warning("%s: inference will be SLOWER than it should be", message)
+            chain = [name for name in chain if name != "cpu"]  # onnxruntime refuses it beside the option for it
+        gpu = {"device_id": str(device)}
+        settings: dict[str, dict[str, str]] = {"cuda": gpu, "cpu": {}}
+        if wanted == "tensorrt":
+            settings["tensorrt"] = gpu | _tensorrt_options(model, cache, fp16)
+        try:
+            options = _options(ort, wanted, threads, strict)
+            session = _create(ort, model, options, {n: settings[n] for n in chain}, cuda_graph, fallback=last)
+        except Exception as error:  # onnxruntime has no common base class for its errors
+            reason = first_line(error)
+            if strict:
+                raise Sim2SGError(f"{model}: provider {wanted} is required and cannot run it: {reason}") from None
+            raise Sim2SGError(f"{model}: onnxruntime cannot load it: {reason}") from None
+        return session, short_name(session.get_providers()[0])
+
+    if provider == "auto" and not require_provider:
+        session, running = _open_on_first(open_on, available)
+    else:
+        wanted = _wanted(provider, available, require_provider)
+        session, running = open_on(wanted)
+        if running != wanted:
+            message = f"wanted provider {wanted}, but the model runs on {running}"
+            if require_provider:
+                raise Sim2SGError(f"{message}: check the GPU driver and the CUDA libraries of onnxruntime-gpu")
+            logger.warning("%s: inference will be SLOWER than it should be", message)
+    if fp16 and running != "tensorrt":
+        logger.warning("half precision is TensorRT's alone: %s computes in single precision", running)
+    return session, running
+
+
+def fell_back(provider: str, running: str) -> bool:
+    """Whether a model runs on another provider than was asked for; of "auto", on the CPU of a build for GPUs."""
+    if provider != "auto":
+        return running != provider
+    return running == "cpu" and PROVIDERS["cuda"] in import_onnxruntime().get_available_providers()
+
+
+def _open_on_first(open_on: Callable[..., tuple[Any, str]], available: list[str]) -> tuple[Any, str]:
+    """Opens a session on the first provider that runs it; each is tried with options of its own."""
+    failures = []
+    for wanted in available[:-1]:
+        try:
+            session, running = open_on(wanted, last=False)
+        except Exception as error:  # no folder for engines, a driver that does not answer, whatever onnxruntime raises
+            failures.append(f"{wanted}: {first_line(error)}")
+            continue
+        if running == wanted:
+            break
+        failures.append(f"{wanted}: onnxruntime took {running} instead")
+        del session  # gives back its memory before the next one needs as much
+    else:
+        session, running = open_on(available[-1] if available else "cpu")
+    if failures and running == "cpu":
+        logger.warning(
+            "the model runs on the CPU, though this onnxruntime is built for GPUs (%s): inference will be SLOWER than"
+            " it should be; check the GPU driver and the CUDA libraries of onnxruntime-gpu, or ask for provider cpu",
+            "; ".join(failures),
+        )
+    elif failures:
+        logger.info("the model runs on %s (%s)", running, "; ".join(failures))
     return session, running
 
 
@@ -150,8 +191,15 @@ def _options(ort: ModuleType, wanted: str, threads: int, strict: bool) -> Any:
     return options
 
 
-def _create(ort: ModuleType, model: Path, options: Any, settings: dict[str, dict[str, str]], cuda_graph: bool) -> Any:
-    """Creates a session, as a CUDA graph if that can be had."""
+def _create(
+    ort: ModuleType,
+    model: Path,
+    options: Any,
+    settings: dict[str, dict[str, str]],
+    cuda_graph: bool,
+    fallback: bool,
+) -> Any:
+    """Creates a session, as a CUDA graph if that can be had; `fallback` lets onnxruntime take a slower provider."""
     if cuda_graph and next(iter(settings)) == "cuda":
         captured = settings | {"cuda": settings["cuda"] | {"enable_cuda_graph": "1"}}
         providers = [(PROVIDERS[name], values) for name, values in captured.items()]
@@ -161,7 +209,7 @@ def _create(ort: ModuleType, model: Path, options: Any, settings: dict[str, dict
         except Exception as error:
             logger.info("no CUDA graph (%s): launching kernels one by one", first_line(error))
     providers = [(PROVIDERS[name], values) for name, values in settings.items()]
-    return ort.InferenceSession(str(model), options, providers=providers)
+    return ort.InferenceSession(str(model), options, providers=providers, enable_fallback=int(fallback))
 
 
 def _rank(name: str) -> int:
@@ -189,7 +237,10 @@ def _wanted(provider: str, available: list[str], required: bool) -> str:
 def _tensorrt_options(model: Path, cache: Path | None, fp16: bool) -> dict[str, str]:
     """Engine and timing cache, so that an engine is built once, and the precision."""
     folder = engine_folder(model, cache, fp16)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Sim2SGError(f"{folder}: no folder for TensorRT's engines ({error.strerror}): name another one") from None
     # As words: onnxruntime refuses "1" here, and falls back to the CPU.
     return {
         "trt_engine_cache_enable": "True",

@@ -145,7 +145,7 @@ def open_runner(model: Path, provider: str = "auto", *, device: int = 0, **optio
                 runner(blank)
         except Exception as error:  # onnxruntime has no common base class for its errors
             logger.info("no CUDA graph (%s): launching kernels one by one", first_line(error))
-            session, running = open_session(model, provider, device=device, cuda_graph=False, **options)
+            session, running = open_session(model, running, device=device, cuda_graph=False, **options)
             runner = Runner(session, running, device)
     return runner, running
 

@@ -137,6 +137,17 @@ class Camera:
         rays, seen = self.bounded_rays(pixels)
         return np.where(seen[..., None], rays, np.nan)
 
+    @cached_property
+    def widest(self) -> float:
+        """Tangent of the angle to the optical axis up to which the lens shows what is there; inf for a pinhole.
+
+        Beyond it a lens model folds, so that `project` tells nonsense.
+        """
+        if self.is_pinhole:
+            return np.inf
+        rays, _ = self.bounded_rays(self.K[:2, 2] + [1e9, 0.0])
+        return float(np.hypot(*rays[:2]))
+
     def bounded_rays(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns rays as `rays`, else the outermost of the lens; and (...,) bool: where there is one."""
         pixels = np.asarray(pixels, float)

@@ -165,7 +165,7 @@ class SceneGraph:
         objects: Objects, best first for predictions.
         relations: Relations between them.
         file: Image name; from a bag `<topic>_<stamp>.jpg`.
-        stamp: Exposure time, nanoseconds; 0 when unknown.
+        stamp: Exposure time, nanoseconds; 0 when unknown, a plain number where the log tells no times.
         camera: The camera that took the image, or None.
     """
 

@@ -12,6 +12,7 @@ from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.lifting.extrinsics import extrinsics_of_ground
+from sim2sg_core.model import ModelConfig
 
 CLEVR = load_domain("clevr")
 
@@ -114,6 +115,20 @@ def test_an_empty_log_says_so(tmp_path):
         collect(tmp_path / "log", tmp_path / "run")
 
 
+@pytest.mark.parametrize(("width", "height"), [(48, 32), (32, 48), (96, 32)])
+def test_without_calibration_the_lens_is_the_one_that_networks_presume(tmp_path, width, height):
+    (tmp_path / "log").mkdir()
+    cv2.imwrite(str(tmp_path / "log" / "0.png"), np.zeros((height, width, 3), np.uint8))
+    wide = CLEVR.camera.model_copy(update={"hfov_deg": (40.0, 80.0)})
+    domain = CLEVR.model_copy(update={"camera": wide})
+    frames, _, _ = collect_frames(AdaptConfig(logs=(str(tmp_path / "log"),)), domain, Run(tmp_path / "run"))
+    network = ModelConfig.from_domain(domain)
+    scale = min(network.width / width, network.height / height)
+    np.testing.assert_allclose(
+        frames[0].camera.K, [[network.focal / scale, 0, width / 2], [0, network.focal / scale, height / 2], [0, 0, 1]]
+    )
+
+
 def test_the_list_says_where_the_camera_is_from(log, tmp_path):
     collect(log, tmp_path / "run", camera_height=5.0)
     assert read_frames(tmp_path / "run/frames/frames.json")[1:] == ("prior of the domain", "options")
@@ -121,7 +136,7 @@ def test_the_list_says_where_the_camera_is_from(log, tmp_path):
 
 def test_an_interval_of_ones_own_needs_times(log, tmp_path):
     assert len(collect(log, tmp_path / "default")[0]) == 5, "the default counts for nothing where there are no times"
-    with pytest.raises(Sim2SGError, match=r"which tell no time.*--every"):
+    with pytest.raises(Sim2SGError, match=r"contain no times.*--every"):
         collect(log, tmp_path / "frames", min_interval=0.5)
 
 

@@ -46,3 +46,7 @@ def test_a_row_without_an_oracle_yet_has_no_gap(tmp_path):
 def test_rank_correlation(values):
     assert ablation_table.spearman(values, [v**3 for v in values]) == pytest.approx(1)
     assert ablation_table.spearman(values, [-v for v in values]) == pytest.approx(-1)
+
+
+def test_where_nothing_differs_there_is_no_correlation():
+    assert ablation_table.spearman([1, 1, 1], [1, 2, 3]) == 0

@@ -7,7 +7,19 @@ import pytest
 
 from sim2sg_core.cli import doctor
 
-NAMES = ["Python", "onnxruntime", "torch", "renderer", "ROS", "RMW", "shared memory", "disk", "cores", "memory"]
+NAMES = [
+    "Python",
+    "packages",
+    "onnxruntime",
+    "torch",
+    "renderer",
+    "ROS",
+    "RMW",
+    "shared memory",
+    "disk",
+    "cores",
+    "memory",
+]
 
 
 def test_each_thing_has_a_line(capsys):
@@ -22,6 +34,7 @@ def test_each_thing_has_a_line(capsys):
     ("module", "check", "mark", "fix"),
     [
         ("onnxruntime", doctor.onnxruntime, "NO", "pip install 'sim2sg[cpu]'"),
+        ("yaml", doctor.packages, "NO", "pip install pyyaml"),
         ("torch", doctor.torch, "--", "pip install 'sim2sg[train]'"),
         ("moderngl", doctor.renderer, "--", "pip install 'sim2sg[train]'"),
         ("rclpy", doctor.ros, "--", "pip install 'sim2sg[ros]'"),
@@ -52,6 +65,15 @@ def test_a_broken_installation_is_a_line_too(monkeypatch):
     assert "--  broken         fails (libcudart.so.12: cannot open): install it again" in lines and len(lines) == len(
         NAMES
     )
+
+
+def test_a_missing_package_is_not_blamed_on_what_needs_it(monkeypatch):
+    def needy():
+        import module_of_nowhere  # noqa: F401
+
+    monkeypatch.setattr(doctor, "onnxruntime", needy)
+    lines = [finding.line() for finding in doctor.findings()]
+    assert "--  needy          not checked, as module_of_nowhere is missing: install that first" in lines
 
 
 def test_another_middleware_must_be_there(monkeypatch):

@@ -177,7 +177,8 @@ def test_relations_by_rule_are_scored(write_clevr, clevr, tmp_path):
     outputs["relations"][:] = [[0.0, 0.1], [0.9, 0.1]]
     ground = Camera.from_extrinsics(480, 320, np.array([[525.0, 0, 240], [0, 525, 160], [0, 0, 1]]), 3.0, 0.1)
     camera = json.dumps({"width": 480, "height": 320, **ground.to_json()})
-    model = write_model(tmp_path / "m.onnx", outputs, domain=json.dumps(clevr.to_json()), camera=camera)
+    texts = {"domain": json.dumps(clevr.to_json()), "camera": camera, "principal": "[0, 0]"}
+    model = write_model(tmp_path / "m.onnx", outputs, **texts)
 
     def score(*words):
         arguments = ["--model", model, "--data", folder, "--format", "clevr", "--out", tmp_path / "e.json", *words]

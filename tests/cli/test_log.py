@@ -40,7 +40,7 @@ def test_extract(log, tmp_path):
 
 
 def images(folder, count=4, damaged=()):
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for i in range(1, count + 1):
         data = encode_jpeg(noise(48, 64, i))
         (folder / f"{i}.jpg").write_bytes(data[: len(data) // 2] if i in damaged else data)
@@ -60,7 +60,11 @@ def test_damaged_frames_are_counted_and_strict_stops_at_the_first(tmp_path):
 
 def test_an_interval_without_times_is_refused(tmp_path):
     result = sim2sg("log", "extract", images(tmp_path / "images"), "--out", tmp_path / "out", "--every", 1)
-    assert result.returncode == 2 and "which tell no time" in result.stderr and not (tmp_path / "out").exists()
+    assert (
+        result.returncode == 2
+        and "file names contain no times; order: by name" in result.stderr
+        and not (tmp_path / "out").exists()
+    )
 
 
 def test_info_tells_what_names_were_taken_for(tmp_path):
@@ -69,6 +73,16 @@ def test_info_tells_what_names_were_taken_for(tmp_path):
         file.rename(folder / f"{1_700_000_000_000 + 100 * i}.jpg")
     result = sim2sg("log", "info", folder)
     assert "0.3 s" in result.stdout and "names are milliseconds" in result.stdout, result.stdout
+
+
+def test_info_of_a_log_whose_images_cannot_be_read_fails(tmp_path):
+    folder = images(tmp_path / "images", count=1, damaged=(1,))
+    result = sim2sg("log", "info", folder)
+    assert result.returncode == 2 and "camera images: " in result.stdout and "cut short" in result.stdout
+    images(tmp_path / "more" / "b")
+    folder.rename(tmp_path / "more" / "a")
+    result = sim2sg("log", "info", tmp_path / "more")
+    assert result.returncode == 2 and "images 64x48" in result.stdout
 
 
 def test_a_name_that_is_not_utf8_goes_through(tmp_path):

@@ -184,6 +184,18 @@ def test_missing_extra_is_named(plugin, capsys, monkeypatch) -> None:
     assert "pip install 'sim2sg[train]'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [("cv2", "opencv-python-headless"), ("pydantic", "pydantic"), ("tqdm", "tqdm"), ("yaml", "pyyaml")],
+)
+def test_missing_packages_are_named_to_pip(tmp_path, module, package) -> None:
+    words = ["infer", "--model", "dining", "--images", str(tmp_path), "--out", str(tmp_path / "g.json")]
+    code = f"import sys; sys.modules[{module!r}] = None; from sim2sg_core.cli.main import main; sys.exit(main({words}))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.splitlines() == [f"error: `sim2sg infer` needs {module}: pip install {package}"]
+
+
 def test_other_missing_module_is_our_fault(plugin) -> None:
     with pytest.raises(ModuleNotFoundError):
         main(["learned"])

@@ -15,6 +15,7 @@ from sim2sg_core.cli import adapt, quantize
 from sim2sg_core.cli.main import main
 from sim2sg_core.cli.options import (
     add_negatives,
+    add_rotate,
     add_sampling,
     add_source,
     check_least,
@@ -32,15 +33,20 @@ def parse(add, *words: str) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def add_turned_source(parser):
+    add_source(parser)
+    add_rotate(parser)
+
+
 def test_sources_are_opened(log, tmp_path):
-    (found,) = open_source(parse(add_source, "--log", str(log)))
+    (found,) = open_source(parse(add_turned_source, "--log", str(log)))
     assert found.path == log
-    assert open_source(parse(add_source, "--images", str(log)))[0].path == log
+    assert open_source(parse(add_turned_source, "--images", str(log)))[0].path == log
     with pytest.raises(Sim2SGError, match="no such file or folder"):
-        open_source(parse(add_source, "--images", str(tmp_path / "missing")))
-    for words in ((), ("--images", "a", "--log", "b")):
+        open_source(parse(add_turned_source, "--images", str(tmp_path / "missing")))
+    for words in ((), ("--images", "a", "--log", "b"), ("--images", ""), ("--log", "a", "")):
         with pytest.raises(SystemExit):
-            parse(add_source, *words)
+            parse(add_turned_source, *words)
 
 
 @pytest.mark.parametrize("words", [("--max", "-1"), ("--every", "nan"), ("--every", "inf"), ("--min-change", "-0.5")])
@@ -60,7 +66,7 @@ def test_outputs_are_files_in_folders(tmp_path):
     (tmp_path / "file").write_text("")
     check_output(tmp_path / "file")
     check_output(tmp_path / "new" / "folder" / "a.json")
-    with pytest.raises(Sim2SGError, match="is a folder; name a file in it"):
+    with pytest.raises(Sim2SGError, match="is a folder; give the path of a file"):
         check_output(tmp_path)
     with pytest.raises(Sim2SGError, match="file is a file, not a folder"):
         check_output(tmp_path / "file" / "a.json")

@@ -9,10 +9,13 @@ import time
 
 import pytest
 
+from tests.fleet.workers import MARK
 from tests.learning.conftest import domain, folder, records
 
 ATTEMPTS = 3  # on a busy machine a node may not come up within the half minute that Ray gives it
 GONE_WITHIN = 180.0  # seconds
+name, _, value = MARK.partition("=")
+os.environ[name] = value
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_agent_register_timeout_ms"] = "240000"  # noqa: SIM112 (Ray's own spelling)
 

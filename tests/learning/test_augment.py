@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sim2sg_core.learning.augment import aim, augment, color_matrix, crop, fit, flip, random_convolution
 from sim2sg_core.learning.examples import Example, to_example
 from sim2sg_core.learning.train_config import AugmentConfig
+from sim2sg_core.runtime.preprocessing import NetworkInput, letterbox
 from sim2sg_core.scene import Camera, Pose3D, SceneGraph, SceneObject, derive_relations
 
 FIELDS = ("intrinsics", "boxes", "centres", "depths", "sizes", "alphas", "labels", "ignored", "relations")
@@ -82,7 +83,7 @@ def test_crops_keep_rays_and_sizes(domain, records, zoom, x, y, seed):
     example = to_example(records[seed].image(), records[seed].graph, domain)
     # Tell objects apart after some were dropped.
     example.alphas = np.arange(len(example.alphas), dtype=np.float32)
-    cut = crop(example, zoom, np.array([x, y]), 128, 96)
+    cut = crop(example, zoom, np.array([x, y]), NetworkInput(128, 96))
     assert cut.image.shape == (96, 128, 3)
     kept = cut.alphas.astype(int)
     # Whole pixels make the two axes' scales differ by up to one in the window's height.
@@ -100,11 +101,11 @@ def test_crops_keep_rays_and_sizes(domain, records, zoom, x, y, seed):
 def test_an_aimed_window_shows_the_centre_of_an_object(domain, records, zoom, seed, x, y):
     example = to_example(records[seed].image(), records[seed].graph, domain)
     example.ignored[1:] = True  # one object is left to aim at
-    where = aim(example, domain, zoom, np.array([x, y]), 128, 96, np.random.default_rng(seed))
+    where = aim(example, domain, zoom, np.array([x, y]), NetworkInput(128, 96), np.random.default_rng(seed))
     example.centres = (example.boxes[:, :2] + example.boxes[:, 2:]) / 2
     example.ignored[:] = False
     example.alphas = np.arange(len(example.alphas), dtype=np.float32)
-    cut = crop(example, zoom, where, 128, 96)
+    cut = crop(example, zoom, where, NetworkInput(128, 96))
     (at,) = np.flatnonzero(cut.alphas == 0)
     assert (cut.centres[at] >= -1).all()
     assert (cut.centres[at] <= [129, 97]).all()
@@ -117,14 +118,14 @@ def test_rare_classes_are_aimed_at_as_often_as_common_ones(domain):
     rare = SceneObject(names[1], 1.0, np.array([110.0, 80, 126, 94]), None, 1.0)
     example = to_example(image, SceneGraph(128, 96, (*common, rare), ()), domain)
     rng = np.random.default_rng(0)
-    windows = [aim(example, domain, 3.0, np.array([0.5, 0.5]), 128, 96, rng) for _ in range(200)]
+    windows = [aim(example, domain, 3.0, np.array([0.5, 0.5]), NetworkInput(128, 96), rng) for _ in range(200)]
     assert 0.35 < np.mean([where[0] > 0.5 for where in windows]) < 0.65
 
 
 def test_with_nothing_to_aim_at_the_window_is_laid_anywhere(domain):
     example = to_example(np.zeros((96, 128, 3), np.uint8), SceneGraph(128, 96, (), ()), domain)
     where = np.array([0.2, 0.7])
-    assert aim(example, domain, 3.0, where, 128, 96, np.random.default_rng(0)) is where
+    assert aim(example, domain, 3.0, where, NetworkInput(128, 96), np.random.default_rng(0)) is where
 
 
 @pytest.mark.parametrize("zoom", [0.7, 1.0, 1.8])
@@ -135,7 +136,7 @@ def test_boxes_lie_on_the_pixels_after_a_crop(domain, records, zoom):
     image[y1:y2, x1:x2] = 255
     example = to_example(image, graph, domain)
     centre = (graph.objects[0].box[:2] + graph.objects[0].box[2:]) / 2 / [graph.width, graph.height]
-    cut = crop(example, zoom, centre, 128, 96)
+    cut = crop(example, zoom, centre, NetworkInput(128, 96))
     cut.image[(cut.image == 114).all(axis=2)] = 0  # the padding
     rows, columns = np.nonzero(cut.image[..., 0] > 127)
     found = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
@@ -143,25 +144,34 @@ def test_boxes_lie_on_the_pixels_after_a_crop(domain, records, zoom):
 
 
 def test_without_crop_the_image_is_as_at_inference(example):
-    from sim2sg_core.runtime.preprocessing import letterbox
-
-    fitted = fit(example, 128, 96)
-    assert np.array_equal(fitted.image, letterbox(example.image, 128, 96)[0])
+    fitted = fit(example, NetworkInput(128, 96))
+    assert np.array_equal(fitted.image, letterbox(example.image, NetworkInput(128, 96))[0])
     np.testing.assert_allclose(fitted.boxes, example.boxes * 0.8, atol=1e-4)
     np.testing.assert_allclose(fitted.intrinsics, example.intrinsics * 0.8, atol=1e-4)
 
 
+@pytest.mark.parametrize("size", [(320, 96), (96, 320), (128, 96)])
+def test_the_middle_of_an_image_of_any_shape_lies_at_the_expected_principal_point(domain, size):
+    width, height = size
+    camera = Camera(width, height, np.array([[100.0, 0, width / 2], [0, 100, height / 2], [0, 0, 1]]))
+    example = to_example(
+        np.zeros((height, width, 3), np.uint8), SceneGraph(width, height, (), (), camera=camera), domain
+    )
+    fitted = fit(example, NetworkInput(128, 96, (64.0, 48.0)))
+    assert fitted.intrinsics[1:] == pytest.approx([64, 48], abs=0.75)
+
+
 def test_same_seed_same_image_and_other_seed_another(example, domain):
     def one(seed: int) -> np.ndarray:
-        return augment(example, domain, AugmentConfig(), 128, 96, np.random.default_rng(seed)).image
+        return augment(example, domain, AugmentConfig(), NetworkInput(128, 96), np.random.default_rng(seed)).image
 
     assert np.array_equal(one(1), one(1))
     assert not np.array_equal(one(1), one(2))
 
 
 def test_nothing_is_changed_when_everything_is_off(example, domain):
-    plain = augment(example, domain, AugmentConfig.none(), 128, 96, np.random.default_rng(0))
-    assert np.array_equal(plain.image, fit(example, 128, 96).image)
+    plain = augment(example, domain, AugmentConfig.none(), NetworkInput(128, 96), np.random.default_rng(0))
+    assert np.array_equal(plain.image, fit(example, NetworkInput(128, 96)).image)
 
 
 def test_color_matrix_keeps_grey_and_turns_hues():

@@ -14,6 +14,7 @@ from sim2sg_core.learning.augment import fit
 from sim2sg_core.learning.examples import to_example
 from sim2sg_core.learning.target_maps import make_targets
 from sim2sg_core.model import SceneGraphNetwork, build_network, load_checkpoint, load_network
+from sim2sg_core.runtime.preprocessing import NetworkInput
 from sim2sg_core.scene.boxes import box_iou
 
 GPU = torch.cuda.is_available()
@@ -177,7 +178,7 @@ def test_tiny_over_fit(records, domain, folder, tmp_path):
     config = settings(steps=110, batch=8, learning_rate=2e-3, warm_up=10, augment=AugmentConfig.none(), save_every=200)
     path = train(toy_network(domain), domain, [(folder, 1.0)], config, tmp_path)
     network, _ = load_network(path)
-    examples = [fit(to_example(r.image(), r.graph, domain), 128, 96) for r in records]
+    examples = [fit(to_example(r.image(), r.graph, domain), NetworkInput(128, 96)) for r in records]
     targets = make_targets(examples, network.config)
     with torch.no_grad():
         graphs = network(targets.image)

@@ -11,6 +11,7 @@ from sim2sg_core.learning.examples import to_example
 from sim2sg_core.learning.target_maps import gaussian, make_targets
 from sim2sg_core.model import ModelConfig
 from sim2sg_core.model.model_config import STRIDE
+from sim2sg_core.runtime.preprocessing import NetworkInput
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def config(domain) -> ModelConfig:
 
 @pytest.fixture(scope="module")
 def examples(domain, records):
-    return [fit(to_example(r.image(), r.graph, domain), 128, 96) for r in records]
+    return [fit(to_example(r.image(), r.graph, domain), NetworkInput(128, 96)) for r in records]
 
 
 def test_every_object_has_one_peak_on_the_cell_of_its_centre(examples, config):

@@ -9,12 +9,13 @@ from sim2sg_core.learning.examples import to_example
 from sim2sg_core.learning.target_maps import make_targets
 from sim2sg_core.learning.task import dense_maps, task_losses
 from sim2sg_core.model import build_network
+from sim2sg_core.runtime.preprocessing import NetworkInput
 
 
 def test_a_mask_hides_what_is_ignored(records, domain):
     """Nothing that an ignored object's cells say changes the heat-map loss."""
     network = build_network(domain, seed=0).eval()
-    example = fit(to_example(records[0].image(), records[0].graph, domain), 128, 96)
+    example = fit(to_example(records[0].image(), records[0].graph, domain), NetworkInput(128, 96))
     example.ignored[:] = True
     targets = make_targets([example], network.config)
     losses = task_losses(network, dense_maps(network, targets.image), targets)
@@ -30,7 +31,9 @@ def test_relations_of_what_was_inferred_are_not_taught(records, domain):
 
     def losses(score):
         inferred = graph.with_scores([score] * len(graph.objects))
-        targets = make_targets([fit(to_example(records[0].image(), inferred, domain), 128, 96)], network.config)
+        targets = make_targets(
+            [fit(to_example(records[0].image(), inferred, domain), NetworkInput(128, 96))], network.config
+        )
         return task_losses(network, dense_maps(network, targets.image), targets)
 
     known, unknown = losses(1.0), losses(0.9)

@@ -38,6 +38,19 @@ def test_cars_along_and_across_the_street_come_back(x, slope, yaw):
         assert turned < np.radians(25)
 
 
+@pytest.mark.parametrize("grounded", [True, False])
+@pytest.mark.parametrize(("model", "distortion"), [("plumb_bob", [-0.3, 0.09, 0, 0]), ("equidistant", [0.0] * 4)])
+def test_people_come_back_from_the_rim_of_a_bent_image(model, distortion, grounded):
+    wide = np.array([[400.0, 0, 640], [0, 400, 360], [0, 0, 1]])
+    camera = Camera.from_extrinsics(
+        1280, 720, wide, 1.5, 0.05, 0.0, distortion=np.array(distortion), distortion_model=model
+    )
+    truth = Placement("pedestrian", np.array([6.0, 6.0, 0.0]), 0.0, PERSON)
+    pixels = camera.project(camera.to_camera(truth.corners()))
+    pose, _ = lift_box(np.concatenate([pixels.min(0), pixels.max(0)]), PERSON, camera, grounded)
+    assert pose.position == pytest.approx(truth.to_pose(camera).position, rel=0.12, abs=0.15)
+
+
 def test_what_is_above_the_ground_keeps_the_depth_of_its_height():
     box = np.array([600.0, 20, 660, 80])  # in the sky
     pose, _ = lift_box(box, np.array([0.1, 0.1, 0.2]), CAMERA, grounded=False)

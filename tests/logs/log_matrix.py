@@ -126,15 +126,16 @@ def write_folder(path: Path, images: list[Image], compressed: bool) -> Path | No
     return folder
 
 
-def write_video(path: Path, images: list[Image], compressed: bool) -> Path | None:
-    """Writes an MJPEG video, of JPEG images alone."""
+def write_video(path: Path, images: list[Image], compressed: bool, name: str = "log.avi") -> Path | None:
+    """Writes a video, of JPEG images alone: an AVI of MJPEG, or an MP4 of MPEG-4."""
     if images[0][0] != "jpeg":
         return None
-    writer = cv2.VideoWriter(str(path / "log.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    codec = cv2.VideoWriter_fourcc(*("MJPG" if name.endswith(".avi") else "mp4v"))
+    writer = cv2.VideoWriter(str(path / name), codec, 10, (64, 48))
     for i in range(len(images)):
         writer.write(picture(i)[..., ::-1])
     writer.release()
-    return path / "log.avi"
+    return path / name
 
 
 Writer = Callable[[Path, list[Image], bool], Path | None]
@@ -148,6 +149,13 @@ KINDS: dict[str, Writer] = {
     "folder": write_folder,
     "video": write_video,
 }
+
+VIDEOS: dict[str, Writer] = {
+    "AVI": write_video,
+    "MP4": lambda path, images, compressed: write_video(path, images, compressed, "log.mp4"),
+}
+FAULT_KINDS = {name: write for name, write in KINDS.items() if name != "video"} | VIDEOS
+"""Videos suffer from faults as their container does."""
 
 
 def cut(path: Path, share: float) -> Path:
@@ -169,6 +177,9 @@ def without_index(path: Path) -> Path | None:
     if path.suffix == ".mcap":
         at = data.index(b"\x0f\x04\0\0\0\0\0\0\0")  # the end of the data
         path.write_bytes(data[:at])
+        return path
+    if path.suffix == ".mp4":
+        path.write_bytes(data[: data.index(b"moov") - 4])
         return path
     return None
 
@@ -255,15 +266,17 @@ def encoding_rows() -> dict[str, list[str]]:
 
 def fault_rows() -> dict[str, list[str]]:
     whole = [COMPRESSED["JPEG"](i) for i in range(COUNT)]
-    rows = {name: [tried(write, whole, True, fault) for write in KINDS.values()] for name, fault in FAULTS.items()}
+    rows = {
+        name: [tried(write, whole, True, fault) for write in FAULT_KINDS.values()] for name, fault in FAULTS.items()
+    }
     for name, damage in IMAGE_FAULTS.items():
         images = [damage(i, image) for i, image in enumerate(whole)]
-        rows[name] = [tried(write, images, True) if kind != "video" else "" for kind, write in KINDS.items()]
+        rows[name] = ["" if kind in VIDEOS else tried(write, images, True) for kind, write in FAULT_KINDS.items()]
     return rows
 
 
-def table(rows: dict[str, list[str]]) -> str:
-    lines = [f"| | {' | '.join(KINDS)} |", "|---|" + "---|" * len(KINDS)]
+def table(rows: dict[str, list[str]], kinds: dict[str, Writer]) -> str:
+    lines = [f"| | {' | '.join(kinds)} |", "|---|" + "---|" * len(kinds)]
     return "\n".join([*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())])
 
 
@@ -276,7 +289,9 @@ def replaced(page: str, name: str, text: str) -> str:
 
 def written(page: str) -> str:
     """Returns the page with its tables as they are now."""
-    return replaced(replaced(page, "encodings", table(encoding_rows())), "faults", table(fault_rows()))
+    return replaced(
+        replaced(page, "encodings", table(encoding_rows(), KINDS)), "faults", table(fault_rows(), FAULT_KINDS)
+    )
 
 
 if __name__ == "__main__":

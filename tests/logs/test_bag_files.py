@@ -51,6 +51,21 @@ def test_split_bags_without_metadata_are_one_log(tmp_path, form, count):
     assert np.abs(frames[-1].decode().astype(int) - picture(2 * count - 1)).mean() < 3
 
 
+@pytest.mark.parametrize("prefix", ["run_", ""])
+def test_parts_whose_names_hold_the_times_of_the_splits_are_one_log(tmp_path, prefix):
+    folder = split(tmp_path / "d", "ros1", 3)
+    (folder / "drive_0.bag").rename(folder / f"{prefix}2024-03-01-10-00-00_0.bag")
+    (folder / "drive_1.bag").rename(folder / f"{prefix}2024-03-01-10-05-00_1.bag")
+    (folder / "drive_2.bag").rename(folder / f"{prefix}2024-03-01-10-10-00_2.bag.active")
+    [log] = open_logs(folder)
+    assert [f.stamp for f in log.frames()] == [T0 + i * 10**8 for i in range(6)]
+    assert log.name == f"{prefix}2024-03-01-10-00-00" and log.path == folder
+    assert log.extrinsics() == pytest.approx((1.5, 0, 0), abs=1e-9), "of the first part"
+    for number, name in enumerate(("2024-03-02-09-00-00_0", "2024-03-02-09-05-00_1")):
+        shutil.copy(next(folder.glob(f"*_{number}.bag")), folder / f"{prefix}{name}.bag")
+    assert [len(list(log.frames())) for log in open_logs(folder)] == [6, 4], "another recording is another log"
+
+
 def test_recordings_that_are_no_parts_stay_apart(tmp_path):
     split(tmp_path, "mcap", 2, "a"), split(tmp_path, "mcap", 2, "b")
     shutil.copy(tmp_path / "a_0.mcap", tmp_path / "c_7.mcap")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import sqlite3
+import sys
 
 import cv2
 import numpy as np
@@ -302,6 +303,14 @@ def test_a_folder_of_bags_opens_as_several_logs(drive, tmp_path):
     with pytest.raises(Sim2SGError, match=r"2 logs \(a, b\): give one of them"):
         open_log(tmp_path)
     assert [log.name for log in open_logs([tmp_path / "b", tmp_path / "a"])] == ["b", "a"]
+
+
+def test_a_missing_package_damages_no_frames(drive, monkeypatch):
+    log = open_log(drive("mcap"))
+    typestore.cache_clear()
+    monkeypatch.setitem(sys.modules, "rosbags.typesys", None)
+    with pytest.raises(ModuleNotFoundError, match="rosbags"):
+        next(log.frames()).decode()
 
 
 def test_what_is_no_log_at_all(tmp_path):

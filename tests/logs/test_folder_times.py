@@ -62,10 +62,31 @@ def test_plain_numbers_tell_no_time(names, stamps):
     assert times.stamps == stamps and not times.timed
 
 
-def test_a_burst_of_one_second_keeps_its_second():
-    names = [f"20240501_120000_{i}.jpg" for i in range(1, 12)]
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"VID_20240131_101112_{i:04d}.jpg" for i in range(1, 90)],
+        [f"2024-01-31-10-11-12-{i:05d}.png" for i in range(1, 90)],
+        [f"2024-01-31-10-11-12-{i:05d}.png" for i in range(1, 900) if i % 10 == 1],
+        [f"20240501_120000_{i}.jpg" for i in range(1, 12)],
+        [f"1700000000_{i:03d}.jpg" for i in range(1, 90)],
+    ],
+)
+def test_a_counter_behind_the_date_of_a_video_is_no_fraction_of_a_second(names):
     times = read_times(names)
-    assert set(times.stamps) == {START} and times.timed
+    assert (times.unit, times.timed) == ("plain numbers", False)
+    assert times.stamps == [int(name[:-4].replace("-", "_").rpartition("_")[2]) for name in names]
+
+
+def test_one_date_for_all_names_tells_no_time():
+    times = read_times([f"20240501_120000_{letter}.jpg" for letter in "abc"])
+    assert (times.stamps, times.timed) == ([0, 1, 2], False)
+    assert read_times(["20240501_120000.jpg"]) == ([START], "dates and times", True)
+
+
+def test_fractions_within_one_second_are_times():
+    times = read_times([f"{m:%Y%m%d_%H%M%S}_{m.microsecond // 1000:03d}.jpg" for m in MOMENTS[:20]])
+    assert times.stamps == [START + i * 33_000_000 for i in range(20)] and times.timed
 
 
 def test_one_stray_name_among_many_takes_the_stamp_before():

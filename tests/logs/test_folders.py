@@ -8,10 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.images import encode_jpeg
-from sim2sg_core.logs import frame_name, open_log, open_logs, sample_frames
+from sim2sg_core.logs import frame_name, listed_logs, open_log, open_logs, sample_frames
 from sim2sg_core.logs.names import UniqueNames, flat_name
 from tests.logs.bag_writing import T0, picture
 from tests.pictures import noise, with_orientation
@@ -49,9 +50,21 @@ def test_names_as_seconds_are_sorted_by_time_and_sampled(tmp_path):
 def test_an_interval_is_refused_where_names_tell_no_time(tmp_path):
     save(tmp_path, "1.png", "2.png", "3.png")
     log = open_log(tmp_path)
-    with pytest.raises(Sim2SGError, match=r"plain numbers, which tell no time.*use --max or --min-change"):
+    with pytest.raises(Sim2SGError, match=r"file names contain no times; order: by name.*use --max or --min-change"):
         sample_frames(log, min_interval_s=0.5)
     assert len(sample_frames(log, min_interval_s=0.5, need_times=False)) == 3
+
+
+def test_more_frames_a_second_than_cameras_have_are_told(tmp_path, caplog):
+    save(tmp_path / "a", *(f"1700000000.{i:03d}.png" for i in range(5)))
+    assert open_log(tmp_path / "a").timed and not caplog.text
+    save(tmp_path / "b", *(f"1700000000.{i:05d}.png" for i in range(5)))
+    assert open_log(tmp_path / "b").timed
+    assert "names are seconds of more than 1000 frames a second: rename them" in caplog.text
+    caplog.clear()
+    save(tmp_path / "c", *(f"2024013{day}_101112_{i:05d}.png" for day in (0, 1) for i in range(3)))
+    open_log(tmp_path / "c")
+    assert "names are dates and times of more than 1000 frames" in caplog.text
 
 
 def test_hidden_files_are_none(tmp_path, caplog):
@@ -69,6 +82,22 @@ def test_images_of_many_kinds(tmp_path):
     assert len(frames) == 10
     for i, frame in enumerate(frames):
         assert np.abs(frame.decode().astype(int) - picture(i)).mean() < (12 if frame.name == "h.gif" else 3), frame.name
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".tiff"])
+def test_frames_behind_the_first_are_left_out_and_told(tmp_path, caplog, suffix):
+    def write(path, count):
+        images = [Image.fromarray(picture(i)) for i in range(count)]
+        images[0].save(path, save_all=True, append_images=images[1:], lossless=True)
+
+    write(tmp_path / f"still{suffix}", 1)
+    next(open_log(tmp_path).frames()).decode()
+    assert not caplog.text
+    write(tmp_path / f"a{suffix}", 10), write(tmp_path / f"b{suffix}", 3)
+    image, *_ = [frame.decode() for frame in open_log(tmp_path).frames()]
+    assert np.abs(image.astype(int) - picture(0)).mean() < 12
+    [record] = caplog.records
+    assert f"a{suffix}: 9 further frames are left out, here as in other files" in record.getMessage()
 
 
 @pytest.mark.parametrize(
@@ -131,6 +160,49 @@ def test_one_image_is_a_log(tmp_path):
     assert names(open_log(tmp_path / "b.jpg")) == ["b.jpg"]
     [log] = open_logs([tmp_path / "b.jpg", tmp_path / "a.jpg"])
     assert names(log) == ["a.jpg", "b.jpg"], "images of one folder, as the shell's * gives them, are one log"
+
+
+def test_what_is_named_more_than_once_is_read_once(tmp_path, caplog, drive):
+    save(tmp_path / "a", "1.jpg", "2.jpg")
+    one, two = tmp_path / "a" / "1.jpg", tmp_path / "a" / "2.jpg"
+    bag = drive("mcap")
+
+    def read(*paths):
+        caplog.clear()
+        return [[f.name for f in log.frames()] for log in open_logs(paths)]
+
+    assert read(one, two) == [["1.jpg", "2.jpg"]] and not caplog.text
+    assert read(one, one) == [["1.jpg"]]
+    assert read(one, tmp_path / "a" / ".." / "a" / "1.jpg", two) == [["1.jpg", "2.jpg"]]
+    assert "1 of the images or logs are named more than once: each is read once" in caplog.text
+    assert read(tmp_path / "a", one, f"{tmp_path}/a/*.jpg") == [["1.jpg", "2.jpg"]]
+    assert len(caplog.records) == 1
+    assert len(read(bag, tmp_path / "a", *bag.glob("*.mcap"), bag)) == 2
+    assert "2 of the images or logs" in caplog.text
+
+
+def test_single_images_of_several_folders_carry_the_names_of_their_folders(tmp_path):
+    save(tmp_path / "a", "x.jpg"), save(tmp_path / "b", "x.jpg")
+    logs = open_logs([tmp_path / "a" / "x.jpg", tmp_path / "b" / "x.jpg"])
+    assert [name for log in logs for name in names(log)] == ["a/x.jpg", "b/x.jpg"]
+
+
+def test_brackets_in_patterns_are_letters_where_there_is_such_a_path(tmp_path):
+    save(tmp_path / "set [1]", "a.jpg", "b.jpg"), save(tmp_path / "set 1", "c.jpg")
+    assert names(open_log(tmp_path / "set [1]" / "*.jpg")) == ["a.jpg", "b.jpg"]
+    assert names(open_log(f"{tmp_path}/set [1]/?.jpg")) == ["a.jpg", "b.jpg"]
+    assert names(open_log(f"{tmp_path}/set [1-3]/*.jpg")) == ["c.jpg"], "a choice of signs, where there is none such"
+
+
+def test_an_empty_path_is_not_the_current_folder(tmp_path, monkeypatch):
+    save(tmp_path, "a.jpg")
+    monkeypatch.chdir(tmp_path)
+    for paths in ("", ["a.jpg", ""]):
+        with pytest.raises(Sim2SGError, match="the path of a log is empty"):
+            open_logs(paths)
+        with pytest.raises(Sim2SGError, match="the path of a log is empty"):
+            listed_logs(paths or [""])
+    assert names(open_log(".")) == ["a.jpg"]
 
 
 def test_folders_three_deep_carry_their_names(tmp_path):

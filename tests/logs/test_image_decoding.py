@@ -144,6 +144,19 @@ def test_twelve_bits_in_sixteen_are_not_black(encoding):
     assert live.bits == 12 and np.median(dark) == 9, "a dark image of the same camera stays dark"
 
 
+def test_hot_pixels_darken_nothing():
+    """Values above a range count as those of a larger one from one in a thousand on."""
+    values = np.random.default_rng(0).integers(0, 4096, (48, 64), dtype=np.uint16)
+    values[0, :3] = 65535  # of 3072
+    live = ValueRange()
+    image, _ = decode_raw(values.tobytes(), 64, 48, "mono16", bits=live)
+    assert live.bits == 12 and image.mean() > 120
+    assert (image[0, :3] == 255).all()
+    values[0, 3] = 65535
+    decode_raw(values.tobytes(), 64, 48, "mono16", bits=live)
+    assert live.bits == 16
+
+
 @pytest.mark.parametrize(("encoding", "depth"), [("32FC1", True), ("16UC1", True), ("mono16", False), ("rgb8", False)])
 def test_depth_is_told_by_its_encoding(encoding, depth):
     assert is_depth(encoding) == is_depth(f"{encoding}; png compressed") == depth

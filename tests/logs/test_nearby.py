@@ -28,6 +28,18 @@ def test_else_the_nearest_within_half_a_period():
     assert stream.find(116 * MS) is None
 
 
+def test_of_equal_stamps_the_newest_goes_first():
+    stream = near(100, 133)
+    stream.put(133 * MS, "another")
+    assert stream.find(133 * MS) == stream.find(140 * MS) == "another"
+
+
+def test_as_many_are_kept_as_are_wanted():
+    stream = near(0, 33, 66, 99)
+    stream.keep(2)
+    assert stream.find(0) is None and stream.find(66 * MS) == "at 66"
+
+
 def test_of_one_the_period_is_not_known():
     assert near(100).find(101 * MS) is None
     assert near().find(0) is None

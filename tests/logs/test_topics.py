@@ -72,7 +72,7 @@ def test_one_odd_topic_does_not_end_the_description(tmp_path, caplog):
             b.write(topic, b.make("sensor_msgs/msg/CompressedImage", b.header(T0), format_, pixels), T0)
         b.raw("/e/image", RGB.ravel(), 64, 48, "", 0, T0)
         b.info("/a/camera_info", T0, k=np.full(9, np.nan))
-    text = describe_log(open_log(tmp_path / "b"))
+    text, _ = describe_log(open_log(tmp_path / "b"))
     lines = {line.split(":")[0]: line for line in text.splitlines() if line.startswith("camera ")}
     assert "images 64x48" in lines["camera /a/compressed"]
     assert "h264 video" in lines["camera /v/compressed"] and "republish" in lines["camera /v/compressed"]

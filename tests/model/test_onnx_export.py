@@ -160,7 +160,9 @@ def test_the_file_is_of_the_version_and_operators_that_we_read(exported):
     assert found.ir_version == ONNX_IR and found.operators <= OPERATORS and not found.external
 
 
-def test_one_trace_serves_all_weights_of_an_architecture(domain, tmp_path):
+def test_one_trace_serves_all_weights_of_an_architecture(domain, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    onnx_graph_module._traced.cache_clear()
     config = ModelConfig.from_domain(domain, backbone="small", width=96, height=64)
     before = torch.random.get_rng_state()
     files = []
@@ -172,8 +174,15 @@ def test_one_trace_serves_all_weights_of_an_architecture(domain, tmp_path):
         assert torch.equal(torch.random.get_rng_state(), before), "export drew random numbers"
         check_parity(network, tmp_path / f"{seed}.onnx")
     assert onnx_graph_module._traced.cache_info().hits >= 1
-    onnx_graph_module._traced.cache_clear()
-    assert export_onnx(network, domain, tmp_path / "again.onnx", model_id="m").read_bytes() == files[1] != files[0]
+    [kept] = (tmp_path / "sim2sg" / "graphs").iterdir()
+    whole = kept.read_bytes()
+    # Read from the cache; made anew where that is damaged; done without where it cannot be written.
+    for damage in (whole, whole[:-1], None):
+        kept.unlink()
+        kept.mkdir() if damage is None else kept.write_bytes(damage)
+        onnx_graph_module._traced.cache_clear()
+        assert export_onnx(network, domain, tmp_path / "again.onnx", model_id="m").read_bytes() == files[1] != files[0]
+        assert damage is None or kept.read_bytes() == whole
 
 
 def test_objects_that_fill_the_image_alike_are_told_apart_by_their_centres():

@@ -200,7 +200,7 @@ def test_the_predictor_runs_it_on_the_cpu(model, made):
 def test_frames_are_prepared_as_the_runtime_does(model, folder):
     """The ranges are those of the network's input, not of the picture."""
     images = pictures(2, 300, 120)
-    twice = [[letterbox(image, WIDTH, HEIGHT)[0] for image in images], images]
+    twice = [[letterbox(image, load_info(model).input)[0] for image in images], images]
     protos = [onnx.load(quantize(model, list_, folder / f"{i}.onnx").path) for i, list_ in enumerate(twice)]
     assert protos[0].graph == protos[1].graph
 

@@ -45,7 +45,7 @@ def test_there_is_an_image_of_every_distribution() -> None:
     files = {path.name.partition(".")[0]: path.read_text() for path in (ROOT / "docker").glob("*.Dockerfile")}
     assert set(files) == set(DISTRIBUTIONS)
     for name, text in files.items():
-        assert f"FROM ros:{name}-perception\n" in text
+        assert f"ARG BASE=ros:{name}-perception\nFROM ${{BASE}}\n" in text, "such as one with CUDA"
         assert set(re.findall(r"/opt/ros/(\w+)", text)) == {name}
         assert set(re.findall(r"--rosdistro (\w+)", text)) == {name}
         assert f"-f docker/{name}.Dockerfile -t sim2sg:{name} " in text

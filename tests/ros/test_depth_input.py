@@ -135,6 +135,31 @@ def test_what_is_not_aligned_is_not_used(source: DepthInput, message: Image, rea
     assert source.problem.startswith("/some/depth: ") and reason in source.problem
 
 
+def test_a_negative_stamp_is_told_and_ends_nothing(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a subscription's callback raises would end the process."""
+    monkeypatch.setattr(depth_input, "QUIET", 0.0)
+    source = DepthInput(peer.node, "/negative/depth")
+    publisher = peer.publisher(Image, "/negative/depth")
+    peer.repeat_until(lambda: publisher.publish(depth(-1.0, 2.0)), lambda: source._refused)
+    assert metres(source, 1.0) is None
+    assert "a depth image is not used: its stamp is -1 s, before 1970" in source.problem
+    peer.repeat_until(lambda: publisher.publish(depth(7.0, 2.0)), lambda: metres(source, 7.0))
+    assert source.problem == ""
+    source.close()
+    peer.node.destroy_publisher(publisher)
+
+
+def test_large_depth_images_are_kept_by_their_bytes(source: DepthInput, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(depth(0.0, 1.0).data)
+    for limit, oldest in ((3.5 * size, 2), (4 * size, 1), (1.0, 2)):  # of 5, of which at least 3 are kept
+        monkeypatch.setattr(depth_input, "KEPT_BYTES", int(limit))
+        source.reset()
+        for number in range(5):
+            source._receive(depth(number * PERIOD, 1.0 + number))
+        assert metres(source, oldest * PERIOD) == pytest.approx(1.0 + oldest)
+        assert metres(source, (oldest - 1) * PERIOD) is None
+
+
 def test_compressed_depth_is_known_by_its_topic(peer: Any) -> None:
     source = DepthInput(peer.node, "/eye/depth/compressedDepth")
     publisher = peer.publisher(CompressedImage, "/eye/depth/compressedDepth")

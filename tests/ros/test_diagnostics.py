@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("diagnostic_msgs.msg", reason="the ROS messages are not installed")
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from sim2sg_ros.diagnostics import EVENTS, WINDOW, NodeStatus, StreamStatistics, camera_status, model_status
+from sim2sg_ros.diagnostics import EVENTS, PATIENCE, WINDOW, NodeStatus, StreamStatistics, camera_status, model_status
 
 pytestmark = pytest.mark.ros
 
@@ -102,6 +102,26 @@ def test_the_last_outcome_holds_until_the_next_image() -> None:
     slow.count("published")
     camera(slow)
     assert camera(slow).level == OK
+
+
+def test_images_without_a_graph_are_an_error_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    hanging, old = counted("received", "published", "received", "received"), counted("received")
+    old.note_error("image skipped: 9.0 s old")
+    old.count("stale")
+    now += PATIENCE - 1
+    old.count("received")  # It does not matter when the last one came.
+    assert camera(hanging).level == camera(old).level == OK
+    now += 2
+    for statistics, reason in ((hanging, "an inference hangs"), (old, "image skipped: 9.0 s old")):
+        result = camera(statistics)
+        assert result.level == ERROR and result.message.startswith(f"images come and no graph for 6 s: {reason}")
+        assert camera_status(node(), "left", MODEL, statistics, patience=10.0).level == OK
+        assert camera(statistics, silence="no image for 6 s").level == STALE
+    hanging.count("published")
+    old.begin()
+    assert camera(hanging).level == camera(old).level == OK
 
 
 def test_what_is_odd_about_the_input_is_a_warning() -> None:

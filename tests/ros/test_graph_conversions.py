@@ -41,6 +41,14 @@ def header() -> Header:
     return result
 
 
+def test_the_rotation_of_a_camera_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every graph of a camera has the same one."""
+    view = camera()
+    before = graph_to_message(graph(view=view), header(), "m", 7)
+    monkeypatch.setattr(np.linalg, "eigh", None)
+    assert graph_to_message(graph(view=view), header(), "m", 7) == before
+
+
 @given(angles, st.floats(-1.2, 1.2), st.floats(-1.0, 1.0))
 def test_messages_read_back_as_they_were(yaw: float, pitch: float, roll: float) -> None:
     view = camera(pitch, roll)

@@ -9,9 +9,10 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from sim2sg_ros.image_input import ImageInput
+from tests.ros.conftest import profile
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
 
@@ -67,6 +68,42 @@ def test_the_timeout_may_change_while_no_image_comes(peer: Any) -> None:
         source.watch(timeout)
         assert source.silence.startswith("no image for 60 s: nobody publishes images on /off/image")
     source.close()
+
+
+def test_camera_info_that_is_published_once_is_received_and_so_is_the_usual_kind(peer: Any) -> None:
+    """A latched one was published before the node came; a driver publishes another with each image."""
+    latched = peer.node.create_publisher(CameraInfo, "/once/camera_info", profile(1, latched=True))
+    latched.publish(CameraInfo(width=7))
+    came: list[CameraInfo] = []
+    source = ImageInput(peer.node, "raw", ignore, came.append, "once")
+
+    def widths() -> set[int]:
+        source.watch(0.0)
+        return {info.width for info in came}
+
+    peer.spin_until(lambda: widths() == {7})
+    usual = peer.publisher(CameraInfo, "/once/camera_info", best_effort=True)
+    peer.repeat_until(lambda: usual.publish(CameraInfo(width=8)), lambda: 8 in widths())
+    assert source.qos_problem == ""
+    source.close()
+    for publisher in (latched, usual):
+        peer.node.destroy_publisher(publisher)
+
+
+def test_the_durability_of_camera_info_may_be_overridden(peer: Any) -> None:
+    node = own_node(**{"qos_overrides./kept/camera_info.subscription.durability": "transient_local"})
+    publisher = peer.publisher(CameraInfo, "/kept/camera_info")
+    source = ImageInput(node, "raw", ignore, ignore, "kept")
+
+    def problem() -> str:
+        source.watch(0.0)
+        return source.qos_problem
+
+    advice = "start this node with qos_overrides./kept/camera_info.subscription.durability:=volatile"
+    assert peer.spin_until(problem).endswith(advice)
+    source.close()
+    peer.node.destroy_publisher(publisher)
+    node.destroy_node()
 
 
 def own_node(*words: str, **overrides: str) -> Any:

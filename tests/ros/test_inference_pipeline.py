@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("sim2sg.msg", reason="the messages are not built")
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 from sim2sg.srv import GetSceneGraph
@@ -25,7 +27,7 @@ from sim2sg_ros.camera_stream import CameraStream, LatestGraph
 from sim2sg_ros.inference_pipeline import InferencePipeline
 from sim2sg_ros.inference_thread import ReceivedImage
 from sim2sg_ros.live_camera import camera_from_message
-from sim2sg_ros.node import SceneGraphNode
+from sim2sg_ros.node import HAND_OVER, SceneGraphNode
 from sim2sg_ros.tf_lookup import FrameTransform, rotation_matrix
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group("ros")]
@@ -97,6 +99,80 @@ def test_when_time_jumps_back_graphs_go_on_and_ids_begin_anew(node: SceneGraphNo
     assert look(node, 50.1) == after
     assert camera_of(node).statistics.counted("published") == 4
     assert latest_of(node).message.sequence == 3
+
+
+def test_an_image_of_a_negative_stamp_is_skipped_with_the_reason(node: SceneGraphNode) -> None:
+    message = Image(header=Header(frame_id="left"), height=64, width=96, encoding="rgb8", data=bytes(3 * 64 * 96))
+    message.header.stamp.sec = -1
+    pipeline_of(node).process(ReceivedImage(message, time.perf_counter()))
+    statistics = camera_of(node).statistics
+    assert statistics.counted("failed") == 1
+    assert statistics.last_error.startswith("its stamp is -1 s, before 1970")
+
+
+def test_images_that_are_all_too_old_are_an_error_with_the_fix(
+    node: SceneGraphNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(node, "max_age", 0.1)
+    assert pipeline_of(node).patience == 5.0
+    message = Image(header=Header(frame_id="left"), height=64, width=96, encoding="rgb8", data=bytes(3 * 64 * 96))
+    node._on_image(pipeline_of(node), camera_of(node), message)
+    arrays: list[Any] = []
+    monkeypatch.setattr(node._diagnostics, "publish", arrays.append)
+    monkeypatch.setattr(inference_pipeline, "PATIENCE", 0.0)
+    deadline = time.monotonic() + 60
+    while not camera_of(node).statistics.counted("stale"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    node._publish_diagnostics()
+    status = arrays[-1].status[0]
+    assert status.level == DiagnosticStatus.ERROR
+    assert "no graph for 0 s: image skipped" in status.message and "set use_sim_time" in status.message
+    put(node, "max_rate", 0.1)
+    assert pipeline_of(node).patience == pytest.approx(30.0)
+
+
+def test_rectified_is_a_word_or_a_boolean(node: SceneGraphNode) -> None:
+    info = CameraInfo(
+        width=96, height=64, k=[80.0, 0, 48, 0, 80, 32, 0, 0, 1], p=[70.0, 0, 48, 0, 0, 70, 32, 0, 0, 0, 1, 0]
+    )
+    camera_of(node)._calibration.update(info)
+    for seconds, (value, focal) in enumerate((("auto", 80), (True, 70), (False, 80), ("auto", 80)), start=100):
+        put(node, "rectified", value)
+        look(node, seconds)
+        camera = latest_of(node).graph.camera
+        assert camera is not None and camera.K[0, 0] == focal
+    [result] = node.set_parameters([Parameter("rectified", value="perhaps")])
+    assert not result.successful
+
+
+def test_relations_that_cannot_be_had_by_rule_are_told_for_the_camera(node: SceneGraphNode) -> None:
+    camera = camera_of(node)
+    camera._calibration.update(CameraInfo(width=96, height=64, k=[80.0, 0, 48, 0, 80, 32, 0, 0, 1]))
+    look(node, 100.0)
+    assert camera.facts()["relations problem"] == ""
+    for number, asked in enumerate(("rule", "both"), start=101):
+        put(node, "relations", asked)
+        look(node, float(number))
+        problem = camera.facts()["relations problem"]
+        assert (
+            problem.startswith(f"relations by {asked} were asked for, and are learned") and "camera_height" in problem
+        )
+    put(node, "camera_height", 1.0)
+    put(node, "camera_pitch", 0.2)
+    look(node, 110.0)
+    assert camera.facts()["relations problem"] == ""
+
+
+def test_the_executor_leaves_the_interpreter_to_the_inference_thread(
+    node: SceneGraphNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[object] = []
+    clock = SimpleNamespace(sleep=done.append, perf_counter=time.perf_counter)
+    monkeypatch.setattr("sim2sg_ros.node.time", clock)
+    monkeypatch.setattr(pipeline_of(node), "put", lambda image: done.append(image.camera))
+    node._on_image(pipeline_of(node), camera_of(node), Image())
+    assert done == ["", HAND_OVER], "when the image is there to be taken"
 
 
 def test_without_tracking_ids_are_empty(node: SceneGraphNode) -> None:

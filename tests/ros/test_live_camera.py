@@ -45,6 +45,22 @@ def test_rectified_images_take_the_projection_matrix() -> None:
     assert not result.distortion.any()
 
 
+@pytest.mark.parametrize(
+    ("rectified", "topic", "focal"),
+    [
+        ("auto", "/eye/image_raw", 500),
+        ("auto", "/eye/image_rect_color/compressed", 400),
+        (False, "/eye/image_rect", 500),
+        (True, "/eye/image_raw", 400),
+    ],
+)
+def test_whether_images_are_rectified_is_told_or_in_the_name(rectified: bool | str, topic: str, focal: float) -> None:
+    calibration = CameraCalibration()
+    calibration.update(info())
+    camera = calibration.camera(640, 480, NodeParameters(rectified=rectified), topic=topic)
+    assert camera is not None and camera.K[0, 0] == focal and camera.is_pinhole == (focal == 400)
+
+
 def test_region_and_binning_are_applied() -> None:
     message = info(binning_x=2, binning_y=2)
     message.roi.x_offset, message.roi.y_offset, message.roi.width, message.roi.height = 100, 40, 400, 300
@@ -105,6 +121,32 @@ def test_without_camera_info_the_mount_of_the_parameters_counts_all_the_same(rot
     assert calibration.camera(*size, MOUNT, trained_for, rotate) is camera
     assert calibration.camera(*size, NodeParameters(), trained_for, rotate) is None, "the predictor knows that one"
     assert calibration.camera(640, 640, MOUNT, trained_for, rotate) is None and not calibration.problem
+
+
+@pytest.mark.parametrize(
+    "message", [info(k=[0.0] * 9), info(k=[math.nan] * 9), info(width=640, height=640)], ids=["zeros", "NaN", "size"]
+)
+def test_a_camera_info_that_cannot_be_used_is_as_none(message: CameraInfo) -> None:
+    """Above all the mount of the parameters counts."""
+    trained_for = Camera.from_extrinsics(64, 48, np.array([[50, 0, 32], [0, 50, 24], [0, 0, 1.0]]), 2.0, 0.1)
+    calibration = CameraCalibration()
+    calibration.update(message)
+    for _ in range(2):
+        camera = calibration.camera(640, 480, MOUNT, trained_for)
+        assert camera is not None and camera.focal == 500 and "camera_info" in calibration.problem
+        np.testing.assert_array_equal(camera.ground, MOUNT.ground())
+    assert calibration.camera(640, 480, NodeParameters(), trained_for) is None and calibration.problem
+
+
+def test_of_a_calibration_any_number_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    calibration = CameraCalibration()
+    calibration.update(info())
+    assert calibration.camera(640, 480, MOUNT) is not None
+    # As in rosidl before 2025: the zeros of K are the same.
+    monkeypatch.setattr(CameraInfo, "__eq__", lambda one, other: not all(one.k != other.k))
+    calibration.update(info(k=[600.0, 0, 320, 0, 510, 240, 0, 0, 1]))
+    camera = calibration.camera(640, 480, MOUNT)
+    assert camera is not None and camera.K[0, 0] == 600
 
 
 def test_a_calibration_that_does_not_fit_is_a_problem_until_one_does() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,21 @@ def test_a_bad_model_leaves_the_node_unconfigured_and_alive(
     assert set_parameter(peer, "model", str(models[0]), "bad").successful
     change_state(peer, CONFIGURE, ACTIVATE, node="bad")
     assert process.stop(signal.SIGINT) == 0
+
+
+FROZEN = """
+import gc
+from sim2sg_ros import node
+node.spin_until = lambda *_: print("frozen", gc.get_freeze_count(), "others", len(gc.get_objects()))
+node.run_node([])
+"""
+
+
+def test_a_full_collection_leaves_modules_alone() -> None:
+    # In a process of its own, which it holds for.
+    done = subprocess.run([sys.executable, "-c", FROZEN], capture_output=True, text=True, check=True)
+    _, frozen, _, others = done.stdout.split()
+    assert int(frozen) > 10 * int(others)
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])

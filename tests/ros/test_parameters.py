@@ -59,6 +59,7 @@ def test_the_yaml_holds_every_parameter_with_its_default_and_a_comment() -> None
         ("cameras", ["2nd"], "starts with"),
         ("cameras", ["a__b"], "single underscores"),
         ("cameras", [], "empty"),
+        ("rectified", "yes", "'yes': use one of auto, true, false"),
         ("rotate", 45, "45: use 0, 90, 180, 270"),
         ("rotate", [0, 91], "0, 91"),
         ("rotate", "left", "'left': use 0"),

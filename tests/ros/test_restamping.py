@@ -54,11 +54,11 @@ def test_messages_that_list_others_with_headers_have_a_stamp_each() -> None:
     """As tf2_msgs/TFMessage, which is no wheel, has its transforms."""
     array = MarkerArray(markers=[Marker(ns="a"), Marker(ns="b")])
     for number, marker in enumerate(array.markers):
-        marker.header.stamp.sec = number
+        marker.header.stamp.sec = number - 1  # a negative one too
     restamp = restamp_of(MarkerArray)
     assert restamp is not None and restamp_of(String) is None
     result = deserialize_message(restamp(serialize_message(array), lambda stamp: stamp + 5 * SECOND), MarkerArray)
-    assert stamps(result.markers) == [5 * SECOND, 6 * SECOND]
+    assert stamps(result.markers) == [4 * SECOND, 5 * SECOND]
     assert [marker.ns for marker in result.markers] == ["a", "b"]
 
 

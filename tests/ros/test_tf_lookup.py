@@ -162,6 +162,7 @@ class StandInBuffer:
     def __init__(self) -> None:
         self.known_from = math.inf
         self.connected = {"eye_optical"}
+        self.rotation = 0.0, 0.0, 0.0, 1.0
         self.lookups = 0
         self.cleared = 0
 
@@ -172,6 +173,8 @@ class StandInBuffer:
         result = TransformStamped(child_frame_id=source)
         result.header.frame_id, result.header.stamp = target, stamp.to_msg()
         result.transform.translation.x = 3.0
+        q = result.transform.rotation
+        q.x, q.y, q.z, q.w = self.rotation
         return result
 
     def can_transform(self, target: str, source: str, stamp: Any) -> bool:
@@ -237,6 +240,19 @@ def test_a_camera_that_nothing_connects_makes_no_other_wait_or_lose_its_poses(lo
     assert waited(lookup, "rear_optical")[2] >= PATIENCE
     buffer.known_from = clock.monotonic() + 0.05
     assert waited(lookup, "eye_optical")[0].known
+
+
+def test_a_body_frame_in_place_of_an_optical_one_is_told_and_nothing_is_turned(lookup: TransformLookup) -> None:
+    buffer = lookup._buffer
+    buffer.known_from = 0.0
+    buffer.connected = {"eye_link"}
+    found, problem, _ = waited(lookup, "eye_link")
+    assert found.known and found.rotation == (0.0, 0.0, 0.0, 1.0)
+    assert problem.startswith("eye_link seems to be a body frame (x forward, z up)") and "frame_id" in problem
+    assert waited(lookup, "eye_link")[1] == problem
+    buffer.connected.add("eye")
+    buffer.rotation = -0.5, 0.5, -0.5, 0.5  # optical, whatever its name
+    assert waited(lookup, "eye")[1] == waited(lookup, "eye_optical")[1] == ""
 
 
 def test_the_past_can_be_forgotten_and_the_topics_left(lookup: TransformLookup) -> None:

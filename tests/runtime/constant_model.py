@@ -10,8 +10,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from sim2sg_core.domains import load_domain
+from sim2sg_core.runtime.preprocessing import NetworkInput
 
 WIDTH, HEIGHT, FOCAL_REF = 320, 240, 400.0
+INPUT = NetworkInput(WIDTH, HEIGHT, (WIDTH / 2, HEIGHT / 2))
 
 OUTPUT_TYPES = {
     "boxes": np.float32,
@@ -95,6 +97,7 @@ def write_model(path: Path, outputs: dict[str, np.ndarray], *, echo: bool = Fals
         "input_height": str(HEIGHT),
         "max_objects": str(len(outputs.get("scores", ()))),
         "focal_ref": str(FOCAL_REF),
+        "principal": json.dumps(INPUT.principal),
         "camera": "null",
         "calibrated": "true",
         "box": domain.box,

@@ -36,6 +36,7 @@ def test_information_survives(exported):
     assert (info.model_id, info.domain, info.calibrated) == ("random", domain, True)
     assert (info.width, info.height, info.max_objects) == (96, 64, 8)
     assert info.focal_ref == pytest.approx(network.config.focal_ref)
+    assert info.principal == pytest.approx(network.config.principal) and info.input == network.config.input
     np.testing.assert_allclose(info.camera.K, camera.K)
     np.testing.assert_allclose(info.camera.ground, camera.ground, atol=1e-6)
 
@@ -47,7 +48,7 @@ def test_graphs_are_those_of_the_network(exported):
     for size in ((480, 320), (300, 200), (96, 64)):
         image = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
         graph = predictor.predict(image)
-        boxed, box = letterbox(image, 96, 64)
+        boxed, box = letterbox(image, network.config.input)
         with torch.no_grad():
             values = network(torch.from_numpy(boxed)[None])
         outputs = {name: value[0].numpy() for name, value in values._asdict().items()}

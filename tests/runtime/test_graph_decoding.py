@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sim2sg_core.runtime import DecodeOptions, ModelInfo, load_info
 from sim2sg_core.runtime.graph_decoding import decode_graph
 from sim2sg_core.runtime.preprocessing import Letterbox
-from tests.runtime.constant_model import HEIGHT, WIDTH, empty_outputs
+from tests.runtime.constant_model import INPUT, empty_outputs
 
 K, R = 7, 25
 
@@ -35,10 +35,10 @@ def random_outputs(seed: int) -> dict[str, np.ndarray]:
 
 def plainly(outputs, info: ModelInfo, box: Letterbox, object_threshold: float, relation_threshold: float):
     """Objects (label, score, box) and relations (subject, predicate, object, score) by loops."""
-    (width, height), ratio = box.source, box.ratio
+    (width, height), ratio, shift = box.source, box.ratio, np.array([*box.offset, *box.offset])
     place, objects = {}, []
     for k in sorted(range(K), key=lambda k: -outputs["scores"][k]):
-        xyxy = (outputs["boxes"][k].astype(float) * [*ratio, *ratio]).clip(0, [width, height, width, height])
+        xyxy = ((outputs["boxes"][k].astype(float) - shift) * [*ratio, *ratio]).clip(0, [width, height, width, height])
         score = float(outputs["scores"][k])
         if score > 0 and score >= object_threshold and xyxy[2] > xyxy[0] and xyxy[3] > xyxy[1]:
             place[k] = len(objects)
@@ -59,7 +59,7 @@ def plainly(outputs, info: ModelInfo, box: Letterbox, object_threshold: float, r
     thresholds=st.sampled_from([(0.0, 0.0), (0.3, 0.5), (0.0, 0.9), (0.9, 0.0)]),
 )
 def test_arrays_or_loops(info, seed, size, thresholds):
-    outputs, box = random_outputs(seed), Letterbox.fit(*size, WIDTH, HEIGHT)
+    outputs, box = random_outputs(seed), Letterbox.fit(*size, INPUT)
     graph = decode_graph(outputs, info, box, None, DecodeOptions(*thresholds), file="a", stamp=3)
     objects, relations = plainly(outputs, info, box, *thresholds)
     assert [(o.label, o.score, o.box.tolist()) for o in graph.objects] == objects

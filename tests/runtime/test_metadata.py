@@ -108,6 +108,10 @@ def test_a_newer_format(make_model):
         {"input_width": "٣"},
         {"max_objects": "999999999999"},
         {"max_objects": "1"},
+        {"principal": "[1]"},
+        {"principal": '["1", 2]'},
+        {"principal": "[1e9, 2]"},
+        {"principal": "[NaN, 2]"},
         {"focal_ref": "nan"},
         {"focal_ref": "0"},
         {"focal_ref": "inf"},
@@ -169,3 +173,9 @@ def test_the_runtime_needs_neither_torch_nor_ros(make_model):
     path = make_model(empty_outputs(2, 1))
     result = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
     assert result.stdout == "0\n"
+
+
+def test_a_model_of_before_the_principal_point_was_written_has_that_of_its_domain(make_model):
+    info = load_info(make_model(empty_outputs(7, 3), principal=None))
+    assert info.principal == load_domain("clevr").principal(WIDTH, HEIGHT) == pytest.approx((160.0, 320 / 3))
+    assert load_info(make_model(empty_outputs(7, 3), "other.onnx")).principal == (160.0, 120.0)

@@ -15,7 +15,7 @@ from sim2sg_core.runtime import Predictor, load_info
 from sim2sg_core.runtime.pose import azimuth, lift
 from sim2sg_core.runtime.preprocessing import Letterbox
 from sim2sg_core.scene import Camera, Placement
-from tests.runtime.constant_model import FOCAL_REF, HEIGHT, WIDTH, empty_outputs
+from tests.runtime.constant_model import FOCAL_REF, INPUT, empty_outputs
 
 LENSES = {
     "pinhole": ((), "plumb_bob"),
@@ -52,10 +52,10 @@ def cameras(draw, lenses=tuple(LENSES)):
 def network_outputs(placement: Placement, camera: Camera, relative_std: float) -> dict[str, np.ndarray]:
     """What an ideal network says of one placed object."""
     pose = placement.to_pose(camera)
-    box = Letterbox.fit(camera.width, camera.height, WIDTH, HEIGHT)
+    box = Letterbox.fit(camera.width, camera.height, INPUT)
     outputs = empty_outputs(1, 1)
-    centre = camera.project(pose.position) / box.ratio
-    outputs["scores"][0], outputs["boxes"][0] = 1.0, [0, 0, *box.target]
+    centre = box.to_input(camera.project(pose.position))
+    outputs["scores"][0], outputs["boxes"][0] = 1.0, [*box.offset, *np.add(box.offset, box.target)]
     outputs["centres"][0], outputs["sizes"][0] = centre, pose.size
     outputs["depths"][0] = pose.position[2] * FOCAL_REF / (camera.focal * box.scale)
     outputs["depth_stds"][0] = relative_std

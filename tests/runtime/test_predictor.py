@@ -79,16 +79,16 @@ def test_thresholds_filter_the_graph_and_change_nothing_else(make_model, objects
 
 
 def test_boxes_outside_the_image_are_dropped_with_their_relations(make_model, three_objects):
-    """A wide image leaves the lower part of the input grey: a box there shows nothing of the image."""
+    """A wide image leaves the input grey above and below it: a box there shows nothing of the image."""
     graph = Predictor(make_model(three_objects)).predict(np.zeros((100, 640, 3), np.uint8))
-    # 640x100 takes 320x50 of the input: the cube's box starts at y = 100.
-    assert [o.label for o in graph.objects] == ["cylinder", "sphere"]
-    assert {(r.subject, r.object) for r in graph.relations} == {(1, 0)}
+    # 640x100 takes 320x50 of the input, from y = 95 on: the cylinder's box ends at 60.
+    assert [o.label for o in graph.objects] == ["cube", "sphere"]
+    assert {(r.subject, r.object) for r in graph.relations} == {(0, 1)}
 
 
 def test_the_network_sees_rgb(make_model):
     outputs = empty_outputs(1, 1)
-    outputs["boxes"][0], outputs["scores"][0], outputs["centres"][0] = [0, 0, 9, 9], 1, [5, 5]
+    outputs["boxes"][0], outputs["scores"][0], outputs["centres"][0] = [0, 100, 9, 109], 1, [5, 105]
     predictor = Predictor(make_model(outputs, echo=True))
     camera = Camera(320, 240, np.diag([400.0, 400, 1]))
     image = np.full((240, 320, 3), (10, 20, 30), np.uint8)

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.runtime.preprocessing import PADDING, Letterbox, letterbox, resize
+from sim2sg_core.runtime.preprocessing import PADDING, Letterbox, NetworkInput, letterbox, resize
 
 SIZES = st.integers(1, 900)
 
 
 @given(SIZES, SIZES, st.integers(8, 700), st.integers(8, 700))
 def test_the_image_fills_one_side_and_keeps_its_shape(image_w, image_h, width, height):
-    box = Letterbox.fit(image_w, image_h, width, height)
+    box = Letterbox.fit(image_w, image_h, NetworkInput(width, height))
     w, h = box.target
     assert (w == width or h == height) and 1 <= w <= width and 1 <= h <= height
     assert abs(w - max(1, image_w * box.scale)) <= 0.5 and abs(h - max(1, image_h * box.scale)) <= 0.5
@@ -27,20 +27,36 @@ def test_the_image_fills_one_side_and_keeps_its_shape(image_w, image_h, width, h
 @pytest.mark.parametrize("bgr", [False, True])
 def test_padding_is_grey_and_channels_are_rgb(size, bgr):
     image = np.full((size[1], size[0], 3), (200, 100, 50), np.uint8)
-    out, box = letterbox(image[..., ::-1] if bgr else image, 320, 240, bgr=bgr)
-    w, h = box.target
+    out, box = letterbox(image[..., ::-1] if bgr else image, NetworkInput(320, 240, (160.0, 120.0)), bgr=bgr)
+    (x, y), (w, h) = box.offset, box.target
     assert out.shape == (240, 320, 3) and out.dtype == np.uint8
-    assert (out[:h, :w] == (200, 100, 50)).all()
-    assert (out[h:] == PADDING).all() and (out[:, w:] == PADDING).all()
+    assert (out[y : y + h, x : x + w] == (200, 100, 50)).all()
+    padded = np.ones((240, 320), bool)
+    padded[y : y + h, x : x + w] = False
+    assert (out[padded] == PADDING).all()
+    assert abs(x - (320 - w) / 2) <= 0.5 and abs(y - (240 - h) / 2) <= 0.5
+
+
+@given(SIZES, SIZES, st.floats(-50, 800), st.floats(-50, 800))
+def test_the_middle_lies_at_the_principal_point_as_near_as_the_padding_lets_it(width, height, x, y):
+    frame = NetworkInput(320, 240, (x, y))
+    box = Letterbox.fit(width, height, frame)
+    for offset, side, size, middle in zip(box.offset, box.target, (320, 240), frame.principal, strict=True):
+        assert 0 <= offset <= size - side
+        away = offset + side / 2 - middle
+        assert abs(away) <= 0.5 or (away > 0 and offset == 0) or (away < 0 and offset == size - side)
+    corners = np.array([[0.0, 0.0], [width, height]])
+    assert np.allclose(box.to_input(corners), np.array([box.offset, np.add(box.offset, box.target)]))
+    assert np.allclose(box.to_image(box.to_input(corners)), corners, atol=1e-9)
 
 
 def test_a_reused_buffer_holds_nothing_of_the_last_image():
-    out = np.zeros((240, 320, 3), np.uint8)
+    out, frame = np.zeros((240, 320, 3), np.uint8), NetworkInput(320, 240, (160.0, 120.0))
     wide, tall = np.full((100, 400, 3), 250, np.uint8), np.full((400, 100, 3), 10, np.uint8)
     for image in (wide, tall, wide):
-        filled, _ = letterbox(image, 320, 240, out=out)
+        filled, _ = letterbox(image, frame, out=out)
         assert filled is out
-        np.testing.assert_array_equal(out, letterbox(image, 320, 240)[0])
+        np.testing.assert_array_equal(out, letterbox(image, frame)[0])
 
 
 @given(
@@ -58,7 +74,7 @@ def test_a_spot_lands_where_the_coordinates_say(x, y, w, h, seed):
     image[np.linalg.norm(grid - centre, axis=-1) < radius] = 255
     lit = image[..., 0] > 0
     truth = grid[lit].mean(axis=0)
-    out, box = letterbox(image, 320, 240)
+    out, box = letterbox(image, NetworkInput(320, 240))
     weights = out[: box.target[1], : box.target[0], 0].astype(float)
     ys, xs = np.indices(weights.shape) + 0.5
     found = np.array([(xs * weights).sum(), (ys * weights).sum()]) / weights.sum()
@@ -86,7 +102,7 @@ def test_shrinking_does_not_skip_pixels():
 )
 def test_other_arrays_are_refused(image):
     with pytest.raises(Sim2SGError, match=r"\(h, w, 3\) uint8"):
-        letterbox(image, 320, 240)
+        letterbox(image, NetworkInput(320, 240))
 
 
 @given(
@@ -98,12 +114,12 @@ def test_other_arrays_are_refused(image):
 )
 def test_written_in_place_as_if_step_by_step(w, h, width, height, bgr):
     image = np.random.default_rng(w * h).integers(0, 256, (h, w, 3), dtype=np.uint8)
-    box = Letterbox.fit(w, h, width, height)
+    box = Letterbox.fit(w, h, NetworkInput(width, height))
     plain = np.full((height, width, 3), PADDING, np.uint8)
     small = resize(image, *box.target)
     plain[: box.target[1], : box.target[0]] = small[..., ::-1] if bgr else small
     buffer = np.zeros((height, width, 3), np.uint8)
-    out, _ = letterbox(image, width, height, bgr=bgr, out=buffer)
+    out, _ = letterbox(image, NetworkInput(width, height), bgr=bgr, out=buffer)
     assert out is buffer, "no copy"
     np.testing.assert_array_equal(out, plain)
 
@@ -111,4 +127,6 @@ def test_written_in_place_as_if_step_by_step(w, h, width, height, bgr):
 def test_views_with_padded_rows_are_read_as_they_are():
     wide = np.random.default_rng(0).integers(0, 256, (60, 100, 3), dtype=np.uint8)
     wide.flags.writeable = False
-    np.testing.assert_array_equal(letterbox(wide[:, :80], 40, 30)[0], letterbox(wide[:, :80].copy(), 40, 30)[0])
+    np.testing.assert_array_equal(
+        letterbox(wide[:, :80], NetworkInput(40, 30))[0], letterbox(wide[:, :80].copy(), NetworkInput(40, 30))[0]
+    )

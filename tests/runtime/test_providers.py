@@ -10,7 +10,7 @@ import pytest
 from sim2sg_core.cores import usable_cores
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import Predictor
-from sim2sg_core.runtime.providers import PROVIDERS, open_session, short_name
+from sim2sg_core.runtime.providers import PROVIDERS, fell_back, open_session, short_name
 from tests.runtime.constant_model import empty_outputs
 
 MISSING = [name for name, full in PROVIDERS.items() if full not in onnxruntime.get_available_providers()]
@@ -63,6 +63,79 @@ def test_a_negative_device_is_refused(model):
 def test_half_precision_without_tensorrt_is_a_warning(model, caplog):
     Predictor(model, "cpu", fp16=True)
     assert "half precision is TensorRT's alone: cpu computes in single precision" in caplog.text
+
+
+@pytest.fixture
+def gpu_build(monkeypatch, tmp_path):
+    """An onnxruntime that is built for GPUs: returns what sessions are asked for, and the set of what works."""
+    asked, works = [], set()
+    create = onnxruntime.InferenceSession
+
+    def open_fake(path, options=None, providers=(), **_):
+        names = [name for name, _ in providers]
+        asked.append((short_name(names[0]), dict(providers[0][1])))
+        session = create(path, options, providers=["CPUExecutionProvider"])
+        # As onnxruntime-gpu does where a library is missing: it takes the next that works, and raises nothing.
+        session.get_providers = lambda: [
+            name for name in names if short_name(name) in works or name == PROVIDERS["cpu"]
+        ]
+        return session
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(PROVIDERS.values()))
+    monkeypatch.setattr(onnxruntime, "InferenceSession", open_fake)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return asked, works
+
+
+def test_auto_takes_the_first_that_works_with_its_own_options(model, gpu_build, caplog):
+    asked, works = gpu_build
+    works |= {"cuda"}
+    assert open_session(model)[1] == "cuda"
+    assert [name for name, _ in asked] == ["tensorrt", "cuda"]
+    assert asked[-1][1]["enable_cuda_graph"] == "1", "not the options of a stand-in for TensorRT"
+    assert not caplog.records and not fell_back("auto", "cuda")
+    works |= {"tensorrt"}
+    assert open_session(model)[1] == "tensorrt"
+
+
+def test_auto_without_a_folder_for_engines_takes_the_next(model, gpu_build, monkeypatch, tmp_path):
+    _, works = gpu_build
+    works |= {"tensorrt", "cuda"}
+    file = tmp_path / "file"
+    file.touch()
+    assert open_session(model, cache=file)[1] == "cuda"
+    with pytest.raises(Sim2SGError, match=r"file/.*no folder for TensorRT's engines \(Not a directory\)"):
+        open_session(model, "tensorrt", cache=file)
+
+
+def test_auto_on_the_cpu_of_a_build_for_gpus_is_a_warning(model, gpu_build, caplog):
+    asked, _ = gpu_build
+    assert open_session(model)[1] == "cpu"
+    assert [name for name, _ in asked] == ["tensorrt", "cuda", "cpu"]
+    [record] = caplog.records
+    assert "tensorrt: onnxruntime took cpu instead; cuda: onnxruntime took cpu" in record.message
+    assert fell_back("auto", "cpu") and not fell_back("cpu", "cpu") and fell_back("cuda", "cpu")
+    with pytest.raises(Sim2SGError, match="provider tensorrt is required"):
+        open_session(model, require_provider=True)
+
+
+def test_auto_goes_on_after_an_error(model, gpu_build, monkeypatch, caplog):
+    create = onnxruntime.InferenceSession
+
+    def fail(path, options=None, providers=(), **more):
+        if providers[0][0] != PROVIDERS["cpu"]:
+            raise RuntimeError("CUDA failure 35: driver too old")
+        return create(path, options, providers=providers, **more)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fail)
+    assert open_session(model)[1] == "cpu"
+    assert "driver too old" in caplog.text
+
+
+def test_auto_on_the_cpu_of_a_build_without_gpus_is_as_it_should_be(model, monkeypatch, caplog):
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [PROVIDERS["cpu"]])
+    assert open_session(model)[1] == "cpu"
+    assert not caplog.records and not fell_back("auto", "cpu")
 
 
 def test_names():

@@ -18,7 +18,7 @@ from sim2sg_core.runtime.preprocessing import Letterbox
 from sim2sg_core.runtime.relation_scores import LEAST, best_pairs, level_boxes, mean_logit
 from sim2sg_core.scene import Camera, Placement, Pose3D, SceneGraph, derive_relations
 from sim2sg_core.scene.predicates import level_placements
-from tests.runtime.constant_model import FOCAL_REF, HEIGHT, WIDTH, empty_outputs
+from tests.runtime.constant_model import FOCAL_REF, INPUT, empty_outputs
 
 CLEVR = load_domain("clevr")
 RULE = DecodeOptions(relations="rule")
@@ -36,10 +36,10 @@ def outputs_of(placements: list[Placement], places: int, pairs: int, relative_st
     """What an ideal network says of a scene; its relation head, though, guesses."""
     rng = np.random.default_rng(7)
     outputs = empty_outputs(places, pairs)
-    fit = Letterbox.fit(CAMERA.width, CAMERA.height, WIDTH, HEIGHT)
+    fit = Letterbox.fit(CAMERA.width, CAMERA.height, INPUT)
     for i, placement in enumerate(placements):
         pose = placement.to_pose(CAMERA)
-        centre = CAMERA.project(pose.position) / fit.ratio
+        centre = fit.to_input(CAMERA.project(pose.position))
         outputs["boxes"][i] = [*(centre - 9), *(centre + 9)]
         outputs["scores"][i] = 0.95 - 0.05 * i
         outputs["classes"][i] = CLEVR.class_names.index(placement.label)

@@ -91,8 +91,7 @@ def floor_mask(graph: SceneGraph) -> np.ndarray:
     height, width = graph.height, graph.width
     top = 0.5 * height
     if graph.camera is not None and graph.camera.ground is not None:
-        pitch = extrinsics_of_ground(graph.camera.ground)[1]
-        top = graph.camera.K[1, 2] - graph.camera.K[1, 1] * np.tan(pitch) + 0.12 * height
+        top = _lowest_horizon(graph.camera, extrinsics_of_ground(graph.camera.ground)[1]) + 0.12 * height
     mask = np.zeros((height, width), bool)
     mask[int(np.clip(top, 0, 0.8 * height)) :] = True
     for item in graph.objects:
@@ -101,6 +100,17 @@ def floor_mask(graph: SceneGraph) -> np.ndarray:
             x1, y1, x2, y2 = (item.box + pad * [-1, -1, 1, 1]).round().astype(int)
             mask[max(y1, 0) : max(y2, 0), max(x1, 0) : max(x2, 0)] = False
     return mask
+
+
+def _lowest_horizon(camera: Camera, pitch: float) -> float:
+    """Returns the lowest row, pixels, that the horizon comes to in the image, roll left out: a lens bends it."""
+    if camera.is_pinhole:
+        return float(camera.K[1, 2] - camera.K[1, 1] * np.tan(pitch))
+    sides, _ = camera.bounded_rays(np.array([[0.0, camera.K[1, 2]], [camera.width, camera.K[1, 2]]]))
+    across = np.linspace(sides[0, 0], sides[1, 0], 65)
+    shown = np.hypot(across, np.tan(pitch)) <= camera.widest
+    points = np.stack([across, np.full_like(across, -np.tan(pitch)), np.ones_like(across)], axis=1)
+    return float(camera.project(points[shown])[:, 1].max(initial=-np.inf))
 
 
 def fine_noise(image: np.ndarray) -> float:

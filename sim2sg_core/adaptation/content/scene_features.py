@@ -43,8 +43,7 @@ class SceneFeatures:
         self._synthesizer = Synthesizer(domain, SHADOW_SIZE, samples=0)
         self._scale: list[tuple[Tensor, Tensor]] = []
         self.renders = 0
-        width, height = network.config.width, network.config.height
-        raw = self._features(letterbox(frame, width, height)[0] for frame in frames)
+        raw = self._features(letterbox(frame, network.config.input)[0] for frame in frames)
         for values in raw:
             self._scale.append(scale_of(values))
         self.log = self._standardised(raw)
@@ -58,11 +57,11 @@ class SceneFeatures:
         self._synthesizer.close()
 
     def _render(self, layout: Layout, seed: int) -> np.ndarray:
-        config, camera = self._network.config, layout.camera.without_lens()
-        box = Letterbox.fit(camera.width, camera.height, config.width, config.height)
+        frame, camera = self._network.config.input, layout.camera.without_lens()
+        box = Letterbox.fit(camera.width, camera.height, frame)
         small = Layout(camera.scaled(*box.target), layout.placements)
         self.renders += 1
-        return letterbox(self._synthesizer.frame(small, seed).image, config.width, config.height)[0]
+        return letterbox(self._synthesizer.frame(small, seed).image, frame)[0]
 
     @torch.no_grad()
     def _features(self, images: Iterable[np.ndarray]) -> Features:

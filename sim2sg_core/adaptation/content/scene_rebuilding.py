@@ -12,7 +12,7 @@ from sim2sg_core.adaptation.content.object_sampling import sample_objects
 from sim2sg_core.adaptation.method import ResolvedMethod
 from sim2sg_core.domains import Domain
 from sim2sg_core.lifting import free_edges, lift_graph, refine_placement
-from sim2sg_core.render.projection import amodal_box, cuboid_box, extreme_points
+from sim2sg_core.render.projection import NEAR, amodal_box, extreme_points
 from sim2sg_core.scene import Camera, Layout, Placement, PredicateRule, SceneGraph
 from sim2sg_core.scene.layout import GROUND
 from sim2sg_core.scene.predicates import rule_matrix
@@ -115,13 +115,26 @@ class BoxRefinement:
         return refine
 
     def box(self, placement: Placement, camera: Camera) -> np.ndarray:
-        """Returns the (4,) box, xyxy pixels, of a placement: of its 3D box, or of the hull of its class."""
+        """Returns the (4,) box, xyxy pixels, of a placement: of its 3D box, or of the hull of its class.
+
+        It is as the lens bends it, since it is compared with boxes of the log; NaN where a lens shows only a part.
+        """
+        points = camera.to_camera(self._outline(placement))
+        if camera.is_pinhole:
+            return amodal_box(points, camera)
+        far = np.hypot(points[:, 0], points[:, 1]) > camera.widest * points[:, 2]
+        if far.any() or (points[:, 2] < NEAR).any():
+            return np.full(4, np.nan)
+        pixels = camera.project(points)
+        return np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
+
+    def _outline(self, placement: Placement) -> np.ndarray:
+        """(V, 3) points in the world that the box is round."""
         if placement.label not in self._hulls:
-            return cuboid_box(placement, camera)
+            return placement.corners()
         points = self._hulls[placement.label] * placement.size
         c, s = np.cos(placement.yaw), np.sin(placement.yaw)
-        world = points @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) + placement.position
-        return amodal_box(camera.to_camera(world), camera)
+        return np.asarray(points @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) + placement.position)
 
 
 def grounded(placement: Placement, box: np.ndarray, camera: Camera) -> Placement:

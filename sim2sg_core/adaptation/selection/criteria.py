@@ -18,7 +18,7 @@ from sim2sg_core.adaptation.selection.prototypes import class_prototypes, protot
 from sim2sg_core.adaptation.selection.stability import box_stability
 from sim2sg_core.images import read_image
 from sim2sg_core.model import SceneGraphNetwork
-from sim2sg_core.runtime.preprocessing import letterbox
+from sim2sg_core.runtime.preprocessing import NetworkInput, letterbox
 
 MOST_IMAGES = 60  # of the log, and of renders
 PROTOTYPE_SCORE = 0.05  # boxes below it say nothing of a class; above it each counts by its probability
@@ -56,10 +56,10 @@ def measure_network(network: SceneGraphNetwork, log: np.ndarray, renders: np.nda
     return NetworkFigures(box_stability(network, log, seed), flatness(network, log, seed), prototype_ratio(home, away))
 
 
-def network_images(paths: Sequence[Path], width: int, height: int, limit: int = MOST_IMAGES) -> np.ndarray:
+def network_images(paths: Sequence[Path], frame: NetworkInput, limit: int = MOST_IMAGES) -> np.ndarray:
     """Returns (N, height, width, 3) uint8 RGB of up to `limit` of the images, evenly taken."""
     chosen = np.unique(np.linspace(0, len(paths) - 1, min(limit, len(paths))).round().astype(int))
-    return np.stack([letterbox(read_image(paths[k]), width, height)[0] for k in chosen])
+    return np.stack([letterbox(read_image(paths[k]), frame)[0] for k in chosen])
 
 
 def das(figures: Sequence[NetworkFigures]) -> list[float]:

@@ -205,10 +205,11 @@ def predict(network: SceneGraphNetwork, domain: Domain, images: Sequence[tuple[P
         focal_ref=config.focal_ref,
         calibrated=False,
         camera=None,
+        principal=config.principal,
     )
     graphs = []
     for path, truth in images:
-        boxed, place = letterbox(read_image(path), config.width, config.height)
+        boxed, place = letterbox(read_image(path), config.input)
         with torch.no_grad():
             values = network.eval()(torch.from_numpy(boxed)[None])
         outputs = {name: value[0].numpy() for name, value in values._asdict().items()}

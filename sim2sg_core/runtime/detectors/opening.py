@@ -13,7 +13,7 @@ from sim2sg_core.runtime.detectors.class_names import BACKGROUND, MISSING, read_
 from sim2sg_core.runtime.detectors.detector import LEAST_SCORE, Detections, suppress
 from sim2sg_core.runtime.detectors.networks import NETWORKS, Network
 from sim2sg_core.runtime.detectors.output_forms import find_form
-from sim2sg_core.runtime.preprocessing import PADDING, letterbox
+from sim2sg_core.runtime.preprocessing import PADDING, NetworkInput, letterbox
 
 ROUNDING = 1e-3
 """By which a score may be above 1."""
@@ -78,7 +78,7 @@ class FileDetector:
         if self.input_size is None:
             pixels, ratio = image, np.ones(2)
         elif self._form.letterboxed:
-            pixels, place = letterbox(image, *self.input_size)
+            pixels, place = letterbox(image, NetworkInput(*self.input_size))
             ratio = place.ratio
         else:
             pixels = cv2.resize(image, self.input_size, interpolation=cv2.INTER_LINEAR)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Callable
 from functools import cache
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
-from sim2sg_core.files import atomic_path
+from sim2sg_core.files import atomic_path, user_cache
 from sim2sg_core.render.meshes import Asset, Mesh, Picture, Slot
 
 ARRAYS = ("vertices", "faces", "normals", "slots", "tints", "uvs")
@@ -42,7 +41,7 @@ def cached_asset(name: str, source: str, build: Callable[[], Asset]) -> Asset:
 
 def cache_folder() -> Path:
     """Returns the folder of built meshes, by the XDG base directory specification."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sim2sg" / "meshes"
+    return user_cache("meshes")
 
 
 @cache

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from sim2sg_core.adaptation.appearance.image_measures import (
     GRID,
     fine_noise,
+    floor_mask,
     floor_patch,
     linear_light,
     measure_image,
     shading,
 )
 from sim2sg_core.render.sensor import add_noise
-from sim2sg_core.scene import SceneGraph
+from sim2sg_core.scene import Camera, SceneGraph
 from tests.adaptation.appearance.rendered_log import PLAIN, SIZE, TARGET, log_of
 
 
@@ -43,6 +44,21 @@ def test_shading_is_blind_to_color_and_brightness(seed, gain):
     other = shading(light * np.array([0.3, 0.4, 0.7], np.float32) * gain, inside)
     np.testing.assert_allclose(one[:10], other[:10], atol=1e-3)
     assert np.abs(one[10:]).max() < 1e-3
+
+
+@given(st.floats(-0.2, 0.9), st.sampled_from([("equidistant", (0.0,) * 4), ("plumb_bob", (-0.3, 0.09, 0.0, 0.0))]))
+def test_no_floor_above_the_horizon_that_a_lens_bends(pitch, lens):
+    K = np.array([[400.0, 0, 640], [0, 400, 360], [0, 0, 1]])
+    camera = Camera.from_extrinsics(
+        1280, 720, K, 1.5, pitch, 0.0, distortion=np.array(lens[1]), distortion_model=lens[0]
+    )
+    mask = floor_mask(SceneGraph(1280, 720, (), camera=camera))
+    rows, _ = np.nonzero(mask)
+    first = np.stack([np.arange(1280), mask.argmax(axis=0)], axis=1) + 0.5
+    rays, seen = camera.bounded_rays(first)
+    up = camera.to_world(rays)[:, 2] - camera.to_world(np.zeros(3))[2]
+    assert (up[seen] < 0).all() or rows.min() == 0.8 * 720
+    assert mask.mean() > 0.19
 
 
 def test_objects_in_the_picture_are_not_floor():

@@ -10,7 +10,7 @@ from sim2sg_core.adaptation.method import ResolvedMethod
 from sim2sg_core.domains import ClassSpec, Domain, MeshSpec, load_domain
 from sim2sg_core.domains.class_spec import size_range
 from sim2sg_core.render.projection import cuboid_box
-from sim2sg_core.scene import Placement, SceneGraph, SceneObject
+from sim2sg_core.scene import Camera, Placement, SceneGraph, SceneObject
 from tests.adaptation.content.scenes import CAMERA, CLEVR, graph_of, laid_table, table_domain
 
 BOXES = BoxRefinement(CLEVR)
@@ -28,6 +28,46 @@ def test_rebuilt_objects_fill_the_boxes_in_which_they_were_seen():
     [found] = rebuild(seen, np.random.default_rng(0)).placements
     assert found.size == pytest.approx(truth.size, rel=0.1)
     assert np.linalg.norm(found.position - truth.position) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("model", "distortion"),
+    [("plumb_bob", [-0.3, 0.09, 0.0, 0.0]), ("plumb_bob", [0.2, 0.0, 0.0, 0.0]), ("equidistant", [0.0] * 4)],
+)
+@pytest.mark.parametrize(("name", "label"), [("drive", "car"), ("clevr", "cylinder")])
+def test_exact_poses_stay_where_a_lens_bends_the_image(name, label, model, distortion):
+    domain = load_domain(name)
+    K = np.array([[400.0, 0, 640], [0, 400, 360], [0, 0, 1]])
+    camera = Camera.from_extrinsics(
+        1280, 720, K, 1.5, 0.05, 0.0, distortion=np.array(distortion), distortion_model=model
+    )
+    size = domain.class_spec(label).mean_size()
+    truth = [Placement(label, np.array([9.0, y, 0.0]), 0.1, size) for y in (0.0, -4.0, -8.0, 6.0)]
+    boxes = []
+    for placement in truth:
+        points = camera.to_camera(BoxRefinement(domain)._outline(placement))
+        edges = points[:, None, None] + (points[None, :, None] - points[:, None, None]) * np.linspace(0, 1, 20)[:, None]
+        pixels = camera.project(edges.reshape(-1, 3))
+        boxes.append(np.concatenate([pixels.min(axis=0), pixels.max(axis=0)]))
+    objects = [SceneObject(label, 1.0, box, p.to_pose(camera)) for box, p in zip(boxes, truth, strict=True)]
+    refine = BoxRefinement(domain).of(SceneGraph(1280, 720, tuple(objects), camera=camera), camera)
+    for k, placement in enumerate(truth):
+        found = refine(k, placement)
+        np.testing.assert_allclose(found.position, placement.position, atol=0.05)
+        np.testing.assert_allclose(found.size, placement.size, rtol=0.01)
+
+
+def test_what_the_lens_shows_a_part_of_is_not_fitted_to_its_box():
+    K = np.array([[300.0, 0, 320], [0, 300, 240], [0, 0, 1]])
+    camera = Camera.from_extrinsics(640, 480, K, 1.5, 0.0, 0.0, distortion=np.array([-0.4, 0, 0, 0]))
+    assert 0.8 < camera.widest < 1.0, "it folds at 42 degrees"
+    beyond = Placement("cube", np.array([2.0, 2.5, 0.0]), 0.3, np.full(3, 0.99))
+    assert np.isnan(BOXES.box(beyond, camera)).all()
+    seen = SceneGraph(
+        640, 480, (SceneObject("cube", 1.0, np.array([40.0, 200, 120, 330]), beyond.to_pose(camera)),), camera=camera
+    )
+    found = BOXES.of(seen, camera)(0, beyond)
+    assert np.isfinite(found.position).all() and (found.size == beyond.size).all()
 
 
 def test_objects_on_others_are_refined_at_their_height():

@@ -20,7 +20,7 @@ from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.fleet import Loaded
 from sim2sg_core.runtime import ModelInfo, Predictor, RawOutput
-from sim2sg_core.runtime.preprocessing import letterbox
+from sim2sg_core.runtime.preprocessing import NetworkInput, letterbox
 from sim2sg_core.scene import Camera, Relation, SceneGraph, SceneObject
 from tests.runtime.constant_model import empty_outputs, write_model
 
@@ -60,7 +60,7 @@ class Seer:
 
     def infer(self, image):
         self.images += 1
-        pixels, box = letterbox(image, INFO.width, INFO.height)
+        pixels, box = letterbox(image, NetworkInput(INFO.width, INFO.height))
         outputs = empty_outputs(3, 6)
         for label in range(3):
             y, x = np.nonzero(pixels[..., label] > pixels[..., [c for c in range(3) if c != label]].max(-1) + 20)
