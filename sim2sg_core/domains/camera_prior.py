@@ -39,6 +39,10 @@ class CameraPrior(Spec):
             raise mistake("pitch lies between -60 (up) and 89 (down) degrees", "pitch_deg")
         return self
 
+    def pixels_in(self, camera: Camera) -> float:
+        """Returns how many pixels of a camera's image lie where one of this prior's does."""
+        return camera.width * camera.height / (self.width * self.height)
+
     def middle_focal(self) -> float:
         """Returns the focal length in the middle of the field of view, pixels of an image of the prior's width."""
         return self.width / 2 / math.tan(math.radians(sum(self.hfov_deg) / 2) / 2)

@@ -141,7 +141,8 @@ class ArrangedLayout(LayoutSpec):
         distance: Of objects on the ground along it from the point below the camera, metres.
         lateral: Of objects on the ground to the left (positive) and right of the optical axis, metres.
         min_gap: Least gap between two footprints on one surface, metres.
-        min_visible_pixels: Objects on the ground with fewer visible pixels are placed again.
+        min_visible_pixels: Objects on the ground with fewer visible pixels are placed again; in pixels of the domain's
+            camera, whatever the size of the image.
         closeup: Share of the scenes in which the camera stands near one of the objects, whatever the prior's height and
             pitch. Does not apply to a camera that is given.
         uneven: true: the number of objects per support varies widely, and low numbers in `count` are more likely.

@@ -15,7 +15,7 @@ HEAD = 10.0  # units, length
 
 def stroke_unit(width: int, height: int) -> float:
     """Returns the size of strokes and letters in pixels: 1 for images about 800 pixels wide."""
-    return float(np.clip(np.sqrt(width * height) / 650, 0.8, 2.5))
+    return max(0.8, float(np.sqrt(width * height)) / 650)
 
 
 @dataclass(frozen=True, eq=False)

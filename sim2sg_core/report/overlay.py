@@ -180,6 +180,11 @@ def _unit(canvas: np.ndarray) -> float:
     return stroke_unit(canvas.shape[1], canvas.shape[0])
 
 
+def _thickness(canvas: np.ndarray) -> int:
+    """Width of the lines of letters and arrows, pixels: one up to full HD."""
+    return max(1, round(_unit(canvas) / 2))
+
+
 def _line(
     canvas: np.ndarray,
     points: np.ndarray,
@@ -205,10 +210,11 @@ def _draw_box(canvas: np.ndarray, box: np.ndarray, color: RGB) -> None:
 def _draw_arrow(canvas: np.ndarray, arrow: Arrow, color: RGB) -> None:
     """Draws a bent arrow from the subject to the object."""
     unit = _unit(canvas)
-    _line(canvas, arrow.points(), color, 1)
+    width = _thickness(canvas)
+    _line(canvas, arrow.points(), color, width)
     fixed = np.round(arrow.head * 8).astype(np.int32)
     cv2.fillPoly(canvas, [fixed], color, cv2.LINE_AA, shift=3)
-    cv2.polylines(canvas, [fixed], True, DARK, 1, cv2.LINE_AA, shift=3)
+    cv2.polylines(canvas, [fixed], True, DARK, width, cv2.LINE_AA, shift=3)
     centre = tuple(int(v) for v in np.round(arrow.dot * 8))
     cv2.circle(canvas, centre, round(2.6 * unit * 8), DARK, -1, cv2.LINE_AA, shift=3)
     cv2.circle(canvas, centre, round(1.8 * unit * 8), color, -1, cv2.LINE_AA, shift=3)
@@ -225,9 +231,10 @@ def _draw_tag(
 ) -> None:
     """Writes a few words where they cover no earlier tag, best above the box."""
     height, width = canvas.shape[:2]
-    size = 0.42 * _unit(canvas)
-    (text_w, text_h), base = cv2.getTextSize(text, FONT, size, 1)
-    tag_w, tag_h = text_w + 6, text_h + base + 3
+    size, bold = 0.42 * _unit(canvas), _thickness(canvas)
+    pad = max(3, round(1.5 * _unit(canvas)))
+    (text_w, text_h), base = cv2.getTextSize(text, FONT, size, bold)
+    tag_w, tag_h = text_w + 2 * pad, text_h + base + pad
     x1, y1, x2, y2 = (round(float(v)) for v in box)
     places = [
         (x1 - 1, y1 - tag_h), (x1 - 1, y2), (x2 - tag_w + 1, y1 - tag_h), (x2 - tag_w + 1, y2),
@@ -246,18 +253,18 @@ def _draw_tag(
     x, y = int(np.clip(x, 0, max(0, width - tag_w))), int(np.clip(y, 0, max(0, height - tag_h)))
     taken.append((x, y, x + tag_w, y + tag_h))
     cv2.rectangle(canvas, (x, y), (x + tag_w - 1, y + tag_h - 1), color, -1)
-    cv2.putText(canvas, text, (x + 3, y + text_h + 2), FONT, size, DARK, 1, cv2.LINE_AA)
+    cv2.putText(canvas, text, (x + pad, y + text_h + pad - 1), FONT, size, DARK, bold, cv2.LINE_AA)
 
 
 def _draw_legend(canvas: np.ndarray, colors: dict[str, RGB]) -> list[tuple[int, int, int, int]]:
     """Explains the arrows in the lower left corner; returns the rectangle it takes, if any."""
     if not colors:
         return []
-    unit = _unit(canvas)
+    unit, bold = _unit(canvas), _thickness(canvas)
     size, line = 0.42 * unit, round(17 * unit)
     texts = {name: f"a {name.replace('_', ' ')} b" for name in colors}
-    text_w = max(cv2.getTextSize(text, FONT, size, 1)[0][0] for text in texts.values())
-    head_w = cv2.getTextSize(EXPLAINED, FONT, size, 1)[0][0]
+    text_w = max(cv2.getTextSize(text, FONT, size, bold)[0][0] for text in texts.values())
+    head_w = cv2.getTextSize(EXPLAINED, FONT, size, bold)[0][0]
     width = round(max(text_w + 40 * unit, head_w + 12 * unit))
     height = line * (len(colors) + 1) + round(8 * unit)
     left, top = round(6 * unit), canvas.shape[0] - height - round(6 * unit)
@@ -267,7 +274,7 @@ def _draw_legend(canvas: np.ndarray, colors: dict[str, RGB]) -> list[tuple[int, 
     patch = canvas[top : box[3], left : box[2]]
     patch[:] = (patch * 0.25 + np.array(DARK) * 0.75).astype(np.uint8)
     head_at = (left + round(6 * unit), top + round(4 * unit) + line // 2 + round(4 * unit))
-    cv2.putText(canvas, EXPLAINED, head_at, FONT, size, (190, 190, 190), 1, cv2.LINE_AA)
+    cv2.putText(canvas, EXPLAINED, head_at, FONT, size, (190, 190, 190), bold, cv2.LINE_AA)
     for i, (name, color) in enumerate(colors.items(), 1):
         y = top + round(4 * unit) + line * i + line // 2
         x = left + round(6 * unit)
@@ -275,5 +282,5 @@ def _draw_legend(canvas: np.ndarray, colors: dict[str, RGB]) -> list[tuple[int, 
         cv2.arrowedLine(canvas, (x, y), tip, color, max(1, round(unit)), cv2.LINE_AA, tipLength=0.35)
         cv2.circle(canvas, (x, y), max(2, round(1.8 * unit)), color, -1, cv2.LINE_AA)
         at = (x + round(28 * unit), y + round(4 * unit))
-        cv2.putText(canvas, texts[name], at, FONT, size, (240, 240, 240), 1, cv2.LINE_AA)
+        cv2.putText(canvas, texts[name], at, FONT, size, (240, 240, 240), bold, cv2.LINE_AA)
     return [box]

@@ -39,6 +39,25 @@ def test_label_stands_above_the_box_and_within_the_image() -> None:
     assert changed(corner)[2:14, 2:40].mean() > 0.9
 
 
+def test_strokes_and_letters_grow_with_the_image() -> None:
+    """A 4K picture, made smaller, looks like one that was drawn small."""
+
+    def drawn(scale: int) -> np.ndarray:
+        grey = np.full((540 * scale, 960 * scale, 3), 110, np.uint8)
+        boxes = [[300, 200, 500, 400], [600, 250, 700, 350]]
+        graph = SceneGraph(
+            960 * scale,
+            540 * scale,
+            tuple(thing("cube", [v * scale for v in box]) for box in boxes),
+            (Relation(0, "left_of", 1),),
+        )
+        return changed(draw_overlay(grey, graph, directions=True), grey)
+
+    tags = [drawn(scale)[: 199 * scale].any(axis=1).sum() / scale for scale in (1, 4)]
+    assert 0.75 < tags[1] / tags[0] < 1.25
+    assert 0.75 < drawn(4).mean() / drawn(1).mean() < 1.25
+
+
 def test_thresholds() -> None:
     weak = SceneGraph(400, 240, (thing("cube", [100, 80, 200, 180], 0.29),))
     assert not changed(draw_overlay(GREY, weak)).any()

@@ -61,6 +61,20 @@ def drawn(domain, seed):
     return sample_layout(domain, domain.camera.sample(rng), rng), rng
 
 
+@pytest.mark.parametrize("kind", ["scatter", "clevr"])
+def test_what_must_be_seen_does_not_depend_on_the_size_of_the_image(kind):
+    """A prior scene of one seed is the same in a small and in a large image."""
+    domain = DOMAINS.get(kind) or load_domain(kind)
+    layout = domain.layout.model_copy(update={"min_visible_pixels": 400})
+    domain = domain.model_copy(update={"layout": layout})
+    for seed in range(12):
+        rngs = [np.random.default_rng(seed) for _ in range(2)]
+        native, double = (domain.camera.sample(rng) for rng in rngs)
+        double = double.scaled(2 * native.width, 2 * native.height)
+        one, other = (sample_layout(domain, *pair) for pair in zip((native, double), rngs, strict=True))
+        assert [(p.label, *p.position) for p in one.placements] == [(p.label, *p.position) for p in other.placements]
+
+
 def local(placement, points):
     """World points in a placement's own axes, metres from the middle of its base."""
     c, s = np.cos(placement.yaw), np.sin(placement.yaw)

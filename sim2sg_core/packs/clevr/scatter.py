@@ -33,13 +33,14 @@ def sample_layout(domain: Domain, camera: Camera, rng: np.random.Generator) -> L
     count = int(rng.integers(spec.count[0], spec.count[1] + 1))
     placed: list[Placement] = []
     boxes: list[np.ndarray] = []
+    least = spec.min_visible_pixels * domain.camera.pixels_in(camera)
     for _ in range(count):
         for _ in range(TRIES):
             candidate = _draw(domain, spec, rng)
             if any(footprint_gap(candidate, other) < spec.min_gap for other in placed):
                 continue
             box = _box(candidate, camera)
-            if box is None or not seen(candidate, box, placed, boxes, camera, spec.min_visible_pixels):
+            if box is None or not seen(candidate, box, placed, boxes, camera, least):
                 continue
             placed.append(candidate)
             boxes.append(box)

@@ -159,9 +159,8 @@ class Arrangement:
             return True
         box = cuboid_box(placement, self.camera)
         placed = [item.placement for item in self.items if item.host < 0]
-        if np.isnan(box).any() or not seen(
-            placement, box, placed, self._boxes, self.camera, self.spec.min_visible_pixels
-        ):
+        least = self.spec.min_visible_pixels * self.domain.camera.pixels_in(self.camera)
+        if np.isnan(box).any() or not seen(placement, box, placed, self._boxes, self.camera, least):
             return False
         self._boxes.append(box)
         return True

@@ -13,7 +13,7 @@ def seen(
     placed: list[Placement],
     boxes: list[np.ndarray],
     camera: Camera,
-    min_pixels: int,
+    min_pixels: float,
 ) -> bool:
     """Whether enough is seen of every object once the candidate stands there, taking objects for their boxes.
 
