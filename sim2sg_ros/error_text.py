@@ -9,7 +9,15 @@ def one_line(error: Exception) -> str:
 
 
 def missing_ros(error: ImportError) -> str:
-    """Says how to get ROS 2 where importing it failed."""
+    """Says how to get ROS 2 where importing it failed.
+
+    Raises:
+        ImportError: A package of the core is missing, not ROS: the command line says how to get that.
+    """
+    from sim2sg_core.cli.main import PACKAGES
+
+    if error.name in PACKAGES:
+        raise error
     return (
         f"ROS 2 is not here ({error}): source your ROS installation and this package's workspace, or"
         " `pip install 'sim2sg[ros]'` into a virtual environment"
