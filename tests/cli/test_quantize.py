@@ -127,7 +127,7 @@ def test_mistakes_are_one_line(model, log, images, tmp_path):
     refused("not an ONNX model", "--model", tmp_path / "other.onnx", "--log", log, *out)
     refused("--max is 0", "--model", model, "--log", log, *out, "--max", 0)
     refused("--threads is -1", "--model", model, "--log", log, *out, "--threads", -1)
-    refused("is a folder; name a file", "--model", model, "--log", log, "--out", tmp_path)
+    refused("is a folder; give the path of a file", "--model", model, "--log", log, "--out", tmp_path)
     refused("empty: ", "--model", model, "--images", tmp_path / "empty", *out)
     refused("/nowhere", "--model", model, "--log", log, "--topic", "/nowhere", *out)
     (images / "1.png").unlink()

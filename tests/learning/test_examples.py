@@ -6,6 +6,7 @@ import pytest
 from sim2sg_core.learning.augment import crop
 from sim2sg_core.learning.examples import to_example
 from sim2sg_core.runtime.pose import azimuth
+from sim2sg_core.runtime.preprocessing import NetworkInput
 from sim2sg_core.scene import Camera, SceneGraph, SceneObject
 
 
@@ -27,5 +28,5 @@ def test_objects_cut_to_a_sliver_are_ignored_and_gone_ones_dropped(domain):
     boxes = ([70, 50, 90, 70], [0, 50, 33, 70], [0, 0, 20, 20])
     objects = tuple(SceneObject("ball", 1.0, np.array(b, float), None, 1.0) for b in boxes)
     example = to_example(np.zeros((120, 160, 3), np.uint8), SceneGraph(160, 120, objects, camera=camera), domain)
-    cut = crop(example, 160 / 100, np.array([0.5, 0.5]), 128, 96)  # the window is 30 … 130, 22 … 98
+    cut = crop(example, 160 / 100, np.array([0.5, 0.5]), NetworkInput(128, 96))  # the window is 30 … 130, 22 … 98
     assert cut.ignored.tolist() == [False, True]
