@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " /camera/image/compressed",
     )
     parser.add_argument("--rate", type=float, default=1.0, help="speed: 2 plays twice as fast (default: 1)")
-    parser.add_argument("--hz", type=float, default=0.0, help="images per second, instead of the recorded times")
+    parser.add_argument("--hz", type=float, default=0.0, help="images per second; 0 keeps the recorded times (default)")
     parser.add_argument("--loop", action="store_true", help="start again at the end")
     parser.add_argument("--topic", action="append", default=[], help="play this topic only; may be repeated")
     parser.add_argument(
@@ -57,10 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Plays; says at the end how many messages were sent."""
     for name in ("rate", "wait_timeout"):
-        if getattr(args, name) <= 0:
+        if not getattr(args, name) > 0:  # nan is not
             raise Sim2SGError(f"--{name.replace('_', '-')} is {getattr(args, name):g}: it must be above zero")
-    if args.hz < 0:
-        raise Sim2SGError(f"--hz is {args.hz:g}: it must be above zero")
+    if not 0 <= args.hz < math.inf:
+        raise Sim2SGError(f"--hz is {args.hz:g}: images per second, or 0 for the recorded times")
     from sim2sg_core.logs import open_logs
 
     logs = open_logs(args.log)
