@@ -17,7 +17,7 @@ import dataclasses
 import functools
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -114,8 +114,8 @@ class Kitti(Ablation):
         """The peer's boxes; it learns nothing here."""
         file = self._file(row)
         folder.mkdir(parents=True, exist_ok=True)
-        if is_of_another(folder / PREDICTIONS, file):
-            predict_peer(file, self.targets, load_domain(self.source), folder / PREDICTIONS, row == "peer_tiled")
+        out, domain = folder / PREDICTIONS, load_domain(self.source)
+        ensure_predictions(out, file, lambda: predict_peer(file, self.targets, domain, out, row == "peer_tiled"))
         self.keep(row, seed, {"metrics": self.evaluate(folder, "eval.json")})
 
     def convert_oracle(self, out: Path, held_out: bool, fold: int = 0) -> None:
@@ -139,8 +139,8 @@ class Kitti(Ablation):
     ) -> dict[str, float]:
         """Evaluates the graphs of a run, which are kept for the paired differences; every look goes on record."""
         graphs, out, model = run / PREDICTIONS, run / name, run / "model.onnx"
-        if model.exists() and is_of_another(graphs, model):
-            save_graphs(graphs, predict(run / "model.onnx", self.targets), run.name)
+        if model.exists():
+            ensure_predictions(graphs, model, lambda: save_graphs(graphs, predict(model, self.targets), run.name))
         record = [] if self.smoke else ["--log-evaluations", RECORD]
         words = ["eval", "--graphs", graphs, "--domain", self.source, "--data", self.dev, "--format", self.form]
         sim2sg(*words, "--out", out, *record, log=out.with_suffix(".txt"))
@@ -204,14 +204,12 @@ def predict(model: Path, targets: Sequence[TargetImage]) -> list[Any]:
     return [predictor.predict(read_image(t.path), t.camera, file=t.file) for t in targets]
 
 
-def is_of_another(graphs: Path, model: Path) -> bool:
-    """Whether graphs are not there, or of another model than this; notes of which they will be."""
+def ensure_predictions(graphs: Path, model: Path, write: Callable[[], object]) -> None:
+    """Has graphs written, unless they are there and of this model; whose they are is noted beside them."""
     note, digest = graphs.with_suffix(".model"), file_digest(model)
-    if graphs.exists() and note.exists() and note.read_text() == digest:
-        return False
-    graphs.unlink(missing_ok=True)
-    note.write_text(digest)
-    return True
+    if not (graphs.exists() and note.exists() and note.read_text() == digest):
+        write()
+        note.write_text(digest)
 
 
 def some_images(whole: Path, out: Path) -> Path:

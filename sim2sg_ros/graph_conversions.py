@@ -17,6 +17,7 @@ from sim2sg_core.runtime.pose import position_covariances
 from sim2sg_core.scene import Camera, Pose3D, Relation, SceneGraph, SceneObject
 from sim2sg_core.scene.layout import camera_yaw, world_yaw
 from sim2sg_core.scene.turning import turn_matrix
+from sim2sg_ros.stamps import nanoseconds_of
 
 # Axes of a level camera in the world: right is -y, down is -z, forward is x.
 _LEVEL_CAMERA_WORLD = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
@@ -61,7 +62,7 @@ def graph_from_message(message: GraphMessage, camera: Camera | None = None) -> S
         height=message.image_height,
         objects=tuple(_read_object(item, to_world) for item in message.objects),
         relations=tuple(Relation(r.subject, r.predicate, r.object, r.score, r.frame) for r in message.relations),
-        stamp=message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec,
+        stamp=nanoseconds_of(message.header.stamp),
         camera=camera,
     )
 

@@ -10,6 +10,8 @@ from typing import Any
 from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.time import Time
 
+from sim2sg_ros.stamps import nanoseconds_of
+
 HEADER = "std_msgs/Header"
 LATENCY = 10 * 10**9
 """Nanoseconds between a header's stamp and its recording; where there are more, they are of different clocks."""
@@ -77,8 +79,7 @@ def restamp_lists(data: bytes, move: Callable[[int], int], kind: type[Any], list
     """Changes the stamps of the elements of some of a message's fields, which are lists."""
     message = deserialize_message(data, kind)
     for element in (element for name in lists for element in getattr(message, name)):
-        stamp = element.header.stamp.sec * 10**9 + element.header.stamp.nanosec  # Time takes no negative one.
-        element.header.stamp = Time(nanoseconds=move(stamp)).to_msg()
+        element.header.stamp = Time(nanoseconds=move(nanoseconds_of(element.header.stamp))).to_msg()
     return serialize_message(message)
 
 

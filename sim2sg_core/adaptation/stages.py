@@ -15,12 +15,12 @@ from sim2sg_core.adaptation.mixing.mixed_frame import mixed_frames
 from sim2sg_core.adaptation.plan import held_out_count
 from sim2sg_core.adaptation.resolved_config import ResolvedConfig, StartCheckpoint
 from sim2sg_core.adaptation.run_folder import Run, Watcher
+from sim2sg_core.adaptation.selection.criteria import network_images
 from sim2sg_core.adaptation.selection.score_calibration import calibrate
 from sim2sg_core.cores import usable_cores
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.domain_spec import TrainingSpec
 from sim2sg_core.fleet import ONE_MACHINE, Fleet
-from sim2sg_core.images import read_image
 from sim2sg_core.learning import AlignConfig, AugmentConfig, TrainConfig, TrainJob
 from sim2sg_core.learning.real import RealImage
 from sim2sg_core.learning.thresholds import class_thresholds, predicate_thresholds
@@ -35,7 +35,6 @@ from sim2sg_core.model import (
 )
 from sim2sg_core.model.weight_mean import mean_network
 from sim2sg_core.progress import Progress
-from sim2sg_core.runtime.preprocessing import NetworkInput, letterbox
 from sim2sg_core.scene import Camera, Layout, SceneGraph
 from sim2sg_core.scene.graph import load_graphs, write_json
 from sim2sg_core.synthesis import read_dataset, render_dataset
@@ -265,7 +264,7 @@ def export_stage(
         model_id=model_id,
         camera=camera,
         calibrated=True,
-        images=_inputs([f.path for f in frames[:2]], network.config.input),
+        images=network_images([f.path for f in frames[:2]], network.config.input),
     )
 
 
@@ -329,8 +328,3 @@ def negatives_of(config: ResolvedConfig) -> list[tuple[Path, float]]:
 def _train(job: TrainJob, fleet: Fleet, ranks: int, view: Watcher | None) -> None:
     with Progress(job.config.steps, "train", unit="steps") as progress:
         job.train_on(fleet, ranks, view.training(job.out, progress.update) if view else progress.update)
-
-
-def _inputs(paths: Sequence[Path], frame: NetworkInput) -> np.ndarray:
-    """(N, height, width, 3) uint8: images as the network gets them."""
-    return np.stack([letterbox(read_image(path), frame)[0] for path in paths])

@@ -93,6 +93,7 @@ def open_session(
     available = [name for name, full in PROVIDERS.items() if full in ort.get_available_providers()]
 
     def open_on(wanted: str, *, last: bool = True) -> tuple[Any, str]:
+        """Opens a session on a provider, with those after it to fall back on, and returns the one that runs it."""
         chain = [name for name in available if name == wanted or _rank(name) > _rank(wanted)]
         strict = require_provider and wanted != "cpu"
         if strict:
