@@ -72,7 +72,7 @@ def run(kind: type[Ablation], description: str) -> None:
                 work.oracle_data(part, fold)
     with stopping(60 * args.until), in_own_groups(jobs) as pool:
         sources = {seed for row, seed in wanted if kind.branches(row)}
-        for _ in pool.map(work.source_model, sorted(sources)):
+        for _ in pool.map(work.train_source, sorted(sources)):
             pass
         for _ in pool.map(work.result, *zip(*wanted, strict=True)):
             pass
@@ -257,12 +257,14 @@ class Ablation(ABC):
         raise NotImplementedError(row)
 
     def source_model(self, seed: int) -> Path:
-        """Trains the source model of a seed, from which all its rows branch. Returns its run."""
-        run = self.out / f"seed_{seed}" / "source_model"
+        """Returns the run whose model the rows of this seed branch from."""
+        return self.out / f"seed_{seed}" / "source_model"
+
+    def train_source(self, seed: int) -> None:
+        """Trains the source model of a seed; once, before any row: two rows at a time would wait for its folder."""
         if time.time() < self.deadline:
             # Its log gives the lens and nothing else. Of a run that is whole, the verb sees whether it is this one.
-            self.adapt("source", seed, run, self.data / self.log, ["--rounds", 0])
-        return run
+            self.adapt("source", seed, self.source_model(seed), self.data / self.log, ["--rounds", 0])
 
     def result(self, row: str, seed: int) -> None:
         """Runs one row with one seed, unless its result is there."""
