@@ -14,10 +14,19 @@ from sim2sg_core.adaptation.method import Method, resolve_method
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.digests import named_files
 from sim2sg_core.domains.fields import nearest
-from sim2sg_core.domains.yaml_errors import check_yaml_size, yaml_mistake
+from sim2sg_core.domains.yaml_errors import UniqueKeyLoader, check_yaml_size, yaml_mistake
 from sim2sg_core.errors import Sim2SGError
 
 DERIVED = ("start_digest", "witness_digest", "negatives_digest")  # a run says what was in its files; they are read anew
+OPTIONS = {
+    "log": "logs",
+    "camera": "camera_file",
+    "max": "frames",
+    "every": "min_interval",
+    "feature_alignment": "feature",
+    "prediction_alignment": "prediction",
+}
+"""Options of `sim2sg adapt` whose settings have other names."""
 Settings = TypeVar("Settings", AdaptConfig, Method)
 
 
@@ -53,7 +62,7 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         text = file.read_text(encoding="utf-8")
         check_yaml_size(text, str(file))
-        data = yaml.safe_load(text)
+        data = yaml.load(text, Loader=UniqueKeyLoader)
     except OSError as error:
         raise Sim2SGError(f"{file}: cannot be read ({error.strerror}); give the config.yaml of a run") from None
     except UnicodeDecodeError:
@@ -70,13 +79,25 @@ def _checked(kind: type[Settings], data: Any, place: str) -> Settings:
     known = [field.name for field in dataclasses.fields(kind)]
     for key in data if isinstance(data, dict) else ():
         if key not in known:
-            raise Sim2SGError(f"{place}: no setting {key!r}; {nearest(key, known)}")
+            raise Sim2SGError(f"{place}: no setting {key!r}; {_remedy(str(key), known)}")
     try:
         return TypeAdapter(kind).validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise Sim2SGError(f"{place}: {where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+
+
+def _remedy(key: str, known: list[str]) -> str:
+    """Says where a key that is no setting belongs, if it is an option's name, or what is nearest to it."""
+    option = key.replace("-", "_")
+    bare = option.removeprefix("no_")
+    name, value = OPTIONS.get(bare, bare), "…" if bare == option else "false"
+    if name in known:
+        return f"the option --{option.replace('_', '-')} is `{name}: {value}` here"
+    if name in {field.name for field in dataclasses.fields(Method)}:
+        return f"it is a part of the method: write `method: {{{name}: {value}}}`"
+    return nearest(key, known)
 
 
 def _domain(file: Path, data: Any, allow_outside: bool) -> Domain:

@@ -13,26 +13,10 @@ import yaml
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from sim2sg_core.domains.fields import nearest
-from sim2sg_core.domains.yaml_errors import yaml_mistake
+from sim2sg_core.domains.yaml_errors import UniqueKeyLoader, yaml_mistake
 from sim2sg_core.errors import Sim2SGError
 
-try:
-    from yaml import CSafeLoader as _SafeLoader  # ten times as fast, where PyYAML comes with libyaml
-except ImportError:
-    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
-
 Row = TypeVar("Row")
-
-
-class _Loader(_SafeLoader):
-    """Refuses a key that stands twice, of which PyYAML would drop the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [str(key.value) for key, _ in node.value]
-        twice = next((key for k, key in enumerate(keys) if key in keys[:k]), None)
-        if twice is not None:
-            raise yaml.MarkedYAMLError(problem=f"{twice} stands twice", problem_mark=node.start_mark)
-        return super().construct_mapping(node, deep)
 
 
 @cache
@@ -42,7 +26,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise Sim2SGError(f"{path}: cannot be read: {error}") from None
     try:
-        data = yaml.load(text, Loader=_Loader)
+        data = yaml.load(text, Loader=UniqueKeyLoader)
     except yaml.YAMLError as error:
         raise Sim2SGError(yaml_mistake(error, str(path), text)) from None
     if not isinstance(data, dict):

@@ -1,5 +1,7 @@
 """Settings of another run, read back."""
 
+import argparse
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,8 @@ import yaml
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
 from sim2sg_core.adaptation.config_file import read_config
-from sim2sg_core.adaptation.method import METHODS
+from sim2sg_core.adaptation.method import METHODS, Method
+from sim2sg_core.cli.adapt import add_arguments
 from sim2sg_core.cli.main import main
 from sim2sg_core.domains import load_domain
 from sim2sg_core.errors import Sim2SGError
@@ -39,10 +42,21 @@ def test_a_part_of_the_settings_is_enough(tmp_path):
     assert settings == AdaptConfig((), rounds=2, method=METHODS["paper"]) and domain is None
 
 
+def test_a_setting_given_twice_is_refused(tmp_path):
+    (tmp_path / "a.yaml").write_text("rounds: 2\nseed: 1\nrounds: 3\n")
+    with pytest.raises(Sim2SGError, match=r"a\.yaml:3: not YAML: rounds is given twice; delete one"):
+        read_config(tmp_path / "a.yaml")
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         ({"round": 2}, "no setting 'round'; did you mean rounds"),
+        ({"max": 200}, "no setting 'max'; the option --max is `frames: …` here"),
+        ({"round-steps": 9}, "the option --round-steps is `round_steps: …` here"),
+        ({"no_real_frames": True}, "the option --no-real-frames is `real_frames: false` here"),
+        ({"feature_alignment": 1}, "write `method: {feature: …}`"),
+        ({"method": {"feature_alignment": 1}}, "method: no setting 'feature_alignment'; the option"),
         ({"rounds": "two"}, "rounds: input should be a valid integer"),
         ({"method": "papers"}, "method 'papers' is not known"),
         ({"method": {"teachers": 1}}, "method: no setting 'teachers'; did you mean teacher"),
@@ -90,3 +104,15 @@ def test_the_command_line_takes_it(tmp_path, capsys):
     assert "no log: give --log LOG" in capsys.readouterr().err
     assert main([*words, "--log", str(LOG)]) == 2
     assert "no domain: give --domain NAME" in capsys.readouterr().err
+
+
+def test_every_option_of_adapt_is_known_by_its_own_name_too(tmp_path):
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    settings = {field.name for kind in (AdaptConfig, Method) for field in dataclasses.fields(kind)}
+    for action in parser._actions:
+        for option in action.option_strings:
+            name = option.removeprefix("--").replace("-", "_")
+            if action.dest in settings and name != action.dest and option.startswith("--"):
+                with pytest.raises(Sim2SGError, match=rf"\b{action.dest}\b"):
+                    read_config(write(tmp_path / "a.yaml", {name: 1}))

@@ -65,7 +65,7 @@ def test_a_row_takes_over_its_base_but_for_what_it_says(table) -> None:
         ("mug: {slots: [a]}", "mug.radius: is missing; add it"),
         ("mug: {radius: wide}", "mug.radius: Input should be a valid number"),
         ("mug: {base: cup, radius: 1}", "mug.base: no row cup above it"),
-        ("mug: {radius: 4}\nmug: {radius: 5}", ":1: not YAML: mug stands twice"),
+        ("mug: {radius: 4}\nmug: {radius: 5}", ":2: not YAML: mug is given twice; delete one"),
         ("mug: {radius: 4", "not YAML"),
         ("[1, 2]", "holds no rows"),
         ("", "holds no rows"),
