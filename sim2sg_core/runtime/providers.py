@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -91,32 +91,12 @@ def open_session(
         raise Sim2SGError(f"device {device} is not a GPU: count them from 0, as nvidia-smi does")
     ort = import_onnxruntime()
     available = [name for name, full in PROVIDERS.items() if full in ort.get_available_providers()]
-
-    def open_on(wanted: str, *, last: bool = True) -> tuple[Any, str]:
-        """Opens a session on a provider, with those after it to fall back on, and returns the one that runs it."""
-        chain = [name for name in available if name == wanted or _rank(name) > _rank(wanted)]
-        strict = require_provider and wanted != "cpu"
-        if strict:
-            chain = [name for name in chain if name != "cpu"]  # onnxruntime refuses it beside the option for it
-        gpu = {"device_id": str(device)}
-        settings: dict[str, dict[str, str]] = {"cuda": gpu, "cpu": {}}
-        if wanted == "tensorrt":
-            settings["tensorrt"] = gpu | _tensorrt_options(model, cache, fp16)
-        try:
-            options = _options(ort, wanted, threads, strict)
-            session = _create(ort, model, options, {n: settings[n] for n in chain}, cuda_graph, fallback=last)
-        except Exception as error:  # onnxruntime has no common base class for its errors
-            reason = first_line(error)
-            if strict:
-                raise Sim2SGError(f"{model}: provider {wanted} is required and cannot run it: {reason}") from None
-            raise Sim2SGError(f"{model}: onnxruntime cannot load it: {reason}") from None
-        return session, short_name(session.get_providers()[0])
-
+    opening = _Opening(ort, model, available, require_provider, threads, cache, device, fp16, cuda_graph)
     if provider == "auto" and not require_provider:
-        session, running = _open_on_first(open_on, available)
+        session, running = opening.on_first()
     else:
         wanted = _wanted(provider, available, require_provider)
-        session, running = open_on(wanted)
+        session, running = opening.on(wanted)
         if running != wanted:
             message = f"wanted provider {wanted}, but the model runs on {running}"
             if require_provider:
@@ -134,30 +114,66 @@ def fell_back(provider: str, running: str) -> bool:
     return running == "cpu" and PROVIDERS["cuda"] in import_onnxruntime().get_available_providers()
 
 
-def _open_on_first(open_on: Callable[..., tuple[Any, str]], available: list[str]) -> tuple[Any, str]:
-    """Opens a session on the first provider that runs it; each is tried with options of its own."""
-    failures = []
-    for wanted in available[:-1]:
+@dataclass(frozen=True)
+class _Opening:
+    """What `open_session` was asked for, and the short names of the providers that are built in, best first."""
+
+    ort: ModuleType
+    model: Path
+    available: list[str]
+    require_provider: bool
+    threads: int
+    cache: Path | None
+    device: int
+    fp16: bool
+    cuda_graph: bool
+
+    def on(self, wanted: str, *, last: bool = True) -> tuple[Any, str]:
+        """Opens a session on a provider, with those after it to fall back on, and returns the one that runs it."""
+        chain = [name for name in self.available if name == wanted or _rank(name) > _rank(wanted)]
+        strict = self.require_provider and wanted != "cpu"
+        if strict:
+            chain = [name for name in chain if name != "cpu"]  # onnxruntime refuses it beside the option for it
+        gpu = {"device_id": str(self.device)}
+        settings: dict[str, dict[str, str]] = {"cuda": gpu, "cpu": {}}
+        if wanted == "tensorrt":
+            settings["tensorrt"] = gpu | _tensorrt_options(self.model, self.cache, self.fp16)
         try:
-            session, running = open_on(wanted, last=False)
-        except Exception as error:  # no folder for engines, a driver that does not answer, whatever onnxruntime raises
-            failures.append(f"{wanted}: {first_line(error)}")
-            continue
-        if running == wanted:
-            break
-        failures.append(f"{wanted}: onnxruntime took {running} instead")
-        del session  # gives back its memory before the next one needs as much
-    else:
-        session, running = open_on(available[-1] if available else "cpu")
-    if failures and running == "cpu":
-        logger.warning(
-            "the model runs on the CPU, though this onnxruntime is built for GPUs (%s): inference will be SLOWER than"
-            " it should be; check the GPU driver and the CUDA libraries of onnxruntime-gpu, or ask for provider cpu",
-            "; ".join(failures),
-        )
-    elif failures:
-        logger.info("the model runs on %s (%s)", running, "; ".join(failures))
-    return session, running
+            options = _options(self.ort, wanted, self.threads, strict)
+            chosen = {name: settings[name] for name in chain}
+            session = _create(self.ort, self.model, options, chosen, self.cuda_graph, fallback=last)
+        except Exception as error:  # onnxruntime has no common base class for its errors
+            reason = first_line(error)
+            if strict:
+                raise Sim2SGError(f"{self.model}: provider {wanted} is required and cannot run it: {reason}") from None
+            raise Sim2SGError(f"{self.model}: onnxruntime cannot load it: {reason}") from None
+        return session, short_name(session.get_providers()[0])
+
+    def on_first(self) -> tuple[Any, str]:
+        """Opens a session on the first provider that runs it; each is tried with options of its own."""
+        failures = []
+        for wanted in self.available[:-1]:
+            try:
+                session, running = self.on(wanted, last=False)
+            except Exception as error:  # no folder for engines, a driver that does not answer, onnxruntime's own
+                failures.append(f"{wanted}: {first_line(error)}")
+                continue
+            if running == wanted:
+                break
+            failures.append(f"{wanted}: onnxruntime took {running} instead")
+            del session  # gives back its memory before the next one needs as much
+        else:
+            session, running = self.on(self.available[-1] if self.available else "cpu")
+        if failures and running == "cpu":
+            logger.warning(
+                "the model runs on the CPU, though this onnxruntime is built for GPUs (%s): inference will be SLOWER"
+                " than it should be; check the GPU driver and the CUDA libraries of onnxruntime-gpu, or ask for"
+                " provider cpu",
+                "; ".join(failures),
+            )
+        elif failures:
+            logger.info("the model runs on %s (%s)", running, "; ".join(failures))
+        return session, running
 
 
 def plain_options(ort: ModuleType) -> Any:
