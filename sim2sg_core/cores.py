@@ -1,4 +1,4 @@
-"""How many CPU cores this process may use."""
+"""Which CPU this is, and how many of its cores this process may use."""
 
 from __future__ import annotations
 
@@ -21,6 +21,21 @@ def usable_cores(root: Path = Path("/")) -> int:
     except AttributeError:  # not on every platform
         cores = os.cpu_count() or 1
     return max(1, math.ceil(min(cores, cpu_quota(root))))
+
+
+def cpu_flags(cpuinfo: str | None = None) -> frozenset[str]:
+    """Returns the features of an x86 CPU as Linux names them, such as avx2; empty where that cannot be told.
+
+    Args:
+        cpuinfo: The text of its /proc/cpuinfo; None for this one's.
+    """
+    if cpuinfo is None:
+        try:
+            cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        except OSError:  # not Linux
+            cpuinfo = ""
+    lines = [line.partition(":")[2] for line in cpuinfo.splitlines() if line.startswith("flags")]
+    return frozenset(word for line in lines for word in line.split())
 
 
 def cpu_quota(root: Path = Path("/")) -> float:

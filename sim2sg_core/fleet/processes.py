@@ -19,10 +19,9 @@ from sim2sg_core.fleet.pool import Item, Pool, Result, Work, windowed
 
 AHEAD = 3  # items for each process
 
-# Each worker does its work on one thread. Mesa's shader cache corrupted memory when shared between machines.
+# Each worker does its work on one thread.
 ENVIRONMENT = {
     "LP_NUM_THREADS": "0",
-    "MESA_SHADER_CACHE_DISABLE": "true",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",

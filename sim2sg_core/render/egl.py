@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import Any
 
 import moderngl
 
+from sim2sg_core.cores import cpu_flags
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.files import user_cache
 
 EGL: dict[str, Any] = {"backend": "egl", "libegl": "libEGL.so.1", "libgl": "libGL.so.1"}
 SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software")
@@ -15,8 +18,7 @@ SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software")
 
 def create_context() -> moderngl.Context:
     """Opens EGL. Raises Sim2SGError with what to install when that fails."""
-    # Mesa's shader cache is not keyed by the width of the CPU's vectors: a foreign one corrupts the heap.
-    os.environ.setdefault("MESA_SHADER_CACHE_DISABLE", "true")
+    _keep_shaders()
     try:
         return moderngl.create_context(require=430, standalone=True, **EGL)
     except Exception as error:  # glcontext raises bare Exception
@@ -28,3 +30,24 @@ def create_context() -> moderngl.Context:
 def is_software(device: str) -> bool:
     """Whether a driver of this name (GL_RENDERER) draws on the CPU."""
     return any(word in device.lower() for word in SOFTWARE)
+
+
+def _keep_shaders() -> None:
+    """Lets Mesa keep the shaders that it compiled, where nobody has decided otherwise: that saves seconds per process.
+
+    Mesa does not tell kinds of CPU apart: machine code from the cache of another one corrupts memory. So each kind has
+    a cache of its own, also where machines share a home folder.
+    """
+    if "MESA_SHADER_CACHE_DISABLE" in os.environ or "MESA_SHADER_CACHE_DIR" in os.environ:
+        return
+    flags = cpu_flags()
+    kind = " ".join([*sorted(flags), os.environ.get("LP_NATIVE_VECTOR_WIDTH", "")])
+    folder = user_cache("shaders") / hashlib.sha256(kind.encode()).hexdigest()[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)  # Mesa makes the last folder of a path alone
+    except OSError:
+        flags = frozenset()
+    if flags:
+        os.environ["MESA_SHADER_CACHE_DIR"] = str(folder)
+    else:
+        os.environ["MESA_SHADER_CACHE_DISABLE"] = "true"

@@ -7,7 +7,8 @@ weights. CPUs with VNNI add in 32 bits, as ARM's do. 7-bit weights are exact on 
 from __future__ import annotations
 
 import platform
-from pathlib import Path
+
+from sim2sg_core.cores import cpu_flags
 
 X86 = ("x86_64", "amd64", "i386", "i686")
 ARM = ("aarch64", "arm64")
@@ -27,8 +28,7 @@ def saturates(machine: str | None = None, cpuinfo: str | None = None) -> bool | 
         return False
     if machine not in X86:
         return None
-    lines = (_read_cpuinfo() if cpuinfo is None else cpuinfo).splitlines()
-    flags = {word for line in lines if line.startswith("flags") for word in line.partition(":")[2].split()}
+    flags = cpu_flags(cpuinfo)
     return flags.isdisjoint(VNNI) if flags else None
 
 
@@ -45,10 +45,3 @@ def misfit(weight_bits: int, saturating: bool | None) -> str | None:
         "quantised with 8-bit weights, but this CPU has no VNNI: kernels that do not saturate keep the results right,"
         " and are SLOWER; quantise the float model again without --weights 8"
     )
-
-
-def _read_cpuinfo() -> str:
-    try:
-        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:  # not Linux
-        return ""
