@@ -70,6 +70,14 @@ class SceneGraphNode(LifecycleNode):
         self._cameras: dict[str, CameraStream] = {}
         self._pipeline: InferencePipeline | None = None
         super().__init__("sim2sg", **kwargs)
+        try:
+            self._begin(ended)
+        except Exception:
+            self.destroy_node()  # now, not with the interpreter, when the middleware is gone
+            raise
+
+    def _begin(self, ended: Callable[[], bool]) -> None:
+        """The rest of the constructor: what may be refused."""
         self._node_parameters = declare_parameters(self)
         for line in unknown_parameters(self):
             self.get_logger().warning(line)
