@@ -7,26 +7,37 @@ import numpy as np
 
 from sim2sg_core.render.render_scene import Instance
 
-CONTACT = 128  # Side of the map, texels.
+CONTACT = 128  # Side of a map, texels.
+REACH = np.array([[-3.0, -18.0], [30.0, 18.0]])  # The ground's map reaches no farther: x and y from, and to, metres.
+TREE, TRUNK = 2.0, 0.12  # What has leaves and is higher, metres, stands on this share of its width.
+FLOOR = 0.25  # What is lower, and larger than LARGEST, is a floor itself: a road, a kerb, a rug. Metres.
 RAISED = 0.3  # From here on something stands on something else, metres above the ground.
 LARGEST = 1.5  # What is larger is no thing on a table, metres.
 
 
 def contact_map(instances: list[Instance], height: float, strength: float) -> tuple[np.ndarray | None, np.ndarray]:
-    """Openness of the ground to the sky: dark under and round what stands on it.
+    """Openness of the ground, and of the floors on it, to the sky: dark under and round what stands there.
+
+    Args:
+        instances: What is drawn.
+        height: Of the ground, metres.
+        strength: 0-1.
 
     Returns:
         (CONTACT, CONTACT) uint8, 255 = open, None where all is open, and the rectangle [x0, y0, 1/width, 1/height]
         it covers.
     """
-    standing = [i for i in instances if i.shadow and abs(i.position[2] - height) < 0.3]
-    standing = [i for i in standing if -5 < i.position[0] < 45 and abs(i.position[1]) < 25]
+    spread = 0.3
+    standing = [i for i in instances if i.shadow and abs(i.position[2] - height) < 0.3 and not is_floor(i, height)]
     if not standing or strength <= 0:
         return None, np.array([0.0, 0.0, 1.0, 1.0])
     corners = np.stack([_footprint(i) for i in standing])
-    spread = 0.3
-    low = corners.min((0, 1)) - 2 * spread
-    span = np.maximum(corners.max((0, 1)) + 2 * spread - low, 1e-3)
+    near = ((corners.max(1) > REACH[0]) & (corners.min(1) < REACH[1])).all(1)
+    if not near.any():
+        return None, np.array([0.0, 0.0, 1.0, 1.0])
+    corners = corners[near]
+    low = np.maximum(corners.min((0, 1)) - 2 * spread, REACH[0])
+    span = np.maximum(np.minimum(corners.max((0, 1)) + 2 * spread, REACH[1]) - low, 1e-3)
     scale = CONTACT / span
     wide = np.zeros((CONTACT, CONTACT), np.float32)
     for polygon in (corners - low) * scale:
@@ -82,6 +93,12 @@ def raised_map(
     return np.stack([open_, level], -1).astype(np.float16), np.concatenate([low, 1 / span])
 
 
+def is_floor(instance: Instance, height: float) -> bool:
+    """Whether an instance is a floor that others stand on as on the ground, whose height is given in metres."""
+    top = instance.position[2] - height + instance.size[2]
+    return bool(abs(top) < FLOOR and max(instance.size[:2]) > LARGEST)
+
+
 def _blur(image: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """Blurs with deviation sigma (x, y) in pixels."""
     x, y = (max(1, 2 * round(float(v) * 0.87) + 1) for v in sigma)
@@ -91,6 +108,7 @@ def _blur(image: np.ndarray, sigma: np.ndarray) -> np.ndarray:
 def _footprint(instance: Instance) -> np.ndarray:
     """(8, 2) an octagon inside the footprint: rounder than the box, near enough for blurred shade."""
     angle = (np.arange(8) + 0.5) * np.pi / 4
-    local = np.stack([np.cos(angle), np.sin(angle)], 1) * (0.5 * np.asarray(instance.size[:2]))
+    share = TRUNK if instance.leafy and instance.size[2] > TREE else 1.0
+    local = np.stack([np.cos(angle), np.sin(angle)], 1) * (0.5 * share * np.asarray(instance.size[:2]))
     c, s = np.cos(instance.yaw), np.sin(instance.yaw)
     return local @ np.array([[c, s], [-s, c]]) + np.asarray(instance.position[:2])

@@ -21,6 +21,7 @@ from sim2sg_core.render.egl import create_context, is_software
 from sim2sg_core.render.framebuffer import Framebuffer
 from sim2sg_core.render.mesh_store import MeshRange, draw_commands, instance_records
 from sim2sg_core.render.passes.background import BackgroundPass
+from sim2sg_core.render.passes.contact import ContactPass
 from sim2sg_core.render.passes.lighting import PICTURE_UNIT, TEXTURE_UNIT, Lighting
 from sim2sg_core.render.passes.objects import ObjectPass
 from sim2sg_core.render.passes.shadows import ShadowMap, ShadowPass
@@ -71,6 +72,7 @@ class Renderer:
             self._materials = Materials(self.context)
             self._pipeline = Pipeline(self.context)
             self._shadows = ShadowPass(self._pipeline, shadow_size)
+            self._contact = ContactPass(self._pipeline)
             self._objects = ObjectPass(self._pipeline)
             self._background = BackgroundPass(self._pipeline, self._materials)
             self._alone = AlonePass(self._pipeline)
@@ -159,10 +161,11 @@ class Renderer:
     ) -> None:
         """Draws colour, id and depth of the instances in `commands` (nearest first), the ground and the sky."""
         lighting = Lighting.of(scene, shadows, self.shadow_size, self.taps)
-        batch = self._objects.prepare(scene, instances, parts, commands, lighting)
+        contact = self._contact.draw(scene, parts.solid(instances))
+        batch = self._objects.prepare(scene, instances, parts, commands, lighting, contact)
         self._framebuffer.clear()
         self._materials.bind_textures(TEXTURE_UNIT, PICTURE_UNIT)
         self._objects.draw_opaque(batch)
-        self._background.draw(scene, lighting, parts.solid(instances))
+        self._background.draw(scene, lighting, contact)
         self._objects.draw_translucent(batch, self._framebuffer)
         self._framebuffer.resolve()

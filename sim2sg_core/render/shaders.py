@@ -182,6 +182,9 @@ vec3 surroundings(vec3 D, float rough) {
 #if PARTS == THIN
 uniform float u_side;  // -1 draws the far sides
 #endif
+#if CONTACT
+uniform sampler2D u_contact; uniform vec4 u_contact_rect; uniform float u_ground_height;
+#endif
 #if RAISED
 uniform sampler2D u_raised; uniform vec4 u_raised_rect;
 #endif
@@ -260,13 +263,17 @@ void main() {
   float low = exp2(-3.0 * v_local.z / v_texture.w);  // 1 at the base: less sky is seen there
   float open = 1.0 - u_occlusion * low * (1.0 - 0.7 * up);
   float contact = 1.0;
+#if CONTACT
+  if (N.z > 0.9 && v_world.z < u_ground_height + 0.25)  // A road or a rug: as the ground.
+    contact = texture(u_contact, (v_world.xy - u_contact_rect.xy) * u_contact_rect.zw).r;
+#endif
 #if RAISED
   if (N.z > 0.9) {  // The top of something: what stands just on it takes its light.
     vec2 raised = texture(u_raised, (v_world.xy - u_raised_rect.xy) * u_raised_rect.zw).rg;
-    if (abs(v_world.z - raised.y) < 0.002) contact = raised.x;
-    open *= contact;
+    contact *= mix(raised.x, 1.0, smoothstep(0.002, 0.006, abs(v_world.z - raised.y)));
   }
 #endif
+  open *= contact;
   vec3 diffuse = mix(u_ambient_down, u_ambient_up, up) * open;
   vec3 F0 = mix(vec3(0.08 * specular), albedo, metal);
   float ndv = max(dot(N, V), 0.0);

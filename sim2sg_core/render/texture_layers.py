@@ -43,7 +43,8 @@ class Materials:
             return
         for k, (name, patch) in enumerate(patches.items()):
             layer = self._first_spare + k
-            data = np.concatenate([balance(patch), np.full((SIZE, SIZE, 1), 255, np.uint8)], axis=-1)
+            upright = balance(patch)[::-1]  # rows of a texture go up along walls
+            data = np.concatenate([upright, np.full((SIZE, SIZE, 1), 255, np.uint8)], axis=-1)
             self._textures.write(data.tobytes(), viewport=(0, 0, layer, SIZE, SIZE, 1))
             self.layers[name] = layer
         self._textures.build_mipmaps()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 CHUNK = 4  # Frames per task: short enough for an even end, long enough that passing tasks costs nothing.
 SHOWN = 5  # damaged frames that are named
-VERSION = 5  # Goes up when the same seed gives other pixels, so that no data set mixes both.
+VERSION = 6  # Goes up when the same seed gives other pixels, so that no data set mixes both.
 MESHES_VERSION = 1  # The same for domains with meshes of files or libraries, whose textures are pictures since 1.
 
 

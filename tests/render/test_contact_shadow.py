@@ -12,6 +12,8 @@ GREY = (Material((0.3, 0.3, 0.3)),)
 TABLE = Instance(load_asset("cube"), np.array([5.0, 0.0, 0.0]), 0.0, np.array([2.0, 1.6, 0.7]), GREY, "table")
 CUP = Instance(load_asset("cylinder"), np.array([5.0, 0.2, 0.7]), 0.0, np.array([0.3, 0.3, 0.4]), GREY, "cup")
 
+ROAD = Instance(load_asset("cube"), np.array([10.0, 0.0, 0.0]), 0.0, np.array([60.0, 8.0, 0.02]), GREY)
+
 
 def at(map_, rectangle, x, y):
     column, row = ((np.array([x, y]) - rectangle[:2]) * rectangle[2:] * CONTACT).astype(int)
@@ -35,6 +37,35 @@ def test_only_things_that_stand_on_others_are_raised_and_only_the_rest_on_the_gr
     assert raised_map([dataclasses.replace(CUP, shadow=False)], 0.0, 0.6)[0] is None
     assert contact_map([CUP], 0.0, 0.6)[0] is None
     assert contact_map([TABLE], 0.0, 0.6)[0] is not None
+
+
+def test_a_floor_shades_nothing_and_a_tree_only_at_its_trunk():
+    assert contact_map([ROAD], 0.0, 0.6)[0] is None
+    made, rectangle = contact_map([ROAD, TABLE], 0.0, 0.6)
+    assert at(made, rectangle, 5.0, 0.0) < 128 and 1 / rectangle[2] < 4  # the map is of the table, not of the road
+    leaves = (dataclasses.replace(GREY[0], cutout=True),)
+    made, rectangle = contact_map(
+        [dataclasses.replace(TABLE, size=np.array([6.0, 6.0, 7.0]), materials=leaves)], 0, 0.6
+    )
+    assert at(made, rectangle, 5.0, 0.0) < 200
+    assert at(made, rectangle, 5.9, 0.0) >= 254
+
+
+def test_the_map_of_the_ground_reaches_as_far_as_it_is_seen():
+    far = dataclasses.replace(TABLE, position=np.array([60.0, 0.0, 0.0]))
+    assert contact_map([far], 0.0, 0.6)[0] is None
+    _, rectangle = contact_map([TABLE, far], 0.0, 0.6)
+    assert 1 / rectangle[2] < 4
+
+
+def test_a_road_is_dark_under_a_car_as_the_ground_is(renderer, camera):
+    car = dataclasses.replace(TABLE, position=np.array([6.5, 0.0, 0.0]), size=np.array([2.0, 1.6, 1.0]))
+    dull = {"camera": camera, "lights": (), "ambient_up": (0.8, 0.8, 0.8)}
+    bare, parked = (renderer.render(RenderScene(instances=i, **dull)).rgb for i in ((ROAD,), (ROAD, car)))
+    beside, away = camera.project(camera.to_camera(np.array([[5.45, 0.0, 0.02], [5.4, -1.3, 0.02]]))).astype(int)
+    loss = bare.astype(float).mean(-1) - parked.astype(float).mean(-1)
+    assert loss[beside[1], beside[0]] > 8
+    assert loss[away[1], away[0]] == 0
 
 
 def test_the_highest_surface_counts_where_things_stand_on_each_other():

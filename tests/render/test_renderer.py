@@ -220,6 +220,21 @@ def test_patches_become_textures(renderer, camera):
     assert np.abs(out.astype(int) - plain.astype(int)).max() > 30
 
 
+def test_patches_stand_upright_on_walls(renderer, camera):
+    patch = np.full((256, 256, 3), 60, np.uint8)
+    patch[:128] = 200
+    renderer.add_patches({"bright above": patch})
+    wall = dataclasses.replace(
+        solid("cube", 6, 0), size=np.array([1.0, 1.0, 1.0]), materials=(Material(texture="bright above"),)
+    )
+    scene = RenderScene(camera, (wall,), lights=(), ambient_up=(0.5,) * 3, ambient_down=(0.5,) * 3)
+    seen = renderer.render(scene)
+    points = camera.project(camera.to_camera(np.array([[5.5, 0.0, 0.8], [5.5, 0.0, 0.2]]))).astype(int)
+    upper, lower = (seen.rgb[y, x].astype(int).mean() for x, y in points)
+    assert all(seen.ids[y, x] == 1 for x, y in points)
+    assert upper > lower + 20
+
+
 def test_tints_multiply_the_color_at_each_vertex(renderer, camera):
     plain = solid("cube", 8, 0)
     mesh = plain.asset.mesh

@@ -6,12 +6,12 @@ import moderngl
 import numpy as np
 
 from sim2sg_core.render import shaders
-from sim2sg_core.render.contact_shadow import CONTACT, contact_map
 from sim2sg_core.render.culling import sees_sky
-from sim2sg_core.render.passes.lighting import CONTACT_UNIT, SHARED, Lighting
+from sim2sg_core.render.passes.contact import ContactShadows
+from sim2sg_core.render.passes.lighting import SHARED, Lighting
 from sim2sg_core.render.pipeline import Pipeline
 from sim2sg_core.render.projection import FAR, clip_matrix, view_matrix
-from sim2sg_core.render.render_scene import Instance, Material, RenderScene
+from sim2sg_core.render.render_scene import Material, RenderScene
 from sim2sg_core.render.texture_layers import Materials
 
 
@@ -19,43 +19,37 @@ class BackgroundPass:
     """Fills what the objects leave free of the current target."""
 
     def __init__(self, pipeline: Pipeline, materials: Materials) -> None:
-        """Makes the map of contact shadows."""
+        """Keeps what the passes are drawn with."""
         self.pipeline, self.materials = pipeline, materials
-        self._contact = pipeline.context.texture((CONTACT, CONTACT), 1)
-        self._contact.repeat_x = self._contact.repeat_y = False
 
-    def draw(self, scene: RenderScene, lighting: Lighting, standing: list[Instance]) -> None:
+    def draw(self, scene: RenderScene, lighting: Lighting, contact: ContactShadows) -> None:
         """Draws ground and sky, each where it is in view.
 
         Args:
             scene: The scene.
             lighting: Its lighting.
-            standing: What may shade the ground.
+            contact: Its contact shadows.
         """
         if scene.ground is not None:
-            self._draw_ground(scene, scene.ground, lighting, standing)
+            self._draw_ground(scene, scene.ground, lighting, contact)
         if scene.ground is None or sees_sky(scene.camera):
             self._draw_sky(scene, lighting)
 
-    def _draw_ground(self, scene: RenderScene, ground: Material, lighting: Lighting, standing: list[Instance]) -> None:
-        contact, rect = contact_map(standing, scene.ground_height, scene.occlusion)
+    def _draw_ground(self, scene: RenderScene, ground: Material, lighting: Lighting, contact: ContactShadows) -> None:
         program = self.pipeline.program(
             shaders.GROUND_VERTEX,
             SHARED + shaders.GROUND_FRAGMENT,
             **lighting.defines,
             TEXTURED=int(ground.texture is not None),
             SHINE=int(ground.specular > 0),
-            CONTACT=int(contact is not None),
+            CONTACT=int(contact.ground),
         )
-        self._contact.use(CONTACT_UNIT)
-        if contact is not None:
-            self._contact.write(contact.tobytes())
         row = self.materials.row(ground)
         self.pipeline.set_uniforms(
             program,
             **lighting.uniforms,
             u_plane=(FAR * 0.7, scene.ground_height, *np.asarray(lighting.uniforms["u_eye"])[:2]),
-            u_contact_rect=rect,
+            u_contact_rect=contact.uniforms["u_contact_rect"],
             u_ground_color=row[:4],
             u_ground_surface=row[4:8],
             u_ground_texture=(*row[8:], float(self.materials.layers["mottle"])),

@@ -9,10 +9,10 @@ import moderngl
 import numpy as np
 
 from sim2sg_core.render import shaders
-from sim2sg_core.render.contact_shadow import CONTACT, raised_map
 from sim2sg_core.render.environment import EnvironmentMap
 from sim2sg_core.render.framebuffer import Framebuffer
-from sim2sg_core.render.passes.lighting import BEHIND_UNIT, ENVIRONMENT_UNIT, RAISED_UNIT, SHARED, Lighting
+from sim2sg_core.render.passes.contact import ContactShadows
+from sim2sg_core.render.passes.lighting import BEHIND_UNIT, ENVIRONMENT_UNIT, SHARED, Lighting
 from sim2sg_core.render.pipeline import Pipeline
 from sim2sg_core.render.render_scene import Instance, RenderScene
 from sim2sg_core.render.translucency import ALL, MASSIVE, OPAQUE, THIN, Parts, blend
@@ -44,17 +44,21 @@ class Batch:
 
 
 class ObjectPass:
-    """Draws instances, with the contact shadows on the tops of things."""
+    """Draws instances."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        """Makes the maps of contact shadows and of what is mirrored."""
+        """Makes the map of what is mirrored."""
         self.pipeline = pipeline
-        self._raised = pipeline.context.texture((CONTACT, CONTACT), 2, dtype="f2")
         self._environment = EnvironmentMap(pipeline.context)
-        self._raised.repeat_x = self._raised.repeat_y = False
 
     def prepare(
-        self, scene: RenderScene, instances: list[Instance], parts: Parts, commands: np.ndarray, lighting: Lighting
+        self,
+        scene: RenderScene,
+        instances: list[Instance],
+        parts: Parts,
+        commands: np.ndarray,
+        lighting: Lighting,
+        contact: ContactShadows,
     ) -> Batch:
         """Decides how to draw.
 
@@ -64,11 +68,8 @@ class ObjectPass:
             parts: Theirs.
             commands: (n, 5) uint32 draw commands of those in view, the nearest first.
             lighting: Of the scene.
+            contact: Its contact shadows.
         """
-        raised, rect = raised_map(parts.solid(instances), scene.ground_height, scene.occlusion)
-        if raised is not None:
-            self._raised.write(raised.tobytes())
-            self._raised.use(RAISED_UNIT)
         if scene.environment is not None:
             self._environment.use(scene.environment, ENVIRONMENT_UNIT)
         metals = any(material.metallic > 0 for i in instances for material in i.materials)
@@ -76,7 +77,8 @@ class ObjectPass:
             **lighting.defines,
             "STUDIO": int(metals and any(not light.directional for light in lighting.lights)),
             "TEXTURED": int(any(material.texture for i in instances for material in i.materials)),
-            "RAISED": int(raised is not None),
+            "CONTACT": int(contact.floors),
+            "RAISED": int(contact.raised),
             "ENVIRONMENT": int(scene.environment is not None),
         }
         leafy = np.array([i.leafy for i in instances], bool)
@@ -90,7 +92,7 @@ class ObjectPass:
             pictured[drawn],
             Parts(parts.opaque[drawn], parts.thin[drawn], parts.massive[drawn]),
             defines,
-            {**lighting.uniforms, "u_raised_rect": rect},
+            {**lighting.uniforms, **contact.uniforms},
         )
 
     def draw_opaque(self, batch: Batch) -> None:
