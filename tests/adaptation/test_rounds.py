@@ -22,6 +22,7 @@ from sim2sg_core.adaptation.run_folder import Run
 from sim2sg_core.cli.main import main
 from sim2sg_core.folder_lock import locked
 from sim2sg_core.images import write_jpeg
+from sim2sg_core.manifest import Manifest
 from sim2sg_core.model import load_checkpoint
 from sim2sg_core.runtime import Predictor
 from sim2sg_core.scene.graph import load_graphs
@@ -96,6 +97,13 @@ def whole(log, tmp_path_factory):
     out = tmp_path_factory.mktemp("whole") / "run"
     finish(start(log, out))
     return out
+
+
+def branch(whole, run):
+    """Begins a run with the source stage of another one."""
+    run.mkdir()
+    Manifest(run).take_over(Manifest(whole), "source", ())
+    shutil.copytree(whole / "source", run / "source")
 
 
 def test_a_killed_run_ends_like_an_uninterrupted_one(log, tmp_path, whole):
@@ -195,11 +203,9 @@ def test_the_second_process_stops_with_one_line(log, tmp_path, whole):
     assert differences(whole, run) == []
 
 
-def test_a_run_may_start_from_a_checkpoint_in_place_of_source_training(log, tmp_path, capsys):
+def test_a_run_may_start_from_a_checkpoint_in_place_of_source_training(log, tmp_path, capsys, whole):
     domain = str(log.parent / "tiny.yaml")
-    first = tmp_path / "first"
-    assert main(["adapt", "--domain", domain, "--log", str(log), "--out", str(first), *SETTINGS]) == 0
-    checkpoint = first / "round_1/train/checkpoint.pt"
+    checkpoint = whole / "round_1/train/checkpoint.pt"
     words = ["adapt", "--domain", domain, "--log", str(log), "--out", str(tmp_path / "next"), *ROUND]
     assert main([*words, "--start", str(checkpoint)]) == 0
     taken, given = (load_checkpoint(path) for path in (tmp_path / "next/source/train/checkpoint.pt", checkpoint))
@@ -315,9 +321,10 @@ def check_verbs(domain, stage, out):
     assert load_checkpoint(out / "more/checkpoint.pt")["domain"]["training"]["rounds"] == 5
 
 
-def test_the_mean_of_all_stages_is_handed_over_where_it_is_asked_for(log, tmp_path, capsys):
+def test_the_mean_of_all_stages_is_handed_over_where_it_is_asked_for(log, tmp_path, capsys, whole):
     domain, run = str(log.parent / "tiny.yaml"), tmp_path / "run"
     words = ["adapt", "--domain", domain, "--log", str(log), "--out", str(run), *SETTINGS, "--average"]
+    branch(whole, run)
     assert main(words) == 0
     assert "final model: the mean of the weights of source and round 1" in capsys.readouterr().err
     parts = [load_checkpoint(run / stage / "train/checkpoint.pt") for stage in ("source", "round_1")]
@@ -330,9 +337,10 @@ def test_the_mean_of_all_stages_is_handed_over_where_it_is_asked_for(log, tmp_pa
     assert main(words) == 0  # Nothing is made again.
 
 
-def test_the_round_may_be_chosen_by_another_criterion(log, tmp_path, capsys):
+def test_the_round_may_be_chosen_by_another_criterion(log, tmp_path, capsys, whole):
     domain, run = str(log.parent / "tiny.yaml"), tmp_path / "run"
     words = ["adapt", "--domain", domain, "--log", str(log), "--out", str(run), *SETTINGS, "--criterion", "das"]
+    branch(whole, run)
     assert main(words) == 0
     assert ", the best by das (" in json.loads((run / "chosen.json").read_text())["why"]
     files = [run / stage / "criteria.json" for stage in ("source", "round_1")]
@@ -343,13 +351,14 @@ def test_the_round_may_be_chosen_by_another_criterion(log, tmp_path, capsys):
     assert main([*words[:-1], "bos"]) == 2 and "criterion" in capsys.readouterr().err
 
 
-def test_a_witness_looks_once_and_its_boxes_are_content(log, tmp_path, capsys):
+def test_a_witness_looks_once_and_its_boxes_are_content(log, tmp_path, capsys, whole):
     # A box at the same place in every frame, of a class that the model has not learned to see there.
     outputs = yolo([(1, 0.9, 30, 32, 20, 24)], 2, False)
     model = write_detector(tmp_path / "peer.onnx", outputs, (1, 3, 64, 96), names=["dog", "ball"])
     run = tmp_path / "run"
     words = ["adapt", "--domain", str(log.parent / "tiny.yaml"), "--log", str(log), "--out", str(run), *SETTINGS]
     mapped = [*words, "--witness", str(model), "--witness-map", "ball=sphere"]
+    branch(whole, run)
     assert main(mapped) == 0
     told = capsys.readouterr().err
     assert "[witness] what the witness finds of sphere" in told
