@@ -81,7 +81,6 @@ def in_process(part: str, args: argparse.Namespace) -> dict:
     environment = {
         **os.environ,
         "LP_NUM_THREADS": "0",
-        "MESA_SHADER_CACHE_DISABLE": "true",
         "MUJOCO_GL": "egl",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",

@@ -10,7 +10,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from sim2sg_core.adaptation.adapt_config import AdaptConfig
-from sim2sg_core.adaptation.method import Method, resolve_method
+from sim2sg_core.adaptation.method import DEFAULT, METHODS, Method, resolve_method
 from sim2sg_core.domains import Domain
 from sim2sg_core.domains.digests import named_files
 from sim2sg_core.domains.fields import nearest
@@ -27,6 +27,10 @@ OPTIONS = {
     "prediction_alignment": "prediction",
 }
 """Options of `sim2sg adapt` whose settings have other names."""
+SWITCHED_OFF = ("real_frames", "average")
+"""Settings whose options begin with `--no-`."""
+RADIANS = ("camera_pitch", "camera_roll")
+"""Settings whose options are in degrees."""
 Settings = TypeVar("Settings", AdaptConfig, Method)
 
 
@@ -34,7 +38,8 @@ def read_config(file: Path, *, allow_outside: bool = False) -> tuple[AdaptConfig
     """Reads settings of `sim2sg adapt`.
 
     Args:
-        file: YAML with the keys of a run's `config.yaml`; `method` may be a name. Paths are as from this folder.
+        file: YAML with the keys of a run's `config.yaml`; `method` may be a name, or what differs from the default one.
+            Paths are as from this folder.
         allow_outside: Whether files that its domain names may lie outside the folder of `file`.
 
     Returns:
@@ -54,7 +59,8 @@ def read_config(file: Path, *, allow_outside: bool = False) -> tuple[AdaptConfig
     if isinstance(method, str):
         settings["method"] = resolve_method(method)
     elif method is not None:
-        settings["method"] = _checked(Method, method, f"{file}: method")
+        place = f"{file}: method"
+        settings["method"] = _checked(Method, _completed(method, METHODS[DEFAULT], place), place)
     return _checked(AdaptConfig, settings, str(file)), domain
 
 
@@ -72,6 +78,13 @@ def _read(file: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise Sim2SGError(f"{file}: holds no settings; give the config.yaml of a run")
     return data
+
+
+def _completed(given: Any, default: Method, place: str) -> dict[str, Any]:
+    """Returns all parts of a method of which some are given; those of a run are all given."""
+    if not isinstance(given, dict):
+        raise Sim2SGError(f"{place}: write the name of a method, or parts of it as `{{part: value}}`")
+    return {**dataclasses.asdict(default), **given}
 
 
 def _checked(kind: type[Settings], data: Any, place: str) -> Settings:
@@ -92,7 +105,9 @@ def _remedy(key: str, known: list[str]) -> str:
     """Says where a key that is no setting belongs, if it is an option's name, or what is nearest to it."""
     option = key.replace("-", "_")
     bare = option.removeprefix("no_")
-    name, value = OPTIONS.get(bare, bare), "…" if bare == option else "false"
+    off = bare != option and bare in SWITCHED_OFF
+    name = OPTIONS.get(option, bare if off else option)
+    value = "false" if off else "RADIANS" if name in RADIANS else "…"
     if name in known:
         return f"the option --{option.replace('_', '-')} is `{name}: {value}` here"
     if name in {field.name for field in dataclasses.fields(Method)}:

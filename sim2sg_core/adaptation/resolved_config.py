@@ -158,8 +158,13 @@ class ResolvedConfig(LogConfig):
         if self.camera_height is not None and not 0 < self.camera_height < math.inf:
             raise Sim2SGError(f"--camera-height is {self.camera_height}: metres over the ground, more than 0")
         for name in ("camera_pitch", "camera_roll"):
-            if not math.isfinite(getattr(self, name) or 0.0):
-                raise Sim2SGError(f"--{name.replace('_', '-')} is {getattr(self, name)}: degrees are wanted")
+            angle = getattr(self, name) or 0.0
+            if not abs(angle) <= math.pi:
+                option = name.replace("_", "-")
+                raise Sim2SGError(
+                    f"--{option} is {math.degrees(angle):g}: give degrees from -180 to 180, or radians in the file of"
+                    " --config"
+                )
         self._validate_negatives()
 
     def _validate_negatives(self) -> None:

@@ -35,14 +35,34 @@ _NOTICED_LATE = ("could not find expected ':'", "while scanning a quoted scalar"
 class UniqueKeyLoader(_SafeLoader):
     """Refuses a key that is given twice, of which PyYAML would drop the first."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Returns the mapping of a node. Raises yaml.MarkedYAMLError at a key that is there already."""
-        seen = set()
-        for key, _ in node.value:
-            if str(key.value) in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value} is given twice", problem_mark=key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
+    def get_single_data(self) -> Any:
+        """Returns the data of the only document. Raises yaml.MarkedYAMLError at a key that is there already."""
+        document = self.get_single_node()
+        if document is None:
+            return None
+        # Before anything is constructed: merge keys (<<) put what they merge among a mapping's own keys.
+        waiting, known = [document], set()
+        while waiting:
+            node = waiting.pop()
+            if id(node) in known:  # an alias
+                continue
+            known.add(id(node))
+            if isinstance(node, yaml.SequenceNode):
+                waiting += node.value
+            elif isinstance(node, yaml.MappingNode):
+                _refuse_twice(node)
+                waiting += [value for _, value in node.value]
+        return self.construct_document(document)
+
+
+def _refuse_twice(mapping: yaml.MappingNode) -> None:
+    seen = set()
+    for key, _ in mapping.value:
+        if not isinstance(key, yaml.ScalarNode) or key.value == "<<":
+            continue
+        if key.value in seen:
+            raise yaml.MarkedYAMLError(problem=f"{key.value} is given twice", problem_mark=key.start_mark)
+        seen.add(key.value)
 
 
 def check_yaml_size(text: str, file: str) -> None:

@@ -12,7 +12,7 @@ from sim2sg_core.domains import Domain
 from sim2sg_core.learning.examples import Example, place
 from sim2sg_core.learning.style_transfer import transfer_style
 from sim2sg_core.learning.train_config import AugmentConfig
-from sim2sg_core.runtime.preprocessing import PADDING, NetworkInput, letterbox
+from sim2sg_core.runtime.preprocessing import PADDING, NetworkInput, letterbox, resize
 from sim2sg_core.scene.layout import wrap_angle
 
 ANY_HUE = 0.3
@@ -129,10 +129,9 @@ def crop(example: Example, zoom: float, where: np.ndarray, frame: NetworkInput) 
     offset = np.floor(where * (np.array([width, height]) - target + 1)).astype(int)
     offset = np.minimum(offset, np.array([width, height]) - target)
     part = example.image[start[1] : start[1] + window[1], start[0] : start[0] + window[0]]
-    filter_ = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     canvas = np.full((height, width, 3), PADDING, np.uint8)
-    canvas[offset[1] : offset[1] + target[1], offset[0] : offset[0] + target[0]] = cv2.resize(
-        part, (int(target[0]), int(target[1])), interpolation=filter_
+    canvas[offset[1] : offset[1] + target[1], offset[0] : offset[0] + target[0]] = resize(
+        part, int(target[0]), int(target[1])
     )
     factor = target / window
     shift = offset - start * factor

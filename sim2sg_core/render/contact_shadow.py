@@ -7,10 +7,10 @@ import numpy as np
 
 from sim2sg_core.render.render_scene import Instance
 
-CONTACT = 128  # Side of a map, texels.
-REACH = np.array([[-3.0, -18.0], [30.0, 18.0]])  # The ground's map reaches no farther: x and y from, and to, metres.
+CONTACT = 192  # Side of a map, texels.
+REACH = np.array([[-3.0, -20.0], [45.0, 20.0]])  # The ground's map reaches no farther: x and y from, and to, metres.
 TREE, TRUNK = 2.0, 0.12  # What has leaves and is higher, metres, stands on this share of its width.
-FLOOR = 0.25  # What is lower, and larger than LARGEST, is a floor itself: a road, a kerb, a rug. Metres.
+FLOOR = 0.08  # What is lower, and larger than LARGEST, is a floor itself: a road, a pavement, a rug. Metres.
 RAISED = 0.3  # From here on something stands on something else, metres above the ground.
 LARGEST = 1.5  # What is larger is no thing on a table, metres.
 
@@ -32,10 +32,10 @@ def contact_map(instances: list[Instance], height: float, strength: float) -> tu
     if not standing or strength <= 0:
         return None, np.array([0.0, 0.0, 1.0, 1.0])
     corners = np.stack([_footprint(i) for i in standing])
-    near = ((corners.max(1) > REACH[0]) & (corners.min(1) < REACH[1])).all(1)
-    if not near.any():
+    within = ((corners.max(1) > REACH[0]) & (corners.min(1) < REACH[1])).all(1)
+    if not within.any():
         return None, np.array([0.0, 0.0, 1.0, 1.0])
-    corners = corners[near]
+    corners = corners[within]
     low = np.maximum(corners.min((0, 1)) - 2 * spread, REACH[0])
     span = np.maximum(np.minimum(corners.max((0, 1)) + 2 * spread, REACH[1]) - low, 1e-3)
     scale = CONTACT / span
@@ -94,9 +94,9 @@ def raised_map(
 
 
 def is_floor(instance: Instance, height: float) -> bool:
-    """Whether an instance is a floor that others stand on as on the ground, whose height is given in metres."""
+    """Whether scenery is a floor that others stand on as on the ground, whose height is given in metres."""
     top = instance.position[2] - height + instance.size[2]
-    return bool(abs(top) < FLOOR and max(instance.size[:2]) > LARGEST)
+    return bool(instance.label is None and abs(top) < FLOOR and max(instance.size[:2]) > LARGEST)
 
 
 def _blur(image: np.ndarray, sigma: np.ndarray) -> np.ndarray:

@@ -42,10 +42,10 @@ def _keep_shaders() -> None:
         return
     flags = cpu_flags()
     kind = " ".join([*sorted(flags), os.environ.get("LP_NATIVE_VECTOR_WIDTH", "")])
-    folder = user_cache("shaders") / hashlib.sha256(kind.encode()).hexdigest()[:16]
     try:
+        folder = user_cache("shaders") / hashlib.sha256(kind.encode()).hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)  # Mesa makes the last folder of a path alone
-    except OSError:
+    except (OSError, RuntimeError):  # it cannot be written, or the user has no home
         flags = frozenset()
     if flags:
         os.environ["MESA_SHADER_CACHE_DIR"] = str(folder)

@@ -183,7 +183,7 @@ vec3 surroundings(vec3 D, float rough) {
 uniform float u_side;  // -1 draws the far sides
 #endif
 #if CONTACT
-uniform sampler2D u_contact; uniform vec4 u_contact_rect; uniform float u_ground_height;
+uniform sampler2D u_contact; uniform vec4 u_contact_rect; uniform float u_floors_below;
 #endif
 #if RAISED
 uniform sampler2D u_raised; uniform vec4 u_raised_rect;
@@ -264,13 +264,13 @@ void main() {
   float open = 1.0 - u_occlusion * low * (1.0 - 0.7 * up);
   float contact = 1.0;
 #if CONTACT
-  if (N.z > 0.9 && v_world.z < u_ground_height + 0.25)  // A road or a rug: as the ground.
+  if (N.z > 0.9 && v_world.z < u_floors_below)  // A road or a rug: as the ground.
     contact = texture(u_contact, (v_world.xy - u_contact_rect.xy) * u_contact_rect.zw).r;
 #endif
 #if RAISED
   if (N.z > 0.9) {  // The top of something: what stands just on it takes its light.
     vec2 raised = texture(u_raised, (v_world.xy - u_raised_rect.xy) * u_raised_rect.zw).rg;
-    contact *= mix(raised.x, 1.0, smoothstep(0.002, 0.006, abs(v_world.z - raised.y)));
+    contact *= mix(raised.x, 1.0, smoothstep(0.001, 0.003, abs(v_world.z - raised.y)));
   }
 #endif
   open *= contact;

@@ -108,11 +108,11 @@ def letterbox(
 def resize(image: np.ndarray, width: int, height: int, out: np.ndarray | None = None) -> np.ndarray:
     """Resizes an image; every image that a network sees, in training too, is resized by this.
 
-    To less than `LINEAR_FROM` of its width it goes linearly to twice the size, and then by averages of 2x2 pixels: by
-    INTER_LINEAR alone, which skips pixels, small things flicker. Measured against an ideal low-pass filter on streets
-    of 1242x375 (RMS in grey levels and ms on one core; OpenCV 5), at 0.47, 0.55 and 0.77 of the size:
+    Below `LINEAR_FROM` of its width it is resized linearly to twice the target size and then averaged over 2x2 pixels,
+    because INTER_LINEAR alone skips pixels and small things flicker. Measured against an ideal low-pass filter on
+    streets of 1242x375 (RMS in grey levels and ms on one core; OpenCV 5), at 0.47, 0.55 and 0.77 of the size:
 
-    * this way: 4.3 in 1.0 ms, 3.8 in 1.2 ms, 3.3 in 2.1 ms;
+    * in two steps: 4.3 in 1.0 ms, 3.8 in 1.2 ms, 3.3 in 2.1 ms;
     * INTER_AREA: 4.3 in 3.9 ms, 3.8 in 4.6 ms, 3.0 in 6.1 ms;
     * INTER_LINEAR: 4.9 in 0.4 ms, 3.7 in 0.5 ms, 2.7 in 0.6 ms.
 

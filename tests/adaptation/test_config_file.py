@@ -37,9 +37,21 @@ def test_what_a_run_writes_is_read_back_as_it_was(tmp_path, more):
     assert found.hash() == domain.hash()
 
 
+def test_parts_of_a_method_change_the_default_one(tmp_path):
+    settings, _ = read_config(write(tmp_path / "a.yaml", {"method": {"criterion": "das", "tiled_inference": False}}))
+    assert settings.method == dataclasses.replace(METHODS["ours"], criterion="das", tiled_inference=False)
+
+
 def test_a_part_of_the_settings_is_enough(tmp_path):
     settings, domain = read_config(write(tmp_path / "a.yaml", {"rounds": 2, "method": "paper"}))
     assert settings == AdaptConfig((), rounds=2, method=METHODS["paper"]) and domain is None
+
+
+def test_an_angle_in_degrees_is_refused_where_radians_are_meant(tmp_path, capsys):
+    words = ["adapt", "--log", str(LOG), "--out", str(tmp_path / "run"), "--dry-run"]
+    config = write(tmp_path / "a.yaml", {"camera_height": 5.0, "camera_pitch": 10})
+    assert main([*words, "--domain", "clevr", "--config", str(config)]) == 2
+    assert "--camera-pitch is 572.958: give degrees from" in capsys.readouterr().err
 
 
 def test_a_setting_given_twice_is_refused(tmp_path):
@@ -55,6 +67,9 @@ def test_a_setting_given_twice_is_refused(tmp_path):
         ({"max": 200}, "no setting 'max'; the option --max is `frames: …` here"),
         ({"round-steps": 9}, "the option --round-steps is `round_steps: …` here"),
         ({"no_real_frames": True}, "the option --no-real-frames is `real_frames: false` here"),
+        ({"camera-pitch": 10}, "the option --camera-pitch is `camera_pitch: RADIANS` here"),
+        ({"no_rounds": 3}, "no setting 'no_rounds'; did you mean"),
+        ({"method": [1]}, "method: write the name of a method, or parts of it"),
         ({"feature_alignment": 1}, "write `method: {feature: …}`"),
         ({"method": {"feature_alignment": 1}}, "method: no setting 'feature_alignment'; the option"),
         ({"rounds": "two"}, "rounds: input should be a valid integer"),

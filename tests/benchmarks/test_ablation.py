@@ -72,6 +72,16 @@ def test_runs_end_at_the_deadline(capsys):
     assert time.monotonic() - began < 300 and "the same command goes on" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("deadline", "trainings"), [(float("inf"), 1), (0.0, 0)])
+def test_a_source_model_is_trained_once_and_not_by_the_rows_that_branch_from_it(tmp_path, deadline, trainings):
+    work = Clevr.__new__(Clevr)
+    work.out, work.data, work.deadline, trained = tmp_path, tmp_path, deadline, []
+    work.adapt = lambda *args: trained.append(args)
+    work.train_source(3)
+    assert work.source_model(3) == tmp_path / "seed_3" / "source_model"
+    assert len(trained) == trainings
+
+
 def test_a_branch_trusts_the_source_stage_that_it_was_given(tmp_path):
     source, target = tmp_path / "source_model", tmp_path / "ours"
     (source / "source/train").mkdir(parents=True)

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from sim2sg_core.render.contact_shadow import CONTACT, contact_map, raised_map
 from sim2sg_core.render.render_scene import Instance, Material, RenderScene
@@ -51,11 +52,36 @@ def test_a_floor_shades_nothing_and_a_tree_only_at_its_trunk():
     assert at(made, rectangle, 5.9, 0.0) >= 254
 
 
-def test_the_map_of_the_ground_reaches_as_far_as_it_is_seen():
+def test_the_map_of_the_ground_leaves_out_what_is_far():
     far = dataclasses.replace(TABLE, position=np.array([60.0, 0.0, 0.0]))
     assert contact_map([far], 0.0, 0.6)[0] is None
     _, rectangle = contact_map([TABLE, far], 0.0, 0.6)
     assert 1 / rectangle[2] < 4
+
+
+def test_long_low_things_with_a_label_are_no_floors():
+    beam = dataclasses.replace(TABLE, size=np.array([3.0, 0.2, 0.06]))
+    assert contact_map([beam], 0.0, 0.6)[0] is not None
+
+
+def test_low_things_beside_a_floor_are_not_shaded_by_themselves(renderer, camera):
+    pallet = dataclasses.replace(TABLE, size=np.array([1.2, 0.8, 0.14]))
+    dull = {"camera": camera, "lights": (), "ambient_up": (0.8, 0.8, 0.8)}
+    alone, beside = (renderer.render(RenderScene(instances=i, **dull)).rgb for i in ((pallet,), (pallet, ROAD)))
+    [column], [row] = camera.project(camera.to_camera(np.array([[5.0, 0.0, 0.14]]))).astype(int).T
+    np.testing.assert_array_equal(alone[row, column], beside[row, column])
+
+
+@pytest.mark.parametrize("thickness", [0.003, 0.01])
+def test_thin_things_on_tables_are_not_shaded_by_themselves(renderer, camera, thickness):
+    napkin = dataclasses.replace(CUP, asset=TABLE.asset, size=np.array([0.4, 0.4, thickness]))
+    dull = {"camera": camera, "lights": (), "ambient_up": (0.8, 0.8, 0.8)}
+    shaded, bare = (
+        renderer.render(RenderScene(instances=(TABLE, dataclasses.replace(napkin, shadow=s)), **dull)).rgb
+        for s in (True, False)
+    )
+    [column], [row] = camera.project(camera.to_camera(napkin.position[None] + [0, 0, thickness])).astype(int).T
+    np.testing.assert_allclose(shaded[row, column].astype(int), bare[row, column], atol=2)
 
 
 def test_a_road_is_dark_under_a_car_as_the_ground_is(renderer, camera):

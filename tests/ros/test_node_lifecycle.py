@@ -139,6 +139,14 @@ def test_another_node_of_its_name_is_told(peer: Any, monkeypatch: pytest.MonkeyP
     node.destroy_node()
 
 
+def test_a_node_that_is_refused_is_gone_while_the_middleware_is_there(peer: Any) -> None:
+    with pytest.raises(ValueError, match="letters, digits") as refused:
+        SceneGraphNode(namespace="/refused", parameter_overrides=[Parameter("cameras", value=["a b"])])
+    # The error still holds what raised it, and so the node.
+    peer.spin_until(lambda: ("sim2sg", "/refused") not in peer.node.get_node_names_and_namespaces())
+    assert refused.traceback
+
+
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [

@@ -91,6 +91,14 @@ def test_shrinking_does_not_skip_pixels():
     assert small.std() < 0.35 * linear.std()
 
 
+def test_slight_shrinking_is_linear_and_halving_is_the_mean_of_two_by_two():
+    image = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    linear = cv2.resize(image, (231, 154), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_array_equal(resize(image, 231, 154), linear)
+    means = image.reshape(100, 2, 150, 2, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(resize(image, 150, 100), means, atol=0.5)
+
+
 @pytest.mark.parametrize(
     "image",
     [

@@ -28,7 +28,7 @@ HIDDEN = 48
 SAMPLES = 256  # prior scenes that the policy imitates, and whose groups are set down anew
 IMITATION_STEPS = 200
 SCENES = 16  # rendered for one step
-RATE = 5e-3
+RATE, MOMENTUM = 5e-3, 0.5  # of the first step, and of all
 MEMORY = 0.9  # of the moving averages of the reward and of its spread
 RECALLED = 64  # earlier renders among which the density of renders is taken
 BANDWIDTH = 0.25  # of the density, times the median mean squared difference of two frames of the log
@@ -108,6 +108,9 @@ def reinforce(
 ) -> list[np.ndarray]:
     """Teaches the policy what pays (Williams 1992), against a moving average of the reward.
 
+    What pays depends on what was rendered lately, so that a policy that learns fast swings round the log's counts for
+    ever. The learning rate goes to zero, and the momentum is small.
+
     Args:
         policy: Is taught.
         reward: (B,) of (B, items) counts.
@@ -117,9 +120,10 @@ def reinforce(
     Returns:
         (items,) mean counts that were drawn, for each step.
     """
-    optimiser = torch.optim.Adam(policy.parameters(), lr=RATE)
+    optimiser = torch.optim.Adam(policy.parameters(), lr=RATE, betas=(MOMENTUM, 0.999))
     usual, spread, drawn = None, 1.0, []
-    for _ in range(steps):
+    for step in range(steps):
+        optimiser.param_groups[0]["lr"] = RATE * (1 - step / steps)
         counts = policy.sample(SCENES, rng)
         earned = reward(counts)
         if usual is None:

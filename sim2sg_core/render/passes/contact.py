@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sim2sg_core.render.contact_shadow import CONTACT, contact_map, is_floor, raised_map
+from sim2sg_core.render.contact_shadow import CONTACT, FLOOR, contact_map, is_floor, raised_map
 from sim2sg_core.render.passes.lighting import CONTACT_UNIT, RAISED_UNIT
 from sim2sg_core.render.pipeline import Pipeline
 from sim2sg_core.render.render_scene import Instance, RenderScene
@@ -54,6 +54,6 @@ class ContactPass:
         uniforms: dict[str, object] = {
             "u_contact_rect": ground_rectangle,
             "u_raised_rect": raised_rectangle,
-            "u_ground_height": scene.ground_height,
+            "u_floors_below": scene.ground_height + FLOOR,
         }
         return ContactShadows(ground is not None, floors, raised is not None, uniforms)
