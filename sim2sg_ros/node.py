@@ -169,6 +169,10 @@ class SceneGraphNode(LifecycleNode):
         for camera in self._cameras.values():
             camera.close()
         super().destroy_node()
+        # rclpy leaves its state machine, and with it the node, to the garbage collection, which comes when the
+        # middleware is gone. There is none where rclpy's constructor itself refuses a parameter.
+        if (machine := getattr(self, "_state_machine", None)) is not None:
+            machine.destroy_when_not_in_use()
 
     def _stop(self) -> None:
         """Ends the thread and unsubscribes, if there are such."""

@@ -74,9 +74,13 @@ def test_runs_end_at_the_deadline(capsys):
 
 @pytest.mark.parametrize(("deadline", "trainings"), [(float("inf"), 1), (0.0, 0)])
 def test_a_source_model_is_trained_once_and_not_by_the_rows_that_branch_from_it(tmp_path, deadline, trainings):
-    work = Clevr.__new__(Clevr)
-    work.out, work.data, work.deadline, trained = tmp_path, tmp_path, deadline, []
-    work.adapt = lambda *args: trained.append(args)
+    trained = []
+
+    class Spy(Clevr):
+        def adapt(self, *words):
+            trained.append(words)
+
+    work = Spy(tmp_path, tmp_path, [], 1, tmp_path, False, deadline)
     work.train_source(3)
     assert work.source_model(3) == tmp_path / "seed_3" / "source_model"
     assert len(trained) == trainings

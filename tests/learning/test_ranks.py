@@ -122,7 +122,7 @@ def test_two_processes_learn_what_one_learns(both, name):
     # Of the first step, nothing but rounding lies between: each loss, and the gradient.
     assert one[0] == pytest.approx(two[0], rel=1e-4, abs=2e-6)
     # Later AdamW makes steps of full length even where a gradient is but rounding.
-    assert one[-1]["loss"] == pytest.approx(two[-1]["loss"], rel=1e-3)
+    assert one[-1]["loss"] == pytest.approx(two[-1]["loss"], rel=3e-3)
     assert apart(both / "one" / name, both / "two" / name) < 0.05
 
 

@@ -65,10 +65,10 @@ def test_long_low_things_with_a_label_are_no_floors():
 
 
 def test_low_things_beside_a_floor_are_not_shaded_by_themselves(renderer, camera):
-    pallet = dataclasses.replace(TABLE, size=np.array([1.2, 0.8, 0.14]))
+    pallet = dataclasses.replace(TABLE, position=np.array([5.6, 0.0, 0.0]), size=np.array([1.2, 0.8, 0.14]))
     dull = {"camera": camera, "lights": (), "ambient_up": (0.8, 0.8, 0.8)}
     alone, beside = (renderer.render(RenderScene(instances=i, **dull)).rgb for i in ((pallet,), (pallet, ROAD)))
-    [column], [row] = camera.project(camera.to_camera(np.array([[5.0, 0.0, 0.14]]))).astype(int).T
+    [column], [row] = camera.project(camera.to_camera(np.array([[5.6, 0.0, 0.14]]))).astype(int).T
     np.testing.assert_array_equal(alone[row, column], beside[row, column])
 
 
