@@ -115,6 +115,7 @@ def mix_stage(
     thresholds = dict(zip(domain.class_names, class_thresholds(graphs, domain.class_names), strict=True))
 
     def render() -> None:
+        """Renders the objects to mix in, and pastes them into the frames."""
         rng = np.random.default_rng([config.seed, stage, 3])
         mixtures = mixed_frames(paths, graphs, domain, thresholds, count, rng)
         with Progress(count, "render mixed", unit="frames") as progress:

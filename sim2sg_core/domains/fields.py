@@ -192,6 +192,7 @@ def _existing(what: str, suffixes: tuple[str, ...] = (), folders: bool = False) 
     """Makes paths absolute, and refuses those where there is no such file, nor a folder where these will do."""
 
     def found(value: str, info: ValidationInfo) -> str:
+        """Returns the absolute path; what is wrong with it is a ValueError, as pydantic has it."""
         # Only a domain read from a file says where its files are; what a model carries along is taken as it is.
         folder = (info.context or {}).get("folder")
         if info.context is None or folder is None:

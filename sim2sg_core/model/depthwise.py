@@ -43,6 +43,7 @@ class _Depthwise(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Returns the gradients of x, weight and bias, each None where it is not asked for; stride has none."""
         (x, weight), stride = ctx.saved_tensors, ctx.stride
         of_x, of_weight, of_bias = ctx.needs_input_grad[:3]
         bias_grad = grad.sum((0, 2, 3)) if of_bias else None

@@ -14,6 +14,8 @@ FLOOR = 0.08  # What is lower, and larger than LARGEST, is a floor itself: a roa
 RAISED = 0.3  # From here on something stands on something else, metres above the ground.
 LARGEST = 1.5  # What is larger is no thing on a table, metres.
 
+UNIT_SQUARE = np.array([0.0, 0.0, 1.0, 1.0])  # The rectangle where there is no map.
+
 
 def contact_map(instances: list[Instance], height: float, strength: float) -> tuple[np.ndarray | None, np.ndarray]:
     """Openness of the ground, and of the floors on it, to the sky: dark under and round what stands there.
@@ -29,13 +31,10 @@ def contact_map(instances: list[Instance], height: float, strength: float) -> tu
     """
     spread = 0.3
     standing = [i for i in instances if i.shadow and abs(i.position[2] - height) < 0.3 and not is_floor(i, height)]
-    if not standing or strength <= 0:
-        return None, np.array([0.0, 0.0, 1.0, 1.0])
-    corners = np.stack([_footprint(i) for i in standing])
-    within = ((corners.max(1) > REACH[0]) & (corners.min(1) < REACH[1])).all(1)
-    if not within.any():
-        return None, np.array([0.0, 0.0, 1.0, 1.0])
-    corners = corners[within]
+    outlines = [outline for outline in map(_footprint, standing) if _within_reach(outline)]
+    if not outlines or strength <= 0:
+        return None, UNIT_SQUARE
+    corners = np.stack(outlines)
     low = np.maximum(corners.min((0, 1)) - 2 * spread, REACH[0])
     span = np.maximum(np.minimum(corners.max((0, 1)) + 2 * spread, REACH[1]) - low, 1e-3)
     scale = CONTACT / span
@@ -73,7 +72,7 @@ def raised_map(
         and max(abs(i.position[0]), abs(i.position[1])) < reach
     ]  # fmt: skip
     if not things or strength <= 0:
-        return None, np.array([0.0, 0.0, 1.0, 1.0])
+        return None, UNIT_SQUARE
     things.sort(key=lambda i: float(i.position[2]))
     corners = np.stack([_footprint(i) for i in things])
     spread = 0.07
@@ -97,6 +96,11 @@ def is_floor(instance: Instance, height: float) -> bool:
     """Whether scenery is a floor that others stand on as on the ground, whose height is given in metres."""
     top = instance.position[2] - height + instance.size[2]
     return bool(instance.label is None and abs(top) < FLOOR and max(instance.size[:2]) > LARGEST)
+
+
+def _within_reach(outline: np.ndarray) -> bool:
+    """Whether any of an (n, 2) outline may lie within `REACH`."""
+    return bool((outline.max(0) > REACH[0]).all() and (outline.min(0) < REACH[1]).all())
 
 
 def _blur(image: np.ndarray, sigma: np.ndarray) -> np.ndarray:

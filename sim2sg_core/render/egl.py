@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 from typing import Any
 
 import moderngl
@@ -40,14 +41,21 @@ def _keep_shaders() -> None:
     """
     if "MESA_SHADER_CACHE_DISABLE" in os.environ or "MESA_SHADER_CACHE_DIR" in os.environ:
         return
+    if (folder := _shader_folder()) is not None:
+        os.environ["MESA_SHADER_CACHE_DIR"] = str(folder)
+    else:
+        os.environ["MESA_SHADER_CACHE_DISABLE"] = "true"
+
+
+def _shader_folder() -> Path | None:
+    """Makes the folder for shaders of this kind of CPU; None where the kind is not known, or it cannot be made."""
     flags = cpu_flags()
+    if not flags:
+        return None
     kind = " ".join([*sorted(flags), os.environ.get("LP_NATIVE_VECTOR_WIDTH", "")])
     try:
         folder = user_cache("shaders") / hashlib.sha256(kind.encode()).hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)  # Mesa makes the last folder of a path alone
     except (OSError, RuntimeError):  # it cannot be written, or the user has no home
-        flags = frozenset()
-    if flags:
-        os.environ["MESA_SHADER_CACHE_DIR"] = str(folder)
-    else:
-        os.environ["MESA_SHADER_CACHE_DISABLE"] = "true"
+        return None
+    return folder

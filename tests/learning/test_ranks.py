@@ -34,6 +34,7 @@ def one_thread():
 
 def job(domain: Domain, folder, out, real=(), **changes) -> TrainJob:
     fields = {"steps": 4, "batch": 5, "save_every": 2, "log_every": 1, "workers": 0, "ema": 0.9, "amp": False}
+    fields["learning_rate"] = 3e-4  # small: what differs by rounding grows with the length of the steps
     config = TrainConfig(**{**fields, **changes})
     return TrainJob(build_network(domain, seed=0), domain, [(folder, 1.0)], config, out, tuple(real))
 
@@ -122,7 +123,7 @@ def test_two_processes_learn_what_one_learns(both, name):
     # Of the first step, nothing but rounding lies between: each loss, and the gradient.
     assert one[0] == pytest.approx(two[0], rel=1e-4, abs=2e-6)
     # Later AdamW makes steps of full length even where a gradient is but rounding.
-    assert one[-1]["loss"] == pytest.approx(two[-1]["loss"], rel=3e-3)
+    assert one[-1]["loss"] == pytest.approx(two[-1]["loss"], rel=1e-3)
     assert apart(both / "one" / name, both / "two" / name) < 0.05
 
 

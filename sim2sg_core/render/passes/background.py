@@ -48,8 +48,8 @@ class BackgroundPass:
         self.pipeline.set_uniforms(
             program,
             **lighting.uniforms,
+            **contact.uniforms,
             u_plane=(FAR * 0.7, scene.ground_height, *np.asarray(lighting.uniforms["u_eye"])[:2]),
-            u_contact_rect=contact.uniforms["u_contact_rect"],
             u_ground_color=row[:4],
             u_ground_surface=row[4:8],
             u_ground_texture=(*row[8:], float(self.materials.layers["mottle"])),
