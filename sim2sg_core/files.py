@@ -43,9 +43,7 @@ def writable_place(path: Path) -> Path:
         Sim2SGError: It is a folder, a device, a pipe or a socket, or `-`.
     """
     if str(path) == "-":
-        raise Sim2SGError(
-            "-: standard output is no file, and results replace files as a whole; give the path of a file"
-        )
+        raise Sim2SGError("-: results cannot be written to standard output; give the path of a file")
     try:
         mode = path.stat().st_mode
     except OSError:  # not there, or it cannot be looked at: writing tells why

@@ -20,5 +20,5 @@ def missing_ros(error: ImportError) -> str:
         raise error
     return (
         f"ROS 2 is not here ({error}): source your ROS installation and this package's workspace, or"
-        " `pip install 'sim2sg[ros]'` into a virtual environment"
+        " in a clone `pip install '.[ros]'` into a virtual environment"
     )

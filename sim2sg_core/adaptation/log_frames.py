@@ -41,7 +41,7 @@ class SampledFrame:
         path: The image file.
         file: Its name in graphs (`<topic>_<stamp>.jpg`).
         stamp: Nanoseconds.
-        camera: Intrinsics; its ground only when options or /tf_static gave it.
+        camera: Intrinsics; its ground only when options or /tf_static gave all of it.
         flags: "dark" or "blurred" (see `logs.frame_flags`), or none.
     """
 
@@ -202,17 +202,18 @@ def _camera(
     config: LogConfig, domain: Domain, frame: LogFrame, width: int, height: int
 ) -> tuple[Camera, tuple[str, str]]:
     """Returns a frame's camera, and where its intrinsics and extrinsics come from ("" for unknown)."""
-    given = (config.camera_height, config.camera_pitch, config.camera_roll)
-    camera = resolve_camera(
-        frame.log, frame.topic, width, height, camera_file=config.camera_file, extrinsics=given, name=frame.name
-    )
+    camera = resolve_camera(frame.log, frame.topic, width, height, camera_file=config.camera_file, name=frame.name)
     intrinsics = "calibration file" if config.camera_file else "CameraInfo of the log"
     if camera is None:
         # Only the lens is guessed here: the extrinsics are better estimated from the log.
-        guess = _presumed_camera(domain, width, height)
-        camera, intrinsics = resolve_extrinsics(guess, given, None), "prior of the domain"
-    extrinsics = "" if camera.ground is None else "options" if config.camera_height else "/tf_static of the log"
-    return camera, (intrinsics, extrinsics)
+        camera, intrinsics = _presumed_camera(domain, width, height), "prior of the domain"
+    given = config.extrinsics
+    named = ["options"] if given != (None, None, None) else []
+    if camera.ground is not None:
+        named += ["/tf_static of the log"] if None in given else []
+    elif None in given[:2]:  # What is given binds the estimate; see `log_extrinsics`.
+        return camera, (intrinsics, "options, the others estimated from the log" if named else "")
+    return resolve_extrinsics(camera, given, None), (intrinsics, " and ".join(named))
 
 
 def _presumed_camera(domain: Domain, width: int, height: int) -> Camera:

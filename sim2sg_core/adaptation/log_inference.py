@@ -44,8 +44,25 @@ class LogInference:
         stage: The stage's folder.
     """
 
-    def __init__(self, run: Run, stage: Path, frames: Sequence[SampledFrame], domain: Domain) -> None:
+    def __init__(
+        self,
+        run: Run,
+        stage: Path,
+        frames: Sequence[SampledFrame],
+        domain: Domain,
+        extrinsics: Sequence[float | None] = (None, None, None),
+    ) -> None:
+        """Loads nothing yet.
+
+        Args:
+            run: The run.
+            stage: The stage's folder.
+            frames: Of the log.
+            domain: The run's.
+            extrinsics: Height, pitch and roll that the user gave; see `log_extrinsics.extrinsics_prior`.
+        """
         self.stage = stage
+        self._extrinsics = extrinsics
         self._run = run
         self._frames, self._domain = frames, domain
         self._model = Loaded(functools.partial(Predictor, stage / "model.onnx", threads=run.fleet.threads))
@@ -109,7 +126,9 @@ class LogInference:
                 # Poses from the network's depth alone: with a ground assumed they would only confirm it.
                 floating.append(output.graph(dataclasses.replace(frame.camera, ground=None)))
                 progress.update()
-        all_extrinsics = frame_extrinsics([frame.camera for frame in self._frames], floating, self._domain)
+        all_extrinsics = frame_extrinsics(
+            [frame.camera for frame in self._frames], floating, self._domain, self._extrinsics
+        )
         graphs = [
             output.graph(with_extrinsics(frame.camera, extrinsics), file=frame.file, stamp=frame.stamp)
             for output, frame, extrinsics in zip(outputs, self._frames, all_extrinsics, strict=True)

@@ -109,21 +109,21 @@ class Method:
         """Raises Sim2SGError when a number is out of its range."""
         for name in ("repeat_factor", "feature", "prediction", "teacher", "teacher_start_round"):
             if not 0 <= (getattr(self, name) or 0) < math.inf:
-                raise Sim2SGError(f"{name} is {getattr(self, name)}: it must not be negative (0 turns it off)")
+                raise Sim2SGError(f"{_option(name)} is {getattr(self, name)}: it must not be negative (0 turns it off)")
         for name in ("threshold", "prior_share", "replay", "class_swap", "mixing", "style_transfer", "real_share"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
-                raise Sim2SGError(f"{name} is {value}: it is a share between 0 and 1")
+                raise Sim2SGError(f"{_option(name)} is {value}: give a share between 0 and 1")
         known_words = {"criterion": CRITERIA, "layout_prior": LAYOUT_PRIORS, "teacher_update": TEACHER_UPDATES}
         for name, known in known_words.items():
             if getattr(self, name) not in known:
-                raise Sim2SGError(f"{name} {getattr(self, name)!r} is not known: use one of {', '.join(known)}")
+                raise Sim2SGError(f"{_option(name)} {getattr(self, name)} is not known: use one of {', '.join(known)}")
         if self.criterion != CRITERIA[0] and not self.select:
-            raise Sim2SGError(f"criterion {self.criterion}: this method takes the last round; choose one with ours")
+            raise Sim2SGError(f"--criterion {self.criterion} needs --method ours; the others take the last round")
         mixing, replay = self.mixing or 0, self.replay or 0
         if mixing + replay >= 1:
             raise Sim2SGError(
-                f"mixing {mixing:g} and replay {replay:g} leave no image to a round's own renders: lower one"
+                f"--mixing {mixing:g} and --replay {replay:g} leave no image to a round's own renders: lower one"
             )
 
     def resolved(self, training: TrainingSpec) -> ResolvedMethod:
@@ -139,6 +139,12 @@ class Method:
         method = ResolvedMethod(**switches)
         method.validate()
         return method
+
+
+def _option(switch: str) -> str:
+    """Returns the option of `sim2sg adapt` that sets a switch."""
+    aligned = {"feature": "feature-alignment", "prediction": "prediction-alignment"}
+    return f"--{aligned.get(switch, switch.replace('_', '-'))}"
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ class LogConfig:
         logs: Bags, folders of bags or image folders.
         topic: Image topic; None finds it when there is just one.
         camera_file: Calibration (ROS YAML or KITTI calib) that wins over CameraInfo.
-        camera_height: Metres over the ground; None leaves the extrinsics to /tf_static, the log, the prior.
-        camera_pitch: Radians, positive looks down; None like the height, 0 when only the height is given.
-        camera_roll: Radians, positive is clockwise; None as for the pitch.
+        camera_height: Metres over the ground; None leaves it to /tf_static, the log, the prior.
+        camera_pitch: Radians, positive looks down; None as for the height.
+        camera_roll: Radians, positive is clockwise; None as for the height, but 0 where height and pitch are given.
         rotate: Degrees by which the frames are turned clockwise, see `logs.Log`.
         frames: Most frames taken from the logs.
         min_interval: Least time between two frames, seconds.
@@ -48,6 +48,11 @@ class LogConfig:
     strict: bool = False
     distinct: int = 0
     rare: str | None = None
+
+    @property
+    def extrinsics(self) -> tuple[float | None, float | None, float | None]:
+        """Height, pitch and roll as given, None for those that are not."""
+        return self.camera_height, self.camera_pitch, self.camera_roll
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,12 @@ class ResolvedConfig(LogConfig):
             if value < 1:
                 option = "max" if name == "frames" else name.replace("_", "-")
                 raise Sim2SGError(f"--{option} is {value}: it must be at least 1")
+        rates = {"round-learning-rate": self.round_learning_rate}
+        if isinstance(self.source, SourceTraining):
+            rates["learning-rate"] = self.source.learning_rate
+        for option, rate in rates.items():
+            if not 0 < rate < math.inf:
+                raise Sim2SGError(f"--{option} is {rate:g}: it must be above 0")
         if self.rotate not in TURNS:
             raise Sim2SGError(f"--rotate is {self.rotate}: one of {', '.join(map(str, TURNS))}")
         if not 0 <= self.distinct <= 64:

@@ -153,12 +153,12 @@ def _adapt(
         with run.timed("witness", f"what the witness finds of {', '.join(sorted(witness.known))}"):
             seen = witness.look(run, frames)
     stages = [source_stage(run, config, domain, frames)]
-    inference = LogInference(run, stages[0], frames, domain)
+    inference = LogInference(run, stages[0], frames, domain, config.extrinsics)
     scores = [stage_score(run, inference)]
     best, ranked = 0, scores
     for number in range(1, config.rounds + 1):
         stages.append(round_stage(run, config, domain, frames, inference, stages, seen))
-        inference = LogInference(run, stages[-1], frames, domain)
+        inference = LogInference(run, stages[-1], frames, domain, config.extrinsics)
         scores.append(stage_score(run, inference))
         ranked = ranked_stages(run, config.method.criterion, stages, frames, scores)
         best, stop = choose_round(ranked) if config.method.select else (number, False)
@@ -168,7 +168,7 @@ def _adapt(
     chosen, why = stages[best], reason_of_choice(stages, ranked, best, config.method)
     if config.method.average and len(stages) > 1:
         chosen = average_stage(run, domain, frames, stages, inference.graphs())
-        inference = LogInference(run, chosen, frames, domain)
+        inference = LogInference(run, chosen, frames, domain, config.extrinsics)
         scores.append(stage_score(run, inference))
         why = f"the mean of the weights of {names_of(stages)}"
     with run.timed("report/infer", f"{len(frames)} frames of the log"):

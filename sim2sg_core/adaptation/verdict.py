@@ -85,8 +85,8 @@ def _sure(new: Sequence[SceneGraph], after: Sequence[SceneGraph], scores: np.nda
         return (
             f"No object in {len(new)} frames scores {DEFAULT_OBJECT_THRESHOLD:g} or more; the best scores {best:.2f}."
         )
-    blank = f"; {empty} of {len(new)} frames show nothing" if empty else ""
-    return f"By its own scores, {100 * float(scores.mean()):.0f} % of these objects are right{blank}."
+    blank = f"; in {empty} of {len(new)} frames nothing is found" if empty else ""
+    return f"The mean score of these objects, which is their expected precision, is {float(scores.mean()):.2f}{blank}."
 
 
 def _next(
@@ -99,7 +99,7 @@ def _next(
 ) -> str:
     dark = sum("dark" in of_frame for of_frame in flags)
     if dark >= MUCH_DARK * max(1, len(flags)):
-        return f"Show more light: {dark} of {len(flags)} frames are dark; record with lamps or a longer exposure."
+        return f"Record with more light: {dark} of {len(flags)} frames are dark."
     if not len(scores):
         return (
             "Train longer (--source-frames and --source-steps in a new --out), after a look at the report: are the"

@@ -1,1 +1,1 @@
-"""What Python users take: `import sim2sg_core as sg`, which gives the names of this package when they are used."""
+"""The interface for Python: `import sim2sg_core as sg` gives the names of this package, imported when they are used."""

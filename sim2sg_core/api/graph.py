@@ -42,7 +42,7 @@ class Tables(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Graph(SceneGraph):
-    """What is in one image and how it stands to one another; see `SceneGraph` for the other attributes.
+    """The objects of one image and the relations between them; see `SceneGraph` for the other attributes.
 
     Attributes:
         classes: All classes that the model knows.

@@ -110,10 +110,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_camera(parser: argparse.ArgumentParser) -> None:
     camera = parser.add_argument_group(
-        "camera", "default: the log's calibration, then an estimate, then the domain's prior"
+        "camera",
+        "default: the log's calibration, then an estimate, then the domain's prior; with height and pitch the roll is"
+        " 0, with one of them the others are estimated",
     )
     camera.add_argument(
-        "--camera", dest="camera_file", metavar="FILE", help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib"
+        "--camera",
+        dest="camera_file",
+        metavar="FILE",
+        help="intrinsics: YAML of ROS, Kalibr, EuRoC or OpenCV, or KITTI calib",
     )
     add_rotate(camera, default=None)
     camera.add_argument("--camera-height", type=float, metavar="M", help="height over the ground, metres")
@@ -206,7 +211,11 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--style-transfer", type=float, metavar="SHARE", help="share of renders that take on colours of the log"
     )
-    how.add_argument("--criterion", choices=CRITERIA, help=f"how ours chooses its final model (default: {CRITERIA[0]})")
+    how.add_argument(
+        "--criterion",
+        choices=CRITERIA,
+        help=f"how ours ends its rounds, and without --average chooses its final model (default: {CRITERIA[0]})",
+    )
     how.add_argument(
         "--average",
         action=argparse.BooleanOptionalAction,

@@ -17,6 +17,7 @@ import sim2sg_core
 from sim2sg_core.cli.main import PACKAGES
 from sim2sg_core.cores import cpu_quota, usable_cores
 from sim2sg_core.errors import Sim2SGError, first_line
+from sim2sg_core.extras import pip_command
 
 HELP = "check what this machine can run, and how to fix the rest"
 EXAMPLE = "sim2sg doctor"
@@ -105,10 +106,12 @@ def onnxruntime() -> Finding:
     """What runs models: the CPU, or a GPU."""
     name = "onnxruntime"
     if importlib.util.find_spec("onnxruntime") is None:
-        return Finding(name, "not installed, and no model runs without it", "pip install 'sim2sg[cpu]'", needed=True)
+        return Finding(
+            name, "not installed, and no model runs without it", pip_command("cpu", "onnxruntime"), needed=True
+        )
     installed = [d for d in ("onnxruntime", "onnxruntime-gpu") if _version(d)]
     if len(installed) > 1:
-        fix = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'sim2sg[gpu]'"
+        fix = f"pip uninstall -y onnxruntime onnxruntime-gpu && {pip_command('gpu', 'onnxruntime-gpu')}"
         return Finding(name, "two packages overwrite each other's files (onnxruntime and -gpu)", fix, needed=True)
     from sim2sg_core.runtime.providers import PROVIDERS, import_onnxruntime
 
@@ -117,7 +120,9 @@ def onnxruntime() -> Finding:
     text = f"{ort.__version__} on {', '.join(there)}"
     if has_gpu() and "cuda" not in there:
         return Finding(
-            name, f"{text}, but there is an NVIDIA GPU", "pip uninstall -y onnxruntime && pip install 'sim2sg[gpu]'"
+            name,
+            f"{text}, but there is an NVIDIA GPU",
+            f"pip uninstall -y onnxruntime && {pip_command('gpu', 'onnxruntime-gpu')}",
         )
     return Finding(name, text)
 
@@ -125,7 +130,7 @@ def onnxruntime() -> Finding:
 def torch() -> Finding:
     """What trains."""
     if importlib.util.find_spec("torch") is None:
-        return Finding("torch", "not installed; only adapt, train and export need it", "pip install 'sim2sg[train]'")
+        return Finding("torch", "not installed; only adapt, train and export need it", pip_command("train", "torch"))
     import torch as library  # type: ignore[import-untyped,unused-ignore]
 
     gpus = [library.cuda.get_device_name(i) for i in range(library.cuda.device_count())]
@@ -138,7 +143,9 @@ def torch() -> Finding:
 def renderer() -> Finding:
     """What draws: EGL on a GPU, or Mesa on the CPU."""
     if importlib.util.find_spec("moderngl") is None:
-        return Finding("renderer", "moderngl is missing; only adapt and synth need it", "pip install 'sim2sg[train]'")
+        return Finding(
+            "renderer", "moderngl is missing; only adapt and synth need it", pip_command("train", "moderngl")
+        )
     from sim2sg_core.render.egl import is_software
     from sim2sg_core.synthesis.renderer_probe import probe_renderer
 
@@ -155,7 +162,7 @@ def ros() -> Finding:
     """ROS 2 and our messages."""
     distribution = os.environ.get("ROS_DISTRO", "as wheels")
     if importlib.util.find_spec("rclpy") is None:
-        fix = "source /opt/ros/DISTRO/setup.bash, or pip install 'sim2sg[ros]'"
+        fix = "source /opt/ros/DISTRO/setup.bash, or in a clone: pip install '.[ros]'"
         return Finding("ROS", "no rclpy; only node, play and demo need it", fix)
     if importlib.util.find_spec("sim2sg") is None:
         return Finding(

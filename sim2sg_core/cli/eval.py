@@ -69,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--model",
         type=Path,
-        metavar="FILE",
-        help="model.onnx, or a checkpoint (.pt), for which PredCls is scored too",
+        metavar="FILE|NAME",
+        help="model.onnx, the name of a model that ships, or a checkpoint (.pt), for which PredCls is scored too",
     )
     what.add_argument("--graphs", type=Path, metavar="JSON", help="what `sim2sg infer` wrote for these images")
     parser.add_argument(

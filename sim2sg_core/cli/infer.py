@@ -114,7 +114,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_strict(parser)
     camera = parser.add_argument_group("camera", "default: the log's calibration, then the camera of the training log")
     camera.add_argument(
-        "--camera", type=Path, metavar="FILE", help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib"
+        "--camera", type=Path, metavar="FILE", help="intrinsics: YAML of ROS, Kalibr, EuRoC or OpenCV, or KITTI calib"
     )
     add_rotate(camera)
     camera.add_argument("--camera-height", type=float, metavar="M", help="height over the ground, metres")

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     take.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the images")
     add_sampling(take)
-    add_rotate(take)
+    add_rotate(take, camera=False)
     add_strict(take)
 
 

@@ -27,6 +27,7 @@ from types import ModuleType
 import sim2sg_core
 from sim2sg_core.cli.interrupts import Interrupts
 from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.extras import pip_command
 
 VERB_GROUP = "sim2sg.verbs"
 # The order in which one uses them; other packages' verbs follow by name.
@@ -200,8 +201,8 @@ def explain(error: BaseException, verb: str, resuming: bool) -> str | None:
                 return f"`sim2sg {verb}` needs {module}: pip install {package}"
         if missing in EXTRAS:
             extra = EXTRAS[missing]
-            also = " (or 'sim2sg[gpu]' for an NVIDIA GPU)" if extra == "cpu" else ""
-            return f"`sim2sg {verb}` needs {missing}: pip install 'sim2sg[{extra}]'{also}"
+            also = f" (for an NVIDIA GPU {pip_command('gpu', 'onnxruntime-gpu')})" if extra == "cpu" else ""
+            return f"`sim2sg {verb}` needs {missing}: {pip_command(extra, missing)}{also}"
     return None
 
 

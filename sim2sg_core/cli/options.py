@@ -49,8 +49,8 @@ def open_source(args: argparse.Namespace) -> list[Log]:
     return open_logs(listed_logs(args.log or args.images), args.rotate)
 
 
-def add_rotate(parser: argparse._ActionsContainer, default: int | None = 0) -> None:
-    """Declares `--rotate`."""
+def add_rotate(parser: argparse._ActionsContainer, default: int | None = 0, *, camera: bool = True) -> None:
+    """Declares `--rotate`; `camera` says whether there are options of the camera beside it."""
     from sim2sg_core.scene.camera import TURNS
 
     parser.add_argument(
@@ -58,8 +58,9 @@ def add_rotate(parser: argparse._ActionsContainer, default: int | None = 0) -> N
         type=int,
         choices=TURNS,
         default=default,
-        help="degrees, clockwise, that turn the images upright, of a camera mounted on its side or upside down;"
-        " --camera is that of the recorded images, height, pitch and roll are those of the upright ones (default: 0)",
+        help="degrees, clockwise, that turn the images upright, of a camera mounted on its side or upside down"
+        + (camera * "; --camera is that of the recorded images, height, pitch and roll are those of the upright ones")
+        + " (default: 0)",
     )
 
 

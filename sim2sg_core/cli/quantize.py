@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="frames to calibrate on, evenly spread (default 40); half as many others are used to compare the models",
     )
     add_former_names(parser, frames="--max")
-    add_rotate(parser)
+    add_rotate(parser, camera=False)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="ONNX file to write")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 uses all (default)")
     parser.add_argument(

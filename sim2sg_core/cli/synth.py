@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--camera",
         type=Path,
         metavar="FILE",
-        help="intrinsics: ROS, Kalibr or OpenCV YAML, or KITTI calib (default: the domain's prior)",
+        help="intrinsics: YAML of ROS, Kalibr, EuRoC or OpenCV, or KITTI calib (default: the domain's prior)",
     )
     parser.add_argument(
         "--samples",

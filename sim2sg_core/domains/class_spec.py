@@ -42,7 +42,7 @@ SAME = 0.02  # of a height: surfaces are at one that are no farther apart
 
 
 class SizeSpec(Spec):
-    """Range of each extent of a class; of one with mesh files, one number alone will do.
+    """Range of each extent of a class. If the class has mesh files, one extent is enough.
 
     Attributes:
         length: Along the heading, metres.
@@ -56,7 +56,7 @@ class SizeSpec(Spec):
 
 
 class MeshSpec(Spec):
-    """A mesh from a file, or from a library that the machine has; in YAML a file alone will do.
+    """A mesh from a file, or from a library on the machine. In YAML, the name of the file is enough.
 
     Attributes:
         file: OBJ, GLB, GLTF, PLY or STL, relative to the domain's file; in `meshes:` a folder stands for all in it.
@@ -65,8 +65,8 @@ class MeshSpec(Spec):
         unit: Unit of the file's coordinates. Default: that of the format (metres for GLB and GLTF), else metres.
         up: Axis of the file that points up. Default: that of the format (y for GLB and GLTF), else z. With y up, the
             file's z is the front, as in glTF; with x up, its y.
-        turn_deg: Turns it about the vertical, counter-clockwise from above, so that its front points along +x; one of a
-            library by multiples of 90.
+        turn_deg: Turns it about the vertical, counter-clockwise from above, so that its front points along +x. Library
+            meshes turn only in steps of 90.
         scale: Makes a file's mesh so many times as large. It matters where the mesh gives its class the size.
     """
 

@@ -71,9 +71,8 @@ class TrainingSpec(Spec):
         rounds: Rounds of adaptation, at most.
         round_frames: Frames to render in each round.
         round_steps: Steps of training in each round.
-        teacher_start_round: Rounds of adaptation before the averaged teacher's targets on the log's frames come in; as
-            many as `rounds`, and they never do. Few where the first model is good already: a teacher that overlooks
-            much holds back its student.
+        teacher_start_round: Rounds of adaptation before the averaged teacher's targets on the log's frames come in.
+            Set it to `rounds` to switch the teacher off. Use a low value if the first model is already good.
         prior_share: Share of each round's frames that show prior scenes rather than ones rebuilt from the log.
         replay: Share of a round's labelled images that are renders of earlier stages, those of source training among
             them, so that what the log does not show is not forgotten.
@@ -335,7 +334,7 @@ class Domain(Spec):
         try:
             json.dumps(found, ensure_ascii=False).encode()
         except UnicodeEncodeError:  # Lone surrogates, which cannot even be told of.
-            raise Sim2SGError("not a domain: holds what no Unicode text is") from None
+            raise Sim2SGError("not a domain: contains invalid Unicode") from None
         except (TypeError, ValueError):
             pass  # No JSON: the model says below what is wrong.
         try:

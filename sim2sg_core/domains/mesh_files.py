@@ -14,6 +14,7 @@ import numpy as np
 
 from sim2sg_core.domains.mesh_checks import check_mesh, named_file, read_text
 from sim2sg_core.errors import Sim2SGError, first_line
+from sim2sg_core.extras import pip_command
 
 if TYPE_CHECKING:
     import trimesh
@@ -142,7 +143,9 @@ def _load(file: Path) -> Any:
     try:
         import trimesh
     except ImportError:
-        raise Sim2SGError(f"{file}: meshes are read with trimesh; install it: pip install 'sim2sg[train]'") from None
+        raise Sim2SGError(
+            f"{file}: meshes are read with trimesh; install it: {pip_command('train', 'trimesh', 'pillow')}"
+        ) from None
     if not file.is_file():
         raise Sim2SGError(f"no mesh {file}; put it back or correct its path")
     if remedy := conversion(file):

@@ -16,9 +16,10 @@ class PredicateSpec(Spec):
     Attributes:
         name: The word for it. Only this forward direction is ever emitted.
         rule: The built-in rule that decides it, see `scene.predicates`.
-        margin: Metres. Of left_of and in_front_of the least difference: pairs nearer to the border carry no label. Of
-            on the largest gap that still counts as touching, of under the largest difference of the two floors, of
-            inside how far the lower end may be below the hollow's floor and must be below its rim. next_to has none.
+        margin: Metres. `left_of`, `in_front_of`: least difference of the centres along the axis; closer pairs have
+            neither relation. `on`: largest gap that counts as touching. `under`: largest difference in height of the
+            two lower ends. `inside`: how far the lower end may be below the cavity's floor, and must be below its rim.
+            `next_to`: has none.
         inverse: The word for the other direction, for consumers; None when there is none.
         symmetric: Whether `a p b` means `b p a`; such a fact is stated once.
     """

@@ -22,6 +22,7 @@ import numpy as np
 
 from sim2sg_core.domains.mesh_files import AXES, scene_parts
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.extras import pip_command
 
 if TYPE_CHECKING:
     import trimesh
@@ -166,7 +167,9 @@ def read_model(model: LibraryModel, turn_deg: float = 0.0) -> list[trimesh.Trime
     try:
         import trimesh
     except ImportError:
-        raise Sim2SGError(f"{shown}: meshes are read with trimesh; install it: pip install 'sim2sg[train]'") from None
+        raise Sim2SGError(
+            f"{shown}: meshes are read with trimesh; install it: {pip_command('train', 'trimesh', 'pillow')}"
+        ) from None
     with _opened(model.archive) as opened:
         files = _Folder(opened, posixpath.dirname(model.member), shown)
         data = _read(opened, model.member, "model", shown)

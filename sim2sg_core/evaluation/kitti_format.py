@@ -133,7 +133,9 @@ def load_kitti(folder: Path, domain: Domain, *, allow_outside: bool = False) -> 
             raise Sim2SGError(f"{folder}: no folder {part}: KITTI data has image_2, label_2 and calib")
     files = sorted((folder / "label_2").glob("*.txt"))
     if not files:
-        raise Sim2SGError(f"{folder / 'label_2'}: no label files (*.txt)")
+        raise Sim2SGError(
+            f"{folder / 'label_2'}: no label files (*.txt); give the folder that holds image_2, label_2 and calib"
+        )
     lines = {path.stem: read_labels(path) for path in files}
     as_levels = has_truncation_levels([line for found in lines.values() for line in found])
     return [_target(folder, stem, found, as_levels, domain.rules()) for stem, found in lines.items()]

@@ -157,7 +157,7 @@ def _judge(node: str, folder: Path | None, look: Any) -> None:
         ) from None
     except RayError as error:
         raise Sim2SGError(
-            f"node {node}: cannot run sim2sg ({first_line(error)}): install sim2sg[fleet] {_version()} on it"
+            f"node {node}: cannot run sim2sg ({first_line(error)}): install sim2sg {_version()} and ray on it"
         ) from None
     if not seen:
         raise Sim2SGError(

@@ -64,7 +64,9 @@ def load_records(folder: Path | str, domain: Domain | None = None) -> list[Recor
         try:
             code = Path(path).read_bytes()
         except FileNotFoundError:
-            raise Sim2SGError(f"{path}: named in {folder}/annotations.json but not there") from None
+            raise Sim2SGError(
+                f"{path}: missing, but named in {folder}/annotations.json; copy the data set again, or render it anew"
+            ) from None
         records.append(Record(str(path), code, graph))
     if not records:
         raise Sim2SGError(f"{folder}: a data set of 0 images; render some with `sim2sg synth --count N`")

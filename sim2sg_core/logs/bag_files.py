@@ -162,9 +162,7 @@ def open_storage(path: Path, compressed: bool) -> Storage:
         return ros1_storage.Ros1Storage(path)
     if head == sqlite_storage.MAGIC or name.endswith(".db3"):
         return sqlite_storage.SqliteStorage(path)
-    raise Sim2SGError(
-        f"{printable(path)}: damaged, or no bag: it begins as no MCAP, sqlite3 or ROS 1 bag; copy it again"
-    )
+    raise Sim2SGError(f"{printable(path)}: not an MCAP, sqlite3 or ROS 1 bag, or damaged; copy it again")
 
 
 def _decompressed(path: Path) -> Storage:

@@ -361,7 +361,7 @@ class BagLog(Log):
             for number, found in enumerate(self._stored([topic], recorded, recorded + 1)):
                 if number == repeats:
                     return self._frame(found, repeats, frozen)
-            raise Sim2SGError("is gone: the bag was changed")
+            raise Sim2SGError("the image is gone: the bag was changed during the run; start again")
 
         return again
 

@@ -187,6 +187,6 @@ def _counts(frame: LogFrame, count: Counter) -> np.ndarray | None:
 
 
 def require_frames(chosen: Sequence[Sequence[Candidate]], logs: Sequence[Log]) -> None:
-    """Raises Sim2SGError when there is not one."""
+    """Raises Sim2SGError when no frame was chosen."""
     if not any(chosen):
         raise Sim2SGError(f"no frames in {', '.join(printable(log.path) for log in logs) or 'no logs'}")

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sim2sg_core.errors import Sim2SGError, first_line, printable
+from sim2sg_core.extras import pip_command
 from sim2sg_core.files import FULL, PART, atomic_path, is_within, naming_store, user_cache
 
 # A path of one slash is what pathlib makes of an address. One letter alone would be a drive.
@@ -82,7 +83,7 @@ def _opened(address: str) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
     except ModuleNotFoundError:
         raise Sim2SGError(
-            f"{_shown(address)}: needs fsspec: pip install 'sim2sg[stores]', or give a path of this machine"
+            f"{_shown(address)}: needs fsspec: {pip_command('stores', 'fsspec')}, or give a path of this machine"
         ) from None
     try:
         store, root = url_to_fs(address)

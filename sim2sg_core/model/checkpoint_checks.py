@@ -67,7 +67,7 @@ def check_weights(
         Sim2SGError: Not tensors by name, one missing or too many, of another shape or type, or not finite.
     """
     if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
-        raise Sim2SGError(f"{source}: wants tensors by name, and is {_shown(weights)}; {AGAIN}")
+        raise Sim2SGError(f"{source}: expected a mapping of names to tensors, found {_shown(weights)}; {AGAIN}")
     if complete and (missing := [name for name in expected if name not in weights]):
         raise Sim2SGError(f"{source}: lacks {missing[0]} ({len(missing)} of {len(expected)} are missing); {AGAIN}")
     for name, value in weights.items():

@@ -11,6 +11,7 @@ import torch
 
 from sim2sg_core.domains import Domain
 from sim2sg_core.errors import Sim2SGError, printable
+from sim2sg_core.extras import pip_command
 from sim2sg_core.files import atomic_path
 from sim2sg_core.model.network import Graphs, SceneGraphNetwork
 from sim2sg_core.model.onnx_graph import onnx_graph
@@ -103,7 +104,9 @@ def _write(network: SceneGraphNetwork, path: Path, metadata: dict[str, str], hal
         import onnx
         import onnxscript  # noqa: F401  (torch.onnx needs it and reports its absence obscurely)
     except ImportError as error:
-        raise Sim2SGError(f"export needs the package {error.name}: pip install 'sim2sg[train]'") from None
+        raise Sim2SGError(
+            f"export needs the package {error.name}: {pip_command('train', 'onnx', 'onnxscript')}"
+        ) from None
     model = onnx_graph(network)
     model.ir_version = ONNX_IR
     del model.metadata_props[:]
@@ -130,7 +133,7 @@ def check_parity(network: SceneGraphNetwork, path: Path, images: np.ndarray | No
     try:
         import onnxruntime
     except ImportError:
-        raise Sim2SGError("export checks its result with onnxruntime: pip install 'sim2sg[cpu]'") from None
+        raise Sim2SGError(f"export checks its result with onnxruntime: {pip_command('cpu', 'onnxruntime')}") from None
     config = network.config
     batch = _drawn_images(config.width, config.height)
     if images is not None:

@@ -79,7 +79,7 @@ def quantize(model: Path | str, images: Iterable[np.ndarray], out: Path | str, *
     try:
         import onnx
     except ImportError:
-        raise Sim2SGError("quantising needs the package onnx: pip install onnx, or 'sim2sg[train]'") from None
+        raise Sim2SGError("quantising needs the package onnx: pip install onnx") from None
     inputs = [letterbox(image, info.input)[0][None] for image in images]
     if not inputs:
         raise Sim2SGError("quantising needs frames to see what values occur: give a log or folder that has images")

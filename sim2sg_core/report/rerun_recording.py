@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError, first_line
+from sim2sg_core.extras import pip_command
 from sim2sg_core.files import make_folder
 from sim2sg_core.report.overlay import CLASS_COLORS, PREDICATE_COLORS, assign_colors
 from sim2sg_core.scene import SceneGraph
@@ -27,7 +28,7 @@ def rerun_for(target: str) -> Any:
     try:
         import rerun
     except ModuleNotFoundError:
-        raise Sim2SGError("--rerun needs rerun-sdk: pip install 'sim2sg[rerun]'") from None
+        raise Sim2SGError(f"--rerun needs rerun-sdk: {pip_command('rerun', 'rerun-sdk')}") from None
     return rerun
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sim2sg_core.cores import usable_cores
 from sim2sg_core.errors import Sim2SGError, first_line
+from sim2sg_core.extras import pip_command
 from sim2sg_core.runtime.cpu import saturates
 from sim2sg_core.runtime.engines import engine_folder
 
@@ -36,8 +37,8 @@ def import_onnxruntime() -> ModuleType:
         import onnxruntime
     except ImportError as error:
         raise Sim2SGError(
-            f"onnxruntime cannot be imported ({error}): install one of `pip install 'sim2sg[cpu]'` and"
-            " `pip install 'sim2sg[gpu]'` (never both: they overwrite each other's files)"
+            f"onnxruntime cannot be imported ({error}): `{pip_command('cpu', 'onnxruntime')}`,"
+            f" or for a GPU `{pip_command('gpu', 'onnxruntime-gpu')}` (never both: they overwrite each other's files)"
         ) from None
     if not hasattr(onnxruntime, "InferenceSession"):
         raise Sim2SGError(
@@ -234,7 +235,7 @@ def _rank(name: str) -> int:
 
 
 def _wanted(provider: str, available: list[str], required: bool) -> str:
-    """Returns the provider that should run: the one asked for, or CPU, loudly, where it is not built in."""
+    """Returns the provider that should run: the one asked for, or the CPU with a warning where it is not built in."""
     if provider == "auto":
         return available[0] if available else "cpu"
     if provider not in PROVIDERS:
@@ -243,7 +244,7 @@ def _wanted(provider: str, available: list[str], required: bool) -> str:
         return provider
     message = (
         f"this onnxruntime has no provider {provider} (it has {', '.join(available)});"
-        " the one with GPU support comes with `pip install 'sim2sg[gpu]'`"
+        f" the one with GPU support comes with `{pip_command('gpu', 'onnxruntime-gpu')}`"
     )
     if required:
         raise Sim2SGError(message)

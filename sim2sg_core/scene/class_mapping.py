@@ -67,7 +67,7 @@ class ClassMapping:
 
     @property
     def wholes(self) -> dict[str, frozenset[str]]:
-        """By class, those of which it may be one part alone: a person is a cyclist where the bicycle was not seen."""
+        """By class, the compounds that it may be a part of: a person is a cyclist if the bicycle was not seen."""
         return {
             target: frozenset(whole for first, _, whole in self.compounds if first == name)
             for name, target in self.singles

@@ -1,7 +1,7 @@
 """Relations by rule from 3D boxes.
 
 Directional predicates hold in the viewer's frame, on ground-projected axes, between 3D centres, and
-only beyond a margin, so that ambiguous pairs carry no label. `rule_matrix` decides known boxes;
+only beyond a margin, so that ambiguous pairs have no relation. `rule_matrix` decides known boxes;
 `soft_rule_matrix` gives the probability of the same rules where positions are uncertain.
 """
 

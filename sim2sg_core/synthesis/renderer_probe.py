@@ -26,7 +26,9 @@ def probe_renderer() -> str:
     try:
         done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:
-        raise Sim2SGError(f"no OpenGL through EGL within {PATIENCE_S:.0f} s: is the GPU's driver at fault?") from None
+        raise Sim2SGError(
+            f"no OpenGL through EGL within {PATIENCE_S:.0f} s: check the GPU's driver with `eglinfo`"
+        ) from None
     if done.returncode == 0:
         return done.stdout.strip()
     lines = done.stderr.strip().splitlines() or [f"the process ended with {done.returncode}"]

@@ -44,6 +44,12 @@ def test_options_give_the_extrinsics(log, tmp_path):
     assert extrinsics_of_ground(frames[0].camera.ground) == pytest.approx([5.0, 0.4, 0.0])
 
 
+@pytest.mark.parametrize("known", [{"camera_height": 5.0}, {"camera_pitch": 0.4}, {"camera_roll": 0.1}])
+def test_extrinsics_that_are_given_in_part_leave_the_others_open(log, tmp_path, known):
+    frames, _, extrinsics = collect(log, tmp_path / "run", **known)
+    assert extrinsics == "options, the others estimated from the log" and frames[0].camera.ground is None
+
+
 def test_a_calibration_file_gives_the_lens(log, tmp_path):
     file = tmp_path / "camera.yaml"
     matrix = {"rows": 3, "cols": 3, "data": [100, 0, 48, 0, 100, 32, 0, 0, 1]}
@@ -130,7 +136,7 @@ def test_without_calibration_the_lens_is_the_one_that_networks_presume(tmp_path,
 
 
 def test_the_list_says_where_the_camera_is_from(log, tmp_path):
-    collect(log, tmp_path / "run", camera_height=5.0)
+    collect(log, tmp_path / "run", camera_height=5.0, camera_pitch=0.4)
     assert read_frames(tmp_path / "run/frames/frames.json")[1:] == ("prior of the domain", "options")
 
 

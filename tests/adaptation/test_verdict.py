@@ -21,13 +21,13 @@ def judge(before, after, flags=(), rounds=2, changed=True):
 def test_objects_and_relations_before_and_after():
     said = judge(frames(0.4, 0.2), frames(0.9, 0.7, 0.1))
     assert said.found.startswith("Per frame it finds 2.0 objects, before adaptation 1.0, and 1.0 relations, before 0.0")
-    assert said.sure == "By its own scores, 80 % of these objects are right."
+    assert said.sure == "The mean score of these objects, which is their expected precision, is 0.80."
     assert "label some frames and run `sim2sg eval`" in said.next
     assert all("\n" not in line for line in said.sentences)
 
 
 def test_frames_that_show_nothing_are_counted():
-    assert "2 of 6 frames show nothing" in judge(frames(0.9, count=6), frames(0.9) + frames(count=2)).sure
+    assert "in 2 of 6 frames nothing is found" in judge(frames(0.9, count=6), frames(0.9) + frames(count=2)).sure
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_frames_that_show_nothing_are_counted():
     [
         (frames(0.29, 0.1), {}, "Train longer"),
         (frames(), {}, "Train longer"),
-        (frames(0.29), {"flags": [["dark"], ["dark"], [], []]}, "Show more light: 2 of 4 frames are dark"),
+        (frames(0.29), {"flags": [["dark"], ["dark"], [], []]}, "Record with more light: 2 of 4 frames are dark"),
         (frames(0.9), {}, "fewer objects than before"),
         (frames(0.9, 0.9), {"changed": False}, "No round made it more consistent"),
         (frames(0.4, 0.4), {}, "--rounds 3"),

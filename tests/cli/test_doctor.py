@@ -37,7 +37,7 @@ def test_each_thing_has_a_line(capsys):
         ("yaml", doctor.packages, "NO", "pip install pyyaml"),
         ("torch", doctor.torch, "--", "pip install 'sim2sg[train]'"),
         ("moderngl", doctor.renderer, "--", "pip install 'sim2sg[train]'"),
-        ("rclpy", doctor.ros, "--", "pip install 'sim2sg[ros]'"),
+        ("rclpy", doctor.ros, "--", "pip install '.[ros]'"),
     ],
 )
 def test_what_is_missing_names_the_command(monkeypatch, module, check, mark, fix):

@@ -29,7 +29,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "logs.md"
 COUNT = 6
 TOPIC = "/cam/image"
 
-READ, TOLD, REST, LINE = "read", "read, told", "rest read, told", "one line"
+READ, TOLD, REST, LINE = "read", "read, warning", "intact frames read, warning", "error"
 
 Image = tuple[str, bytes]
 """Encoding, or format of a compressed image, and bytes."""

@@ -13,25 +13,39 @@ from sim2sg_core.lifting.extrinsics import extrinsics_of_ground, with_extrinsics
 from sim2sg_core.scene import Camera, SceneGraph
 from sim2sg_core.scene.layout import GROUND
 
+PRECISION = np.array([0.02, 0.003, 0.003])  # standard deviations of extrinsics that a user gives: m, rad, rad
 JITTER = np.array([0.01, np.radians(0.3), np.radians(0.2)])  # of known extrinsics: m per m of height, rad, rad
 
 
-def extrinsics_prior(domain: Domain) -> ExtrinsicsPrior:
-    """The domain's camera prior as a Gaussian with the mean and deviation of its ranges."""
+def extrinsics_prior(domain: Domain, given: Sequence[float | None] = (None, None, None)) -> ExtrinsicsPrior:
+    """The domain's camera prior as a Gaussian with the mean and deviation of its ranges.
+
+    Args:
+        domain: Its camera prior.
+        given: Height in metres, pitch and roll in radians that a user knows; None for those that nobody does.
+    """
     prior = domain.camera
     ranges = np.array([prior.height_m, np.radians(prior.pitch_deg), np.radians(prior.roll_deg)])
     # A floor, since a prior range of no width would forbid any other extrinsics.
-    std = np.maximum((ranges[:, 1] - ranges[:, 0]) / np.sqrt(12), [0.02, 0.003, 0.003])
-    return ExtrinsicsPrior(ranges.mean(axis=1), std)
+    std = np.maximum((ranges[:, 1] - ranges[:, 0]) / np.sqrt(12), PRECISION)
+    known = np.array([value is not None for value in given])
+    told = np.array([value or 0.0 for value in given])
+    return ExtrinsicsPrior(np.where(known, told, ranges.mean(axis=1)), np.where(known, PRECISION, std))
 
 
-def frame_extrinsics(cameras: Sequence[Camera], graphs: Sequence[SceneGraph], domain: Domain) -> np.ndarray:
+def frame_extrinsics(
+    cameras: Sequence[Camera],
+    graphs: Sequence[SceneGraph],
+    domain: Domain,
+    given: Sequence[float | None] = (None, None, None),
+) -> np.ndarray:
     """Finds the extrinsics of every frame: given, or estimated from what stands on its ground and from other frames.
 
     Args:
         cameras: Of N frames; those that know their ground keep it.
         graphs: Of the same frames, with poses from the network's depth alone.
         domain: Its camera prior binds the estimates.
+        given: See `extrinsics_prior`.
 
     Returns:
         (N, 3) height in metres, pitch and roll in radians.
@@ -40,7 +54,7 @@ def frame_extrinsics(cameras: Sequence[Camera], graphs: Sequence[SceneGraph], do
     standing = {c.name for c in domain.classes if set(c.supports) == {GROUND}}
     graphs = [g.select([i for i, o in enumerate(g.objects) if o.label in standing]) for g in graphs]
     unknown = [graph for camera, graph in zip(cameras, graphs, strict=True) if camera.ground is None]
-    estimated = iter(estimate_extrinsics(unknown, extrinsics_prior(domain)))
+    estimated = iter(estimate_extrinsics(unknown, extrinsics_prior(domain, given)))
     return np.array([next(estimated) if c.ground is None else extrinsics_of_ground(c.ground) for c in cameras])
 
 

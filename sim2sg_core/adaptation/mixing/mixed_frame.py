@@ -123,10 +123,16 @@ def mixed_frames(
     """
     able = [k for k, graph in enumerate(graphs) if graph.camera is not None and graph.camera.ground is not None]
     if not able:
-        raise Sim2SGError("mixing: no frame of the log knows its ground; give --camera-height, or --mixing 0")
+        raise Sim2SGError(
+            "--mixing: the camera's height and pitch are unknown in all frames; give --camera-height, or --mixing 0"
+        )
     if len(able) < len(graphs):
         missing = len(graphs) - len(able)
-        logger.warning("mixing: %d of %d frames do not know their ground and are left out", missing, len(graphs))
+        logger.warning(
+            "--mixing: the camera's height and pitch are unknown in %d of %d frames: they are left out",
+            missing,
+            len(graphs),
+        )
     rounds = -(-count // len(able))
     order = np.concatenate([rng.permutation(able) for _ in range(rounds)])[:count]
     return [MixedFrame(paths[k], likely_objects(graphs[k]), thresholds) for k in order]

@@ -39,7 +39,7 @@ class StreetVehicle(Spec):
     Attributes:
         what: The class; it stands on the ground.
         density: How many of the vehicles, parked and moving, are of this class, per 100 m; three in ten at most, and
-            fewer where it does not park. One class goes without: it takes all places that the others leave.
+            fewer where it does not park. Omit it for exactly one class, which fills the remaining places.
         parks_along: How common it is where vehicles park along the kerb, relative to the lanes.
         parks_across: How common it is where they park across the street, relative to the lanes.
         crosses: Share of the vehicles at junctions that are of this class; None takes what it is in the lanes.
@@ -67,15 +67,15 @@ class StreetLayout(LayoutSpec):
         sidewalk_width: Metres, each side.
         curve: Curvature of the street, 1/m, either way.
         length: How far the street is laid out before the camera, metres.
-        parked: Vehicles parked at each kerb; 18 fill it.
-        moving: Vehicles in the lanes.
+        parked: Number of vehicles parked at each kerb; 18 per 100 m leave no place free.
+        moving: Number of moving vehicles, in all lanes together.
         vehicles: What drives in the lanes, parks and crosses.
         walkers: Who walks on the sidewalks and the road, alone and in groups.
         riders: Who rides at the edges of the lanes and on the sidewalks.
         plants: What grows along the street.
-        houses: What lines the street, fronts to it; 8 close its sides.
-        near: How many vehicles and groups of walkers each, and half as many riders, are put within 10 m of the camera,
-            beside it and before it; the densities bring more. Kinds of streets have shares of it.
+        houses: What lines the street, fronts to it; 8 per 100 m leave no plot empty.
+        near: Number of vehicles, and of groups of walkers, placed within 10 m of the camera; half as many riders. They
+            come in addition to the densities. Some kinds of streets have only a share of it.
         crowded: Share of the streets in cities where people crowd at kerbs, crossings and on the sidewalks, and riders
             come in streams, 0-1; other kinds of streets have shares of it.
         junctions: Streets that cross.

@@ -78,7 +78,9 @@ def _built(name: str, model: LibraryModel, options: Mapping[str, str]) -> Asset:
     palettes = [PAINT] * len(parts) if "painted" in options else part_palettes(model, parts)
     kept = [k for k, palette in enumerate(palettes) if palette != DROP]
     if not kept:
-        raise Sim2SGError(f"{model.archive}: {model.id}: nothing is left of it without its brand; leave it out")
+        raise Sim2SGError(
+            f"{model.archive}: {model.id}: it consists of branded parts only, which are removed; leave it out"
+        )
     is_opaque = model.category in _words()["painted"]
     return build_asset(name, [parts[k] for k in kept], [palettes[k] for k in kept], is_opaque=is_opaque)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.extras import pip_command
 from sim2sg_core.synthesis.assets.mesh_sides import pieces
 
 FINEST = 1 / 64  # of the largest extent: shorter edges are not split
@@ -111,7 +112,8 @@ def simplify(
         import fast_simplification
     except ImportError:
         raise Sim2SGError(
-            "large meshes are thinned with fast-simplification; install it: pip install 'sim2sg[train]'"
+            "large meshes are thinned with fast-simplification; install it:"
+            f" {pip_command('train', 'fast-simplification')}"
         ) from None
     faces = np.ascontiguousarray(faces, np.int64)
     vertices = np.ascontiguousarray(vertices, np.float64)

@@ -37,6 +37,18 @@ def test_given_extrinsics_are_kept_and_unknown_ones_estimated():
     assert np.std(shaken, axis=0)[0] > 0.01 and np.abs(np.mean(shaken, axis=0) - EXTRINSICS).max() < 0.02
 
 
+@pytest.mark.parametrize("known", [0, 1, 2])
+def test_an_extrinsic_that_is_given_is_kept_and_the_others_are_estimated(known):
+    graphs = [cube_graph((0.9, 0.9, 0.9)) for _ in range(30)]
+    given = [EXTRINSICS[k] if k == known else None for k in range(3)]
+    floating = [dataclasses.replace(CAMERA, ground=None)] * 30
+    found = frame_extrinsics(floating, graphs, CLEVR, given)
+    assert np.abs(found - EXTRINSICS).max() < 0.1
+    assert np.abs(found[:, known] - EXTRINSICS[known]).max() < 0.02
+    given[known] = EXTRINSICS[known] + 0.3  # Against what the objects say.
+    assert np.abs(frame_extrinsics(floating, graphs, CLEVR, given)[:, known] - given[known]).max() < 0.1
+
+
 def test_the_prior_of_extrinsics_has_some_width():
     prior = extrinsics_prior(CLEVR)
     assert (prior.std > 0).all() and prior.mean[0] == pytest.approx(np.mean(CLEVR.camera.height_m))

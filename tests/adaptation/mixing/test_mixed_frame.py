@@ -112,7 +112,7 @@ def test_frames_without_a_ground_are_left_out_and_told_of_once(tmp_path, camera,
     frames = mixed_frames(paths, [unknown, known, unknown], clevr, THRESHOLDS, 5, np.random.default_rng(0))
     assert [f.image for f in frames] == [paths[1]] * 5
     assert [r.getMessage() for r in caplog.records] == [
-        "mixing: 2 of 3 frames do not know their ground and are left out"
+        "--mixing: the camera's height and pitch are unknown in 2 of 3 frames: they are left out"
     ]
     with pytest.raises(Sim2SGError, match="give --camera-height"):
         mixed_frames(paths, [unknown] * 3, clevr, THRESHOLDS, 5, np.random.default_rng(0))
