@@ -1,18 +1,17 @@
 """Settings of middleware and memory allocator for raw images, applied before rclpy starts.
 
 Fast DDS's default shared-memory segment holds 512 KiB, less than one VGA image: most raw images are
-lost. The profile in config/fastdds.xml makes room. The allocator is kept off mmap because every image
-buffer would otherwise be mapped, faulted in page by page and unmapped again.
+lost. The profile in config/fastdds.xml makes room. The allocator keeps the buffers of images (see `allocator`).
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sim2sg_core.allocator import keep_freed_blocks
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_ros.error_text import one_line
 
@@ -25,10 +24,6 @@ LARGEST_MIB = 8
 """The largest message that the profile carries."""
 TRANSPORTS_VARIABLE = "FASTDDS_BUILTIN_TRANSPORTS"
 """By which users choose Fast DDS's transports without a profile; a profile would override it."""
-
-# Options of mallopt(3), from malloc.h.
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
-_MIB = 1 << 20
 
 
 def init(args: Sequence[str], *, handle_signals: bool = True) -> str:
@@ -62,7 +57,7 @@ def apply() -> str:
     Returns:
         What was done, in one line for the log.
     """
-    keep_malloc_off_mmap()
+    keep_freed_blocks(arenas=1)
     profile = use_fastdds_profile()
     return f"Fast DDS profile {profile}" if profile else "middleware profile left as the user set it"
 
@@ -89,28 +84,6 @@ def profile_environment() -> dict[str, str]:
         return {}
     old = os.environ.get("ROS_DISTRO", "") in FAST_DDS_2
     return {OLD_VARIABLE if old else NEW_VARIABLE: str(profile)}
-
-
-def keep_malloc_off_mmap() -> bool:
-    """Lets malloc keep and reuse image-sized blocks. Returns whether the C library took it (glibc)."""
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return False  # Not glibc: nothing to do.
-    # Threads that load models would each keep an arena of their own, which after a few reloads doubles the memory.
-    mallopt(_M_ARENA_MAX, 1)
-    # Older glibc accepts at most 32 MiB and refuses more.
-    mapped = mallopt(_M_MMAP_THRESHOLD, 256 * _MIB) or mallopt(_M_MMAP_THRESHOLD, 32 * _MIB)
-    kept = mallopt(_M_TRIM_THRESHOLD, 256 * _MIB) and mallopt(_M_TOP_PAD, 16 * _MIB)
-    return bool(mapped and kept)
-
-
-def trim_memory() -> bool:
-    """Gives memory that was freed back to the system. Returns whether there was any (glibc)."""
-    try:
-        return bool(ctypes.CDLL(None).malloc_trim(0))
-    except (OSError, AttributeError):
-        return False  # Not glibc: nothing to do.
 
 
 def find_share(relative: Path | str) -> Path | None:

@@ -14,12 +14,12 @@ from rclpy.task import Future
 from sim2sg.msg import GraphInfo
 from sim2sg.srv import LoadModel
 
+from sim2sg_core.allocator import trim_memory
 from sim2sg_core.errors import Sim2SGError
 from sim2sg_core.runtime import ModelInfo, Predictor
 from sim2sg_core.runtime.providers import fell_back
 from sim2sg_ros.diagnostics import NodeStatus
 from sim2sg_ros.error_text import one_line
-from sim2sg_ros.middleware import trim_memory
 from sim2sg_ros.parameters import NodeParameters
 from sim2sg_ros.qos import latched_qos
 

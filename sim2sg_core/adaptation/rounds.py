@@ -223,6 +223,8 @@ def reason_of_choice(stages: Sequence[Path], scores: Sequence[float], best: int,
         return f"{name}, the last"
     most = "the most self-consistent" if method.criterion == CRITERIA[0] else f"the best by {method.criterion}"
     reason = f"{name}, {most} ({scores[best]:.3f})"
+    if (highest := max(scores)) > scores[best]:  # Within the tolerance of `choose_round` a later stage is preferred.
+        reason = f"{name}, the latest of those close to {most} ({scores[best]:.3f} of {highest:.3f})"
     if best == 0:
         return f"{reason}: NO ROUND CHANGED IT; try {names_of(stages[1:])} too (RUN/round_N/model.onnx)"
     return reason

@@ -23,6 +23,7 @@ from sim2sg_core.adaptation.method import (
     Method,
     resolve_method,
 )
+from sim2sg_core.allocator import prepare_training
 from sim2sg_core.cli.domain_arguments import add_library_arguments, domain_to_draw
 from sim2sg_core.cli.options import (
     add_fleet,
@@ -261,6 +262,7 @@ def run(args: argparse.Namespace) -> int:
     )
     domain = domain_to_draw(args, domain)
     config = settings.resolved(domain)
+    prepare_training()
     from sim2sg_core.adaptation import adapt, describe_plan  # They import torch, which takes seconds.
 
     if args.dry_run:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sim2sg_core.allocator import prepare_training
 from sim2sg_core.cli.options import (
     add_allow_outside,
     add_fleet,
@@ -69,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trains, or continues training, and says where the checkpoint is."""
+    prepare_training()
     from sim2sg_core.model.ranks import of_torchrun
 
     check_ranks(args)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sim2sg_core.model.convolution import conv
+
 
 class FeaturePyramid(nn.Module):
     """Top-down feature pyramid (Lin et al. 2017), of which only the finest level is kept.
@@ -36,3 +38,10 @@ class ConvNorm(nn.Sequential):
             nn.GroupNorm(outputs // 8, outputs),
             nn.ReLU(inplace=True),
         )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (B, inputs, H, W) to (B, outputs, H, W)."""
+        first, norm, act = self
+        assert isinstance(first, nn.Conv2d)
+        result: Tensor = act(norm(conv(x, first.weight)))
+        return result

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -51,24 +49,3 @@ def test_transports_of_the_users_own_stay(environment: pytest.MonkeyPatch) -> No
 def test_another_middleware_is_left_alone(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")
     assert middleware.profile_environment() == {}
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
-def test_malloc_keeps_image_buffers() -> None:
-    # In a process of its own: the setting is for good. A freed block must be handed out again, at the
-    # same address, where mmap would give it back to the kernel.
-    code = """
-import ctypes
-from sim2sg_ros import middleware
-
-assert middleware.keep_malloc_off_mmap()
-libc = ctypes.CDLL(None)
-libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p
-libc.malloc.argtypes = [ctypes.c_size_t]
-libc.free.argtypes = [ctypes.c_void_p]
-block = libc.malloc(20 << 20)
-assert block < libc.sbrk(0), "mapped, not on the heap"
-libc.free(block)
-assert libc.malloc(20 << 20) == block
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=180)
