@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # Before torch or onnxruntime load OpenMP: threads that spin while they wait starve everybody else on shared cores
 # (measured: training on two busy cores 6x slower).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before onnxruntime is imported, whose builds of 2026 send usage data unless they are told not to.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 __all__ = ["Camera", "Graph", "Model", "Sim2SGError", "load", "read_graphs", "to_coco", "write_graphs"]

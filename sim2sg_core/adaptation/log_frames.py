@@ -31,6 +31,7 @@ from sim2sg_core.scene import Camera
 from sim2sg_core.scene.graph import write_json
 
 KEPT_QUALITY = 95  # of the frames, as JPEG
+LEAST_SIDE = 16  # pixels: appearance cannot be measured in less
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +156,9 @@ class FrameWriter:
         names = (name for _, name in chosen)
         for frame, image in ahead(taken, LogFrame.decode):
             name = next(names)
+            if not isinstance(image, Sim2SGError) and min(image.shape[:2]) < LEAST_SIDE:
+                size = f"{image.shape[1]}x{image.shape[0]}"
+                image = Sim2SGError(f"{printable(frame.name)}: {size} is too small, less than {LEAST_SIDE} on a side")
             yield image if isinstance(image, Sim2SGError) else self._written(frame, image, name)
 
     def _written(self, frame: LogFrame, image: np.ndarray, name: str) -> WrittenFrame:

@@ -19,6 +19,7 @@ from sim2sg_core.cli.options import (
     add_provider,
     add_relations,
     check_least,
+    check_not_input,
     check_output,
     check_output_folder,
 )
@@ -126,6 +127,7 @@ def run(args: argparse.Namespace) -> int:
     check_least(args, "threads", 0)
     args.format = FORMER_NAMES.get(args.format, args.format)
     check_output(args.out)
+    check_not_input(args.out, [args.graphs, args.model, args.data])
     if args.log_evaluations:
         check_output(args.log_evaluations)
     if args.mistakes:
@@ -142,6 +144,8 @@ def run(args: argparse.Namespace) -> int:
         if args.domain:
             raise Sim2SGError("--domain goes with --graphs: a model carries its own domain; leave it out")
         predictions, targets = predict(args)
+    if not targets:
+        raise Sim2SGError(f"{args.data}: no images in it; give labelled images")
     domain = predictions.domain
     protocol = protocol_for(args.format, domain)
     figures = evaluate(predictions.graphs, targets, domain, args.format)
@@ -190,6 +194,12 @@ def read_predictions(args: argparse.Namespace) -> tuple[Predictions, list[Target
     if name is None:
         raise Sim2SGError(f"--graphs with --format {args.format}: say which domain with --domain NAME|YAML")
     domain = load_domain(name, allow_outside=args.allow_outside)
+    found = {item.label for graph in graphs for item in graph.objects}
+    if found and not found & set(domain.class_names):
+        raise Sim2SGError(
+            f"{args.graphs}: none of its classes ({', '.join(map(printable, sorted(found)[:5]))}) is one of domain"
+            f" {domain.name}: give the domain of the model that made it with --domain"
+        )
     return Predictions(model, domain, graphs), labelled(args, domain)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sim2sg_core.cli.options import check_not_input, check_output
+
 if TYPE_CHECKING:
     from sim2sg_core.domains import Domain
     from sim2sg_core.model import SceneGraphNetwork
@@ -62,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.profile == "robot" and not args.calibrate:
         raise Sim2SGError("--profile robot is fitted to frames: give folders of `sim2sg synth` with --calibrate")
+    check_output(args.out)
+    check_not_input(args.out, [find_checkpoint(args.checkpoint), args.camera])
     network, domain = load_network(args.checkpoint, ema=not args.live_weights)
     camera = assumed_camera(args.camera, domain) if args.camera is not None else None
     if args.calibrate:

@@ -27,6 +27,7 @@ from sim2sg_core.cli.options import (
     add_source,
     add_strict,
     check_least,
+    check_not_input,
     check_output_folder,
     check_sampling,
     check_shares,
@@ -142,8 +143,10 @@ def run(args: argparse.Namespace) -> int:
     workers = workers_provider(args)
     logs = open_source(args)
     check_apart(args.out, logs, "--out")
+    check_not_input(args.out, [args.model, args.camera, *(args.log or args.images)])
     if args.overlay:
         check_apart(args.overlay, logs, "--overlay")
+    drawn = pictures_in(args.overlay)
     topics = [log.image_topic(args.topic) for log in logs]
     depths = {log: LogDepth(log, args.depth_topic) for log in logs} if args.depth_topic else {}
     # The machine that drives a fleet may have no GPU; of the model it infers what no worker could read.
@@ -157,9 +160,18 @@ def run(args: argparse.Namespace) -> int:
     with inferred(args, workers, predictor, chosen) as frames, view_of(args, predictor) as view, progress:
         place = write_as(args.format, args.out, graphs(args, predictor, frames, progress, depths, view), info.model_id)
     print(f"{progress.done} graphs in {place}")
+    if left := sum(pictures_in(args.overlay).get(name) == written for name, written in drawn.items()):
+        logger.warning("%s: %d files were there before and are not of this run", args.overlay, left)
     for log, depth in depths.items():
         tell_depth(log, depth)
     return 0
+
+
+def pictures_in(folder: Path | None) -> dict[str, int]:
+    """Returns the files in a folder, which need not be there, and when they were written (nanoseconds)."""
+    if folder is None or not folder.is_dir():
+        return {}
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.is_file()}
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a long job alike, and none is lost."""
+"""Ctrl-C, SIGTERM and SIGHUP end a long job alike, and none is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AGAIN_S = 0.2  # until it is looked whether an interrupt has been lost
 
 
 class Interrupts:
-    """Turns SIGINT and SIGTERM into KeyboardInterrupt in the main thread while `on` is entered.
+    """Turns SIGINT, SIGTERM and SIGHUP into KeyboardInterrupt in the main thread while `on` is entered.
 
     Python raises it wherever the main thread is just then. In a `__del__`, in a callback of a C library or in a broad
     `except` it is swallowed, and the job would go on. So it is raised again until it is seen to be on its way up.
@@ -27,7 +27,7 @@ class Interrupts:
 
     @property
     def exit_code(self) -> int:
-        """What a shell says of a process that the signal ended: 130 or 143."""
+        """What a shell says of a process that the signal ended: 130, 143 or 129."""
         return 128 + (self.received or signal.SIGINT)
 
     @contextlib.contextmanager
@@ -36,7 +36,10 @@ class Interrupts:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+            numbers.append(signal.SIGHUP)
+        before = {number: signal.signal(number, self._stop) for number in numbers}
         hook, sys.unraisablehook = sys.unraisablehook, self._swallowed
         try:
             yield
@@ -51,7 +54,8 @@ class Interrupts:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.received = self.received or number
         signal.signal(signal.SIGALRM, self._stop_again)
-        self._raise()
+        # A second signal must not break off what tidies up after the first: a pool would never end.
+        self._stop_again(number, frame)
 
     def _stop_again(self, number: int, frame: FrameType | None) -> None:
         if _interrupted(sys.exc_info()[1]):  # It is being handled: what tidies up is left in peace.

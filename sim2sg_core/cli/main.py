@@ -16,6 +16,7 @@ import ast
 import contextlib
 import errno
 import importlib.util
+import io
 import logging
 import os
 import sys
@@ -99,6 +100,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # Not every terminal shows every character.
+            stream.reconfigure(errors="backslashreplace")
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_OneLine())
     verb: ModuleType | None = None
@@ -113,11 +117,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"sim2sg {sim2sg_core.__version__}")
             return 0
         verb = load_verb(arguments[0])
+        refuse_empty(arguments[1:])
         parser = verb_parser(arguments[0], verb)
         options = parser.parse_args(arguments[1:])
         with contextlib.nullcontext() if getattr(verb, "OWN_SIGNALS", False) else interrupts.on():
             code = int(verb.run(options) or 0)
-        sys.stdout.flush()  # A reader that has gone is noticed here, not while Python shuts down.
+        if sys.stdout is not None:  # it may be closed
+            sys.stdout.flush()  # A reader that has gone is noticed here, not while Python shuts down.
         return code
     except KeyboardInterrupt:
         return stopped(verb, interrupts)
@@ -133,6 +139,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"error: {printable(message)}", file=sys.stderr)  # of OSErrors too
         return EXIT_USER_ERROR
+
+
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Raises Sim2SGError at an empty value, as of a shell variable that is not set: as a path it is this folder."""
+    own = arguments[: arguments.index("--ros-args")] if "--ros-args" in arguments else arguments
+    for before, word in zip(["", *own], own):
+        name, equals, value = word.partition("=")
+        if not word or (name.startswith("--") and equals and not value):
+            option = name if equals else before
+            of = f"{option}: " if option.startswith("-") else ""
+            raise Sim2SGError(f"{of}a value is empty; is a shell variable not set? (. is the current folder)")
 
 
 def verb_parser(name: str, verb: ModuleType) -> argparse.ArgumentParser:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -265,6 +266,15 @@ def check_output(path: Path) -> None:
     above = next(parent for parent in path.absolute().parents if parent.exists())
     if not above.is_dir():
         raise Sim2SGError(f"{path}: {above} is a file, not a folder; choose another place")
+    if not os.access(path if path.exists() else above, os.W_OK):
+        raise Sim2SGError(f"{path}: may not be written; choose another place, or change its permissions")
+
+
+def check_not_input(out: Path, inputs: Iterable[Path | str | None], option: str = "--out") -> None:
+    """Raises Sim2SGError when a file that is to be written is one that the same command reads; links are followed."""
+    for given in inputs:
+        if given is not None and out.is_file() and Path(given).is_file() and out.samefile(given):
+            raise Sim2SGError(f"{out}: is read by this command and would be overwritten: give {option} another file")
 
 
 def check_output_folder(path: Path) -> None:

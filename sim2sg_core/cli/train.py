@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         required=True,
         nargs="+",
+        type=parse_shared,
         metavar="DIR[:SHARE]",
         help="folders of `sim2sg synth`; the images of a step are divided among them in proportion to their shares"
         " (default share: 1)",
@@ -102,7 +103,7 @@ def _train(args: argparse.Namespace, ranks: Ranks, device: str, fleet: Fleet) ->
         save_every=args.save_every,
     )
     config.validate()
-    datasets, negatives = divided([parse_shared(text) for text in args.data], listed_negatives(args.negatives or ()))
+    datasets, negatives = divided(args.data, listed_negatives(args.negatives or ()))
     if args.start is None:
         network = build_network(domain, backbone=args.backbone, seed=args.seed)
     else:

@@ -69,11 +69,13 @@ class TargetImage:
         return self.regions[[of in (None, label) for of in self.region_labels]]
 
     def image(self) -> np.ndarray:
-        """Returns (H, W, 3) uint8 RGB. Raises Sim2SGError when the file is damaged."""
+        """Returns (H, W, 3) uint8 RGB. Raises Sim2SGError when it cannot be read, or is not of the labelled size."""
         image = read_image(self.path)
         if image.shape[:2] != (self.height, self.width):
-            size = f"{self.width}x{self.height}"
-            raise Sim2SGError(f"{self.path}: cannot be read as an image of {size}: it is damaged")
+            raise Sim2SGError(
+                f"{self.path}: is {image.shape[1]}x{image.shape[0]} (turned as its EXIF says) and its labels are for"
+                f" {self.width}x{self.height}: take the image that was labelled, or label this one"
+            )
         return image
 
     def boxes(self) -> np.ndarray:

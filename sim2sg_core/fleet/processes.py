@@ -63,7 +63,8 @@ class Processes(Pool):
 
 def _start(work: Work[Any, Any]) -> None:
     """Prepares a worker process."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # They come to the whole group: to handle them is the parent's.
+    # They come to the whole group: to handle them is the parent's.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     global _worker

@@ -174,6 +174,10 @@ class TrainConfig:
         for name in ("warm_up", "weight_decay", "workers"):
             if getattr(self, name) < 0:
                 raise Sim2SGError(f"{name} is {getattr(self, name)}: it must not be negative")
+        if not 0 <= self.seed < 2**63:
+            raise Sim2SGError(f"seed is {self.seed}: give a whole number from 0 to {2**63 - 1}")
+        if self.freeze is not None and self.freeze < 0:
+            raise Sim2SGError(f"freeze is {self.freeze}: blocks of the backbone, 0 or more")
         for name in ("backbone_rate", "final_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise Sim2SGError(f"{name} is {getattr(self, name)}: it must lie in [0, 1]")
@@ -190,7 +194,9 @@ class TrainConfig:
         try:
             device = torch.device(self.device)
         except RuntimeError:
-            raise Sim2SGError(f"device {self.device!r} is not known: use cpu or cuda") from None
+            device = None
+        if device is None or device.type not in ("cpu", "cuda"):
+            raise Sim2SGError(f"device {self.device!r} cannot train: use cpu or cuda")
         if device.type == "cuda" and not torch.cuda.is_available():
             raise Sim2SGError("device cuda: torch sees no NVIDIA GPU here; use --device cpu")
 

@@ -177,16 +177,16 @@ def _open_folder(path: Path, root: Path, depth: int) -> list[Log]:
     if bags := [p for p in children if p.suffix.lower() not in skip and is_bag_file(p)]:
         if others := sum(p.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES) for p in children):
             logger.warning("%s: its bags are read, and %d images or videos are left out", printable(path), others)
+        _warn_of_logs_below(path, children, "bags")
         return [BagLog(bag) for bag in group_parts(bags)]
     videos = [p for p in children if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
     if images := image_files(path):
         if videos:
             logger.warning("%s: its images are read, and %d videos are left out", printable(path), len(videos))
-        if below := sum(map(_holds_pictures, children)):
-            what = "folders of images or videos below are left out: give each as a log of its own"
-            logger.warning("%s: its images are read, and %d %s", printable(path), below, what)
+        _warn_of_logs_below(path, children, "images")
         return [FolderLog(path, printable(label), images)]
     if videos:
+        _warn_of_logs_below(path, children, "videos")
         return [VideoLog(video, printable(label)) for video in videos]
     if not depth:
         return []
@@ -218,8 +218,16 @@ def _label(logs: Sequence[Log], given: Sequence[Path]) -> None:
             log.label = f"{name}/{log.label}".rstrip("/") if log.label else name
 
 
-def _holds_pictures(folder: Path) -> bool:
-    """Whether images or videos lie in a folder, not looking into the folders in it."""
+def _warn_of_logs_below(path: Path, children: Iterable[Path], read: str) -> None:
+    """Warns where folders in a folder are logs too, while what lies in the folder itself is read."""
+    if below := sum(map(_holds_log, children)):
+        what = "folders of bags, images or videos below are left out: give each as a log of its own"
+        logger.warning("%s: its %s are read, and %d %s", printable(path), read, below, what)
+
+
+def _holds_log(folder: Path) -> bool:
+    """Whether a bag, images or videos lie in a folder, not looking into the folders in it."""
     if not folder.is_dir():
         return False
-    return any(p.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES) and p.name[0] != "." for p in folder.iterdir())
+    kinds = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, *BAG_SUFFIXES)
+    return any(p.name == METADATA or p.suffix.lower() in kinds for p in folder.iterdir() if p.name[0] != ".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,9 @@ logger = logging.getLogger(__name__)
 
 BASE_FRAMES = ("base_footprint", "base_link")
 """Frames that count as standing on the ground, best first (REP-105, REP-120)."""
+
+_LEAST_NORM = 0.1
+"""Of a quaternion; one that was never filled in has 0."""
 
 _LEAST_UP = 0.3
 """Of a body frame's z axis: it is pitched by 72 degrees at most. Optical frames rolled by 90 degrees have less."""
@@ -38,6 +42,9 @@ def extrinsics_from_transforms(transforms: Iterable[Any], camera_frame: str) -> 
     for item in transforms:
         parent, child = item.header.frame_id.lstrip("/"), item.child_frame_id.lstrip("/")
         T = matrix(item.transform)
+        if T is None:
+            logger.warning("/tf_static: %s -> %s has no valid rotation or position: not used", parent, child)
+            continue
         edges.setdefault(parent, {})[child] = T
         edges.setdefault(child, {})[parent] = np.linalg.inv(T)
     reached = _chain(edges, camera_frame.lstrip("/"))
@@ -71,10 +78,13 @@ def is_body_frame(R: np.ndarray) -> bool:
     return bool(R[2, 2] > max(abs(R[2, 1]), _LEAST_UP))
 
 
-def matrix(transform: Any) -> np.ndarray:
-    """(4, 4) matrix parent <- child of a geometry_msgs/Transform."""
-    q = transform.rotation
-    x, y, z, w = np.array([q.x, q.y, q.z, q.w]) / (np.linalg.norm([q.x, q.y, q.z, q.w]) or 1.0)
+def matrix(transform: Any) -> np.ndarray | None:
+    """(4, 4) matrix parent <- child of a geometry_msgs/Transform; None of one that is not finite, or not filled in."""
+    q, p = transform.rotation, transform.translation
+    norm = float(np.linalg.norm([q.x, q.y, q.z, q.w]))
+    if not (math.isfinite(norm) and np.isfinite([p.x, p.y, p.z]).all() and norm > _LEAST_NORM):
+        return None
+    x, y, z, w = np.array([q.x, q.y, q.z, q.w]) / norm
     T = np.eye(4)
     T[:3, :3] = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],

@@ -155,6 +155,13 @@ def test_damaged_frames_are_left_out(log, tmp_path, caplog):
         collect(log, tmp_path / "strict", strict=True)
 
 
+def test_frames_that_are_too_small_are_left_out(log, tmp_path, caplog):
+    cv2.imwrite(str(log / "2.png"), np.zeros((3, 40, 3), np.uint8))
+    frames, _, _ = collect(log, tmp_path / "frames")
+    assert [f.file for f in frames] == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
+    assert "40x3 is too small, less than 16 on a side" in caplog.text
+
+
 def test_dark_frames_are_flagged(log, tmp_path):
     frames, _, _ = collect(log, tmp_path / "frames")
     assert [f.flags for f in frames] == [("dark",), (), (), (), ()]

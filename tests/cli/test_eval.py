@@ -113,6 +113,16 @@ def test_mistakes_are_drawn_and_listed(write_clevr, clevr, tmp_path, capsys):
     assert "give --mistakes a new folder" in capsys.readouterr().err
 
 
+def test_graphs_of_another_domain_are_refused(tmp_path, capsys):
+    labels = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "car"}]}
+    (tmp_path / "coco.json").write_text(json.dumps(labels))
+    bowl = SceneObject("bowl", 0.9, np.array([1.0, 1, 20, 20]))
+    save_graphs(tmp_path / "graphs.json", [SceneGraph(64, 48, (bowl,), file="a.jpg")], "m")
+    arguments = ["--graphs", tmp_path / "graphs.json", "--domain", "drive", "--data", tmp_path / "coco.json"]
+    assert main(["eval", *map(str, arguments), "--format", "coco", "--out", str(tmp_path / "eval.json")]) == 2
+    assert "none of its classes (bowl) is one of domain drive" in capsys.readouterr().err
+
+
 def test_without_mistakes_no_picture_is_named(tmp_path, capsys):
     cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((48, 64, 3), np.uint8))
     labels = {"images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}], "annotations": []}

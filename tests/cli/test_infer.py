@@ -92,6 +92,15 @@ def test_images_to_graphs_and_overlays(model, images, tmp_path):
     assert all(np.abs(d.astype(int) - plain).max() > 60 for d in drawn), "something is drawn"
 
 
+def test_pictures_of_another_run_are_told_of(sim2sg, model, images, tmp_path, caplog):
+    (drawn := tmp_path / "drawn").mkdir()
+    (drawn / "old.jpg").write_bytes(b"")
+    (drawn / "a.jpg").write_bytes(b"")
+    words = ("infer", "--model", model, "--images", images, "--out", tmp_path / "g.json", "--overlay", drawn)
+    sim2sg(*words)
+    assert "1 files were there before and are not of this run" in caplog.text
+
+
 def test_a_log_with_its_camera(sim2sg, model, log, tmp_path):
     out = tmp_path / "graphs.json"
     words = ("--camera-height", 1.5, "--camera-pitch", 10, "--provider", "cpu", "--every", 2)

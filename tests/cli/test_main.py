@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -223,6 +224,25 @@ def test_no_interrupt_is_lost_and_sigterm_ends_alike(plugin, verb, number, code)
     assert process.returncode == code
     assert err.strip() == "stopped; the same command continues"
     assert (out == "tidied\n") == (verb == "tidy")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_second_signal_does_not_break_off_the_end_of_workers(tmp_path, number, code) -> None:
+    words = ["synth", "--domain", "clevr", "--count", "200", "--workers", "1", "--out", str(tmp_path / "set")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sim2sg_core.cli.main", *words], stderr=subprocess.PIPE, start_new_session=True
+    )
+    while not list(tmp_path.glob("set/images/*.jpg")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    for _ in range(2):
+        if number == signal.SIGHUP:  # Python's own resource tracker, in the same group, dies of it.
+            process.send_signal(number)
+        else:
+            os.killpg(process.pid, number)
+        time.sleep(0.05)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code and err.strip().endswith(b"the same command continues")
 
 
 def test_sigterm_leaves_no_part_of_a_file(plugin, tmp_path) -> None:

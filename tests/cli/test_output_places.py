@@ -49,3 +49,39 @@ def test_a_file_where_a_folder_should_be(refused, photos, tmp_path, below):
     refused(reason, *infer, "--overlay", folder)
     score = ("eval", "--model", "missing.onnx", "--data", photos, "--format", "coco", "--out", out)
     refused(reason, *score, "--mistakes", folder)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("infer", "--model", "{0}", "--images", "{photos}", "--out", "{0}"),
+        ("infer", "--model", "m.onnx", "--images", "{photos}", "--camera", "{0}", "--out", "{0}"),
+        ("infer", "--model", "m.onnx", "--images", "{list}", "--out", "{list}"),
+        ("eval", "--model", "{0}", "--data", "{photos}", "--format", "coco", "--out", "{0}"),
+        ("eval", "--graphs", "{0}", "--data", "{photos}", "--format", "coco", "--out", "{link}"),
+        ("eval", "--model", "m.onnx", "--data", "{0}", "--format", "coco", "--out", "{0}"),
+        ("export", "--checkpoint", "{0}", "--out", "{0}"),
+        ("export", "--checkpoint", "dining", "--camera", "{0}", "--out", "{0}"),
+    ],
+)
+def test_what_a_command_reads_it_does_not_replace(refused, photos, tmp_path, words):
+    (given := tmp_path / "given").write_text("kept")
+    (tmp_path / "link").symlink_to(given)
+    (listed := tmp_path / "list.txt").write_text(str(photos))
+    names = {"photos": photos, "list": listed, "link": tmp_path / "link"}
+    refused("would be overwritten: give --out another file", *(word.format(given, **names) for word in words))
+    assert given.read_text() == "kept" and listed.read_text() == str(photos)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("synth", "--domain", "clevr", "--out", ""), "--out: a value is empty"),
+        (("train", "--domain=clevr", "--data=", "--out", "x"), "--data: a value is empty"),
+        (("infer", "--images", "a", "", "--model", "m.onnx", "--out", "g.json"), "a value is empty"),
+    ],
+)
+def test_an_empty_value_is_not_the_current_folder(refused, tmp_path, monkeypatch, words, reason):
+    monkeypatch.chdir(tmp_path)
+    refused(reason, *words)
+    assert not list(tmp_path.iterdir())

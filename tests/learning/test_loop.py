@@ -159,7 +159,11 @@ def test_lost_metrics_come_back_from_the_checkpoint(folder, domain, tmp_path, un
         ({"steps": 0}, "steps is 0"),
         ({"learning_rate": -1.0}, "learning_rate is -1"),
         ({"ema": 1.0}, "ema is 1"),
-        ({"device": "gpu"}, "'gpu' is not known"),
+        ({"device": "gpu"}, "'gpu' cannot train"),
+        ({"device": "mps"}, "'mps' cannot train"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**64}, "seed is 18446744073709551616"),
+        ({"freeze": -1}, "freeze is -1"),
     ],
 )
 def test_wrong_settings_fail_before_anything_is_written(folder, domain, tmp_path, changes, message):

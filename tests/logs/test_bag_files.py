@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 
@@ -84,6 +85,20 @@ def test_images_beside_bags_are_left_out_and_told(tmp_path, caplog):
     split(tmp_path, "mcap", 1)
     (tmp_path / "a.jpg").write_bytes(b"")
     assert len(open_logs(tmp_path)) == 1 and "its bags are read, and 1 images or videos are left out" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["bags", "images", "videos"])
+def test_bags_in_folders_below_are_left_out_and_told(tmp_path, caplog, kind):
+    split(tmp_path / "below", "mcap", 1)
+    if kind == "bags":
+        split(tmp_path / "other", "mcap", 1).rename(tmp_path / "parts")
+        for part in (tmp_path / "parts").glob("*.mcap"):
+            part.rename(tmp_path / part.name)
+    else:
+        (tmp_path / ("a.jpg" if kind == "images" else "a.mp4")).write_bytes(b"")
+    with contextlib.suppress(Sim2SGError):  # of the empty video
+        open_logs(tmp_path)
+    assert f"its {kind} are read, and" in caplog.text and "folders of bags, images or videos below" in caplog.text
 
 
 def test_hidden_companions_are_no_bags(tmp_path):

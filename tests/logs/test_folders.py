@@ -137,7 +137,7 @@ def test_images_in_folders_below_other_images_are_left_out_with_a_word(tmp_path,
     save(tmp_path, "a.jpg")
     save(tmp_path / "more", "b.jpg")
     assert names(open_log(tmp_path)) == ["a.jpg"]
-    assert "1 folders of images or videos below are left out" in caplog.text
+    assert "1 folders of bags, images or videos below are left out" in caplog.text
 
 
 def test_depth_beside_pictures_is_no_picture(tmp_path, caplog):

@@ -122,6 +122,16 @@ def test_unconnected_cameras_and_cameras_under_ground_have_no_mount():
     assert extrinsics_from_transforms(transforms([("base_link", "cam", (0, 0, -1), BODY_OPTICAL)]), "cam") is None
 
 
+@pytest.mark.parametrize(
+    ("position", "rotation"),
+    [((0, 0, np.nan), (0, 0, 0, 1)), ((0, 0, 1), (0, 0, 0, 0)), ((0, 0, 1), (np.inf, 0, 0, 1))],
+)
+def test_transforms_that_are_not_filled_in_are_not_used(caplog, position, rotation):
+    edges = [("base_link", "mast", position, rotation), ("mast", "cam", (0, 0, 1), BODY_OPTICAL)]
+    assert extrinsics_from_transforms(transforms(edges), "cam") is None
+    assert "base_link -> mast has no valid rotation or position" in caplog.text
+
+
 def test_matrix_turns_as_a_quaternion_should():
     [item] = transforms([("a", "b", (1, 2, 3), (0, 0, np.sin(np.pi / 4), np.cos(np.pi / 4)))])
     np.testing.assert_allclose(matrix(item.transform) @ [1, 0, 0, 1], [1, 3, 3, 1], atol=1e-12)
