@@ -52,6 +52,11 @@ class Entry:
     earlier: str = ""
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a run: its files are results, and no log."""
+    return (folder / NAME).is_file()
+
+
 class Manifest:
     """The manifest of a folder.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from sim2sg_core.errors import Sim2SGError
+from sim2sg_core.manifest import is_run
 
 SAMPLED = 64 << 20  # bytes read of a log at most, ends of all its files together; at least `LEAST` of each end
 LEAST, MOST = 4 << 10, 1 << 20
@@ -29,9 +31,10 @@ def read_inputs(paths: Sequence[str]) -> list[Input]:
 def contents_digest(path: Path) -> str:
     """Returns a hash of a file or folder: names within, sizes, and the first and last bytes of every file.
 
-    Reading hours of log whole would take minutes at every start. Hidden files do not count. "" where there is no file.
+    Reading hours of log whole would take minutes at every start. Hidden files do not count, nor do folders of runs,
+    which may lie in that of their log. "" where there is no file.
     """
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("[!.]*") if p.is_file())
+    files = [path] if path.is_file() else sorted(_files_below(path))
     if not files:
         return ""
     end = min(max(SAMPLED // (2 * len(files)), LEAST), MOST)
@@ -46,6 +49,14 @@ def contents_digest(path: Path) -> str:
                 stream.seek(max(size - end, end))
                 digest.update(stream.read(end))
     return digest.hexdigest()[:16]
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for path in folder.glob("[!.]*"):
+        if path.is_dir() and not path.is_symlink() and not is_run(path):
+            yield from _files_below(path)
+        elif path.is_file():
+            yield path
 
 
 def same_inputs(folder: Path, begun: Sequence[Input], given: Sequence[Input]) -> list[Input]:
@@ -69,7 +80,7 @@ def same_inputs(folder: Path, begun: Sequence[Input], given: Sequence[Input]) ->
         if not new.digest and new.path != old.path:
             raise _missing(new.path)
         if new.digest not in ("", old.digest):
-            if new.path != old.path:
+            if os.path.realpath(new.path) != os.path.realpath(old.path):
                 raise Sim2SGError(f"{folder} was begun with {old.path}: give that, or another --out for {new.path}")
             raise Sim2SGError(
                 f"{new.path}: has changed since {folder} was begun with it: bring its contents back, or give another"

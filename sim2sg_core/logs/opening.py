@@ -17,6 +17,7 @@ from sim2sg_core.logs.folder_times import natural_key
 from sim2sg_core.logs.folders import FOREIGN_SUFFIXES, IMAGE_SUFFIXES, FolderLog, image_files
 from sim2sg_core.logs.stores import address_of, fetched
 from sim2sg_core.logs.videos import VIDEO_SUFFIXES, VideoLog, is_video
+from sim2sg_core.manifest import is_run
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +169,10 @@ def _open_file(path: Path) -> list[Log]:
 
 
 def _open_folder(path: Path, root: Path, depth: int) -> list[Log]:
-    """Opens all logs in a folder: its bag, its bags, its images, its videos, or those of the folders in it."""
+    """Opens all logs in a folder: its bag, its bags, its images, its videos, or those of the folders in it.
+
+    Folders of runs are passed over: users put them beside the log that they were made from.
+    """
     if (path / METADATA).is_file() and (bag := find_bag(path)):
         return [BagLog(bag)]
     label = "" if path == root else path.relative_to(root).as_posix()
@@ -190,7 +194,8 @@ def _open_folder(path: Path, root: Path, depth: int) -> list[Log]:
         return [VideoLog(video, printable(label)) for video in videos]
     if not depth:
         return []
-    return [log for child in children if child.is_dir() for log in _open_folder(child, root, depth - 1)]
+    below = [child for child in children if child.is_dir() and not is_run(child)]
+    return [log for child in below for log in _open_folder(child, root, depth - 1)]
 
 
 def _without_repeats(logs: Sequence[Log]) -> list[Log]:
@@ -227,7 +232,7 @@ def _warn_of_logs_below(path: Path, children: Iterable[Path], read: str) -> None
 
 def _holds_log(folder: Path) -> bool:
     """Whether a bag, images or videos lie in a folder, not looking into the folders in it."""
-    if not folder.is_dir():
+    if not folder.is_dir() or is_run(folder):
         return False
     kinds = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, *BAG_SUFFIXES)
     return any(p.name == METADATA or p.suffix.lower() in kinds for p in folder.iterdir() if p.name[0] != ".")
