@@ -44,5 +44,5 @@ def test_the_verbs_import_no_ros_until_they_run(module: object) -> None:
 
 def test_without_ros_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rclpy.parameter", None)
-    with pytest.raises(Sim2SGError, match=r"sim2sg\[ros\]"):
+    with pytest.raises(Sim2SGError, match=r"in a clone `pip install '\.\[ros\]'`"):
         cli_node.run(parse("--model", "m.onnx"))
