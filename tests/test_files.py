@@ -100,7 +100,7 @@ def test_a_pipe_is_not_replaced_even_through_a_link(tmp_path: Path) -> None:
 
 def test_standard_output_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(Sim2SGError, match="^-: results cannot be written to standard output"), atomic_path("-"):
+    with pytest.raises(Sim2SGError, match=r"^-: results cannot be written to standard output"), atomic_path("-"):
         pytest.fail("the block was entered")
     assert not list(tmp_path.iterdir())
 

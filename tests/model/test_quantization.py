@@ -243,7 +243,7 @@ def test_refusals(model, made, folder, monkeypatch):
     refused("needs frames", model, iter(()), out)
     refused("uint8", model, [np.zeros((4, 4, 3))], out)
     monkeypatch.setitem(sys.modules, "onnx", None)
-    refused("needs the package onnx: pip install onnx$", model, pictures(1), out)
+    refused(r"needs the package onnx: pip install onnx$", model, pictures(1), out)
     assert out.read_bytes() == b"an older model"
 
 
