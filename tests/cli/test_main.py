@@ -230,7 +230,10 @@ def test_no_interrupt_is_lost_and_sigterm_ends_alike(plugin, verb, number, code)
 def test_a_second_signal_does_not_break_off_the_end_of_workers(tmp_path, number, code) -> None:
     words = ["synth", "--domain", "clevr", "--count", "200", "--workers", "1", "--out", str(tmp_path / "set")]
     process = subprocess.Popen(
-        [sys.executable, "-m", "sim2sg_core.cli.main", *words], stderr=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-m", "sim2sg_core.cli.main", *words],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # Tests may run under nohup.
     )
     while not list(tmp_path.glob("set/images/*.jpg")):
         assert process.poll() is None
