@@ -74,7 +74,9 @@ def same_inputs(folder: Path, begun: Sequence[Input], given: Sequence[Input]) ->
         Sim2SGError: Something else lies there now, or nothing where there was nothing of the run's.
     """
     if len(begun) != len(given):
-        raise Sim2SGError(f"{folder} was begun with other logs: repeat them, or give another --out")
+        raise Sim2SGError(
+            f"{folder} was begun with other logs, or with another --camera: repeat these options, or give another --out"
+        )
     found = []
     for old, new in zip(begun, given, strict=True):
         if not new.digest and new.path != old.path:

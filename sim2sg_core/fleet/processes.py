@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -56,6 +57,9 @@ class Processes(Pool):
                     f"a {self.what} process died (out of memory, or killed): run the same command again, it goes on"
                     f" where it was; fewer --workers than {self.workers} need less memory"
                 ) from None
+            except KeyboardInterrupt:
+                print(f"stopping: each {self.what} process finishes what it has in hand", file=sys.stderr, flush=True)
+                raise
             finally:
                 # On an error or Ctrl-C what is in hand is finished, the rest dropped.
                 pool.shutdown(wait=True, cancel_futures=True)

@@ -292,4 +292,6 @@ def read_graph_file(path: Path | str, make: Callable[[JsonObject], T]) -> tuple[
     path = Path(path)
     if not path.is_file():
         raise Sim2SGError(f"{path}: no such file; `sim2sg infer --out` writes one")
+    if path.suffix.lower() == ".jsonl":
+        raise Sim2SGError(f"{path}: JSON lines are not read; give what `sim2sg infer --format json` writes")
     return read_list(path, "images", "a graphs file as `sim2sg infer --out` writes it", make)

@@ -46,3 +46,9 @@ def test_another_log_is_named(site, tmp_path):
     cv2.imwrite(str(tmp_path / "b.png"), np.zeros((20, 30, 3), np.uint8))
     with pytest.raises(Sim2SGError, match=r"run was begun with .*site: give that"):
         same_inputs("run", begun, read_inputs([str(tmp_path / "b.png")]))
+
+
+def test_a_calibration_that_was_not_there_before_is_named(site):
+    begun = read_inputs([str(site)])
+    with pytest.raises(Sim2SGError, match="with other logs, or with another --camera"):
+        same_inputs(site / "run", begun, read_inputs([str(site), str(site / "morning" / "0.png")]))

@@ -72,6 +72,9 @@ def test_other_files_are_refused(tmp_path, text):
         load_graphs(tmp_path / "g.json")
     with pytest.raises(Sim2SGError, match="no such file"):
         load_graphs(tmp_path / "missing.json")
+    (tmp_path / "g.jsonl").write_text("{}\n")
+    with pytest.raises(Sim2SGError, match="JSON lines are not read"):
+        load_graphs(tmp_path / "g.jsonl")
 
 
 def test_json_never_holds_nan(tmp_path):
