@@ -212,12 +212,11 @@ def _camera(
         # Only the lens is guessed here: the extrinsics are better estimated from the log.
         camera, intrinsics = _presumed_camera(domain, width, height), "prior of the domain"
     given = config.extrinsics
-    named = ["options"] if given != (None, None, None) else []
-    if camera.ground is not None:
-        named += ["/tf_static of the log"] if None in given else []
-    elif None in given[:2]:  # What is given binds the estimate; see `log_extrinsics`.
-        return camera, (intrinsics, "options, the others estimated from the log" if named else "")
-    return resolve_extrinsics(camera, given, None), (intrinsics, " and ".join(named))
+    options = "" if given == (None, None, None) else "options"
+    if camera.ground is None and None in given[:2]:  # What is given binds the estimate; see `log_extrinsics`.
+        return camera, (intrinsics, options and f"{options}, the others estimated from the log")
+    told = "/tf_static of the log" if camera.ground is not None and None in given else ""
+    return resolve_extrinsics(camera, given, None), (intrinsics, " and ".join(filter(None, (options, told))))
 
 
 def _presumed_camera(domain: Domain, width: int, height: int) -> Camera:

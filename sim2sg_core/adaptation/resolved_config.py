@@ -149,13 +149,10 @@ class ResolvedConfig(LogConfig):
             if value < 1:
                 option = "max" if name == "frames" else name.replace("_", "-")
                 raise Sim2SGError(f"--{option} is {value}: it must be at least 1")
-        rates = {}
-        if isinstance(self.source, SourceTraining):
-            rates["learning-rate"] = self.source.learning_rate
-        rates["round-learning-rate"] = self.round_learning_rate
         if self.seed >= 2**63:
             raise Sim2SGError(f"--seed is {self.seed}: give a whole number under {2**63}")
-        for option, rate in rates.items():
+        rates = {"learning-rate": self.source.learning_rate} if isinstance(self.source, SourceTraining) else {}
+        for option, rate in {**rates, "round-learning-rate": self.round_learning_rate}.items():
             if not 0 < rate < math.inf:
                 raise Sim2SGError(f"--{option} is {rate:g}: it must be above 0")
         if self.rotate not in TURNS:

@@ -65,7 +65,8 @@ def run(args: argparse.Namespace) -> int:
     if args.profile == "robot" and not args.calibrate:
         raise Sim2SGError("--profile robot is fitted to frames: give folders of `sim2sg synth` with --calibrate")
     check_output(args.out)
-    check_not_input(args.out, [find_checkpoint(args.checkpoint), args.camera])
+    checkpoint = find_checkpoint(args.checkpoint)
+    check_not_input(args.out, [checkpoint, args.camera])
     network, domain = load_network(args.checkpoint, ema=not args.live_weights)
     camera = assumed_camera(args.camera, domain) if args.camera is not None else None
     if args.calibrate:
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         calibrated=network.is_calibrated,
         half=args.half,
     )
-    write_credits(args.out.parent, domain, [find_checkpoint(args.checkpoint)])
+    write_credits(args.out.parent, domain, [checkpoint])
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, same boxes and scores as the checkpoint")
     return 0
 

@@ -160,7 +160,7 @@ def run(args: argparse.Namespace) -> int:
     with inferred(args, workers, predictor, chosen) as frames, view_of(args, predictor) as view, progress:
         place = write_as(args.format, args.out, graphs(args, predictor, frames, progress, depths, view), info.model_id)
     print(f"{progress.done} graphs in {place}")
-    if left := sum(pictures_in(args.overlay).get(name) == written for name, written in drawn.items()):
+    if left := len(drawn.items() & pictures_in(args.overlay).items()):
         logger.warning("%s: %d files were there before and are not of this run", args.overlay, left)
     for log, depth in depths.items():
         tell_depth(log, depth)

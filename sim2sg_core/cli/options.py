@@ -270,11 +270,11 @@ def check_output(path: Path) -> None:
         raise Sim2SGError(f"{path}: may not be written; choose another place, or change its permissions")
 
 
-def check_not_input(out: Path, inputs: Iterable[Path | str | None], option: str = "--out") -> None:
+def check_not_input(out: Path, inputs: Iterable[Path | str | None]) -> None:
     """Raises Sim2SGError when a file that is to be written is one that the same command reads; links are followed."""
     for given in inputs:
         if given is not None and out.is_file() and Path(given).is_file() and out.samefile(given):
-            raise Sim2SGError(f"{out}: is read by this command and would be overwritten: give {option} another file")
+            raise Sim2SGError(f"{out}: is read by this command and would be overwritten: give --out another file")
 
 
 def check_output_folder(path: Path) -> None:

@@ -42,16 +42,28 @@ class _Conv(torch.autograd.Function):
         """Returns the gradients of x and weight, each None where it is not asked for."""
         x, weight = ctx.saved_tensors
         of_x, of_weight = ctx.needs_input_grad
-        x_grad = _gradients(grad, x, weight, (True, False))[0] if of_x else None
+        padding = weight.shape[-1] // 2
+        x_grad = gradients(grad, x, weight, padding, (True, False))[0] if of_x else None
         if not of_weight:
             return x_grad, None
-        return x_grad, _gradients(grad.contiguous(), x.contiguous(), weight.contiguous(), (False, True))[1]
+        first = grad.contiguous(), x.contiguous(), weight.contiguous()
+        return x_grad, gradients(*first, padding, (False, True))[1]
 
 
-def _gradients(grad: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool]) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the gradients of the input and the kernel, as they are wanted."""
-    padding = [side // 2 for side in weight.shape[2:]]
+def gradients(
+    grad: Tensor, x: Tensor, weight: Tensor, padding: int, wanted: tuple[bool, bool]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns the gradients of the input and the kernel of a convolution at stride 1, as they are wanted.
+
+    Args:
+        grad: (B, D, H', W') of the result.
+        x: (B, C, H, W).
+        weight: (D, C / groups, k, l).
+        padding: Of rows and columns.
+        wanted: Whether the input's, and the kernel's.
+    """
+    groups = x.shape[1] // weight.shape[1]
     found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
-        grad, x, weight, None, [1, 1], padding, [1, 1], False, [0, 0], 1, [*wanted, False]
+        grad, x, weight, None, [1, 1], [padding] * 2, [1, 1], False, [0, 0], groups, [*wanted, False]
     )
     return found

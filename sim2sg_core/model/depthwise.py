@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from sim2sg_core.model.convolution import gradients
+
 FAST_WIDTH = 3
 """Widest kernel, at stride 1, whose gradient oneDNN has a fast depthwise routine for: of 5x5 it takes 20 times as long
 as of 5x3 in single precision, and 100 times in bfloat16."""
@@ -53,7 +55,7 @@ class _Depthwise(torch.autograd.Function):
         if parts_of_x:
             x_grad = torch.zeros_like(x)
         elif of_x:
-            x_grad = _gradients(grad, x, weight, weight.shape[-1] // 2, (True, False))[0]
+            x_grad = gradients(grad, x, weight, weight.shape[-1] // 2, (True, False))[0]
         if not (parts_of_x or of_weight):
             return x_grad, None, bias_grad, None
         for rows in _taps(weight.shape[-2], stride, x.shape[-2], grad.shape[-2], weight.shape[-2]):
@@ -61,7 +63,7 @@ class _Depthwise(torch.autograd.Function):
                 part = (..., rows.kernel, columns.kernel)
                 seen = (..., rows.input, columns.input)
                 margin = (*columns.pad, *rows.pad)
-                found = _gradients(grad, F.pad(x[seen], margin), weight[part], 0, (parts_of_x, of_weight))
+                found = gradients(grad, F.pad(x[seen], margin), weight[part], 0, (parts_of_x, of_weight))
                 if x_grad is not None and parts_of_x:
                     x_grad[seen] += F.pad(found[0], [-side for side in margin])
                 if weight_grad is not None:
@@ -100,13 +102,3 @@ def _taps(size: int, stride: int, inputs: int, outputs: int, most: int) -> Itera
             if min(left, right) > -seen:  # Else they meet nothing but padding.
                 kernel = slice(start, start + stride * (count - 1) + 1, stride)
                 yield _Taps(kernel, slice(phase, None, stride), (left, right))
-
-
-def _gradients(
-    grad: Tensor, x: Tensor, weight: Tensor, padding: int, wanted: tuple[bool, bool]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the gradients of the input and the kernel of a convolution at stride 1, as they are wanted."""
-    found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
-        grad, x, weight, None, [1, 1], [padding] * 2, [1, 1], False, [0, 0], len(weight), [*wanted, False]
-    )
-    return found
